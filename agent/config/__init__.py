@@ -1,0 +1,1 @@
+"""The configuration language: YAML with positions, environment, models, checks; errors all at once."""

@@ -1,0 +1,72 @@
+"""A checked configuration, as the rest of the daemon uses it. Built by `agent.config.load`; never changed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rules.model import Matcher, SourceRule, Target
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """A configured source. `config` is the kind's own model; polled ones have `every` (microseconds) or `cron`."""
+
+    name: str
+    kind: str
+    config: Any
+    every: int | None
+    cron: str | None
+    zone: str
+    timeout: int
+    rule: SourceRule
+
+    @property
+    def polled(self) -> bool:
+        """Whether the daemon reads it on a schedule; the others wait to be called."""
+        return self.every is not None or self.cron is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierEntry:
+    """One member of a receiver's list."""
+
+    kind: str
+    config: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEntry:
+    """A configured action; `budget` is (calls, seconds)."""
+
+    name: str
+    kind: str
+    config: Any
+    budget: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A node of the routing tree. `matchers` all hold; the first matching child wins unless it says `continue_`."""
+
+    receiver: str
+    matchers: tuple[Matcher, ...] = ()
+    continue_: bool = False
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything `setpoint.yaml` says."""
+
+    sources: Mapping[str, SourceEntry]
+    targets: Mapping[str, Target]
+    actions: Mapping[str, ActionEntry] = field(default_factory=dict)
+    receivers: Mapping[str, tuple[NotifierEntry, ...]] = field(default_factory=dict)
+    gateways: Mapping[str, Any] = field(default_factory=dict)
+    route: Route | None = None
+    heartbeat_url: str | None = None
+    heartbeat_every: int = 60_000_000
+    files: tuple[str, ...] = ()  # what to watch: the configuration's own files
+    secrets: tuple[str, ...] = ()  # every secret value in it, for tests that look for leaks

@@ -1,0 +1,1 @@
+"""The website-traffic story, told by the real daemon on local servers."""

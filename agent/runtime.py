@@ -1,0 +1,85 @@
+"""What the faces (web, command line, demo) may ask of a running daemon; `agent.app.Setpoint` is the one to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from agent.clock import Clock
+from connectors.base import InboundSource
+from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceState
+
+if TYPE_CHECKING:
+    from agent.config.configuration import Configuration
+    from agent.settings import Settings
+    from agent.store.records import Ping
+    from agent.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """One alert that is pending, firing or recovering, with all its labels."""
+
+    key: InstanceKey
+    name: str
+    fingerprint: str
+    labels: Mapping[str, str]
+    headline: str
+    state: str
+    since: int
+    fired_at: int | None
+    acknowledged_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How a reload ended; `errors` is empty when the new configuration is in force."""
+
+    errors: Sequence[str]
+
+
+class Unknown(Exception):
+    """No source, target or alert of that name; the message offers near ones."""
+
+
+class Runtime(Protocol):
+    """The daemon as its faces see it. Names are the glossary's."""
+
+    clock: Clock
+    settings: Settings
+    config: Configuration
+    store: Store
+
+    def instances(self) -> Mapping[InstanceKey, InstanceState]:
+        """Every instance by key."""
+
+    def sources(self) -> Mapping[str, SourceState]:
+        """Every source by name."""
+
+    def corrections(self) -> Sequence[Correction]:
+        """The corrections not ended."""
+
+    def alerts(self) -> Sequence[OpenAlert]:
+        """Alerts that are not inactive, worst first."""
+
+    def inbound(self, door: str, name: str) -> InboundSource | None:
+        """The waiting source behind `/in/<name>` or `/ping/<name>`."""
+
+    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
+        """Decides on readings from outside and returns once they are committed."""
+
+    async def poll(self, source: str) -> Sequence[Reading]:
+        """Polls a source now. Raises Unknown or ConnectorError."""
+
+    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
+        """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
+
+    async def reload(self) -> Reloaded:
+        """Reads the configuration again; a bad one changes nothing."""
+
+    def ready(self) -> str | None:
+        """None when ready, else why not."""
+
+    def alive(self) -> str | None:
+        """None while the loop turns and the store takes commits, else what is wrong."""

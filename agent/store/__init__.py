@@ -1,0 +1,1 @@
+"""Remembers: readings, states, transitions, deliveries and corrections, in one transaction each batch."""

@@ -1,0 +1,109 @@
+"""What goes into the store and comes out of it, beside the vocabulary of `rules.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceState, Transition
+
+
+class DeliveryKind(StrEnum):
+    """A message to a notifier, or a corrective call of an action."""
+
+    NOTICE = "notice"
+    CALL = "call"
+
+
+class DeliveryState(StrEnum):
+    """`failed` is for good: refused, or too old to try again."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message or call to one receiver.
+
+    `receiver` and `position` name the notifier (position in the receiver's list); for a call `receiver` is the action.
+    Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, or a call's
+    context. `fence` grows with each claim, so that a late outcome of a lost lease is refused.
+    """
+
+    key: str
+    kind: DeliveryKind
+    receiver: str
+    position: int
+    lane: str
+    payload: bytes
+    created: int
+    next_at: int
+    expires_at: int
+    id: int = 0
+    state: DeliveryState = DeliveryState.QUEUED
+    attempts: int = 0
+    fence: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one try of a delivery ended; `error` is None when it was sent."""
+
+    delivery_id: int
+    number: int
+    at: int
+    took: int  # microseconds
+    error: str | None = None
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One call of a check-in: kind is success, start, fail, log or exit."""
+
+    source: str
+    at: int
+    kind: str
+    exit_status: int | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything one batch changed; it is remembered whole or not at all.
+
+    `shards` maps each shard the batch belongs to to the version its holder has; a different stored version means the
+    shard was lost, and nothing is written. `forget` are instances that no longer exist by configuration.
+    """
+
+    now: int
+    shards: Mapping[int, int] = field(default_factory=dict)
+    readings: Sequence[Reading] = ()
+    pings: Sequence[Ping] = ()
+    instances: Sequence[InstanceState] = ()
+    sources: Sequence[SourceState] = ()
+    transitions: Sequence[Transition] = ()
+    deliveries: Sequence[Delivery] = ()
+    corrections: Sequence[Correction] = ()
+    forget: Sequence[InstanceKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a starting daemon gets back."""
+
+    instances: Mapping[InstanceKey, InstanceState]
+    sources: Mapping[str, SourceState]
+    corrections: Sequence[Correction]  # those not ended
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """Deliveries still to be sent, and the creation time of the oldest."""
+
+    depth: int
+    oldest: int | None

@@ -1,0 +1,1 @@
+"""The HTTP face: health, metrics, API, inbound webhooks and pings."""

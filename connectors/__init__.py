@@ -1,0 +1,1 @@
+"""Touches the outside: a connector only fetches or sends. It decides nothing, keeps no state, retries nothing."""

@@ -1,0 +1,166 @@
+"""What a connector is: three small protocols and one tree of errors.
+
+ConnectorError                 something outside did not work; `permanent` says whether trying again can help
+├── Unreachable                no connection, name not found, TLS refused
+├── TimedOut                   no answer in time
+├── Refused                    an answer that says no; carries the HTTP status where there is one
+├── BadAnswer                  an answer that can't be read: not JSON, too large, a row without a number
+└── Misconfigured              it can never work as configured (permanent)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rules.model import Notice, Reading
+
+if TYPE_CHECKING:
+    from connectors.http import HttpClient
+
+
+class ConnectorError(Exception):
+    """Something outside did not work. The message is for people and never holds a secret.
+
+    `retry_after` is in seconds, as the other side asked for it.
+    """
+
+    permanent = False
+
+    def __init__(self, message: str, *, permanent: bool | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        if permanent is not None:
+            self.permanent = permanent
+
+
+class Unreachable(ConnectorError):
+    """No connection could be made, or it broke."""
+
+
+class TimedOut(ConnectorError):
+    """No answer in time."""
+
+
+class Refused(ConnectorError):
+    """The other side answered, and said no."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        permanent: bool | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, permanent=permanent, retry_after=retry_after)
+        self.status = status
+
+
+class BadAnswer(ConnectorError):
+    """The answer can't be read as configured."""
+
+
+class Misconfigured(ConnectorError):
+    """It can never work as configured."""
+
+    permanent = True
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a connector may use; made once by the composition root.
+
+    `now` gives UTC microseconds. `gateways` are the validated gateway configurations by name.
+    """
+
+    http: HttpClient
+    now: Callable[[], int]
+    gateways: Mapping[str, Any] = field(default_factory=dict)
+    external_url: str = ""
+    slack_bot_token: str = ""
+    slack_api_url: str = "https://slack.com/api/"
+    smtp_url: str = ""
+
+
+class Source(Protocol):
+    """A source that is polled. Constructed as `Kind(name, config, services)`."""
+
+    async def read(self, now: int) -> Sequence[Reading]:
+        """The readings as they are now; `now` is their time where the answer gives none.
+
+        Labels include `source`. Raises ConnectorError.
+        """
+
+    async def close(self) -> None:
+        """Lets go of what it holds open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One call from outside to a waiting source; `path` is what follows the source's name, without slashes around it.
+
+    Header names are lower case. `parameters` are those of the query.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    parameters: Mapping[str, str]
+    body: bytes
+
+
+class InboundSource(Protocol):
+    """A source that waits to be called (`/in/<source>`, `/ping/<source>/…`)."""
+
+    door: str  # "in" or "ping"
+
+    def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
+        """The readings the call brings. Raises Refused (401 bad signature, 404 unknown path) or BadAnswer (422)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One delivery to one notifier.
+
+    `key` is the idempotency key. `thread` is what the last successful sending for the same alert returned (a message's
+    address, so that it can be edited), `chart` a PNG if the notifier asked for one and there is one.
+    """
+
+    notice: Notice
+    key: str
+    attempt: int = 1
+    thread: Mapping[str, Any] | None = None
+    chart: bytes | None = None
+
+
+class Notifier(Protocol):
+    """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`."""
+
+    wants_chart: bool
+    wants_updates: bool  # also acknowledgements and progress of corrections, because it can edit what it sent
+
+    async def send(self, sending: Sending) -> Mapping[str, Any] | None:
+        """Sends, and returns what it needs to edit or follow up later (JSON), or None. Raises ConnectorError."""
+
+    async def close(self) -> None:
+        """Lets go of what it holds open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One corrective call. `context` is what templates may use: labels, value, target, alert, …"""
+
+    key: str
+    context: Mapping[str, Any]
+
+
+class Action(Protocol):
+    """The code that makes a corrective call. Constructed as `Kind(name, config, services)`."""
+
+    async def call(self, call: Call) -> str:
+        """Makes the call; returns one line saying what was answered. Raises ConnectorError."""
+
+    async def close(self) -> None:
+        """Lets go of what it holds open."""

@@ -1,0 +1,49 @@
+"""The only registration: kind -> "module:Class". Other packages add theirs by the entry-point group in `GROUP`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+GROUP = "setpoint.connectors"
+
+SOURCES = {
+    "checkin": "connectors.sources.checkin:CheckinSource",
+    "file": "connectors.sources.file:FileSource",
+    "http": "connectors.sources.http:HttpSource",
+    "sql": "connectors.sources.sql:SqlSource",
+    "webhook": "connectors.sources.webhook:WebhookSource",
+}
+NOTIFIERS = {
+    "console": "connectors.notifiers.console:ConsoleNotifier",
+    "email": "connectors.notifiers.email:EmailNotifier",
+    "slack": "connectors.notifiers.slack:SlackNotifier",
+    "webhook": "connectors.notifiers.webhook:WebhookNotifier",
+}
+ACTIONS = {
+    "webhook": "connectors.actions.webhook:WebhookAction",
+}
+_BUILT_IN = {"sources": SOURCES, "notifiers": NOTIFIERS, "actions": ACTIONS}
+
+
+@cache
+def kinds(role: str) -> dict[str, str]:
+    """Kind to import path for a role (`sources`, `notifiers`, `actions`), our own and those of installed packages.
+
+    A package's entry point is named `<role>.<kind>`, for example `sources.opcua = "my_package.opcua:OpcUaSource"`.
+    """
+    found = dict(_BUILT_IN[role])
+    for point in entry_points(group=GROUP):
+        of, _, kind = point.name.partition(".")
+        if of == role:
+            found.setdefault(kind, point.value)
+    return found
+
+
+@cache
+def load(role: str, kind: str) -> Any:
+    """The class of a kind; its configuration model is the class attribute `Config`. Raises KeyError if unknown."""
+    module, _, name = kinds(role)[kind].partition(":")
+    return getattr(import_module(module), name)

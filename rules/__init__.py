@@ -1,0 +1,1 @@
+"""Decides: pure functions over readings, targets and time. No I/O, no clock, no async."""
