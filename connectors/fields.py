@@ -66,7 +66,7 @@ class Config(BaseModel):
 
 
 class ReadingConfig(Config):
-    """How rows of an answer become readings of one series. Paths are JMESPath: `select` in the answer, others in the row."""
+    """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row."""
 
     series: str
     select: str | None = None

@@ -1,4 +1,4 @@
-"""A checked configuration, as the rest of the daemon uses it. Built by `agent.config.load`; never changed afterwards."""
+"""A checked configuration, as the rest of the daemon uses it. Built by `agent.config.load`, never changed later."""
 
 from __future__ import annotations
 
