@@ -1,0 +1,79 @@
+"""Selectors: `visitors{site="www",region=~"e.*"}` written, parsed and matched, as Prometheus writes them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rules.model import Labels, Matcher, Selector, Series
+
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
+_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')\s*')
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t"}
+
+
+def parse_selector(text: str) -> Selector:
+    """The selector a text says. Raises ValueError with the reason and what to write instead."""
+    stripped = text.strip()
+    name = NAME.match(stripped)
+    if name is None:
+        raise ValueError(f'{text!r} is not a selector; write a series name, or one with labels: visitors{{site="www"}}')
+    rest = stripped[name.end() :].strip()
+    if not rest:
+        return Selector(name[0])
+    if not (rest.startswith("{") and rest.endswith("}")):
+        raise ValueError(f'{text!r}: after the name {name[0]!r} only {{label="value"}} may follow')
+    return Selector(name[0], parse_matchers(rest[1:-1]))
+
+
+def parse_matchers(text: str) -> tuple[Matcher, ...]:
+    """The matchers of a comma separated list (`site="www", region!~"x.*"`). Raises ValueError."""
+    found: list[Matcher] = []
+    at = 0
+    while at < len(text) and text[at:].strip():
+        match = _MATCHER.match(text, at)
+        if match is None:
+            raise ValueError(f'{text[at:].strip()!r} is not a matcher; write label="value", or with != =~ !~')
+        found.append(_matcher(match[1], match[2], match[3][1:-1]))
+        at = match.end()
+        if at < len(text):
+            if text[at] != ",":
+                raise ValueError(f"a comma is missing before {text[at:].strip()!r}")
+            at += 1
+    return tuple(found)
+
+
+def _matcher(name: str, op: str, quoted: str) -> Matcher:
+    value = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), quoted) if op in {"=", "!="} else quoted
+    if op in {"=~", "!~"}:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+    return Matcher(name, op, value)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def holds(matcher: Matcher, value: str) -> bool:
+    """Whether a label's value (empty if the label is absent) satisfies the matcher."""
+    if matcher.op == "=":
+        return value == matcher.value
+    if matcher.op == "!=":
+        return value != matcher.value
+    return (_pattern(matcher.value).fullmatch(value) is not None) == (matcher.op == "=~")
+
+
+def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
+    """Whether all matchers hold for the labels."""
+    values = dict(labels)
+    return all(holds(matcher, values.get(matcher.name, "")) for matcher in matchers)
+
+
+def selects(selector: Selector, series: Series) -> bool:
+    """Whether the selector means the series."""
+    return selector.name == series.name and matches(selector.matchers, series.labels)
