@@ -277,8 +277,8 @@ class Projection:
     """The value expected at the end of the period, with its 80 % interval."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None  # None: too few readings for an interval
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +303,11 @@ class Assessment:
     projection: Projection | None = None
     breaching: bool | None = None  # outside the goal now; None: can't be said
     recovered: bool | None = None  # inside the recover band now; None: can't be said
+    due: int | None = None  # when the next check-in is due, or the missed one was
     inputs: Labels = ()  # series and value behind a condition, as text
-    problem: str | None = None  # why nothing can be said, where that is a mistake
+    reason: str = ""  # in plain words, what the standing alone does not say
+    hold: bool = False  # nothing can be said now: alerts stay as they are
+    silent: bool = False  # readings stopped for longer than `no_data.after`
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,7 @@ class InstanceState:
     assessment: Assessment
     since: int  # of the standing
     created: int
+    verdict: Standing | None = None  # the last standing that was a verdict, kept while there is no data
     seen: int | None = None
     alerts: Mapping[str, AlertStatus] = field(default_factory=dict)
     wake: int | None = None
@@ -439,6 +443,7 @@ class RunState(StrEnum):
     VERIFIED = "verified"
     FAILED = "failed"
     ESCALATED = "escalated"
+    SKIPPED = "skipped"  # the number came back before the call
 
 
 @dataclass(frozen=True, slots=True)

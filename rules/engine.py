@@ -1,0 +1,290 @@
+"""The one pure function that decides: `evaluate`. The daemon, a restart and every test of rules call it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from rules import alerts
+from rules.checkins import checkin_wake
+from rules.goals import assess, judge
+from rules.health import fold_polls, source_transition
+from rules.history import History
+from rules.model import (
+    MINUTE,
+    SECOND,
+    AlertRule,
+    AlertStatus,
+    Assessment,
+    CalendarPeriod,
+    Event,
+    Health,
+    InstanceKey,
+    InstanceState,
+    NoDataThen,
+    Polled,
+    Reading,
+    SourceState,
+    Standing,
+    Target,
+    Transition,
+)
+from rules.scene import Scene
+from rules.specs import Specs
+
+_INACTIVE = AlertStatus()
+_UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What is remembered: instances by key, sources by name."""
+
+    instances: Mapping[InstanceKey, InstanceState] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at."""
+
+    readings: Sequence[Reading] = ()
+    polls: Sequence[Polled] = ()
+    due: Collection[InstanceKey] = ()
+
+
+def evaluate(
+    specs: Specs, states: States, batch: Batch, now: int, history: History
+) -> tuple[States, Sequence[Transition]]:
+    """The states that change and the transitions of their alerts, at `now` (UTC microseconds).
+
+    `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
+    """
+    sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
+    fresh = _fresh_readings(specs, batch.readings)
+    keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources)])
+    everything = {**states.sources, **sources} if sources else states.sources
+    instances: dict[InstanceKey, InstanceState] = {}
+    for key in keys:
+        target = specs.targets.get(key.target)
+        if target is None:
+            continue
+        judged = _Instance(specs, target, key, states.instances.get(key), everything, history, now)
+        state, moved = judged.evaluate(fresh.get(key, ()))
+        transitions += moved
+        if state != states.instances.get(key):
+            instances[key] = state
+    return States(instances, sources), transitions
+
+
+def _evaluate_sources(
+    specs: Specs, states: States, polls: Sequence[Polled], now: int
+) -> tuple[dict[str, SourceState], list[Transition]]:
+    changed: dict[str, SourceState] = {}
+    transitions: list[Transition] = []
+    for polled in polls:
+        before = changed.get(polled.source) or states.sources.get(polled.source) or SourceState(polled.source)
+        after, event = fold_polls(before, polled, now)
+        changed[polled.source] = after
+        if event:
+            transitions.append(source_transition(specs, before, after, event, now))
+    return changed, transitions
+
+
+def _fresh_readings(specs: Specs, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+    fresh: dict[InstanceKey, list[Reading]] = {}
+    for reading in readings:
+        for key in specs.instances_of(reading.series):
+            fresh.setdefault(key, []).append(reading)
+    return fresh
+
+
+def _affected(
+    specs: Specs,
+    states: States,
+    history: History,
+    sources: Mapping[str, SourceState],
+) -> Iterable[InstanceKey]:
+    """Instances whose source went down or came back."""
+    for name, after in sources.items():
+        before = states.sources.get(name)
+        if Health.DOWN in {after.health, before.health if before else None} and before != after:
+            for target in specs.targets_of(name):
+                yield from history.instances_of_target(target)
+
+
+class _Instance:
+    """The evaluation of one instance at one time."""
+
+    def __init__(
+        self,
+        specs: Specs,
+        target: Target,
+        key: InstanceKey,
+        state: InstanceState | None,
+        sources: Mapping[str, SourceState],
+        history: History,
+        now: int,
+    ) -> None:
+        self.specs = specs
+        self.target = target
+        self.now = now
+        self.sources = sources
+        self.history = history
+        self.state = state or InstanceState(key, _UNKNOWN, since=now, created=now)
+        self.key = key
+
+    def evaluate(self, readings: Sequence[Reading]) -> tuple[InstanceState, list[Transition]]:
+        transitions: list[Transition] = []
+        values = [reading for reading in readings if reading.value is not None]
+        if values:
+            self.state = replace(self.state, seen=self.now)
+        scene = self._scene()
+        for assessment in (*self._passed_through(scene, values), assess(scene)):
+            transitions += self._apply(assessment)
+        wake = self._wake(scene)
+        if wake != self.state.wake:
+            self.state = replace(self.state, wake=wake)
+        return self.state, transitions
+
+    def _scene(self) -> Scene:
+        state = self.state
+        return Scene(
+            self.key,
+            self.target,
+            self.now,
+            self.history.series(self.key),
+            self.history.tracks(self.key),
+            self.specs.conditions.get(self.key.target),
+            self._down(),
+            state.verdict,
+            state.assessment if state.assessment is not _UNKNOWN else None,
+            state.created,
+            state.seen if state.seen is not None else state.created,
+        )
+
+    def _sources(self) -> Iterable[str]:
+        """The sources that give its readings; before there are any, those that may."""
+        series = self.history.series(self.key)
+        if not series:
+            return self.specs.sources_of(self.key.target)
+        return dict.fromkeys(value for one in series for name, value in one.labels if name == "source")
+
+    def _down(self) -> tuple[str, ...]:
+        return tuple(
+            name for name in self._sources() if name in self.sources and self.sources[name].health is Health.DOWN
+        )
+
+    def _passed_through(self, scene: Scene, readings: Sequence[Reading]) -> Iterable[Assessment]:
+        """Every reading of a goal without a period counts, so those before the newest of a batch are judged too.
+
+        An instance that is seen for the first time has no past to answer for, nor have readings that come late.
+        """
+        goal = self.target.goal
+        last = self.state.assessment.time
+        if len(readings) < 2 or goal is None or goal.per or goal.condition or last is None or scene.down:
+            return
+        if len(scene.tracks) != 1:
+            return
+        for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
+            if reading.time > last:
+                yield judge(replace(scene, verdict=self.state.verdict), reading.time, reading.value)
+
+    def _apply(self, assessment: Assessment) -> list[Transition]:
+        """Takes the assessment in and moves the alerts on."""
+        before = self.state
+        since = before.since if assessment.standing is before.assessment.standing else self.now
+        verdict = before.verdict if assessment.standing is Standing.NO_DATA else assessment.standing
+        moved: list[Transition] = []
+        statuses = dict(before.alerts)
+        for rule, active in self._actives(assessment):
+            status = statuses.get(rule.name, _INACTIVE)
+            after, event = alerts.step(
+                status,
+                active=active,
+                for_=rule.for_,
+                keep_firing_for=rule.keep_firing_for,
+                now=self.now,
+                may_fire=self._recent(),
+            )
+            if event is not None:
+                statuses[rule.name] = after
+                moved.append(self._transition(rule, status, after, event, assessment))
+        self.state = replace(before, assessment=assessment, since=since, verdict=verdict, alerts=statuses)
+        return moved
+
+    def _actives(self, assessment: Assessment) -> Iterable[tuple[AlertRule, bool]]:
+        """Which rules the assessment speaks to, and what it says; those left out stay as they are."""
+        own = any(rule.when is Standing.NO_DATA for rule in self.target.alerts)
+        then = self.target.no_data.then if self.target.no_data else NoDataThen.KEEP
+        settled = assessment.silent and then is NoDataThen.OK
+        for rule in self.target.alerts:
+            if rule.when is Standing.NO_DATA:
+                if assessment.silent or not assessment.hold:
+                    yield rule, assessment.silent
+            elif not assessment.hold or settled:
+                yield rule, assessment.standing is rule.when
+        if not own and self.target.no_data and then is NoDataThen.ALERT and (assessment.silent or not assessment.hold):
+            yield alerts.no_data_rule(self.target), assessment.silent
+
+    def _recent(self) -> bool:
+        """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
+        for name in self._sources():
+            every = self.specs.sources[name].every if name in self.specs.sources else None
+            last = self.sources[name].last_success if name in self.sources else None
+            if every is not None and last is not None and self.now - last > 2 * every + 10 * SECOND:
+                return False
+        return True
+
+    def _transition(
+        self, rule: AlertRule, before: AlertStatus, after: AlertStatus, event: Event, assessment: Assessment
+    ) -> Transition:
+        labels = alerts.alert_labels(rule, self.key)
+        return Transition(
+            self.key,
+            rule.name,
+            alerts.fingerprint(labels),
+            after.episode,
+            event,
+            self.now,
+            before.state,
+            after.state,
+            labels,
+            assessment,
+            after.fired_at,
+        )
+
+    def _wake(self, scene: Scene) -> int | None:
+        moments = [moment for moment in self._moments(scene) if moment is not None]
+        return max(min(moments), self.now + SECOND) if moments else None
+
+    def _moments(self, scene: Scene) -> Iterable[int | None]:
+        target, state = self.target, self.state
+        for rule in (*target.alerts, alerts.no_data_rule(target)):
+            status = state.alerts.get(rule.name)
+            if status is not None:
+                yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
+        if scene.down:
+            return
+        if target.checkin:
+            yield checkin_wake(target.checkin, state.assessment, dict(zip(_names(scene), scene.tracks, strict=True)))
+        if target.no_data and not state.assessment.silent:
+            yield scene.quiet_since + target.no_data.after
+        if target.goal and target.goal.per and scene.tracks:
+            yield self._next_look(scene)
+        elif scene.condition and any(query.window for query in scene.condition.queries):
+            yield self.now + max(min(q.window for q in scene.condition.queries if q.window) // 20, SECOND)
+
+    def _next_look(self, scene: Scene) -> int | None:
+        """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
+        start, end = self.state.assessment.start, self.state.assessment.end
+        if start is None or end is None:
+            return None
+        soon = self.now + min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
+        if end <= self.now:
+            return None if not isinstance(self.target.goal and self.target.goal.per, CalendarPeriod) else soon
+        return min(soon, end)
+
+
+def _names(scene: Scene) -> Iterable[str]:
+    return (series.name for series in scene.series)

@@ -1,0 +1,166 @@
+"""How an instance stands: one function for each form of target, from its readings and the time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from rules.checkins import assess_checkin
+from rules.conditions import Condition, Query
+from rules.history import Track
+from rules.model import (
+    Assessment,
+    Combine,
+    Goal,
+    Measure,
+    Standing,
+    Target,
+)
+from rules.progress import assess_period
+from rules.queries import ask
+from rules.scene import Scene
+from rules.selectors import selects
+from rules.words import number
+
+_ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
+_COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {
+    Combine.SUM: sum,
+    Combine.MEAN: fmean,
+    Combine.MIN: min,
+    Combine.MAX: max,
+}
+
+
+def assess(scene: Scene) -> Assessment:
+    """How the instance stands now."""
+    target = scene.target
+    if scene.down:
+        return _held(scene, f"source {', '.join(scene.down)} can't be read")
+    if target.checkin:
+        return assess_checkin(target.checkin, _by_name(scene), scene.now, scene.created)
+    after = target.no_data.after if target.no_data else None
+    if after is not None and scene.now - scene.quiet_since >= after:
+        return replace(_held(scene, "no reading"), silent=True)
+    goal = target.goal or Goal()
+    combine = _combine_of(target, goal)
+    if scene.condition:
+        return _assess_condition(scene, scene.condition, combine)
+    return _assess_goal(scene, goal, combine)
+
+
+def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessment:
+    if not scene.tracks:
+        return _held(scene, "no reading yet")
+    if len(scene.tracks) > 1 and combine is None:
+        return _held(scene, _two_series(scene))
+    if goal.per is not None:
+        return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
+    return judge(scene, *_newest(scene, combine))
+
+
+def judge(scene: Scene, time: int | None, value: float | None) -> Assessment:
+    """How an instance whose goal has no period stands at a value."""
+    goal = scene.target.goal or Goal()
+    low, high = goal.at_least, goal.at_most
+    if value is None:
+        held = _held(scene, "no value")
+        return replace(held, standing=scene.verdict or Standing.NO_DATA, time=time, at_least=low, at_most=high)
+    breaching = _outside(value, low, high)
+    recover = scene.target.recover
+    recovered = not _outside(value, recover.at_least, recover.at_most) and not breaching if recover else not breaching
+    out = breaching or (scene.verdict is Standing.OUT_OF_BAND and not recovered)
+    return Assessment(
+        Standing.OUT_OF_BAND if out else Standing.IN_BAND,
+        value=value,
+        time=time,
+        at_least=low,
+        at_most=high,
+        breaching=breaching,
+        recovered=recovered,
+    )
+
+
+def _outside(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _held(scene: Scene, reason: str) -> Assessment:
+    goal, last = scene.target.goal or Goal(), scene.previous
+    return Assessment(
+        Standing.NO_DATA,
+        value=last.value if last else None,
+        time=last.time if last else None,
+        at_least=goal.at_least,
+        at_most=goal.at_most,
+        start=last.start if last else None,
+        end=last.end if last else None,
+        reason=reason,
+        hold=True,
+    )
+
+
+def _combine_of(target: Target, goal: Goal) -> Combine | None:
+    return target.combine or (Combine.SUM if goal.measure in _ADDING else None)
+
+
+def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else _COMBINE[combine or Combine.SUM](values)
+
+
+def _newest(scene: Scene, combine: Combine | None) -> tuple[int | None, float | None]:
+    pairs = [pair for pair in (track.newest for track in scene.tracks) if pair is not None]
+    newest = max(pairs, default=None)
+    if newest is None or len(pairs) == 1 or combine is Combine.LAST:
+        return newest or (None, None)
+    values = [value for _, value in pairs if value is not None]
+    return newest[0], _combined(combine, values) if len(values) == len(pairs) else None
+
+
+def _two_series(scene: Scene) -> str:
+    one, two = scene.series[0], scene.series[1]
+    return f"{one} and {two} fall into one instance; split them with `by` or say how with `combine`"
+
+
+def _by_name(scene: Scene) -> dict[str, Track]:
+    return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
+
+
+def _assess_condition(scene: Scene, condition: Condition, combine: Combine | None) -> Assessment:
+    values: list[float | None] = []
+    for query in condition.queries:
+        tracks = _selected(scene, query)
+        if len(tracks) > 1 and combine is None:
+            return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
+        values.append(_asked(query, tracks, scene.now, combine))
+    truth = condition.decide(values)
+    inputs = tuple(
+        (q.text, "no value" if v is None else number(v)) for q, v in zip(condition.queries, values, strict=True)
+    )
+    time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+    if truth is None:
+        held = _held(scene, "a value is missing")
+        return replace(held, standing=scene.verdict or Standing.NO_DATA, inputs=inputs, time=time)
+    return Assessment(
+        Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
+        value=values[0] if len(values) == 1 else None,
+        time=time,
+        breaching=not truth,
+        recovered=truth,
+        inputs=inputs,
+    )
+
+
+def _selected(scene: Scene, query: Query) -> list[Track]:
+    return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
+
+
+def _asked(query: Query, tracks: list[Track], now: int, combine: Combine | None) -> float | None:
+    if query.function == "absent":
+        return float(all(ask(query, track, now) for track in tracks))
+    if combine is Combine.LAST and len(tracks) > 1:
+        tracks = [max(tracks, key=lambda track: track.times[-1] if track.times else 0)]
+    values = [ask(query, track, now) for track in tracks]
+    return _combined(combine, [v for v in values if v is not None]) if None not in values else None

@@ -1,0 +1,220 @@
+"""The recorded readings as the engine sees them: for each series those within reach of its targets, in time order.
+
+A history is a view of what is stored: adding a reading twice, late or revised gives the same view as adding all of
+them in order. The engine only asks it; the pipeline adds to it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import isnan, nan
+
+from rules.model import InstanceKey, Measure, Reading, Series
+from rules.specs import Specs
+
+_TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
+
+
+@dataclass(slots=True)
+class Summary:
+    """Values of a stretch of a series folded in time order; None where there was no value.
+
+    With a `width`, `buckets` holds what each stretch of that many microseconds added to the measure.
+    """
+
+    start: int
+    kind: Measure = Measure.SUM
+    width: int = 0
+    count: int = 0
+    total: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    last: float | None = None
+    last_time: int | None = None
+    increase: float = 0.0
+    before: float | None = None  # the value before the next one, for increase
+    at: int = 0  # index of the next reading to fold
+    buckets: dict[int, float] = field(default_factory=dict)
+
+    def fold(self, times: array[int], values: array[float], end: int) -> None:
+        """Folds the readings from `at` up to index `end`."""
+        for index in range(self.at, end):
+            if not isnan(values[index]):
+                self._fold_one(times[index], values[index])
+        self.at = max(self.at, end)
+
+    def _fold_one(self, time: int, value: float) -> None:
+        before = self.before
+        risen = 0.0 if before is None else value - before if value >= before else value
+        if self.width:
+            added = self._added(value, risen)
+            bucket = (time - self.start) // self.width
+            self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added
+        self.count += 1
+        self.total += value
+        self.low = value if self.low is None or value < self.low else self.low
+        self.high = value if self.high is None or value > self.high else self.high
+        self.increase += risen
+        self.before = self.last = value
+        self.last_time = time
+
+    def _added(self, value: float, risen: float) -> float:
+        if self.kind is Measure.SUM:
+            return value
+        if self.kind is Measure.COUNT:
+            return 1.0
+        if self.kind is Measure.LAST:
+            return value - (self.last or 0.0)
+        return risen
+
+    def measure(self, measure: Measure) -> float | None:
+        """The number a measure makes of the stretch. None if it has none; sum, count and increase of nothing are 0."""
+        if measure is Measure.SUM:
+            return self.total
+        if measure is Measure.COUNT:
+            return float(self.count)
+        if measure is Measure.INCREASE:
+            return self.increase
+        if measure is Measure.MEAN:
+            return self.total / self.count if self.count else None
+        return {Measure.LAST: self.last, Measure.MIN: self.low, Measure.MAX: self.high}[measure]
+
+
+class Track:
+    """One series' readings, in time order. NaN stands for a reading without a value."""
+
+    __slots__ = ("_summaries", "horizon", "times", "values")
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.times: array[int] = array("q")
+        self.values: array[float] = array("d")
+        self._summaries: dict[tuple[int, Measure, int], Summary] = {}
+
+    def add(self, time: int, value: float | None) -> bool:
+        """Records a reading; False if just this one is held already. Those out of reach are new, but not held."""
+        number = nan if value is None else value
+        times = self.times
+        if not times or time > times[-1]:
+            if not self.horizon and times:
+                times[0], self.values[0] = time, number
+                self._summaries.clear()
+                return True
+            times.append(time)
+            self.values.append(number)
+            if len(times) > _TRIM_AT:
+                self._trim()
+            return True
+        return self._insert(time, number)
+
+    def _insert(self, time: int, number: float) -> bool:
+        if time < self.times[-1] - self.horizon:
+            return True
+        index = bisect_left(self.times, time)
+        if self.times[index] == time:
+            old = self.values[index]
+            if old == number or (isnan(old) and isnan(number)):
+                return False
+            self.values[index] = number
+        else:
+            self.times.insert(index, time)
+            self.values.insert(index, number)
+        self._summaries.clear()
+        return True
+
+    def _trim(self) -> None:
+        # One reading before the horizon stays: an increase counts from it.
+        cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
+        if cut > len(self.times) // 2:
+            del self.times[:cut]
+            del self.values[:cut]
+            self._summaries.clear()
+
+    @property
+    def newest(self) -> tuple[int, float | None] | None:
+        """Time and value of the newest reading."""
+        if not self.times:
+            return None
+        value = self.values[-1]
+        return self.times[-1], None if isnan(value) else value
+
+    def summary(self, start: int, end: int, kind: Measure = Measure.SUM, width: int = 0) -> Summary:
+        """The readings with start <= time < end, folded. A growing stretch is folded on, not anew."""
+        last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
+        kept = self._summaries.get((start, kind, width))
+        if kept is None or kept.at > last:
+            first = bisect_left(self.times, start)
+            kept = Summary(start, kind, width, before=self._value_before(first), at=first)
+            if len(self._summaries) >= 4:
+                self._summaries.clear()
+            self._summaries[start, kind, width] = kept
+        kept.fold(self.times, self.values, last)
+        return kept
+
+    def _value_before(self, index: int) -> float | None:
+        for at in range(index - 1, -1, -1):
+            if not isnan(self.values[at]):
+                return self.values[at]
+        return None
+
+    def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
+        """(time, value) of the readings with start <= time < end that have a value."""
+        for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
+            if not isnan(self.values[index]):
+                yield self.times[index], self.values[index]
+
+    def at(self, time: int) -> float | None:
+        """The value of the newest reading not after `time`."""
+        return self._value_before(bisect_right(self.times, time))
+
+    def gap(self) -> int:
+        """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two."""
+        tail = self.times[-17:]
+        gaps = sorted(b - a for a, b in pairwise(tail))
+        return gaps[len(gaps) // 2] if gaps else 0
+
+
+class History:
+    """Tracks by series, and which series make up which instance."""
+
+    def __init__(self, specs: Specs) -> None:
+        self.specs = specs
+        self._tracks: dict[Series, Track] = {}
+        self._members: dict[InstanceKey, list[Series]] = {}
+        self._of_target: dict[str, dict[InstanceKey, None]] = {}
+        for key in specs.lone_instances():
+            self._of_target.setdefault(key.target, {})[key] = None
+
+    def add(self, reading: Reading) -> bool:
+        """Records a reading; False if it says nothing new. Series that no target reads are always new."""
+        track = self._tracks.get(reading.series)
+        if track is None:
+            keys = self.specs.instances_of(reading.series)
+            if not keys:
+                return True
+            track = self._tracks[reading.series] = Track(self.specs.horizon(reading.series.name))
+            for key in keys:
+                self._members.setdefault(key, []).append(reading.series)
+                self._of_target.setdefault(key.target, {})[key] = None
+        value = reading.value
+        return track.add(reading.time, None if value is None or isnan(value) else value)
+
+    def instances_of_target(self, target: str) -> Iterable[InstanceKey]:
+        """The instances of a target that are known."""
+        return self._of_target.get(target, ())
+
+    def series(self, key: InstanceKey) -> list[Series]:
+        """The series that fall into an instance, in the order they appeared."""
+        return self._members.get(key, [])
+
+    def track(self, series: Series) -> Track:
+        """The readings of a series. Raises KeyError if it has none or no target reads it."""
+        return self._tracks[series]
+
+    def tracks(self, key: InstanceKey) -> list[Track]:
+        """The readings of an instance's series."""
+        return [self._tracks[series] for series in self.series(key)]

@@ -1,0 +1,67 @@
+"""Where a period begins and ends, in a zone, on the days the clocks change too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from rules.model import HOUR, CalendarPeriod, FixedPeriod, Period
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """UTC microseconds of an aware datetime. A local time that the clocks skip means the instant of the change."""
+    return (moment.astimezone(UTC) - EPOCH) // MICROSECOND
+
+
+def to_local(micros: int, zone: str) -> datetime:
+    """The aware local datetime of UTC microseconds."""
+    return (EPOCH + timedelta(microseconds=micros)).astimezone(ZoneInfo(zone))
+
+
+def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
+    """Start (inclusive) and end (exclusive) of the period that `now` is in, in UTC microseconds."""
+    if isinstance(period, FixedPeriod):
+        return period.start, period.end
+    if isinstance(period, CalendarPeriod):
+        if period.unit == "hour":
+            return _hour(now, zone)
+        local = to_local(now, zone)
+        return _days(period.unit, local.year, local.month, local.day, zone)
+    return now - period.length, now
+
+
+def _hour(now: int, zone: str) -> tuple[int, int]:
+    offset = to_local(now, zone).utcoffset() or timedelta()
+    shift = offset // MICROSECOND
+    start = (now + shift) // HOUR * HOUR - shift
+    return start, start + HOUR
+
+
+@lru_cache(maxsize=4096)
+def _days(unit: str, year: int, month: int, day: int, zone: str) -> tuple[int, int]:
+    tz = ZoneInfo(zone)
+    first = _first_day(unit, datetime(year, month, day, tzinfo=tz))
+    return to_micros(first), to_micros(_next_first_day(unit, first))
+
+
+def _first_day(unit: str, day: datetime) -> datetime:
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    if unit == "month":
+        return day.replace(day=1)
+    if unit == "quarter":
+        return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+    return day.replace(month=1, day=1)
+
+
+def _next_first_day(unit: str, first: datetime) -> datetime:
+    if unit in {"day", "week"}:
+        return first + timedelta(days=1 if unit == "day" else 7)
+    months = first.month - 1 + {"month": 1, "quarter": 3, "year": 12}[unit]
+    return first.replace(year=first.year + months // 12, month=months % 12 + 1)

@@ -1,0 +1,200 @@
+"""Standing of a goal over a period: value so far, pace, required rate and the linear projection with its interval.
+
+The projection supposes that the rest of the period goes on at the mean rate of the part that is covered by readings.
+Its 80 % interval comes from how much equal stretches of that part differ: the variance of the mean of k stretches
+and of the m still to come, s² (m + m² / k), as for any mean of independent stretches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import stdev
+
+from rules.history import Summary, Track
+from rules.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Assessment,
+    FixedPeriod,
+    Goal,
+    Measure,
+    Period,
+    Projection,
+    RollingPeriod,
+    Standing,
+)
+from rules.periods import bounds
+from rules.scene import Scene
+
+EARLY = 0.1  # the part of a period that must be covered before its pace says anything
+_Z80 = 1.2816  # half width of an 80 % interval in standard deviations of the normal distribution
+_GROWS = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.LAST})  # what time adds to
+_ONLY_RISES = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.MAX})
+_ADDS_UP = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
+_LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
+
+Combine = Callable[[Sequence[float]], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One period of one instance: its measured value, and up to when readings cover it."""
+
+    start: int
+    end: int
+    value: float | None
+    covered: int
+    summaries: Sequence[Summary]
+
+    @property
+    def fraction(self) -> float:
+        """The part of the period that readings cover."""
+        return (self.covered - self.start) / (self.end - self.start) if self.end > self.start else 1.0
+
+
+def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> Assessment:
+    """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
+    start, end = bounds(per, scene.now, scene.target.zone)
+    if isinstance(per, RollingPeriod):
+        return _rolling(goal, _stretch(scene, goal, combine, start + 1, end + 1))
+    current = _assess(goal, _stretch(scene, goal, combine, start, end), scene.now)
+    if isinstance(per, FixedPeriod) or scene.created >= start or current.standing is not Standing.TOO_EARLY:
+        return current
+    before = _assess(goal, _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone)), scene.now)
+    return before if before.standing is Standing.MISSED or before.hold else current
+
+
+def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
+    width = bucket_width(end - start)
+    summaries = [track.summary(start, end, goal.measure, width) for track in scene.tracks]
+    values = [v for v in (summary.measure(goal.measure) for summary in summaries) if v is not None]
+    covered = max(_covered(track, start, min(end, scene.now)) for track in scene.tracks)
+    return Stretch(start, end, combine(values), covered, summaries)
+
+
+def bucket_width(length: int) -> int:
+    """The stretch of time whose sums are compared: a natural unit of which the period has at least five."""
+    for width in (7 * DAY, DAY, HOUR, 5 * MINUTE, MINUTE):
+        if length >= 5 * width:
+            return width
+    return max(length // 30, 1)
+
+
+def _covered(track: Track, start: int, until: int) -> int:
+    """Up to when the readings tell what happened: a daily reading covers its day, so yesterday's reaches to midnight.
+
+    A reading that is late by more than its usual distance counts as nothing having happened, else a number that
+    stopped would be projected for ever.
+    """
+    newest, gap = track.newest, track.gap()
+    if newest is None:
+        return until
+    return max(start, min(until, max(newest[0] + gap, until - _LATE_AFTER * gap)))
+
+
+def _assess(goal: Goal, stretch: Stretch, now: int) -> Assessment:
+    ended = now >= stretch.end
+    value = stretch.value
+    if value is None:
+        standing = Standing.NO_DATA if ended else Standing.TOO_EARLY
+        return _described(goal, stretch, standing, now, None, hold=ended)
+    if ended and stretch.covered < stretch.end:
+        # The last readings of a period may still be on their way; nothing is said before they had their time.
+        return _described(goal, stretch, Standing.NO_DATA, now, None, hold=True)
+    projection = None if ended else _project(goal, stretch, value)
+    return _described(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
+
+
+def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection | None, *, ended: bool) -> Standing:
+    low, high = goal.at_least, goal.at_most
+    short = low is not None and value < low
+    over = high is not None and value > high
+    if ended:
+        return Standing.MISSED if short or over else Standing.MET
+    if (over and goal.measure in _ONLY_RISES) or (short and goal.measure is Measure.MIN):
+        return Standing.MISSED
+    if low is not None and high is None and not short and goal.measure not in {Measure.MIN, Measure.MEAN}:
+        return Standing.MET
+    if projection is None:
+        return Standing.TOO_EARLY
+    behind = (low is not None and projection.value < low) or (high is not None and projection.value > high)
+    return Standing.BEHIND if behind else Standing.ON_TRACK
+
+
+def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+    if stretch.fraction < EARLY:
+        return None
+    if goal.measure not in _GROWS:
+        return Projection(value)
+    mid = value / stretch.fraction
+    spread = _spread(goal, stretch)
+    if spread is None:
+        return Projection(mid)
+    floor = value if _never_falls(goal, stretch) else mid - spread
+    return Projection(mid, max(mid - spread, floor), mid + spread)
+
+
+def _never_falls(goal: Goal, stretch: Stretch) -> bool:
+    return goal.measure is not Measure.SUM or all((summary.low or 0.0) >= 0.0 for summary in stretch.summaries)
+
+
+def _spread(goal: Goal, stretch: Stretch) -> float | None:
+    """Half the width of the projection's 80 % interval; None with fewer than three stretches to compare."""
+    if len(stretch.summaries) > 1 and goal.measure not in _ADDS_UP:
+        return None
+    width = stretch.summaries[0].width
+    full = (stretch.covered - stretch.start) // width
+    if full < 3:
+        return None
+    sums = [sum(summary.buckets.get(i, 0.0) for summary in stretch.summaries) for i in range(full)]
+    left = max((stretch.end - stretch.covered) / width, 0.0)
+    return _Z80 * stdev(sums) * sqrt(left + left * left / full)
+
+
+def _described(
+    goal: Goal, stretch: Stretch, standing: Standing, now: int, projection: Projection | None, *, hold: bool = False
+) -> Assessment:
+    value, wanted = stretch.value, goal.at_least if goal.at_least is not None else goal.at_most
+    expected = None
+    if wanted is not None and goal.measure in _GROWS and projection is not None:
+        expected = wanted * stretch.fraction
+    elif wanted is not None and projection is not None:
+        expected = wanted
+    return Assessment(
+        standing,
+        value=value,
+        time=max((s.last_time for s in stretch.summaries if s.last_time is not None), default=None),
+        at_least=goal.at_least,
+        at_most=goal.at_most,
+        start=stretch.start,
+        end=stretch.end,
+        expected=expected,
+        pace=value / expected if value is not None and expected else None,
+        progress=value / wanted if value is not None and wanted else None,
+        required_rate=_required_rate(goal, stretch, wanted, now),
+        projection=projection,
+        breaching=None if hold else standing in {Standing.BEHIND, Standing.MISSED},
+        recovered=None if hold else standing in {Standing.ON_TRACK, Standing.MET},
+        hold=hold,
+        reason="waiting for the period's last readings" if hold else "",
+    )
+
+
+def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int) -> float | None:
+    """What is needed (at_least) or left (at_most) per day from now to the period's end."""
+    days = (stretch.end - max(now, stretch.start)) / DAY
+    if goal.measure not in _GROWS or wanted is None or stretch.value is None or days <= 0:
+        return None
+    return max(wanted - stretch.value, 0.0) / days
+
+
+def _rolling(goal: Goal, stretch: Stretch) -> Assessment:
+    """A rolling period ends at every moment: it is met or missed, and no_data while nothing is in it."""
+    value = stretch.value
+    if value is None:
+        return _described(goal, stretch, Standing.NO_DATA, stretch.end, None, hold=True)
+    standing = _standing(goal, stretch, value, None, ended=True)
+    return _described(goal, stretch, standing, stretch.end, None)

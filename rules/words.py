@@ -1,0 +1,122 @@
+"""Plain words: how numbers, spans and standings are said to people."""
+
+from __future__ import annotations
+
+from rules.model import DAY, HOUR, MINUTE, SECOND, Assessment, Event, InstanceKey, Standing, Target
+from rules.periods import to_local
+
+_STEPS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"))
+
+
+def number(value: float, unit: str = "") -> str:
+    """A number as people write it: thousands separated, no more digits than tell something."""
+    size = abs(value)
+    if size >= 1e15 or (0 < size < 1e-4):
+        text = f"{value:.3g}"
+    elif size >= 1000 or value == int(value):
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:,.{2 if size >= 1 else 4}f}".rstrip("0").rstrip(".")
+    if text == "-0":
+        text = "0"
+    if unit == "%":
+        return f"{text} %"
+    return f"{text} {unit}" if unit else text
+
+
+def span(micros: int) -> str:
+    """A span in its two largest units: `2h 5m`, `3d`, `40s`."""
+    parts = []
+    left = max(micros, 0)
+    for size, name in _STEPS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{name}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0s"
+
+
+def clock_time(micros: int, zone: str, now: int | None = None) -> str:
+    """Local date and time to the minute; without the date if it is `now`'s."""
+    local = to_local(micros, zone)
+    if now is not None and to_local(now, zone).date() == local.date():
+        return f"{local:%H:%M}"
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
+def wanted(assessment: Assessment, unit: str = "") -> str:
+    """The goal: `at least 10,000`, `20 to 23 °C`; empty if it has no bound."""
+    low, high = assessment.at_least, assessment.at_most
+    if low is not None and high is not None:
+        return f"{number(low)} to {number(high, unit)}"
+    if low is not None:
+        return f"at least {number(low, unit)}"
+    return f"at most {number(high, unit)}" if high is not None else ""
+
+
+def describe(target: Target, assessment: Assessment, now: int) -> str:
+    """The standing with the numbers that matter, in one line without the target's title."""
+    standing = assessment.standing
+    if target.checkin:
+        return _describe_checkin(target, assessment, now)
+    if standing is Standing.NO_DATA or (assessment.hold and assessment.value is None):
+        last = f", last value {number(assessment.value, target.unit)}" if assessment.value is not None else ""
+        return f"no data: {assessment.reason}{last}" if assessment.reason else f"no data{last}"
+    if assessment.start is not None:
+        return _describe_period(target, assessment)
+    if assessment.inputs:
+        word = "condition holds" if standing is Standing.IN_BAND else "condition does not hold"
+        return f"{word}: " + ", ".join(f"{text} = {value}" for text, value in assessment.inputs)
+    value = "no value" if assessment.value is None else number(assessment.value, target.unit)
+    return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target.unit)}"
+
+
+_WORDS = {
+    Standing.NO_DATA: "no data",
+    Standing.TOO_EARLY: "too early to say",
+    Standing.ON_TRACK: "on track",
+    Standing.BEHIND: "behind",
+    Standing.MET: "met",
+    Standing.MISSED: "missed",
+    Standing.IN_BAND: "in band",
+    Standing.OUT_OF_BAND: "out of band",
+}
+
+
+def _describe_period(target: Target, assessment: Assessment) -> str:
+    goal = assessment.at_least if assessment.at_least is not None else assessment.at_most
+    value = "nothing" if assessment.value is None else number(assessment.value)
+    budget = assessment.at_least is None
+    of = "" if goal is None else f" of {'at most ' if budget else ''}{number(goal, target.unit)}"
+    parts = [f"{_WORDS[assessment.standing]}: {value}{of}"]
+    if assessment.standing in {Standing.BEHIND, Standing.ON_TRACK}:
+        if assessment.required_rate is not None:
+            parts.append(f"{'may add' if budget else 'needs'} {number(_rounded(assessment.required_rate))} a day")
+        if assessment.projection is not None:
+            parts.append(f"projected {number(_rounded(assessment.projection.value))}")
+    return ", ".join(parts)
+
+
+def _rounded(value: float) -> float:
+    """A computed figure, to about four digits: more would claim to know more."""
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+
+
+def _describe_checkin(target: Target, assessment: Assessment, now: int) -> str:
+    due = clock_time(assessment.due, target.zone, now) if assessment.due is not None else ""
+    if assessment.standing is Standing.NO_DATA:
+        return f"no call yet, due {due}" if due else "no call yet"
+    last = f", last call {clock_time(assessment.time, target.zone, now)}" if assessment.time is not None else ""
+    if assessment.standing is Standing.MET:
+        return f"on time{last}, next due {due}"
+    if assessment.reason == "late":
+        return f"late: was due {due}{last}"
+    return f"{assessment.reason} at {due}"
+
+
+def headline(target: Target, key: InstanceKey, assessment: Assessment, event: Event, now: int) -> str:
+    """One line of plain words: whose number it is and how it stands."""
+    of = f" ({', '.join(value for _, value in key.labels if value)})" if key.labels else ""
+    back = "back, " if event is Event.RESOLVED else ""
+    return f"{target.title}{of} {back}{describe(target, assessment, now)}"
