@@ -5,6 +5,7 @@ ConnectorError                 something outside did not work; `permanent` says 
 ├── TimedOut                   no answer in time
 ├── Refused                    an answer that says no; carries the HTTP status where there is one
 ├── BadAnswer                  an answer that can't be read: not JSON, too large, a row without a number
+│   └── PartialAnswer          some rows could be read; carries their readings
 └── Misconfigured              it can never work as configured (permanent)
 """
 
@@ -62,6 +63,14 @@ class BadAnswer(ConnectorError):
     """The answer can't be read as configured."""
 
 
+class PartialAnswer(BadAnswer):
+    """Some rows can't be read; `readings` are those of the rows that can, to be kept although the poll failed."""
+
+    def __init__(self, message: str, readings: Sequence[Reading]) -> None:
+        super().__init__(message)
+        self.readings = readings
+
+
 class Misconfigured(ConnectorError):
     """It can never work as configured."""
 
@@ -78,6 +87,7 @@ class Services:
     http: HttpClient
     now: Callable[[], int]
     gateways: Mapping[str, Any] = field(default_factory=dict)
+    timezone: str = "UTC"  # where a source names none: the configured default
     external_url: str = ""
     slack_bot_token: str = ""
     slack_api_url: str = "https://slack.com/api/"

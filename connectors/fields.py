@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     SecretStr,
     ValidationInfo,
@@ -128,7 +129,9 @@ def secret_keys(model: type[BaseModel]) -> tuple[str, ...]:
     """The keys of a model that hold secrets and so have a `<key>_file` twin."""
     keys = [(info.alias or name, str(info.annotation)) for name, info in model.model_fields.items()]
     names = {key for key, _ in keys}
-    return tuple(key for key, kind in keys if SecretStr.__name__ in kind and f"{key}_file" not in names)
+    return tuple(
+        key for key, kind in keys if SecretStr.__name__ in kind and "dict[" not in kind and f"{key}_file" not in names
+    )
 
 
 def _read_secret(twin: str, path: object, folder: Path) -> str:
@@ -187,11 +190,15 @@ class Config(BaseModel):
 
 
 class ReadingConfig(Config):
-    """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row."""
+    """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row.
+
+    `time_format` reads times that are not ISO 8601 or Unix time, as `strptime` writes them: `%m/%d/%Y`.
+    """
 
     series: str
     select: JmesPath | None = None
     time: JmesPath | None = None
+    time_format: str | None = None
     value: JmesPath
     labels: dict[str, JmesPath] = {}
 
@@ -204,4 +211,4 @@ class PolledConfig(Config):
     cron: Cron | None = None
     timezone: Zone | None = None
     timeout: Span = 10_000_000
-    readings: list[ReadingConfig]
+    readings: Annotated[list[ReadingConfig], Field(min_length=1)]

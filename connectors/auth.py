@@ -1,0 +1,65 @@
+"""The credentials a request carries: one configuration model and how it is put on a request."""
+
+from __future__ import annotations
+
+import base64
+from typing import Self
+
+from pydantic import model_validator
+
+from connectors.fields import Config, KeyProblem, Secret
+
+
+class Basic(Config):
+    """User name and password (RFC 7617)."""
+
+    username: str
+    password: Secret
+
+
+class ApiKey(Config):
+    """A key sent in the header or the query parameter named here."""
+
+    header: str | None = None
+    query: str | None = None
+    value: Secret
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.header is None) == (self.query is None):
+            raise ValueError("give either header or query: the name under which the key is sent")
+        return self
+
+
+class Auth(Config):
+    """One way to say who is asking: `bearer`, `basic` or `api_key`."""
+
+    bearer: Secret | None = None
+    basic: Basic | None = None
+    api_key: ApiKey | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in ("bearer", "basic", "api_key") if getattr(self, name) is not None]
+        if not given:
+            raise ValueError("give one of bearer, basic or api_key")
+        if len(given) > 1:
+            raise KeyProblem(given[1], f"give one of {', '.join(given)}, not several")
+        return self
+
+    def headers(self) -> dict[str, str]:
+        """The header fields that carry the credentials."""
+        if self.bearer is not None:
+            return {"Authorization": f"Bearer {self.bearer.get_secret_value()}"}
+        if self.basic is not None:
+            pair = f"{self.basic.username}:{self.basic.password.get_secret_value()}"
+            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+        if self.api_key is not None and self.api_key.header is not None:
+            return {self.api_key.header: self.api_key.value.get_secret_value()}
+        return {}
+
+    def query(self) -> dict[str, str]:
+        """The query parameters that carry the credentials."""
+        if self.api_key is not None and self.api_key.query is not None:
+            return {self.api_key.query: self.api_key.value.get_secret_value()}
+        return {}
