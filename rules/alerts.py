@@ -66,6 +66,11 @@ def _step_firing(
     return replace(status, state=AlertState.RECOVERING, since=now), Event.RECOVERING
 
 
+def is_open(status: AlertStatus) -> bool:
+    """Whether the alert has fired and is not resolved."""
+    return status.state in {AlertState.FIRING, AlertState.RECOVERING}
+
+
 def wake(status: AlertStatus, *, for_: int, keep_firing_for: int) -> int | None:
     """When time alone moves the alert on."""
     if status.state is AlertState.PENDING:

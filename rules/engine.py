@@ -14,6 +14,7 @@ from rules.model import (
     MINUTE,
     SECOND,
     AlertRule,
+    AlertState,
     AlertStatus,
     Assessment,
     CalendarPeriod,
@@ -208,8 +209,9 @@ class _Instance:
                 may_fire=self._recent(),
             )
             if event is not None:
-                statuses[rule.name] = after
-                moved.append(self._transition(rule, status, after, event, assessment))
+                transition = self._transition(rule, status, after, event, assessment)
+                statuses[rule.name] = replace(after, fingerprint=transition.fingerprint)
+                moved.append(transition)
         self.state = replace(before, assessment=assessment, since=since, verdict=verdict, alerts=statuses)
         return moved
 
@@ -243,7 +245,7 @@ class _Instance:
         return Transition(
             self.key,
             rule.name,
-            alerts.fingerprint(labels),
+            before.fingerprint if alerts.is_open(before) else alerts.fingerprint(labels),
             after.episode,
             event,
             self.now,
@@ -288,3 +290,42 @@ class _Instance:
 
 def _names(scene: Scene) -> Iterable[str]:
     return (series.name for series in scene.series)
+
+
+def retire(specs: Specs, states: States, now: int) -> tuple[list[InstanceKey], list[InstanceState], list[Transition]]:
+    """What a new configuration ends: instances whose target is gone, and open alerts whose rule is gone.
+
+    Returns the keys to forget, the states that change, and the resolves of what was open.
+    """
+    forget: list[InstanceKey] = []
+    changed: list[InstanceState] = []
+    transitions: list[Transition] = []
+    for key, state in states.instances.items():
+        target = specs.targets.get(key.target)
+        gone = target is None or {name for name, _ in key.labels} != set(target.by)
+        known = set() if target is None or gone else {rule.name for rule in target.alerts} | {alerts.NO_DATA_ALERT}
+        lost = {name: status for name, status in state.alerts.items() if name not in known}
+        transitions += [_retired(state, name, status, now) for name, status in lost.items() if alerts.is_open(status)]
+        if gone:
+            forget.append(key)
+        elif lost:
+            changed.append(replace(state, alerts={n: s for n, s in state.alerts.items() if n in known}))
+    return forget, changed, transitions
+
+
+def _retired(state: InstanceState, name: str, status: AlertStatus, now: int) -> Transition:
+    labels = alerts.alert_labels(AlertRule(name, state.assessment.standing), state.key)
+    return Transition(
+        state.key,
+        name,
+        status.fingerprint,
+        status.episode,
+        Event.RESOLVED,
+        now,
+        status.state,
+        AlertState.INACTIVE,
+        labels,
+        state.assessment,
+        status.fired_at,
+        "no longer configured",
+    )

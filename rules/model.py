@@ -321,14 +321,18 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class AlertStatus:
-    """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them."""
+    """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
+
+    `told` are the receivers that heard of the firing: its resolve goes to the same, whatever the configuration says then.
+    """
 
     state: AlertState = AlertState.INACTIVE
     since: int = 0
     fired_at: int | None = None
     episode: int = 0
     acknowledged: Acknowledgement | None = None
-    clear_since: int | None = None  # since when the condition has been false while firing
+    fingerprint: str = ""  # as it fired
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.model import Matcher, SourceRule, Target
+from rules.model import SourceRule, Target
+from rules.routing import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,6 @@ class ActionEntry:
     kind: str
     config: Any
     budget: tuple[int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A node of the routing tree. `matchers` all hold; the first matching child wins unless it says `continue_`."""
-
-    receiver: str
-    matchers: tuple[Matcher, ...] = ()
-    continue_: bool = False
-    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
