@@ -1,0 +1,63 @@
+# The commands of this repository. `make` alone lists them; each one does its own set-up.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+EDITABLE := $(VENV)/.editable
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: setup
+setup: $(EDITABLE) ## make .venv with the locked packages and this project in it
+
+.PHONY: test
+test: $(EDITABLE) ## set up, check style and types, run every test
+	@tools/programs.sh $(BIN)
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest $(PYTEST_ARGS)
+
+.PHONY: demo
+demo: $(EDITABLE) ## show the main job in under a minute; KEEP=1 leaves it running
+	setpoint demo $(if $(KEEP),--keep)
+
+.PHONY: lint
+lint: $(EDITABLE) ## check style and types only
+	ruff check .
+	ruff format --check .
+	mypy
+
+.PHONY: format
+format: $(EDITABLE) ## put the source into its one format
+	ruff check --fix-only --quiet .
+	ruff format .
+
+.PHONY: lock
+lock: ## write the lock files anew; UPGRADE=1 takes the newest packages allowed
+	@test -x $(BIN)/pip-compile || $(MAKE) --no-print-directory setup
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file=requirements.lock pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+
+$(INSTALLED): requirements-dev.lock
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Setpoint needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/pip || { rm -rf $(VENV); "$(PYTHON)" -m venv $(VENV); } || \
+		{ echo "This Python can't make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(EDITABLE): $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
