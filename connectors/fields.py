@@ -26,7 +26,7 @@ from pydantic_core import CoreSchema
 from rules.model import parse_duration
 
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
-_LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
+LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -41,7 +41,7 @@ class KeyProblem(ValueError):
 def _duration(value: object) -> object:
     if isinstance(value, str):
         length = parse_duration(value)
-        if length > _LONGEST:
+        if length > LONGEST:
             raise ValueError("a duration has at most 100y")
         return length
     raise ValueError("a duration is written like 500ms, 30s, 1h30m or 7d")

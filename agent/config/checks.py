@@ -1,0 +1,125 @@
+"""Contradictions inside one target: what can never be true, or never happen."""
+
+from __future__ import annotations
+
+from agent.config.document import Document
+from agent.config.errors import Path, choices, near
+from agent.config.language import GoalSection, TargetSection
+from rules.model import Measure, RollingPeriod, Standing
+
+TEMPLATE_NAMES = frozenset(
+    {
+        "alert",
+        "at_least",
+        "at_most",
+        "expected",
+        "headline",
+        "labels",
+        "pace",
+        "progress",
+        "projection",
+        "required_rate",
+        "severity",
+        "standing",
+        "target",
+        "title",
+        "unit",
+        "value",
+    }
+)
+"""What an annotation may use; `agent.notices.context_of` gives the values."""
+
+_ALWAYS = frozenset({Standing.NO_DATA})
+_LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
+_DECIDED = _ALWAYS | {Standing.MET, Standing.MISSED}
+_PERIOD = _DECIDED | {Standing.TOO_EARLY, Standing.ON_TRACK, Standing.BEHIND}
+
+
+def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
+    """A goal says at least one number or a condition, and nothing that can't be."""
+    if goal.condition is not None:
+        for key in ("measure", "at_least", "at_most", "per"):
+            if getattr(goal, key) is not None:
+                message = "means nothing beside a condition, which says it all; remove one of them"
+                document.report((*path, key), message, at_key=True)
+        return
+    if goal.at_least is None and goal.at_most is None:
+        document.report(path, "needs at_least, at_most or a condition", at_key=True)
+    elif goal.at_least is not None and goal.at_most is not None and goal.at_least > goal.at_most:
+        document.report((*path, "at_least"), f"{goal.at_least:g} is more than at_most {goal.at_most:g}")
+    if goal.per is None and goal.measure not in {None, Measure.LAST}:
+        message = f"{goal.measure} is made of the readings of a period; add per, for example per: month"
+        document.report((*path, "measure"), message)
+
+
+def check_recover(target: TargetSection, path: Path, document: Document) -> None:
+    """The band to recover into lies inside the goal's."""
+    recover, goal, at = target.recover, target.goal, (*path, "recover")
+    if recover is None or target.source:
+        return
+    if goal is None or goal.condition is not None or goal.per is not None:
+        document.report(at, "is for a goal with at_least or at_most and without per", at_key=True)
+        return
+    if recover.at_least is None and recover.at_most is None:
+        document.report(at, "needs at_least or at_most", at_key=True)
+    low, high = goal.at_least, goal.at_most
+    for key, value in (("at_least", recover.at_least), ("at_most", recover.at_most)):
+        if value is None:
+            continue
+        if getattr(goal, key) is None:
+            document.report((*at, key), f"the goal has no {key}", at_key=True)
+        elif (low is not None and value < low) or (high is not None and value > high):
+            document.report((*at, key), f"{value:g} lies outside the goal's band")
+    if recover.at_least is not None and recover.at_most is not None and recover.at_least > recover.at_most:
+        document.report((*at, "at_least"), f"{recover.at_least:g} is more than at_most {recover.at_most:g}")
+
+
+def _possible(target: TargetSection) -> tuple[frozenset[Standing], str]:
+    """The standings an instance of the target can have, and what makes them so."""
+    if target.source:
+        return _DECIDED, "a check-in"
+    if target.goal is None:
+        return _ALWAYS, "a target without a goal"
+    if target.goal.per is None:
+        return _LEVEL, "a condition" if target.goal.condition else "a goal without per"
+    if isinstance(target.goal.per, RollingPeriod):
+        return _DECIDED, "a goal over a rolling period"
+    return _PERIOD, "a goal with per"
+
+
+def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
+    """Alerts have different names and wait for what can happen."""
+    possible, why = _possible(target)
+    first: dict[str, int] = {}
+    for index, alert in enumerate(target.alerts):
+        at = (*path, "alerts", index)
+        if alert.name in first:
+            place = document.place((*path, "alerts", first[alert.name], "name"))
+            document.report((*at, "name"), f"this target has two alerts of this name; the first is at {place}")
+        first.setdefault(alert.name, index)
+        if alert.when not in possible:
+            can = choices(possible)
+            document.report((*at, "when"), f"{alert.when} never happens to {why}", f"what can happen: {can}")
+        _check_templates(alert.annotations, (*at, "annotations"), document)
+
+
+def check_corrections(target: TargetSection, path: Path, document: Document) -> None:
+    """A correction answers one of the target's alerts."""
+    names = [alert.name for alert in target.alerts]
+    for index, correct in enumerate(target.correct):
+        at = (*path, "correct", index, "on")
+        if correct.on not in names:
+            hint = near(correct.on, names) or (f"there are {choices(names)}" if names else "it has no alerts")
+            document.report(at, f"this target has no alert {document.written(at)}", hint)
+
+
+def _check_templates(texts: dict[str, str], path: Path, document: Document) -> None:
+    for name, text in texts.items():
+        if "{" not in text:
+            continue
+        from connectors.template import TemplateError, check
+
+        try:
+            check(text, TEMPLATE_NAMES)
+        except TemplateError as error:
+            document.report((*path, name), str(error))

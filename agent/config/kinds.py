@@ -1,0 +1,122 @@
+"""Entries whose keys belong to a connector kind: sources, receivers' notifiers, actions; and gateways."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from agent.config.configuration import ActionEntry, NotifierEntry
+from agent.config.document import Document
+from agent.config.errors import Path, choices, near
+from agent.config.later import value_comes_later
+from agent.config.validate import section, validated
+from connectors import registry
+
+CONSOLE = "console"  # the receiver that exists without being configured
+
+
+class Kind(NamedTuple):
+    """A configured connector: its kind's name, class and validated configuration."""
+
+    name: str
+    connector: Any
+    config: Any
+
+
+def configured(role: str, data: Any, path: Path, document: Document) -> Kind | None:
+    """The connector an entry asks for, or None after its mistakes were reported."""
+    if not isinstance(data, dict):
+        document.report(path, "has to be a mapping with a type" if data is not None else "is empty")
+        return None
+    kinds = registry.kinds(role)
+    kind = data.get("type")
+    if "type" not in data:
+        document.report((*path, "type"), "is missing", f"one of {choices(kinds)}")
+        return None
+    if not isinstance(kind, str) or kind not in kinds:
+        _report_kind(kind, kinds, (*path, "type"), document)
+        return None
+    try:
+        connector = registry.load(role, kind)
+    except (ImportError, AttributeError) as error:
+        document.report((*path, "type"), f"{kind} can't be loaded: {error}")
+        return None
+    config = validated(connector.Config, data, path, document)
+    return Kind(kind, connector, config) if config is not None else None
+
+
+def _report_kind(kind: object, kinds: dict[str, str], path: Path, document: Document) -> None:
+    if value_comes_later(path, kind):
+        document.report(path, f"{kind} is not built yet")
+        return
+    written = document.written(path)
+    known = f"known: {choices(kinds)}"
+    document.report(path, "unknown kind", (near(written, kinds) or known) if written else known)
+
+
+def reference(path: Path, name: str, known: Any, what: str, document: Document) -> bool:
+    """Whether the name at a path is known; if not, it is reported."""
+    if name in known:
+        return True
+    written = document.written(path)
+    shown = f"there is no {what} {written}" if written else f"there is no such {what}"
+    document.report(path, shown, near(name, known) or (f"there are {choices(known)}" if known else ""))
+    return False
+
+
+def check_gateway(config: Any, path: Path, document: Document) -> None:
+    """Reports a gateway that is not configured."""
+    gateway = getattr(config, "gateway", None)
+    if isinstance(gateway, str):
+        reference((*path, "gateway"), gateway, section_names(document, "gateways"), "gateway", document)
+
+
+def section_names(document: Document, name: str) -> tuple[str, ...]:
+    """The names under a section as written, also of entries with mistakes, so that one mistake is said once."""
+    data = document.data.get(name)
+    return tuple(data) if isinstance(data, dict) else ()
+
+
+def build_gateways(document: Document) -> dict[str, Any]:
+    """The gateways by name."""
+    entries = section(document, "gateways")
+    if not entries:
+        return {}
+    from connectors.gateway import GatewayConfig
+
+    found = {name: validated(GatewayConfig, data, ("gateways", name), document) for name, data in entries.items()}
+    return {name: config for name, config in found.items() if config is not None}
+
+
+def build_actions(document: Document) -> dict[str, ActionEntry]:
+    """The actions by name."""
+    found: dict[str, ActionEntry] = {}
+    for name, data in section(document, "actions").items():
+        path = ("actions", name)
+        kind = configured("actions", data, path, document)
+        if kind is not None:
+            check_gateway(kind.config, path, document)
+            found[name] = ActionEntry(name, kind.name, kind.config, getattr(kind.config, "budget", None))
+    return found
+
+
+def build_receivers(document: Document) -> dict[str, tuple[NotifierEntry, ...]]:
+    """The receivers by name; `console` is always one of them."""
+    found: dict[str, tuple[NotifierEntry, ...]] = {}
+    for name, data in section(document, "receivers").items():
+        path = ("receivers", name)
+        if not isinstance(data, list) or not data:
+            document.report(path, "has to be a list of notifiers, for example [{type: console}]")
+            continue
+        kinds = [configured("notifiers", item, (*path, index), document) for index, item in enumerate(data)]
+        for index, kind in enumerate(kinds):
+            check_gateway(kind.config if kind else None, (*path, index), document)
+        found[name] = tuple(NotifierEntry(kind.name, kind.config) for kind in kinds if kind is not None)
+    if CONSOLE not in found:
+        console = registry.load("notifiers", CONSOLE).Config(type=CONSOLE)
+        found[CONSOLE] = (NotifierEntry(CONSOLE, console),)
+    return found
+
+
+def receiver_names(document: Document) -> frozenset[str]:
+    """Every receiver that may be named."""
+    return frozenset((*section_names(document, "receivers"), CONSOLE))

@@ -1,0 +1,224 @@
+"""The configuration language: one model for each section that does not belong to a connector kind."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+
+from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
+from rules.model import (
+    MINUTE,
+    CalendarPeriod,
+    Combine,
+    Measure,
+    NoDataThen,
+    RollingPeriod,
+    Standing,
+    parse_duration,
+)
+
+LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
+_PERCENT = re.compile(r"\s*([-+]?[0-9.]+)\s*%\s*")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str):
+        percent = _PERCENT.fullmatch(value)
+        try:
+            number = float(Decimal(percent[1]) / 100) if percent else float(value)
+        except (ValueError, ArithmeticError):
+            raise ValueError("has to be a number, or a percentage such as 99.9%") from None
+    else:
+        raise ValueError("has to be a number, or a percentage such as 99.9%")  # noqa: TRY004 - pydantic's protocol
+    if not math.isfinite(number):
+        raise ValueError("has to be a finite number")
+    return number
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _label_names(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if not LABEL_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't be the name of a label; use letters, digits and _")
+    return value
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+def _when(value: object) -> object:
+    """A date stays one: as an end it means the whole day."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError("has to be a date such as 2026-01-31, or a date and time such as 2026-01-31T18:00")
+
+
+Number = Annotated[
+    float, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"], "examples": [10000, "99.9%"]})
+]
+"""A number, or a percentage as its hundredth part."""
+
+Text = Annotated[str, AfterValidator(_said)]
+"""A text that says something."""
+
+_NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Names = Annotated[list[Text], BeforeValidator(_one_or_more), WithJsonSchema(_NAMES_SCHEMA)]
+"""One name or a list of them."""
+
+LabelTexts = Annotated[dict[str, str], AfterValidator(_label_names)]
+"""Texts by label name."""
+
+Moment = Annotated[
+    date | datetime, BeforeValidator(_when), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})
+]
+"""A date, or a date and time (in the target's zone where it names none)."""
+
+
+class FixedSpan(Config):
+    """One span in dates or times; an end given as a date is that day's end."""
+
+    from_: Moment = Field(alias="from")
+    to: Moment
+
+
+def _period(value: object) -> object:
+    if isinstance(value, CalendarPeriod | RollingPeriod):
+        return value
+    if value in CALENDAR:
+        return CalendarPeriod(str(value))
+    try:
+        length = parse_duration(value) if isinstance(value, str) else 0
+    except ValueError:
+        length = 0
+    if not 0 < length <= LONGEST:
+        raise ValueError(f"has to be one of {', '.join(CALENDAR)}, a duration such as 30d, or {{from: …, to: …}}")
+    return RollingPeriod(length)
+
+
+_PERIOD_SCHEMA = {"anyOf": [{"enum": list(CALENDAR)}, {"type": "string", "description": "a rolling period: 30d"}]}
+Repeating = Annotated[Any, BeforeValidator(_period), WithJsonSchema(_PERIOD_SCHEMA)]
+"""A calendar period or a rolling one."""
+
+Per = Annotated[
+    Annotated[FixedSpan, Tag("span")] | Annotated[Repeating, Tag("name")],
+    Discriminator(lambda value: "span" if isinstance(value, dict | FixedSpan) else "name"),
+]
+"""What `per` may be."""
+
+
+class Defaults(Config):
+    """What holds where a source or target says nothing else."""
+
+    timezone: Zone = "UTC"
+    every: Span = MINUTE
+
+
+class Heartbeat(Config):
+    """A URL that is called every so often while the daemon is alive."""
+
+    url: Secret
+    every: Span = MINUTE
+
+
+class GoalSection(Config):
+    """The wanted number."""
+
+    measure: Measure | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+    per: Per | None = None
+    condition: Text | None = None
+
+
+class RecoverSection(Config):
+    """The stricter band a value has to reach before it counts as back."""
+
+    at_least: Number | None = None
+    at_most: Number | None = None
+
+
+class NoDataSection(Config):
+    """What happens when readings stop."""
+
+    after: Span
+    then: NoDataThen = NoDataThen.ALERT
+
+
+class AlertSection(Config):
+    """One alert of a target."""
+
+    name: Text
+    when: Standing
+    for_: Duration = Field(0, alias="for")
+    keep_firing_for: Duration = 0
+    severity: Text = "warning"
+    labels: LabelTexts = Field(default_factory=dict)
+    annotations: LabelTexts = Field(default_factory=dict)
+    notify: Names = Field(default_factory=list)
+
+
+class VerifySection(Config):
+    """How soon after the call the readings have to be right again."""
+
+    within: Span = 10 * MINUTE
+
+
+class EscalateSection(Config):
+    """Who hears of a correction that did not help."""
+
+    to: Names
+
+
+class CorrectSection(Config):
+    """A corrective call."""
+
+    on: Text
+    action: Text
+    approval: Literal["none"] = "none"
+    cooldown: Duration = 15 * MINUTE
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    verify: VerifySection = VerifySection()
+    escalate: EscalateSection | None = None
+
+
+class TargetSection(Config):
+    """What is wanted of a series, a condition or a check-in."""
+
+    title: Text | None = None
+    series: Text | None = None
+    source: Text | None = None
+    goal: GoalSection | None = None
+    by: Names = Field(default_factory=list)
+    combine: Combine | None = None
+    recover: RecoverSection | None = None
+    no_data: NoDataSection | None = None
+    alerts: list[AlertSection] = Field(default_factory=list)
+    correct: list[CorrectSection] = Field(default_factory=list)
+    timezone: Zone | None = None
+    unit: str = ""
+
+
+class RouteSection(Config):
+    """A node of the routing tree; it inherits its parent's receiver."""
+
+    receiver: Text | None = None
+    matchers: list[Text] = Field(default_factory=list)
+    continue_: bool = Field(False, alias="continue")
+    routes: list[RouteSection] = Field(default_factory=list)

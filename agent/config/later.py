@@ -1,0 +1,55 @@
+"""What the language will have and this version has not. Each entry goes when its feature comes."""
+
+from __future__ import annotations
+
+from agent.config.errors import Path
+
+_KEYS = frozenset(
+    {
+        "inhibit_rules",
+        "time_intervals",
+        "reports",
+        "route.group_by",
+        "route.group_wait",
+        "route.group_interval",
+        "route.repeat_interval",
+        "route.mute_time_intervals",
+        "route.active_time_intervals",
+        "sources.*.transform",
+        "targets.*.goal.where",
+        "gateways.*.cache",
+        "gateways.*.auth.oauth2",
+    }
+)
+_VALUES = {
+    "sources.*.type": frozenset({"mqtt", "web", "page", "html"}),
+    "targets.*.goal.measure": frozenset({"share"}),
+    "targets.*.alerts.when": frozenset({"burning", "unusual"}),
+    "targets.*.correct.approval": frozenset({"slack", "api", "ask", "one", "two", "required", "manual"}),
+}
+_NAMED = ("sources", "targets", "gateways", "actions", "receivers")
+
+
+def _pattern(path: Path) -> str:
+    """The path without names and positions: `targets.*.alerts.when`, and `route.receiver` at any depth of routes."""
+    parts = [part for part in path if isinstance(part, str)]
+    if parts and parts[0] == "route":
+        parts = [parts[0], *(part for part in parts[1:] if part != "routes")]
+    if len(parts) > 1 and parts[0] in _NAMED:
+        parts[1] = "*"
+    return ".".join(parts)
+
+
+def key_comes_later(path: Path) -> bool:
+    """Whether the key is part of the language but not built yet."""
+    return _pattern(path) in _KEYS
+
+
+def value_comes_later(path: Path, value: object) -> bool:
+    """Whether the value is part of the language but not built yet."""
+    pattern = _pattern(path)
+    if pattern == "targets.*.goal.measure" and isinstance(value, str) and value[:1] == "p" and value[1:].isdigit():
+        return True
+    if pattern in {"targets.*.goal.at_least", "targets.*.goal.at_most"}:
+        return isinstance(value, dict | list)
+    return isinstance(value, str) and value in _VALUES.get(pattern, ())

@@ -1,0 +1,94 @@
+"""From files to a checked `Configuration`, or to everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+
+from agent.config.configuration import Configuration
+from agent.config.document import Document, read
+from agent.config.errors import ConfigErrors, near
+from agent.config.kinds import build_actions, build_gateways, build_receivers
+from agent.config.language import Defaults, Heartbeat
+from agent.config.later import key_comes_later
+from agent.config.routing import build_route
+from agent.config.sources import CHECKIN, build_sources
+from agent.config.targets import build_targets
+from agent.config.validate import validated
+
+SECTIONS = ("defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "heartbeat")
+
+
+def load(path: str | Path, environ: Mapping[str, str]) -> Configuration:
+    """The configuration of a file or a directory of `*.yaml`, its variables taken from `environ`.
+
+    Raises ConfigErrors with every mistake.
+    """
+    document = read(path, environ)
+    _check_sections(document)
+    defaults = _defaults(document)
+    sources = build_sources(document, defaults)
+    checkins = {name: source.config for name, source in sources.items() if source.kind == CHECKIN}
+    gateways = build_gateways(document)
+    actions = build_actions(document)
+    receivers = build_receivers(document)
+    heartbeat = _heartbeat(document)
+    configuration = Configuration(
+        sources=sources,
+        targets=build_targets(document, defaults, checkins),
+        actions=actions,
+        receivers=receivers,
+        gateways=gateways,
+        route=build_route(document),
+        heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
+        heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,
+        files=document.files,
+        secrets=tuple(dict.fromkeys(_secrets_of(sources, gateways, actions, receivers, heartbeat))),
+    )
+    if document.errors:
+        raise ConfigErrors(document.errors)
+    return configuration
+
+
+def _check_sections(document: Document) -> None:
+    for name in document.data:
+        if name in SECTIONS:
+            continue
+        if key_comes_later((name,)):
+            document.report((name,), "is not built yet; remove it", at_key=True)
+        else:
+            hint = near(name, SECTIONS) or f"known here: {', '.join(SECTIONS)}"
+            document.report((name,), "unknown key", hint, at_key=True)
+
+
+def _defaults(document: Document) -> Defaults:
+    data = document.data.get("defaults")
+    model = validated(Defaults, data, ("defaults",), document) if data is not None else None
+    return model or Defaults()
+
+
+def _heartbeat(document: Document) -> Heartbeat | None:
+    data = document.data.get("heartbeat")
+    if data is None:
+        return None
+    model = validated(Heartbeat, data, ("heartbeat",), document)
+    if model and not model.url.get_secret_value().startswith(("http://", "https://")):
+        document.report(("heartbeat", "url"), "has to begin with https:// or http://")
+    return model
+
+
+def _secrets_of(*values: object) -> Iterator[str]:
+    """Every secret inside models, entries, mappings and lists."""
+    for value in values:
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from _secrets_of(*(getattr(value, name) for name in type(value).model_fields))
+        elif isinstance(value, Mapping):
+            yield from _secrets_of(*value.values())
+        elif hasattr(value, "config"):
+            yield from _secrets_of(value.config)
+        elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
+            yield from _secrets_of(*value)

@@ -1,0 +1,124 @@
+"""The `sources` section: what is read, when, and which series it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from agent.config.configuration import SourceEntry
+from agent.config.document import Document
+from agent.config.errors import Path
+from agent.config.kinds import Kind, check_gateway, configured
+from agent.config.language import LABEL_NAME, Defaults
+from agent.config.validate import section
+from connectors.fields import PolledConfig
+from rules.model import SECOND, SourceRule
+from rules.selectors import NAME
+from rules.specs import CHECKIN_SERIES
+
+CHECKIN = "checkin"
+_NOT_IN_NAMES = frozenset("/?#%\\ \t\r\n")
+
+
+class Given(NamedTuple):
+    """What the sources give as written: label names by series (None: not known), and whether that is all of it."""
+
+    labels: Mapping[str, frozenset[str] | None]
+    complete: bool
+
+
+def build_sources(document: Document, defaults: Defaults) -> dict[str, SourceEntry]:
+    """The sources by name; mistakes are reported to the document."""
+    found: dict[str, SourceEntry] = {}
+    for name, data in section(document, "sources").items():
+        path = ("sources", name)
+        if _NOT_IN_NAMES.intersection(name):
+            document.report(
+                path, "a source's name is part of its address; it can't hold spaces or / ? # %", at_key=True
+            )
+        kind = configured("sources", data, path, document)
+        if kind is not None:
+            check_gateway(kind.config, path, document)
+            _check_readings(kind.config, path, document)
+            _check_rhythm(kind.config, path, document)
+            found[name] = _entry(name, kind, defaults)
+    return found
+
+
+def _entry(name: str, kind: Kind, defaults: Defaults) -> SourceEntry:
+    config = kind.config
+    polled = isinstance(config, PolledConfig)
+    cron = config.cron if polled else None
+    every = (config.every or defaults.every) if polled and cron is None else None
+    return SourceEntry(
+        name=name,
+        kind=kind.name,
+        config=config,
+        every=every,
+        cron=cron,
+        zone=getattr(config, "timezone", None) or defaults.timezone,
+        timeout=getattr(config, "timeout", 10 * SECOND),
+        rule=SourceRule(name, _series(kind), every),
+    )
+
+
+def _series(kind: Kind) -> tuple[str, ...]:
+    if kind.name == CHECKIN:
+        return CHECKIN_SERIES
+    return tuple(dict.fromkeys(reading.series for reading in getattr(kind.config, "readings", ())))
+
+
+def _check_rhythm(config: Any, path: Path, document: Document) -> None:
+    if isinstance(config, PolledConfig) and config.every is not None and config.cron is not None:
+        document.report((*path, "cron"), "give every or cron, not both", at_key=True)
+
+
+def _check_readings(config: Any, path: Path, document: Document) -> None:
+    readings = getattr(config, "readings", None)
+    if readings is not None and not readings:
+        document.report((*path, "readings"), "is empty; say which series the source gives")
+    for index, reading in enumerate(readings or ()):
+        at = (*path, "readings", index)
+        if not NAME.fullmatch(reading.series):
+            message = "can't be the name of a series; use letters, digits, _ . : and -, and begin with a letter"
+            document.report((*at, "series"), message)
+        for label in reading.labels:
+            if not LABEL_NAME.fullmatch(label):
+                message = "can't be the name of a label; use letters, digits and _"
+                document.report((*at, "labels", label), message, at_key=True)
+            elif label == "source":
+                message = "every reading already has the label source: the name of its source"
+                document.report((*at, "labels", label), message, at_key=True)
+
+
+def given(document: Document) -> Given:
+    """What the sources give, read from the data itself, so that a mistake in one is not said of its targets too."""
+    labels: dict[str, frozenset[str] | None] = {}
+    data = document.data.get("sources")
+    if data is None:
+        return Given({}, complete=True)
+    if not isinstance(data, dict):
+        return Given({}, complete=False)
+    complete = True
+    for entry in data.values():
+        readings = entry.get("readings") if isinstance(entry, dict) else None
+        if isinstance(entry, dict) and entry.get("type") == CHECKIN:
+            readings = [{"series": series, "labels": {}} for series in CHECKIN_SERIES]
+        if not isinstance(readings, list):
+            complete = False
+            continue
+        for reading in readings:
+            complete = _note(reading, labels) and complete
+    return Given(labels, complete)
+
+
+def _note(reading: Any, labels: dict[str, frozenset[str] | None]) -> bool:
+    """Adds one reading's series; False if it does not say which."""
+    series = reading.get("series") if isinstance(reading, dict) else None
+    if not isinstance(series, str):
+        return False
+    own = reading.get("labels") or {}
+    before = labels.get(series, frozenset())
+    known = isinstance(own, dict) and before is not None
+    labels[series] = frozenset((*(before or ()), *own, "source")) if known else None
+    return True
