@@ -25,6 +25,7 @@ from rules.model import (
     Event,
     Notice,
     Reason,
+    Standing,
     Target,
     Transition,
 )
@@ -99,7 +100,7 @@ class Notices:
         target = self.specs.targets.get(transition.key.target)
         labels = dict(transition.labels)
         line_ = self._headline(target, transition)
-        assessment = transition.assessment or Assessment(standing=_no_standing())
+        assessment = transition.assessment or Assessment(Standing.NO_DATA)
         values = values_of(assessment)
         return Notice(
             reason=reason,
@@ -178,12 +179,6 @@ class Notices:
             yield line(run)
         if target is not None and transition.detail and transition.event is Event.RESOLVED:
             yield transition.detail
-
-
-def _no_standing() -> Any:
-    from rules.model import Standing
-
-    return Standing.NO_DATA
 
 
 def values_of(assessment: Assessment) -> dict[str, float]:

@@ -80,7 +80,8 @@ def compile_condition(text: str) -> Condition:
     try:
         tree = ast.parse(source.strip(), mode="eval").body
     except SyntaxError as error:
-        raise ConditionError(f"can't be read: {error.msg}", lead + max((error.offset or 1) - 1, 0)) from None
+        at = error.offset - 1 if error.offset else len(source.strip())  # 0 means the end
+        raise ConditionError(f"can't be read: {error.msg}", lead + at) from None
     except (ValueError, RecursionError, MemoryError):
         raise ConditionError("can't be read: nested too deeply", 0) from None
     checker = _Checker(source.strip(), selectors, lead)
@@ -187,8 +188,8 @@ class _Checker:
         return "number"
 
     def _ifexp(self, node: ast.IfExp, depth: int) -> str:
-        self.want("truth", node.test, depth)
         kind = self.check(node.body, depth)
+        self.want("truth", node.test, depth)
         self.want(kind, node.orelse, depth)
         return kind
 

@@ -124,7 +124,7 @@ def wake(run: Correction) -> int | None:
 
 
 def within_budget(calls: Sequence[int], budget: tuple[int, int] | None, now: int) -> int:
-    """0 if one more call may be made now, else when: `budget` is (calls, seconds), `calls` the times of earlier ones."""
+    """0 if one more call may be made now, else when. `budget` is (calls, seconds), `calls` are earlier times."""
     if budget is None:
         return 0
     count, seconds = budget

@@ -323,7 +323,7 @@ class Acknowledgement:
 class AlertStatus:
     """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
 
-    `told` are the receivers that heard of the firing: its resolve goes to the same, whatever the configuration says then.
+    `told` are the receivers that heard of the firing: its resolve goes to the same, even if the configuration changed.
     """
 
     state: AlertState = AlertState.INACTIVE

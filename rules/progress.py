@@ -71,7 +71,7 @@ def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -
     width = bucket_width(end - start)
     summaries = [track.summary(start, end, goal.measure, width) for track in scene.tracks]
     values = [v for v in (summary.measure(goal.measure) for summary in summaries) if v is not None]
-    covered = max(_covered(track, start, min(end, scene.now)) for track in scene.tracks)
+    covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
     return Stretch(start, end, combine(values), covered, summaries)
 
 
@@ -83,16 +83,15 @@ def bucket_width(length: int) -> int:
     return max(length // 30, 1)
 
 
-def _covered(track: Track, start: int, until: int) -> int:
+def _covered(track: Track, start: int, end: int, now: int) -> int:
     """Up to when the readings tell what happened: a daily reading covers its day, so yesterday's reaches to midnight.
 
     A reading that is late by more than its usual distance counts as nothing having happened, else a number that
     stopped would be projected for ever.
     """
     newest, gap = track.newest, track.gap()
-    if newest is None:
-        return until
-    return max(start, min(until, max(newest[0] + gap, until - _LATE_AFTER * gap)))
+    told = max(newest[0] + gap, now - _LATE_AFTER * gap) if newest is not None else now
+    return max(start, min(end, now, told))
 
 
 def _assess(goal: Goal, stretch: Stretch, now: int) -> Assessment:

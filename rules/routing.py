@@ -13,7 +13,7 @@ CONSOLE = "console"  # the receiver that exists without being configured
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A node of the routing tree. All `matchers` must hold; after a child that says `continue_` the next is tried too."""
+    """A node of the routing tree. All `matchers` must hold; after a child with `continue_` the next is tried too."""
 
     receiver: str
     matchers: tuple[Matcher, ...] = ()

@@ -1,0 +1,260 @@
+"""One batch, from what happened to what is to be committed: evaluate, correct, tell. Pure but for templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from agent.memory import Memory
+from agent.notices import Notices, Telling, context_of, idempotency_key, reason_of
+from agent.store.records import Delivery, DeliveryKind
+from rules import alerts, corrections
+from rules.engine import Batch, evaluate
+from rules.history import History
+from rules.model import (
+    HOUR,
+    AlertStatus,
+    Correction,
+    CorrectRule,
+    Event,
+    InstanceKey,
+    InstanceState,
+    Reason,
+    RunState,
+    SourceState,
+    Transition,
+)
+from rules.specs import Specs
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a batch changes."""
+
+    now: int
+    instances: dict[InstanceKey, InstanceState] = field(default_factory=dict)
+    sources: dict[str, SourceState] = field(default_factory=dict)
+    runs: dict[str, Correction] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    told: list[tuple[Transition, Reason]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How the call of a correction ended."""
+
+    run_id: str
+    answer: str
+    error: bool
+    permanent: bool
+
+
+class Decider:
+    """Decides batches by one configuration on what is remembered."""
+
+    def __init__(self, specs: Specs, notices: Notices, memory: Memory, history: History) -> None:
+        self.specs = specs
+        self.notices = notices
+        self.memory = memory
+        self.history = history
+
+    def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = ()) -> Decision:
+        """Everything that follows from a batch of readings, polls and due times, and from calls that ended."""
+        decision = Decision(now)
+        changed, transitions = evaluate(self.specs, self.memory.states, batch, now, self.history)
+        decision.instances.update(changed.instances)
+        decision.sources.update(changed.sources)
+        decision.transitions += transitions
+        self._correct(decision, answers)
+        for transition in list(decision.transitions):
+            self._tell(decision, transition)
+        return decision
+
+    def acknowledge(self, states: Iterable[tuple[InstanceState, str]], status: AlertStatus, now: int) -> Decision:
+        """The decision that marks open alerts (state and alert name) as taken; `status` carries the acknowledgement."""
+        decision = Decision(now)
+        for state, name in states:
+            before = state.alerts[name]
+            after = replace(before, acknowledged=status.acknowledged)
+            current = decision.instances.get(state.key, state)
+            decision.instances[state.key] = replace(current, alerts={**current.alerts, name: after})
+            decision.transitions.append(self._happened(state, name, Event.ACKNOWLEDGED, now))
+        for transition in list(decision.transitions):
+            self._tell(decision, transition)
+        return decision
+
+    def retire(self, transitions: Iterable[Transition], now: int) -> Decision:
+        """The decision that tells of alerts which a new configuration ended."""
+        decision = Decision(now, transitions=list(transitions))
+        for transition in decision.transitions:
+            self._tell(decision, transition)
+        return decision
+
+    # corrections
+
+    def _correct(self, decision: Decision, answers: Sequence[Answered]) -> None:
+        for transition in list(decision.transitions):
+            target = self.specs.targets.get(transition.key.target)
+            if target is not None and target.correct:
+                for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
+                    self._move(decision, None, run)
+        for answered in answers:
+            self._take_answer(decision, answered)
+        for run in self._runs_to_step(decision):
+            rule = self._rule(run)
+            if rule is None:
+                self._move(decision, run, replace(run, state=RunState.SKIPPED, detail="no longer configured"))
+                continue
+            self._move(decision, run, self._step(decision, run, rule))
+
+    def _runs_to_step(self, decision: Decision) -> list[Correction]:
+        runs = {**self.memory.runs, **decision.runs}
+        touched = decision.instances.keys()
+        return [
+            run
+            for run in runs.values()
+            if run.state in corrections.OPEN
+            and (
+                run.key in touched or run.id in decision.runs or (corrections.wake(run) or decision.now) <= decision.now
+            )
+        ]
+
+    def _step(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
+        state = self._instance(decision, run.key)
+        after = corrections.step(run, rule, state, decision.now)
+        if after.state is RunState.CALLED and run.state is RunState.APPROVED:
+            free = corrections.within_budget(self._calls(decision, run.action), self._budget(run.action), decision.now)
+            if free:
+                return replace(run, not_before=free, updated=decision.now, detail="waits for the action's budget")
+        return after
+
+    def _calls(self, decision: Decision, action: str) -> list[int]:
+        runs = {**self.memory.runs, **decision.runs}
+        return [r.called_at for r in runs.values() if r.action == action and r.called_at is not None] + [
+            r.updated for r in runs.values() if r.action == action and r.state is RunState.CALLED
+        ]
+
+    def _budget(self, action: str) -> tuple[int, int] | None:
+        entry = self.notices.config.actions.get(action)
+        return entry.budget if entry else None
+
+    def _take_answer(self, decision: Decision, answered: Answered) -> None:
+        run = self.memory.runs.get(answered.run_id)
+        rule = self._rule(run) if run else None
+        if run is None or rule is None or run.state is not RunState.CALLED:
+            return
+        after = corrections.answered(
+            run, rule, decision.now, answered.answer, error=answered.error, permanent=answered.permanent
+        )
+        self._move(decision, run, after)
+
+    def _rule(self, run: Correction) -> CorrectRule | None:
+        target = self.specs.targets.get(run.key.target)
+        if target is None:
+            return None
+        return next((r for r in target.correct if r.on == run.alert and r.action == run.action), None)
+
+    def _move(self, decision: Decision, before: Correction | None, after: Correction) -> None:
+        """Takes a run's new state in, with the transition that says so and the call that it asks for."""
+        if before == after:
+            return
+        decision.runs[after.id] = after
+        state = self._instance(decision, after.key)
+        if state is None or (before is not None and before.state is after.state and before.detail == after.detail):
+            return
+        event = Event.ESCALATED if after.state is RunState.ESCALATED else Event.CORRECTION
+        transition = replace(self._happened(state, after.alert, event, decision.now), detail=corrections.line(after))
+        decision.transitions.append(transition)
+        if after.state is RunState.CALLED:
+            decision.deliveries.append(self._call(after, transition))
+
+    def _call(self, run: Correction, transition: Transition) -> Delivery:
+        target = self.specs.targets.get(run.key.target)
+        context = context_of(target, transition, transition.detail)
+        payload = {"run": run.id, "context": {**context, "attempt": run.attempt, "correction": run.id}}
+        return Delivery(
+            key=idempotency_key(run.id, str(run.attempt)),
+            kind=DeliveryKind.CALL,
+            receiver=run.action,
+            position=0,
+            lane=f"action/{run.action}/{run.key.target}/{run.key.labels}",
+            payload=orjson.dumps(payload),
+            created=transition.at,
+            next_at=transition.at,
+            expires_at=transition.at + HOUR,
+        )
+
+    # telling
+
+    def _tell(self, decision: Decision, transition: Transition) -> None:
+        reason = reason_of(transition)
+        if reason is None:
+            return
+        status = self._status(decision, transition)
+        runs = [
+            run
+            for run in {**self.memory.runs, **decision.runs}.values()
+            if run.fingerprint == transition.fingerprint and run.episode == transition.episode
+        ]
+        telling = Telling(transition, status, runs, self._escalate_to(decision, transition))
+        receivers = self.notices.receivers(telling, reason)
+        decision.deliveries += self.notices.deliveries(telling, reason, receivers)
+        if reason in {Reason.FIRING, Reason.ESCALATED}:
+            self._mark_told(decision, transition, (*(() if reason is Reason.FIRING else status.told), *receivers))
+
+    def _escalate_to(self, decision: Decision, transition: Transition) -> tuple[str, ...]:
+        if transition.event is not Event.ESCALATED:
+            return ()
+        rules = (
+            self._rule(run)
+            for run in decision.runs.values()
+            if run.state is RunState.ESCALATED and run.fingerprint == transition.fingerprint
+        )
+        return tuple(dict.fromkeys(name for rule in rules if rule for name in rule.escalate_to))
+
+    def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
+        told = tuple(dict.fromkeys(receivers))
+        if not transition.key.target:
+            name = dict(transition.labels)["source"]
+            source = decision.sources[name]
+            decision.sources[name] = replace(source, alert=replace(source.alert, told=told))
+            return
+        state = self._instance(decision, transition.key)
+        if state is not None and transition.alert in state.alerts:
+            status = replace(state.alerts[transition.alert], told=told)
+            decision.instances[state.key] = replace(state, alerts={**state.alerts, transition.alert: status})
+
+    def _status(self, decision: Decision, transition: Transition) -> AlertStatus:
+        if not transition.key.target:
+            name = dict(transition.labels).get("source", "")
+            source = decision.sources.get(name) or self.memory.sources.get(name)
+            return source.alert if source else AlertStatus()
+        state = self._instance(decision, transition.key)
+        return state.alerts.get(transition.alert, AlertStatus()) if state else AlertStatus()
+
+    def _instance(self, decision: Decision, key: InstanceKey) -> InstanceState | None:
+        return decision.instances.get(key) or self.memory.instances.get(key)
+
+    def _happened(self, state: InstanceState, alert: str, event: Event, now: int) -> Transition:
+        """A transition of an alert whose state stays: acknowledged, corrected, escalated."""
+        status = state.alerts.get(alert, AlertStatus())
+        target = self.specs.targets.get(state.key.target)
+        rule = next((r for r in target.alerts if r.name == alert), None) if target else None
+        labels = alerts.alert_labels(rule, state.key) if rule else ()
+        return Transition(
+            state.key,
+            alert,
+            status.fingerprint,
+            status.episode,
+            event,
+            now,
+            status.state,
+            status.state,
+            labels,
+            state.assessment,
+            status.fired_at,
+        )
+

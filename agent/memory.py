@@ -1,0 +1,110 @@
+"""What the pipeline knows between two batches: states, open corrections, and when to look at each again.
+
+All of it is also in the store; this is the copy decisions are made on, changed only after a commit.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from agent.store.records import Remembered
+from rules import corrections
+from rules.engine import States
+from rules.model import MINUTE, Correction, InstanceKey, InstanceState, SourceState
+
+_SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
+
+
+class Memory:
+    """States and timers of one process."""
+
+    def __init__(self, remembered: Remembered) -> None:
+        self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
+        self.sources: dict[str, SourceState] = dict(remembered.sources)
+        self.runs: dict[str, Correction] = {run.id: run for run in remembered.corrections}
+        self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
+        self._timers: list[tuple[int, InstanceKey]] = []
+        self._set_for: dict[InstanceKey, int] = {}
+        for state in self.instances.values():
+            self._set_timer(state)
+
+    @property
+    def states(self) -> States:
+        """The states as the engine takes them."""
+        return States(self.instances, self.sources)
+
+    def _set_timer(self, state: InstanceState) -> None:
+        # A time that only moves later, as most do with each reading, is found out when the earlier one comes.
+        set_for = self._set_for.get(state.key)
+        if state.wake is not None and (set_for is None or state.wake < set_for):
+            heapq.heappush(self._timers, (state.wake, state.key))
+            self._set_for[state.key] = state.wake
+
+    def take_due(self, now: int) -> list[InstanceKey]:
+        """The instances whose time has come; each is given once, until its state sets a new time."""
+        due: list[InstanceKey] = []
+        while self._timers and self._timers[0][0] <= now:
+            wake, key = heapq.heappop(self._timers)
+            if self._set_for.get(key) != wake:
+                continue
+            del self._set_for[key]
+            state = self.instances.get(key)
+            if state is None or state.wake is None:
+                continue
+            if state.wake <= now:
+                due.append(key)
+            else:
+                self._set_timer(state)
+        return due
+
+    def due_runs(self, now: int) -> list[Correction]:
+        """The corrections that time alone moves on now."""
+        return [run for run in self.runs.values() if (corrections.wake(run) or now + 1) <= now]
+
+    def runs_of(self, key: InstanceKey) -> list[Correction]:
+        """The open and the last ended corrections of an instance."""
+        return [run for run in self.runs.values() if run.key == key]
+
+    def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
+        """Those that differ by more than the time of their last success, or whose stored time is getting old."""
+        return [state for state in changed if self._worth_storing(state)]
+
+    def _worth_storing(self, state: SourceState) -> bool:
+        stored = self._stored_sources.get(state.name)
+        if stored is None or stored.alert != state.alert:
+            return True
+        if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
+            return True
+        return (state.last_success or 0) - (stored.last_success or 0) >= _SOURCE_EVERY
+
+    def remember(
+        self,
+        instances: Iterable[InstanceState],
+        sources: Iterable[SourceState],
+        stored: Iterable[SourceState],
+        runs: Iterable[Correction],
+    ) -> None:
+        """Takes over what was committed."""
+        for state in instances:
+            self.instances[state.key] = state
+            self._set_timer(state)
+        for source in sources:
+            self.sources[source.name] = source
+        for source in stored:
+            self._stored_sources[source.name] = source
+        for run in runs:
+            self._keep_run(run)
+
+    def _keep_run(self, run: Correction) -> None:
+        if run.state not in corrections.OPEN:
+            # The last ended run of an action on an instance stays: its call starts the cool-down of the next.
+            for old in self.runs_of(run.key):
+                if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
+                    del self.runs[old.id]
+        self.runs[run.id] = run
+
+    def forget(self, keys: Iterable[InstanceKey]) -> None:
+        """Drops instances that no longer exist by configuration."""
+        for key in keys:
+            self.instances.pop(key, None)

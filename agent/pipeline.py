@@ -1,0 +1,296 @@
+"""Decides and commits: readings, polls and due times come in, and are answered once they are committed.
+
+What arrives while a batch is being committed makes the next batch, so that many polls share one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from agent.clock import Clock
+from agent.decision import Answered, Decider, Decision
+from agent.memory import Memory
+from agent.metrics import Metrics
+from agent.notices import Notices
+from agent.store.records import Commit, Ping
+from agent.store.store import Fenced, Store, StoreUnavailable
+from rules.engine import Batch, retire
+from rules.history import History
+from rules.model import (
+    Acknowledgement,
+    AlertStatus,
+    InstanceKey,
+    InstanceState,
+    Polled,
+    Reading,
+    SourceState,
+)
+from rules.specs import Specs
+
+log = structlog.get_logger()
+
+MAX_BATCH = 5_000  # readings in one transaction
+_RETRY_SECONDS = (0.2, 1.0, 5.0)
+
+
+@dataclass(slots=True)
+class Work:
+    """One thing to decide on; `done` is set when it is committed."""
+
+    done: asyncio.Future[None]
+    readings: Sequence[Reading] = ()
+    polled: Polled | None = None
+    pings: Sequence[Ping] = ()
+    due: Sequence[InstanceKey] = ()
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """One process's decisions, one batch after another."""
+
+    clock: Clock
+    store: Store
+    metrics: Metrics
+    wake_dispatcher: Callable[[], None]
+    shards: Mapping[int, int] = field(default_factory=dict)
+    memory: Memory = field(init=False)
+    decider: Decider = field(init=False)
+    failed: asyncio.Future[None] = field(init=False)
+    _queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _worker: asyncio.Task[None] | None = None
+    _unstored: bool = False
+
+    async def start(self, specs: Specs, notices: Notices) -> None:
+        """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
+        self.memory = Memory(await self.store.load())
+        self.failed = asyncio.get_running_loop().create_future()
+        await self.use(specs, notices)
+        self._worker = asyncio.create_task(self._run(), name="pipeline")
+        self._worker.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and not self.failed.done():
+            self.failed.set_exception(task.exception() or RuntimeError())
+
+    async def stop(self) -> None:
+        """Commits what waits, then ends."""
+        if self._worker is not None:
+            await self._queue.join()
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last batch could be committed."""
+        return not self._unstored
+
+    # what comes in
+
+    async def handle(self, readings: Sequence[Reading], polled: Polled) -> None:
+        """Decides on one poll's readings; returns once they are committed."""
+        await self._put(readings=readings, polled=polled)
+
+    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
+        """Decides on readings that were sent to a source; returns once they are committed."""
+        await self._put(readings=readings, polled=Polled(source, self.clock.now()), pings=pings)
+
+    async def tick(self, now: int) -> None:
+        """Looks again at what time alone may have changed."""
+        due = self.memory.take_due(now)
+        if due or self.memory.due_runs(now):
+            await self._put(due=due)
+
+    async def _put(self, **what: Any) -> None:
+        work = Work(asyncio.get_running_loop().create_future(), **what)
+        self._queue.put_nowait(work)
+        await work.done
+
+    # deciding
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            size = len(batch[0].readings)
+            while size < MAX_BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+                size += len(batch[-1].readings)
+            try:
+                async with self._lock:
+                    await self._decide(batch)
+            except BaseException as error:
+                for work in batch:
+                    if not work.done.done():
+                        work.done.set_exception(error)
+                        work.done.exception()
+                raise
+            finally:
+                for _ in batch:
+                    self._queue.task_done()
+            for work in batch:
+                if not work.done.done():
+                    work.done.set_result(None)
+
+    async def _decide(self, works: Sequence[Work]) -> None:
+        now = self.clock.now()
+        history = self.decider.history
+        readings = [reading for work in works for reading in work.readings if history.add(reading)]
+        polls = [work.polled for work in works if work.polled is not None]
+        due = [key for work in works for key in work.due]
+        decision = self.decider.decide(Batch(readings, polls, due), now)
+        await self._commit(decision, readings=readings, pings=[ping for work in works for ping in work.pings])
+
+    async def _commit(
+        self,
+        decision: Decision,
+        *,
+        readings: Sequence[Reading] = (),
+        pings: Sequence[Ping] = (),
+        forget: Sequence[InstanceKey] = (),
+        settle: Callable[[Commit], Awaitable[bool]] | None = None,
+    ) -> None:
+        sources = self.memory.sources_to_store(decision.sources.values())
+        commit = Commit(
+            decision.now,
+            self.shards,
+            readings,
+            pings,
+            tuple(decision.instances.values()),
+            sources,
+            decision.transitions,
+            decision.deliveries,
+            tuple(decision.runs.values()),
+            forget,
+        )
+        if _says_something(commit) or settle is not None:
+            started = self.clock.monotonic()
+            if not await self._store(commit, settle):
+                return
+            self.metrics.committed(len(readings), self.clock.monotonic() - started)
+        self.memory.remember(decision.instances.values(), decision.sources.values(), sources, decision.runs.values())
+        self.memory.forget(forget)
+        self._report(decision)
+        if decision.deliveries:
+            self.wake_dispatcher()
+
+    async def _store(self, commit: Commit, settle: Callable[[Commit], Awaitable[bool]] | None) -> bool:
+        """Commits; while the store can't be written, tries again until it can: nothing decided is dropped."""
+        attempt = 0
+        while True:
+            try:
+                settled = True if settle is None else await settle(commit)
+                if settle is None:
+                    await self.store.commit(commit)
+            except StoreUnavailable as error:
+                if not self._unstored:
+                    log.error("store.unavailable", error=str(error))
+                self._unstored = True
+                await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+                attempt += 1
+            else:
+                if self._unstored:
+                    log.info("store.available", attempts=attempt)
+                self._unstored = False
+                return settled
+
+    def _report(self, decision: Decision) -> None:
+        for transition in decision.transitions:
+            log.info(
+                "alert." + transition.event,
+                alert=transition.alert,
+                target=transition.key.target or None,
+                labels=dict(transition.labels),
+                detail=transition.detail or None,
+            )
+        for run in decision.runs.values():
+            self.metrics.correction(run.action, run.state)
+
+    # acts
+
+    async def called(
+        self,
+        run_id: str,
+        answer: str,
+        *,
+        error: bool,
+        permanent: bool,
+        settle: Callable[[Commit], Awaitable[bool]],
+    ) -> None:
+        """Takes in how a corrective call ended, in one transaction with the delivery's own outcome."""
+        async with self._lock:
+            decision = self.decider.decide(
+                Batch(), self.clock.now(), [Answered(run_id, answer, error=error, permanent=permanent)]
+            )
+            await self._commit(decision, settle=settle)
+
+    async def acknowledge(self, alerts: Iterable[tuple[InstanceKey, str]], by: str, note: str) -> None:
+        """Marks open alerts, named by instance and rule, as taken by a person."""
+        async with self._lock:
+            now = self.clock.now()
+            states = [(self.memory.instances[key], name) for key, name in alerts if key in self.memory.instances]
+            taken = AlertStatus(acknowledged=Acknowledgement(by, now, note))
+            await self._commit(self.decider.acknowledge(states, taken, now))
+
+    async def use(self, specs: Specs, notices: Notices) -> None:
+        """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
+        history = await self._history(specs)
+        async with self._lock:
+            now = self.clock.now()
+            old = getattr(self, "decider", None)
+            forget, changed, transitions = retire(specs, self.memory.states, now)
+            ending = Decider(old.specs if old else specs, old.notices if old else notices, self.memory, history)
+            decision = ending.retire(transitions, now)
+            decision.instances.update({state.key: state for state in changed})
+            await self._commit(decision, forget=forget)
+            self.decider = Decider(specs, notices, self.memory, history)
+            due = dict.fromkeys([*self.memory.instances, *specs.lone_instances()])
+            await self._commit(self.decider.decide(Batch(due=due), now))
+
+    async def _history(self, specs: Specs) -> History:
+        """The stored readings within reach of the targets, as the engine sees them."""
+        history = History(specs)
+        by_reach: dict[int, list[str]] = {}
+        for name, reach in specs.series_names().items():
+            by_reach.setdefault(reach, []).append(name)
+        now = self.clock.now()
+        for reach, names in by_reach.items():
+            if reach:
+                for reading in await self.store.reading_before(names, now - reach):
+                    history.add(reading)
+                for reading in await self.store.window(names, now - reach, now + 2 * 86_400_000_000):
+                    history.add(reading)
+            else:
+                for reading in await self.store.latest(names):
+                    history.add(reading)
+        return history
+
+    # what is known
+
+    def instances(self) -> Mapping[InstanceKey, InstanceState]:
+        """Every instance by key."""
+        return self.memory.instances
+
+    def sources(self) -> Mapping[str, SourceState]:
+        """Every source by name."""
+        return self.memory.sources
+
+
+def _says_something(commit: Commit) -> bool:
+    return bool(
+        commit.readings
+        or commit.pings
+        or commit.instances
+        or commit.sources
+        or commit.transitions
+        or commit.deliveries
+        or commit.corrections
+        or commit.forget
+    )
+
+
+__all__ = ["Fenced", "Pipeline", "Work", "replace"]
