@@ -13,7 +13,6 @@ from agent.config.configuration import Configuration, NotifierEntry
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
 from connectors.template import TemplateError, render
-from rules import alerts
 from rules.corrections import line
 from rules.model import (
     DAY,
@@ -128,12 +127,8 @@ class Notices:
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:
-        target = self.specs.targets.get(transition.key.target)
-        if target is None:
-            return None
-        if transition.alert == alerts.NO_DATA_ALERT:
-            return alerts.no_data_rule(target)
-        return next((rule for rule in target.alerts if rule.name == transition.alert), None)
+        rules = self.specs.rules.get(transition.key.target, ())
+        return next((rule for rule in rules if rule.name == transition.alert), None)
 
     def _of_source(self, transition: Transition) -> tuple[str, ...]:
         """A source's alert goes where the route says; without one, to all whose alerts are blind without the source."""

@@ -16,6 +16,7 @@ from rules.model import (
     Event,
     InstanceKey,
     Labels,
+    NoDataThen,
     SourceState,
     Standing,
     Target,
@@ -96,10 +97,14 @@ def worst_severity(rules: tuple[AlertRule, ...]) -> str:
     return next((name for name in _SEVERITIES if name in found), "warning")
 
 
-def no_data_rule(target: Target) -> AlertRule:
-    """The alert of a target whose readings stopped: it goes to everyone the target's alerts go to."""
+def alert_rules(target: Target) -> tuple[AlertRule, ...]:
+    """A target's own rules, and the one for readings that stopped, which goes to everyone the others go to."""
+    asked = target.no_data is not None and target.no_data.then is NoDataThen.ALERT
+    if not asked or any(rule.when is Standing.NO_DATA for rule in target.alerts):
+        return target.alerts
     receivers = tuple(dict.fromkeys(name for rule in target.alerts for name in rule.notify))
-    return AlertRule(NO_DATA_ALERT, Standing.NO_DATA, severity=worst_severity(target.alerts), notify=receivers)
+    rule = AlertRule(NO_DATA_ALERT, Standing.NO_DATA, severity=worst_severity(target.alerts), notify=receivers)
+    return (*target.alerts, rule)
 
 
 def source_labels(source: SourceState, severity: str) -> Labels:

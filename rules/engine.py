@@ -17,7 +17,6 @@ from rules.model import (
     AlertState,
     AlertStatus,
     Assessment,
-    CalendarPeriod,
     Event,
     Health,
     InstanceKey,
@@ -70,10 +69,11 @@ def evaluate(
         target = specs.targets.get(key.target)
         if target is None:
             continue
-        judged = _Instance(specs, target, key, states.instances.get(key), everything, history, now)
-        state, moved = judged.evaluate(fresh.get(key, ()))
+        before = states.instances.get(key)
+        known = before or InstanceState(key, _UNKNOWN, since=now, created=now)
+        state, moved = _Instance(specs, target, known, everything, history, now).evaluate(fresh.get(key, ()))
         transitions += moved
-        if state != states.instances.get(key):
+        if state != before:
             instances[key] = state
     return States(instances, sources), transitions
 
@@ -115,41 +115,53 @@ def _affected(
 
 
 class _Instance:
-    """The evaluation of one instance at one time."""
+    """The evaluation of one instance at one time. Its state is taken apart here and put together once, at the end."""
 
     def __init__(
         self,
         specs: Specs,
         target: Target,
-        key: InstanceKey,
-        state: InstanceState | None,
+        before: InstanceState,
         sources: Mapping[str, SourceState],
         history: History,
         now: int,
     ) -> None:
         self.specs = specs
         self.target = target
-        self.now = now
+        self.key = before.key
+        self.before = before
         self.sources = sources
         self.history = history
-        self.state = state or InstanceState(key, _UNKNOWN, since=now, created=now)
-        self.key = key
+        self.now = now
+        self.assessment = before.assessment
+        self.since = before.since
+        self.verdict = before.verdict
+        self.seen = before.seen
+        self.alerts = before.alerts
 
     def evaluate(self, readings: Sequence[Reading]) -> tuple[InstanceState, list[Transition]]:
         transitions: list[Transition] = []
         values = [reading for reading in readings if reading.value is not None]
         if values:
-            self.state = replace(self.state, seen=self.now)
+            self.seen = self.now
         scene = self._scene()
-        for assessment in (*self._passed_through(scene, values), assess(scene)):
-            transitions += self._apply(assessment)
-        wake = self._wake(scene)
-        if wake != self.state.wake:
-            self.state = replace(self.state, wake=wake)
-        return self.state, transitions
+        for passed in self._passed_through(scene, values):
+            transitions += self._apply(passed)
+        transitions += self._apply(assess(replace(scene, verdict=self.verdict) if transitions else scene))
+        state = InstanceState(
+            self.key,
+            self.assessment,
+            self.since,
+            self.before.created,
+            self.verdict,
+            self.seen,
+            self.alerts,
+            self._wake(scene),
+        )
+        return state, transitions
 
     def _scene(self) -> Scene:
-        state = self.state
+        before = self.before
         return Scene(
             self.key,
             self.target,
@@ -158,10 +170,10 @@ class _Instance:
             self.history.tracks(self.key),
             self.specs.conditions.get(self.key.target),
             self._down(),
-            state.verdict,
-            state.assessment if state.assessment is not _UNKNOWN else None,
-            state.created,
-            state.seen if state.seen is not None else state.created,
+            self.verdict,
+            self.assessment if self.assessment is not _UNKNOWN else None,
+            before.created,
+            self.seen if self.seen is not None else before.created,
         )
 
     def _sources(self) -> Iterable[str]:
@@ -182,24 +194,27 @@ class _Instance:
         An instance that is seen for the first time has no past to answer for, nor have readings that come late.
         """
         goal = self.target.goal
-        last = self.state.assessment.time
+        last = self.assessment.time
         if len(readings) < 2 or goal is None or goal.per or goal.condition or last is None or scene.down:
             return
         if len(scene.tracks) != 1:
             return
         for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
             if reading.time > last:
-                yield judge(replace(scene, verdict=self.state.verdict), reading.time, reading.value)
+                yield judge(replace(scene, verdict=self.verdict), reading.time, reading.value)
 
     def _apply(self, assessment: Assessment) -> list[Transition]:
         """Takes the assessment in and moves the alerts on."""
-        before = self.state
-        since = before.since if assessment.standing is before.assessment.standing else self.now
-        verdict = before.verdict if assessment.standing is Standing.NO_DATA else assessment.standing
+        if assessment.standing is not self.assessment.standing:
+            self.since = self.now
+        if assessment.standing is not Standing.NO_DATA:
+            self.verdict = assessment.standing
+        self.assessment = assessment
         moved: list[Transition] = []
-        statuses = dict(before.alerts)
         for rule, active in self._actives(assessment):
-            status = statuses.get(rule.name, _INACTIVE)
+            status = self.alerts.get(rule.name, _INACTIVE)
+            if not active and status.state is AlertState.INACTIVE:
+                continue
             after, event = alerts.step(
                 status,
                 active=active,
@@ -210,24 +225,20 @@ class _Instance:
             )
             if event is not None:
                 transition = self._transition(rule, status, after, event, assessment)
-                statuses[rule.name] = replace(after, fingerprint=transition.fingerprint)
+                self.alerts = {**self.alerts, rule.name: replace(after, fingerprint=transition.fingerprint)}
                 moved.append(transition)
-        self.state = replace(before, assessment=assessment, since=since, verdict=verdict, alerts=statuses)
         return moved
 
     def _actives(self, assessment: Assessment) -> Iterable[tuple[AlertRule, bool]]:
         """Which rules the assessment speaks to, and what it says; those left out stay as they are."""
-        own = any(rule.when is Standing.NO_DATA for rule in self.target.alerts)
         then = self.target.no_data.then if self.target.no_data else NoDataThen.KEEP
         settled = assessment.silent and then is NoDataThen.OK
-        for rule in self.target.alerts:
+        for rule in self.specs.rules[self.target.name]:
             if rule.when is Standing.NO_DATA:
                 if assessment.silent or not assessment.hold:
                     yield rule, assessment.silent
             elif not assessment.hold or settled:
                 yield rule, assessment.standing is rule.when
-        if not own and self.target.no_data and then is NoDataThen.ALERT and (assessment.silent or not assessment.hold):
-            yield alerts.no_data_rule(self.target), assessment.silent
 
     def _recent(self) -> bool:
         """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
@@ -261,35 +272,32 @@ class _Instance:
         return max(min(moments), self.now + SECOND) if moments else None
 
     def _moments(self, scene: Scene) -> Iterable[int | None]:
-        target, state = self.target, self.state
-        for rule in (*target.alerts, alerts.no_data_rule(target)):
-            status = state.alerts.get(rule.name)
-            if status is not None:
-                yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
+        target = self.target
+        if self.alerts:
+            for rule in self.specs.rules[target.name]:
+                status = self.alerts.get(rule.name)
+                if status is not None:
+                    yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
         if scene.down:
             return
         if target.checkin:
-            yield checkin_wake(target.checkin, state.assessment, dict(zip(_names(scene), scene.tracks, strict=True)))
-        if target.no_data and not state.assessment.silent:
+            names = [series.name for series in scene.series]
+            yield checkin_wake(target.checkin, self.assessment, dict(zip(names, scene.tracks, strict=True)))
+        if target.no_data and not self.assessment.silent:
             yield scene.quiet_since + target.no_data.after
         if target.goal and target.goal.per and scene.tracks:
-            yield self._next_look(scene)
-        elif scene.condition and any(query.window for query in scene.condition.queries):
-            yield self.now + max(min(q.window for q in scene.condition.queries if q.window) // 20, SECOND)
+            yield self._next_look()
+        elif scene.condition:
+            windows = [query.window for query in scene.condition.queries if query.window]
+            yield self.now + max(min(windows) // 20, SECOND) if windows else None
 
-    def _next_look(self, scene: Scene) -> int | None:
+    def _next_look(self) -> int | None:
         """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
-        start, end = self.state.assessment.start, self.state.assessment.end
+        start, end = self.assessment.start, self.assessment.end
         if start is None or end is None:
             return None
         soon = self.now + min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
-        if end <= self.now:
-            return None if not isinstance(self.target.goal and self.target.goal.per, CalendarPeriod) else soon
-        return min(soon, end)
-
-
-def _names(scene: Scene) -> Iterable[str]:
-    return (series.name for series in scene.series)
+        return soon if end <= self.now else min(soon, end)
 
 
 def retire(specs: Specs, states: States, now: int) -> tuple[list[InstanceKey], list[InstanceState], list[Transition]]:
@@ -303,7 +311,7 @@ def retire(specs: Specs, states: States, now: int) -> tuple[list[InstanceKey], l
     for key, state in states.instances.items():
         target = specs.targets.get(key.target)
         gone = target is None or {name for name, _ in key.labels} != set(target.by)
-        known = set() if target is None or gone else {rule.name for rule in target.alerts} | {alerts.NO_DATA_ALERT}
+        known = set() if gone else {rule.name for rule in specs.rules[key.target]}
         lost = {name: status for name, status in state.alerts.items() if name not in known}
         transitions += [_retired(state, name, status, now) for name, status in lost.items() if alerts.is_open(status)]
         if gone:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rules.alerts import alert_rules
 from rules.conditions import Condition, compile_condition
 from rules.model import (
     DAY,
     HOUR,
+    AlertRule,
     CalendarPeriod,
     FixedPeriod,
     InstanceKey,
@@ -42,6 +44,9 @@ class Specs:
             target.name: compile_condition(target.goal.condition)
             for target in self.targets.values()
             if target.goal and target.goal.condition
+        }
+        self.rules: dict[str, tuple[AlertRule, ...]] = {
+            target.name: alert_rules(target) for target in self.targets.values()
         }
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._by_series = self._index()
