@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceState, Transition
 
@@ -30,7 +31,9 @@ class Delivery:
 
     `receiver` and `position` name the notifier (position in the receiver's list); for a call `receiver` is the action.
     Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, or a call's
-    context. `fence` grows with each claim, so that a late outcome of a lost lease is refused.
+    context; its keys `fingerprint` and `starts_at` say which alert and which firing it is about. `fence` grows with
+    each claim, so that a late outcome of a lost lease is refused. `thread` comes with a claim: what the last notice
+    about the same firing sent to the same notifier returned.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Delivery:
     attempts: int = 0
     fence: int = 0
     error: str | None = None
+    thread: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,309 @@
+"""Sends what the outbox holds, in order within a lane, each receiver at its own pace.
+
+A delivery is claimed with a lease, sent, and marked after the send, never before: whatever happens in between, it is
+sent again with the same key. What to send with, and what an outcome means, is handed in as `Edges`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+
+from agent.clock import Clock
+from agent.retry import retry_at
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
+from agent.store.store import Store, StoreError, StoreUnavailable
+from connectors.base import ConnectorError, TimedOut
+from rules.model import MINUTE, SECOND, Reason
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+Settle = Callable[[Commit | None], Awaitable[bool]]
+"""Records the outcome together with a commit; False if the lease was lost. Raises what `Store.settle` raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the dispatcher is connected to.
+
+    `notify` sends a notice and returns its thread reference (JSON) or None; `call` makes a corrective call and returns
+    its answer. Both raise ConnectorError. `on_called(delivery, answer, error, settle)` has to await `settle(commit)`
+    (a correction moves on in the same transaction); it is asked again when that raised StoreUnavailable.
+    `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good; it is not asked about the
+    notices it asked for. `on_settled(delivery, outcome)` is told `sent`, `retry`, `failed` or `lost`.
+    """
+
+    notify: Callable[[Delivery], Awaitable[Mapping[str, Any] | None]]
+    call: Callable[[Delivery], Awaitable[str]]
+    on_called: Callable[[Delivery, str | None, ConnectorError | None, Settle], Awaitable[None]]
+    on_failed: Callable[[Delivery, ConnectorError], Sequence[Delivery]] = lambda _delivery, _error: ()
+    on_settled: Callable[[Delivery, str], None] = lambda _delivery, _outcome: None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds; times in microseconds. The lease has to be longer than the timeout."""
+
+    notices: int = 200  # at once
+    calls: int = 50
+    per_receiver: int = 4
+    timeout: int = 30 * SECOND
+    lease: int = 2 * MINUTE
+
+
+class Dispatcher:
+    """`run` until `stop`; `wake` after a commit that queued deliveries."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        edges: Edges,
+        limits: Limits | None = None,
+        rng: random.Random | None = None,
+        wait_until: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
+        """`wait_until` returns once the clock shows that time."""
+        self._store = store
+        self._clock = clock
+        self._edges = edges
+        self._limits = limits or Limits()
+        self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._wait_until = wait_until or self._sleep_until
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {kind: set() for kind in DeliveryKind}
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Sends until `stop`; waits out a database that does not work for the moment."""
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                until = await self._claim()
+            except StoreUnavailable as error:
+                log.warning("dispatcher.waiting", error=str(error))
+                until = self._clock.now() + SECOND
+            if not self._stopping:
+                await self._wait(self._woken.wait(), until)
+
+    async def stop(self, grace: int) -> None:
+        """Claims nothing more, waits `grace` microseconds for what is being sent, then gives it up.
+
+        What was given up is sent again after a restart, with the same key.
+        """
+        self._stopping = True
+        self._woken.set()
+        sends = set().union(*self._sends.values())
+        if sends:
+            await self._wait(asyncio.wait(sends), self._clock.now() + grace)
+        for task in sends:
+            task.cancel()
+        await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _claim(self) -> int | None:
+        """Starts all that may be sent now; returns when to look again, None if nothing is due later."""
+        limits = self._limits
+        most = {DeliveryKind.NOTICE: limits.notices, DeliveryKind.CALL: limits.calls}
+        for kind, sends in self._sends.items():
+            room = most[kind] - len(sends)
+            if room <= 0:
+                continue
+            now = self._clock.now()
+            for delivery in await self._store.claim(now, limits.lease, room, kind, limits.per_receiver):
+                self._start(delivery)
+        # What is due now but found no room is claimed when a send ends.
+        return await self._store.next_delivery_at(self._clock.now())
+
+    def _start(self, delivery: Delivery) -> None:
+        if self._stopping:
+            return
+        sends = self._sends[delivery.kind]
+        task = asyncio.create_task(self._deliver(delivery))
+        sends.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            sends.discard(task)
+            self._woken.set()
+
+        task.add_done_callback(ended)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            if delivery.kind is DeliveryKind.CALL:
+                await self._call(delivery)
+            else:
+                await self._notify(delivery)
+        except StoreError as error:  # the lease lapses, then it is sent again
+            log.error("delivery.unsettled", **_names(delivery), error=str(error))  # noqa: TRY400
+        except Exception as error:
+            _log_unexpected("delivery.unsettled", delivery, error)
+
+    async def _notify(self, delivery: Delivery) -> None:
+        answer, attempt, error = await self._try(delivery, self._edges.notify)
+        again: int | None = None
+        commit: Commit | None = None
+        if error is not None and not error.permanent:
+            again = retry_at(attempt.at + attempt.took, attempt.number, error.retry_after, self._rng)
+            again = None if again > delivery.expires_at else again
+        if error is not None and again is None and not _about_a_failure(delivery):
+            commit = Commit(self._clock.now(), deliveries=self._edges.on_failed(delivery, error))
+        kept = await self._insist(
+            lambda: self._store.settle(
+                delivery,
+                attempt,
+                now=self._clock.now(),
+                sent=error is None,
+                retry_at=again,
+                thread=_reference(delivery, answer),
+                commit=commit,
+            )
+        )
+        self._settled(delivery, attempt, error, kept=kept, again=again)
+
+    async def _call(self, delivery: Delivery) -> None:
+        """A call is made once; whether another is made is the correction's decision."""
+        answer: str | None = None
+        if delivery.expires_at <= self._clock.now():
+            error: ConnectorError | None = ConnectorError("too late to make this call", permanent=True)
+            attempt = _attempt(delivery, self._clock.now(), 0, error)
+        else:
+            answer, attempt, error = await self._try(delivery, self._edges.call)
+        kept: list[bool] = []
+
+        async def settle(commit: Commit | None) -> bool:
+            now = self._clock.now()
+            kept.append(await self._store.settle(delivery, attempt, now=now, sent=error is None, commit=commit))
+            return kept[-1]
+
+        try:
+            await self._insist(lambda: self._edges.on_called(delivery, answer, error, settle))
+        except StoreError:
+            raise
+        except Exception as unexpected:
+            _log_unexpected("delivery.unexpected", delivery, unexpected)
+        if not kept:  # whatever went wrong, the call is not made again
+            await self._insist(lambda: settle(None))
+        self._settled(delivery, attempt, error, kept=kept[-1], again=None)
+
+    async def _try(
+        self, delivery: Delivery, send: Callable[[Delivery], Awaitable[Any]]
+    ) -> tuple[Any, Attempt, ConnectorError | None]:
+        at, started = self._clock.now(), self._clock.monotonic()
+        result: Any = None
+        error: ConnectorError | None = None
+        try:
+            result = await self._in_time(send(delivery), at + self._limits.timeout)
+        except ConnectorError as known:
+            error = known
+        except Exception as unexpected:  # a mistake in a connector must not lose a message
+            _log_unexpected("delivery.unexpected", delivery, unexpected)
+            error = ConnectorError(f"unexpected error in the connector ({type(unexpected).__name__})")
+        took = int((self._clock.monotonic() - started) * SECOND)
+        return result, _attempt(delivery, at, took, error), error
+
+    async def _in_time(self, sending: Awaitable[Any], until: int) -> Any:
+        task = asyncio.ensure_future(sending)
+        try:
+            await self._wait(asyncio.wait({task}), until)
+            if not task.done():
+                raise TimedOut(f"no answer within {self._limits.timeout // SECOND} s")
+            if task.cancelled():
+                raise ConnectorError("the connector gave up")
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                task.add_done_callback(lambda late: late.cancelled() or late.exception())  # heard, and of no interest
+                await asyncio.wait({task}, timeout=1)  # one that does not listen is left behind
+
+    async def _insist(self, record: Callable[[], Awaitable[T]]) -> T:
+        """Tries again while the database does not work: what was sent has to be marked."""
+        while True:
+            try:
+                return await record()
+            except StoreUnavailable as error:
+                log.warning("dispatcher.waiting", error=str(error))
+                await self._wait_until(self._clock.now() + SECOND)
+
+    def _settled(
+        self, delivery: Delivery, attempt: Attempt, error: ConnectorError | None, *, kept: bool, again: int | None
+    ) -> None:
+        facts = {**_names(delivery), "attempt": attempt.number, "took_ms": attempt.took // 1_000}
+        if not kept:
+            outcome = "lost"
+            log.warning("delivery.lost", **facts)
+        elif error is None:
+            outcome = "sent"
+            log.info("delivery.sent", **facts)
+        elif again is not None:
+            outcome = "retry"
+            log.warning("delivery.retry", **facts, error=str(error), retry_in_s=(again - attempt.at) // SECOND)
+        else:
+            outcome = "failed"
+            log.error("delivery.failed", **facts, error=str(error))
+        self._edges.on_settled(delivery, outcome)
+
+    async def _wait(self, happening: Awaitable[Any], until: int | None) -> None:
+        """Until something happens or the clock shows `until`."""
+        waiting = {asyncio.ensure_future(happening)}
+        if until is not None:
+            waiting.add(asyncio.ensure_future(self._wait_until(until)))
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _sleep_until(self, until: int) -> None:
+        # In short stretches, because the wall clock may be set while we sleep.
+        while (left := until - self._clock.now()) > 0:  # noqa: ASYNC110 - time is what we wait for
+            await asyncio.sleep(min(left, MINUTE) / SECOND)
+
+
+def _attempt(delivery: Delivery, at: int, took: int, error: ConnectorError | None) -> Attempt:
+    permanent = error is not None and error.permanent
+    return Attempt(delivery.id, delivery.attempts + 1, at, took, None if error is None else str(error), permanent)
+
+
+def _reference(delivery: Delivery, answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The thread reference, if it can be stored: a sent message is not sent again because it can't."""
+    try:
+        orjson.dumps(answer)
+    except TypeError as error:
+        _log_unexpected("delivery.unexpected", delivery, error)
+        return None
+    return answer
+
+
+def _about_a_failure(delivery: Delivery) -> bool:
+    return bool(orjson.loads(delivery.payload).get("reason") == Reason.UNDELIVERABLE)
+
+
+def _names(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "delivery": delivery.id,
+        "kind": delivery.kind.value,
+        "receiver": delivery.receiver,
+        "position": delivery.position,
+    }
+
+
+def _log_unexpected(event: str, delivery: Delivery, error: Exception) -> None:
+    """With where it happened, without its message: that may hold a secret."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error(event, **_names(delivery), error=type(error).__name__, traceback=frames)

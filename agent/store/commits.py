@@ -1,0 +1,97 @@
+"""How a commit is written. Runs in the writer's thread, inside its transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from agent.store import rows
+from agent.store.errors import Fenced
+from agent.store.records import Commit
+from rules.model import Reading, Series
+
+SHARDS = 16
+
+_READING = (
+    "INSERT INTO readings (series_id, time, value) VALUES (?, ?, ?) ON CONFLICT (series_id, time) "
+    "DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value"  # what did not change is not written
+)
+_INSTANCE = rows.insert("instances", rows.INSTANCE, ("target", "labels"), replace=True)
+_SOURCE = rows.insert("sources", rows.SOURCE, ("name",), replace=True)
+_PING = rows.insert("pings", rows.PING)
+_TRANSITION = rows.insert("transitions", rows.TRANSITION, ("key",))
+_CORRECTION = rows.insert("corrections", rows.CORRECTION, ("id",), replace=True)
+_DELIVERY = rows.insert("deliveries", rows.DELIVERY, ("key",))
+_FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
+
+
+class Committer:
+    """Writes commits; knows the numbers of the series it has met."""
+
+    def __init__(self) -> None:
+        self._ids: dict[Series, int] = {}
+
+    def forget(self) -> None:
+        """After a rollback: numbers given in it don't exist."""
+        self._ids.clear()
+
+    def apply(self, connection: sqlite3.Connection, commit: Commit) -> None:
+        """Writes all of it. Raises Fenced."""
+        check_shards(connection, commit.shards)
+        if commit.readings:
+            connection.executemany(_READING, self._readings(connection, commit.readings))
+        if commit.pings:
+            connection.executemany(_PING, map(rows.ping_row, commit.pings))
+        if commit.instances:
+            connection.executemany(_INSTANCE, map(rows.instance_row, commit.instances))
+        if commit.forget:
+            gone = [(key.target, rows.labels_text(key.labels)) for key in commit.forget]
+            connection.executemany(_FORGET, gone)
+        if commit.sources:
+            connection.executemany(_SOURCE, map(rows.source_row, commit.sources))
+        if commit.transitions:
+            connection.executemany(_TRANSITION, map(rows.transition_row, commit.transitions))
+        if commit.corrections:
+            connection.executemany(_CORRECTION, map(rows.correction_row, commit.corrections))
+        if commit.deliveries:
+            connection.executemany(_DELIVERY, map(rows.delivery_row, commit.deliveries))
+
+    def _readings(
+        self, connection: sqlite3.Connection, readings: Sequence[Reading]
+    ) -> list[tuple[int, int, float | None]]:
+        ids = self._ids
+        for series in {reading.series for reading in readings if reading.series not in ids}:
+            ids[series] = series_id(connection, series)
+        return [(ids[series], time, value) for series, time, value in readings]
+
+
+def series_id(connection: sqlite3.Connection, series: Series) -> int:
+    """The number of a series, given to it if it is new."""
+    key = (series.name, rows.labels_text(series.labels))
+    row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
+    if row is None:
+        sql = "INSERT INTO series (name, labels) VALUES (?, ?) RETURNING id"
+        row = connection.execute(sql, key).fetchone()
+    return int(row[0])
+
+
+def check_shards(connection: sqlite3.Connection, shards: Mapping[int, int]) -> None:
+    """Raises Fenced unless every shard still has the version its holder knows."""
+    for shard, version in shards.items():
+        row = connection.execute("SELECT version FROM shards WHERE shard = ?", (shard,)).fetchone()
+        if row is None or row[0] != version:
+            raise Fenced(shard)
+
+
+def take_shards(connection: sqlite3.Connection, holder: str, now: int) -> dict[int, int]:
+    """Takes every shard and returns their versions; leases of the holder before are dropped, since it is gone."""
+    sql = (
+        "INSERT INTO shards (shard, version, holder, taken_at) VALUES (?, 1, ?, ?) ON CONFLICT (shard) "
+        "DO UPDATE SET version = shards.version + 1, holder = excluded.holder, taken_at = excluded.taken_at"
+    )
+    connection.executemany(sql, [(shard, holder, now) for shard in range(SHARDS)])
+    # The fence grows too: what the holder before still hands in late is refused.
+    connection.execute(
+        "UPDATE deliveries SET lease_until = NULL, fence = fence + 1 WHERE state = 'queued' AND lease_until IS NOT NULL"
+    )
+    return {int(row[0]): int(row[1]) for row in connection.execute("SELECT shard, version FROM shards")}

@@ -1,0 +1,27 @@
+"""What can go wrong with the store, in plain words."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The database can't be used. The message says what to do."""
+
+
+class StoreInUse(StoreError):
+    """Another daemon holds this database; `pid` is its process, if it could be read."""
+
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class StoreUnavailable(StoreError):
+    """It did not work this time: disk full, locked by another program, input/output error. Trying again can help."""
+
+
+class Fenced(StoreError):
+    """A shard of the commit is held by someone else now; nothing of it was written."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"shard {shard} was taken over by another holder")
+        self.shard = shard

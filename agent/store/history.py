@@ -1,0 +1,73 @@
+"""What pages and the command line ask of the past: SQLAlchemy Core statements, run on the driver's connection.
+
+Imported at the first question, because SQLAlchemy is heavy.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects import sqlite
+
+from agent.store import rows
+from agent.store.codec import decode
+from agent.store.records import Attempt, Delivery, Ping
+from agent.store.tables import attempts, corrections, deliveries, pings, transitions
+from rules.model import Correction, Transition
+
+_DIALECT = sqlite.dialect(paramstyle="named")
+
+
+def _rows(connection: sqlite3.Connection, statement: Select[Any]) -> list[sqlite3.Row]:
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return connection.execute(str(compiled), compiled.params).fetchall()
+
+
+def read_transitions(
+    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None, fingerprint: str | None
+) -> list[Transition]:
+    """Newest first."""
+    table = transitions.c
+    statement = select(table.record).order_by(table.id.desc()).limit(limit)
+    if target is not None:
+        statement = statement.where(table.target == target)
+    if since is not None:
+        statement = statement.where(table.at >= since)
+    if fingerprint is not None:
+        statement = statement.where(table.fingerprint == fingerprint)
+    return [decode(Transition, row["record"]) for row in _rows(connection, statement)]
+
+
+def read_corrections(
+    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None
+) -> list[Correction]:
+    """Newest first; `since` compares with the last change."""
+    table = corrections.c
+    statement = select(table.record).order_by(table.created.desc(), table.id.desc()).limit(limit)
+    if target is not None:
+        statement = statement.where(table.target == target)
+    if since is not None:
+        statement = statement.where(table.updated >= since)
+    return [decode(Correction, row["record"]) for row in _rows(connection, statement)]
+
+
+def read_deliveries(connection: sqlite3.Connection, limit: int, fingerprint: str | None) -> list[Delivery]:
+    """Newest first."""
+    statement = select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
+    if fingerprint is not None:
+        statement = statement.where(deliveries.c.fingerprint == fingerprint)
+    return [rows.delivery_of(row) for row in _rows(connection, statement)]
+
+
+def read_attempts(connection: sqlite3.Connection, delivery_id: int) -> list[Attempt]:
+    """In order."""
+    statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
+    return [rows.attempt_of(row) for row in _rows(connection, statement)]
+
+
+def read_pings(connection: sqlite3.Connection, source: str, limit: int) -> list[Ping]:
+    """Newest first."""
+    statement = select(pings).where(pings.c.source == source).order_by(pings.c.id.desc()).limit(limit)
+    return [rows.ping_of(row) for row in _rows(connection, statement)]

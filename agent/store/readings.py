@@ -1,0 +1,87 @@
+"""Reading back readings: straight from the driver, by range of the primary key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import orjson
+
+from agent.store.rows import labels_text, series_of
+from rules.model import Reading, Series
+
+_SERIES = "SELECT id, name, labels FROM series WHERE name IN (SELECT value FROM json_each(?))"
+_NEWEST = "SELECT time, value FROM readings WHERE series_id = ? ORDER BY time DESC LIMIT 1"
+_NEWEST_VALUE = (
+    "SELECT time, value FROM readings WHERE series_id = ? AND time < ? AND value IS NOT NULL ORDER BY time DESC LIMIT 1"
+)
+_RANGE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time"
+
+
+def _named(connection: sqlite3.Connection, names: Iterable[str]) -> list[tuple[Series, int]]:
+    found = connection.execute(_SERIES, (orjson.dumps(list(names)).decode(),))
+    return sorted((series_of(row["name"], row["labels"]), row["id"]) for row in found)
+
+
+def latest(connection: sqlite3.Connection, names: Iterable[str]) -> list[Reading]:
+    """The newest reading of each series; where it has no value, the newest that has one comes before it."""
+    out: list[Reading] = []
+    for series, number in _named(connection, names):
+        newest = connection.execute(_NEWEST, (number,)).fetchone()
+        if newest is None:
+            continue
+        if newest["value"] is None:
+            known = connection.execute(_NEWEST_VALUE, (number, newest["time"])).fetchone()
+            if known is not None:
+                out.append(Reading(series, *known))
+        out.append(Reading(series, *newest))
+    return out
+
+
+def window(connection: sqlite3.Connection, names: Iterable[str], start: int, end: int) -> list[Reading]:
+    """All readings with start <= time < end, by series, then time."""
+    plain = connection.cursor()
+    plain.row_factory = None
+    out: list[Reading] = []
+    for series, number in _named(connection, names):
+        rows = plain.execute(_RANGE, (number, start, end))
+        out += [Reading(series, time, value) for time, value in rows]
+    return out
+
+
+def before(connection: sqlite3.Connection, names: Iterable[str], time: int) -> list[Reading]:
+    """The newest reading with a value of each series, earlier than `time`."""
+    out = []
+    for series, number in _named(connection, names):
+        row = connection.execute(_NEWEST_VALUE, (number, time)).fetchone()
+        if row is not None:
+            out.append(Reading(series, *row))
+    return out
+
+
+def points(connection: sqlite3.Connection, series: Series, span: tuple[int, int], limit: int) -> list[Reading]:
+    """At most `limit` readings of a span, in order: all of them, or the lowest and highest of even stretches."""
+    start, end = span
+    key = (series.name, labels_text(series.labels))
+    row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
+    if row is None or limit <= 0:
+        return []
+    number = row["id"]
+    found = connection.execute(f"{_RANGE} LIMIT ?", (number, start, end, limit + 1)).fetchall()
+    if len(found) > limit:
+        width = max(1, -(-(end - start) // max(1, limit // 2)))
+        found = _extremes(connection, (number, start, end), width)
+    return [Reading(series, *pair) for pair in found][:limit]
+
+
+def _extremes(connection: sqlite3.Connection, where: tuple[int, int, int], width: int) -> list[tuple[int, float]]:
+    number, start, end = where
+    kept: set[tuple[int, float]] = set()
+    for pick in ("min", "max"):
+        # SQLite takes the other columns from the row that has the minimum or maximum.
+        sql = (
+            f"SELECT time, {pick}(value) FROM readings WHERE series_id = ? AND time >= ? AND time < ? "
+            "AND value IS NOT NULL GROUP BY (time - ?) / ?"
+        )
+        kept.update((row[0], row[1]) for row in connection.execute(sql, (number, start, end, start, width)))
+    return sorted(kept)

@@ -1,0 +1,103 @@
+"""Forgetting what is old, a little at a time, so that nobody waits for it.
+
+Each step is one job of the writer and says how many rows it removed; it is repeated until it removes none. What is
+queued, what belongs to an open alert and the newest reading of each series stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import orjson
+
+from agent.store.rows import ENDED
+
+CHUNK = 5_000
+Step = Callable[[sqlite3.Connection], int]
+
+_OPEN = (
+    "SELECT fingerprint FROM (SELECT fingerprint, after, max(id) FROM transitions GROUP BY fingerprint) "
+    "WHERE after <> 'inactive'"
+)
+_NOT_OPEN = "fingerprint NOT IN (SELECT value FROM json_each(?))"
+
+
+def open_fingerprints(connection: sqlite3.Connection) -> str:
+    """The alerts that are not over, as a JSON list."""
+    return orjson.dumps([row[0] for row in connection.execute(_OPEN)]).decode()
+
+
+def steps(before: int, open_alerts: str) -> list[Step]:
+    """What there is to do; `before` is in UTC microseconds."""
+    return [
+        lambda connection: _deliveries(connection, before, open_alerts),
+        _rows("transitions", "id", "at", before, open_alerts),
+        _rows("threads", "(receiver, position, fingerprint)", "updated", before, open_alerts),
+        lambda connection: _corrections(connection, before, open_alerts),
+        lambda connection: (
+            connection.execute(
+                f"DELETE FROM pings WHERE id IN (SELECT id FROM pings WHERE at < ? LIMIT {CHUNK})", (before,)
+            ).rowcount
+        ),
+    ]
+
+
+def _rows(table: str, key: str, time: str, before: int, open_alerts: str) -> Step:
+    columns = key.strip("()")
+    sql = (
+        f"DELETE FROM {table} WHERE {key} IN "
+        f"(SELECT {columns} FROM {table} WHERE {time} < ? AND {_NOT_OPEN} LIMIT {CHUNK})"
+    )
+    return lambda connection: connection.execute(sql, (before, open_alerts)).rowcount
+
+
+def _corrections(connection: sqlite3.Connection, before: int, open_alerts: str) -> int:
+    sql = (
+        "DELETE FROM corrections WHERE id IN (SELECT id FROM corrections WHERE updated < ? "
+        f"AND state IN {ENDED} AND {_NOT_OPEN} LIMIT {CHUNK})"
+    )
+    return connection.execute(sql, (before, open_alerts)).rowcount
+
+
+def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -> int:
+    sql = (
+        "SELECT id FROM deliveries WHERE settled_at < ? AND state <> 'queued' "
+        f"AND {_NOT_OPEN} ORDER BY settled_at LIMIT {CHUNK}"
+    )
+    old = [tuple(row) for row in connection.execute(sql, (before, open_alerts))]
+    connection.executemany("DELETE FROM attempts WHERE delivery_id = ?", old)
+    connection.executemany("DELETE FROM deliveries WHERE id = ?", old)
+    return len(old)
+
+
+def readings(connection: sqlite3.Connection, before: int, after_series: int) -> tuple[int, int | None]:
+    """Removes old readings of the series after `after_series`; returns how many, and the series to go on after.
+
+    None means that the last series was done.
+    """
+    removed = 0
+    cursor: int | None = after_series
+    while removed < CHUNK:
+        row = connection.execute("SELECT min(id) FROM series WHERE id > ?", (cursor,)).fetchone()
+        if row[0] is None:
+            return removed, None
+        gone = _readings_of(connection, row[0], before)
+        removed += gone
+        if gone >= CHUNK:
+            return removed, cursor  # the same series again
+        cursor = row[0]
+    return removed, cursor
+
+
+def _readings_of(connection: sqlite3.Connection, series: int, before: int) -> int:
+    """Removes at most CHUNK; keeps the newest reading and the newest with a value."""
+    sql = (
+        "DELETE FROM readings WHERE series_id = :series AND time IN ("
+        "  SELECT time FROM readings WHERE series_id = :series AND time < :before"
+        "  AND time <> (SELECT max(time) FROM readings WHERE series_id = :series)"
+        "  AND time IS NOT (SELECT time FROM readings WHERE series_id = :series AND value IS NOT NULL"
+        "                   ORDER BY time DESC LIMIT 1)"
+        f"  ORDER BY time LIMIT {CHUNK})"
+    )
+    return connection.execute(sql, {"series": series, "before": before}).rowcount

@@ -1,0 +1,181 @@
+"""Records as rows of the tables, and back. The column lists stand beside the functions that fill them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from agent.store.codec import encode
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping
+from rules.model import Correction, InstanceState, Labels, Series, SourceState, Transition
+
+Row = tuple[Any, ...]
+
+ENDED = "('verified', 'failed', 'escalated', 'skipped')"
+"""The states of a correction in which nothing more happens, as a list in SQL."""
+
+INSTANCE = ("target", "labels", "standing", "since", "value", "time", "reason", "record")
+SOURCE = ("name", "health", "since", "failures", "last_success", "last_error", "record")
+PING = ("source", "at", "kind", "exit_status", "body")
+TRANSITION = (
+    "key", "target", "labels", "alert", "fingerprint", "episode", "event", "at", "before", "after", "detail", "record",
+)  # fmt: skip
+CORRECTION = (
+    "id", "target", "labels", "alert", "fingerprint", "action", "state", "attempt", "created", "updated", "detail",
+    "record",
+)  # fmt: skip
+DELIVERY = (
+    "key", "kind", "receiver", "position", "lane", "fingerprint", "starts_at", "payload", "created", "next_at",
+    "expires_at", "state", "attempts", "fence", "error",
+)  # fmt: skip
+ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
+
+
+def insert(table: str, columns: Sequence[str], key: Sequence[str] = (), *, replace: bool = False) -> str:
+    """An INSERT of one row; a row whose `key` is there already is left alone, or replaced if `replace`."""
+    marks = ", ".join("?" * len(columns))
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    if not key:
+        return sql
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return f"{sql} ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {changed}" if replace else "NOTHING")
+
+
+def labels_text(labels: Labels) -> str:
+    """Labels as a JSON object, the same text for the same labels."""
+    return orjson.dumps(dict(labels)).decode()
+
+
+def series_of(name: str, labels: str) -> Series:
+    """The series of a row of the table `series`."""
+    return Series(name, tuple(orjson.loads(labels).items()))
+
+
+def instance_row(state: InstanceState) -> Row:
+    """Columns INSTANCE."""
+    found = state.assessment
+    return (
+        state.key.target,
+        labels_text(state.key.labels),
+        found.standing.value,
+        state.since,
+        found.value,
+        found.time,
+        found.reason,
+        encode(state).decode(),
+    )
+
+
+def source_row(state: SourceState) -> Row:
+    """Columns SOURCE."""
+    return (
+        state.name,
+        state.health.value,
+        state.since,
+        state.failures,
+        state.last_success,
+        state.last_error,
+        encode(state).decode(),
+    )
+
+
+def ping_row(ping: Ping) -> Row:
+    """Columns PING."""
+    return ping.source, ping.at, ping.kind, ping.exit_status, ping.body
+
+
+def transition_row(change: Transition) -> Row:
+    """Columns TRANSITION."""
+    return (
+        change.id,
+        change.key.target,
+        labels_text(change.key.labels),
+        change.alert,
+        change.fingerprint,
+        change.episode,
+        change.event.value,
+        change.at,
+        change.before.value,
+        change.after.value,
+        change.detail,
+        encode(change).decode(),
+    )
+
+
+def correction_row(run: Correction) -> Row:
+    """Columns CORRECTION."""
+    return (
+        run.id,
+        run.key.target,
+        labels_text(run.key.labels),
+        run.alert,
+        run.fingerprint,
+        run.action,
+        run.state.value,
+        run.attempt,
+        run.created,
+        run.updated,
+        run.detail,
+        encode(run).decode(),
+    )
+
+
+def delivery_row(delivery: Delivery) -> Row:
+    """Columns DELIVERY. Which alert and firing it is about is read from the payload, the one place that says so."""
+    about = orjson.loads(delivery.payload)
+    return (
+        delivery.key,
+        delivery.kind.value,
+        delivery.receiver,
+        delivery.position,
+        delivery.lane,
+        about.get("fingerprint", ""),
+        about.get("starts_at"),
+        delivery.payload.decode(),
+        delivery.created,
+        delivery.next_at,
+        delivery.expires_at,
+        delivery.state.value,
+        delivery.attempts,
+        delivery.fence,
+        delivery.error,
+    )
+
+
+def delivery_of(row: sqlite3.Row, reference: str | None = None) -> Delivery:
+    """The delivery of a row of the table `deliveries`; `reference` is its thread's."""
+    return Delivery(
+        key=row["key"],
+        kind=DeliveryKind(row["kind"]),
+        receiver=row["receiver"],
+        position=row["position"],
+        lane=row["lane"],
+        payload=row["payload"].encode(),
+        created=row["created"],
+        next_at=row["next_at"],
+        expires_at=row["expires_at"],
+        id=row["id"],
+        state=DeliveryState(row["state"]),
+        attempts=row["attempts"],
+        fence=row["fence"],
+        error=row["error"],
+        thread=None if reference is None else orjson.loads(reference),
+    )
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """Columns ATTEMPT."""
+    return attempt.delivery_id, attempt.number, attempt.at, attempt.took, attempt.error, int(attempt.permanent)
+
+
+def attempt_of(row: sqlite3.Row) -> Attempt:
+    """The attempt of a row of the table `attempts`."""
+    return Attempt(row["delivery_id"], row["number"], row["at"], row["took"], row["error"], bool(row["permanent"]))
+
+
+def ping_of(row: sqlite3.Row) -> Ping:
+    """The ping of a row of the table `pings`."""
+    return Ping(row["source"], row["at"], row["kind"], row["exit_status"], row["body"])

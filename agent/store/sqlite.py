@@ -1,0 +1,170 @@
+"""The SQLite file: where it is, who holds it, whether it is ours, and what its errors mean."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+from agent.store.errors import StoreError, StoreInUse, StoreUnavailable
+
+REVISIONS = ("0001",)
+"""Every revision of the schema there has been, oldest first; the last is the one this version works with."""
+
+BUSY_SECONDS = 5.0
+_TRANSIENT = {
+    sqlite3.SQLITE_BUSY: "another program has locked it",
+    sqlite3.SQLITE_LOCKED: "another program has locked it",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk reports an input/output error",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_CANTOPEN: "the file can't be opened",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+    sqlite3.SQLITE_PROTOCOL: "another program has locked it",
+}
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def path_of(url: str) -> Path:
+    """The file of a URL `sqlite:///relative` or `sqlite:////absolute`. Raises StoreError for any other database."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite" or not rest.startswith("/"):
+        raise StoreError(f"only sqlite:///… is built yet, not {scheme or 'this'}://…; set SETPOINT_DATABASE_URL")
+    name = unquote(rest[1:].partition("?")[0])
+    if not name or name == ":memory:":
+        raise StoreError("the database has to be a file, for example sqlite:///setpoint.db")
+    return Path(name).absolute()
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode. Raises StoreError in plain words."""
+    mode = "rwc" if write else "ro"
+    try:
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    connection.row_factory = sqlite3.Row
+    try:
+        connection.execute("PRAGMA cache_size = -16000")  # KiB
+        if write:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    return connection
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error in plain words; StoreUnavailable where trying again can help."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in _TRANSIENT:
+        return StoreUnavailable(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
+    if primary in _BROKEN:
+        return StoreError(f"{path} is not a database or is damaged ({error}); restore a backup or choose another file")
+    return StoreError(f"the database {path} does not work: {error}")
+
+
+class Lock:
+    """The claim of one daemon on one database: an exclusive lock on `<database>.lock`, gone with the process."""
+
+    def __init__(self, path: Path, now: int) -> None:
+        """Takes it. Raises StoreInUse, or StoreError if the file can't be written."""
+        name = path.with_name(path.name + ".lock")
+        try:
+            self._file = name.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"can't write beside the database {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.readline().strip()
+            self._file.close()
+            raise _in_use(path, holder) from None
+        except OSError as error:
+            self._file.close()
+            raise StoreError(f"can't lock {name}: {error.strerror}; the database needs a local disk") from error
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()} since {datetime.fromtimestamp(now // 1_000_000, UTC).isoformat()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Lets go; the file stays, because removing it would let two daemons lock two files."""
+        self._file.close()
+
+
+def _in_use(path: Path, holder: str) -> StoreInUse:
+    first = holder.partition(" ")[0]
+    pid = int(first) if first.isdigit() else None
+    return StoreInUse(
+        f"the database {path} is in use by another daemon (process {holder or 'unknown'}); "
+        "stop that one, or set SETPOINT_DATABASE_URL to another file",
+        pid,
+    )
+
+
+def revision_of(connection: sqlite3.Connection, path: Path) -> str | None:
+    """The revision of the schema in the file; None if it is empty. Raises StoreError if it is not one of ours."""
+    try:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" not in names:
+            if names:
+                raise StoreError(f"{path} is another program's database; choose another file")
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    if row is None:
+        return None
+    if row[0] not in REVISIONS:
+        raise StoreError(
+            f"{path} was written by a newer version of Setpoint (schema {row[0]}); use that version or newer"
+        )
+    return str(row[0])
+
+
+def prepare(path: Path) -> sqlite3.Connection:
+    """The writing connection, after creating or migrating the schema where that is needed. Raises StoreError."""
+    if not path.parent.is_dir():
+        raise StoreError(f"the folder {path.parent} does not exist; create it, or set SETPOINT_DATABASE_URL")
+    connection = connect(path, write=True)
+    try:
+        if revision_of(connection, path) != REVISIONS[-1]:
+            from agent.store.migrate import upgrade
+
+            upgrade(lambda: connect(path, write=True))
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def look(path: Path) -> sqlite3.Connection:
+    """A reading connection to a database that has to be there and up to date. Raises StoreError."""
+    if not path.is_file():
+        raise StoreError(f"there is no database {path} yet; `setpoint run` creates it")
+    connection = connect(path, write=False)
+    try:
+        revision = revision_of(connection, path)
+    except StoreError:
+        connection.close()
+        raise
+    if revision != REVISIONS[-1]:
+        connection.close()
+        raise StoreError(f"{path} has an older schema; start `setpoint run` once to bring it up to date")
+    return connection

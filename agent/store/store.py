@@ -1,0 +1,225 @@
+"""The store: everything Setpoint remembers, in one database.
+
+Every method raises StoreError when the database can't be used, StoreUnavailable (a StoreError) when trying again can
+help. Times are UTC microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.store import outbox, readings, retention
+from agent.store.codec import decode
+from agent.store.commits import SHARDS, Committer, take_shards
+from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
+from agent.store.readers import Readers
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, OutboxStats, Ping, Remembered
+from agent.store.rows import ENDED
+from agent.store.sqlite import Lock, look, path_of, prepare
+from agent.store.writer import Writer
+from rules.model import Correction, InstanceState, Reading, Series, SourceState, Transition
+
+__all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavailable"]
+
+
+class Store:
+    """Opened by `open` (one daemon) or `open_readonly` (anybody)."""
+
+    def __init__(self, path: Path, lock: Lock | None, writing: sqlite3.Connection | None) -> None:
+        self._lock = lock
+        self._committer = Committer()
+        self._readers = Readers(path)
+        self._writer = None if writing is None else Writer(path, writing, self._committer.forget)
+
+    @classmethod
+    async def open(cls, url: str, now: int) -> Store:
+        """Takes the database, creating and migrating it where needed.
+
+        Raises StoreInUse if another daemon has it, StoreError if it can't be used.
+        """
+        path = path_of(url)
+        lock = Lock(path, now)
+        try:
+            return cls(path, lock, await asyncio.to_thread(prepare, path))
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    async def open_readonly(cls, url: str) -> Store:
+        """For looking only, also while a daemon runs. Creates and migrates nothing."""
+        path = path_of(url)
+        (await asyncio.to_thread(look, path)).close()
+        return cls(path, None, None)
+
+    async def close(self) -> None:
+        """Writes what is waiting and lets go of the database."""
+        await self._readers.close()
+        if self._writer is not None:
+            await self._writer.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions were committed since it was opened."""
+        return 0 if self._writer is None else self._writer.transactions
+
+    def _write(self) -> Writer:
+        if self._writer is None:
+            raise StoreError("the database was opened for reading only")
+        return self._writer
+
+    async def take_shards(self, holder: str, now: int) -> dict[int, int]:
+        """Takes all shards (0 to SHARDS - 1) and returns their versions, one higher than before.
+
+        Leases on deliveries are dropped: whoever had them no longer runs.
+        """
+        return await self._write().run(lambda connection: take_shards(connection, holder, now))
+
+    async def commit(self, commit: Commit) -> None:
+        """Returns once all of it is on disk. Raises Fenced if a shard was lost; then nothing is written."""
+        await self._write().run(lambda connection: self._committer.apply(connection, commit))
+
+    async def load(self) -> Remembered:
+        """What a starting daemon goes on with."""
+        return await self._readers.run(_load)
+
+    # Readings
+
+    async def latest(self, names: Iterable[str]) -> list[Reading]:
+        """The newest reading of each series of these names; where it has no value, also the newest that has one."""
+        return await self._readers.run(readings.latest, tuple(names))
+
+    async def window(self, names: Iterable[str], start: int, end: int) -> list[Reading]:
+        """Their readings with start <= time < end, ordered by series, then time."""
+        return await self._readers.run(readings.window, tuple(names), start, end)
+
+    async def reading_before(self, names: Iterable[str], time: int) -> list[Reading]:
+        """The newest reading with a value of each series of these names, earlier than `time`."""
+        return await self._readers.run(readings.before, tuple(names), time)
+
+    async def points(self, series: Series, start: int, end: int, limit: int) -> list[Reading]:
+        """At most `limit` readings for a chart: all, or the lowest and highest of even stretches."""
+        return await self._readers.run(readings.points, series, (start, end), limit)
+
+    # Deliveries
+
+    async def claim(
+        self, now: int, lease: int, limit: int, kind: DeliveryKind | None = None, per_receiver: int = 2**31
+    ) -> list[Delivery]:
+        """Leases what is due for `lease` microseconds: the first queued delivery of each lane, at most `limit`.
+
+        No notifier (or action) gets more than `per_receiver` at a time, those under a lease counted.
+        """
+        wanted = {"now": now, "kind": kind and kind.value, "limit": limit, "per_receiver": per_receiver}
+        return await self._write().run(lambda connection: outbox.claim(connection, now + lease, wanted))
+
+    async def settle(
+        self,
+        delivery: Delivery,
+        attempt: Attempt,
+        *,
+        now: int,
+        sent: bool,
+        retry_at: int | None = None,
+        thread: Mapping[str, Any] | None = None,
+        commit: Commit | None = None,
+    ) -> bool:
+        """Records how a try ended, the thread reference and a commit that belongs to it, in one transaction.
+
+        Not sent and without `retry_at` it failed for good. False if the lease was lost; then nothing is written.
+        Raises Fenced as `commit` does.
+        """
+        outcome = {"now": now, "sent": sent, "retry_at": retry_at, "thread": thread}
+
+        def job(connection: sqlite3.Connection) -> bool:
+            if not outbox.settle(connection, delivery, attempt, outcome):
+                return False
+            if commit is not None:
+                self._committer.apply(connection, commit)
+            return True
+
+        return await self._write().run(job)
+
+    async def next_delivery_at(self, after: int = -1) -> int | None:
+        """When the next delivery can be claimed, later than `after`."""
+        return await self._readers.run(outbox.next_at, after)
+
+    async def outbox(self) -> OutboxStats:
+        """How much is queued."""
+        return await self._readers.run(outbox.stats)
+
+    async def calls_since(self, action: str | None, since: int) -> int:
+        """Calls of an action (None: of all) made since, and those queued."""
+        return await self._readers.run(outbox.calls_since, action, since)
+
+    # History
+
+    async def deliveries(self, limit: int, fingerprint: str | None = None) -> list[Delivery]:
+        """Newest first."""
+        from agent.store.history import read_deliveries
+
+        return await self._readers.run(read_deliveries, limit, fingerprint)
+
+    async def attempts(self, delivery_id: int) -> list[Attempt]:
+        """The tries of a delivery, in order."""
+        from agent.store.history import read_attempts
+
+        return await self._readers.run(read_attempts, delivery_id)
+
+    async def transitions(
+        self, limit: int, target: str | None = None, since: int | None = None, fingerprint: str | None = None
+    ) -> list[Transition]:
+        """Newest first."""
+        from agent.store.history import read_transitions
+
+        return await self._readers.run(read_transitions, limit, target, since, fingerprint)
+
+    async def corrections(self, limit: int, target: str | None = None, since: int | None = None) -> list[Correction]:
+        """Newest first, ended ones too; `since` compares with the last change."""
+        from agent.store.history import read_corrections
+
+        return await self._readers.run(read_corrections, limit, target, since)
+
+    async def pings(self, source: str, limit: int) -> list[Ping]:
+        """Calls of a check-in, newest first."""
+        from agent.store.history import read_pings
+
+        return await self._readers.run(read_pings, source, limit)
+
+    async def prune(self, before: int) -> int:
+        """Forgets what is older than `before`, a little at a time; returns how many rows.
+
+        What is queued, what belongs to an open alert and the newest reading of each series stay.
+        """
+        removed = 0
+        for step in retention.steps(before, await self._readers.run(retention.open_fingerprints)):
+            while gone := await self._write().run(step):
+                removed += gone
+        series: int | None = 0
+        while series is not None:
+            gone, series = await self._prune_readings(before, series)
+            removed += gone
+        return removed
+
+    async def _prune_readings(self, before: int, after: int) -> tuple[int, int | None]:
+        return await self._write().run(lambda connection: retention.readings(connection, before, after))
+
+
+def _load(connection: sqlite3.Connection) -> Remembered:
+    def records(sql: str) -> Sequence[str]:
+        return [row[0] for row in connection.execute(sql)]
+
+    instances = [decode(InstanceState, text) for text in records("SELECT record FROM instances")]
+    sources = [decode(SourceState, text) for text in records("SELECT record FROM sources")]
+    runs = records(f"SELECT record FROM corrections WHERE state NOT IN {ENDED} ORDER BY created, id")
+    return Remembered(
+        instances={state.key: state for state in instances},
+        sources={state.name: state for state in sources},
+        corrections=tuple(decode(Correction, text) for text in runs),
+    )

@@ -1,0 +1,189 @@
+"""The schema, defined once. Migrations build it, a test holds the two together.
+
+Times are UTC microseconds. Columns named `record` hold the whole record as JSON (`agent.store.codec`); the columns
+beside it repeat what other tools and queries want to see.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON object, names sorted
+    UniqueConstraint("name", "labels", name="uq_series"),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Float),
+    sqlite_with_rowid=False,
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("labels", Text, primary_key=True),  # JSON object, names sorted
+    Column("standing", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("value", Float),
+    Column("time", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("health", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("last_success", BigInteger),
+    Column("last_error", Text),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+pings = Table(
+    "pings",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("exit_status", Integer),
+    Column("body", Text, nullable=False),
+    Index("ix_pings_source", "source", "at"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("target", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # of the instance, JSON object
+    Column("alert", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_transitions_at", "at"),
+    Index("ix_transitions_target", "target", "at"),
+    Index("ix_transitions_fingerprint", "fingerprint", "id"),
+    sqlite_autoincrement=True,
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # of the instance, JSON object
+    Column("alert", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_corrections_created", "created"),
+    sqlite_with_rowid=False,
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Serial, primary_key=True),  # never used twice: lanes are ordered by it
+    Column("key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("starts_at", BigInteger),
+    Column("payload", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("lease_until", BigInteger),
+    Column("settled_at", BigInteger),
+    Column("error", Text),
+    Index(
+        "ix_deliveries_queued",
+        "lane",
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index("ix_deliveries_fingerprint", "fingerprint", "id"),
+    Index("ix_deliveries_settled", "settled_at"),
+    Index("ix_deliveries_receiver", "kind", "receiver", "settled_at"),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("took", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("permanent", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("receiver", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", Text, primary_key=True),
+    Column("starts_at", BigInteger),
+    Column("reference", Text, nullable=False),  # JSON
+    Column("updated", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+shards = Table(
+    "shards",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+)
