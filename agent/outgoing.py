@@ -1,0 +1,115 @@
+"""What leaves the outbox: a delivery becomes a sending of its notifier or a call of its action."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from agent.charts import ChartError, Charts, chart_data
+from agent.connections import Connections
+from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
+from agent.store.records import Delivery, DeliveryKind
+from connectors.base import Call, ConnectorError, Misconfigured, Sending
+from rules.history import History
+from rules.model import DAY, InstanceKey, Measure, Notice, Reading, Reason, Series
+from rules.routing import CONSOLE
+
+log = structlog.get_logger()
+
+Points = Callable[[Series, int, int, int], Awaitable[list[Reading]]]
+_CHART_POINTS = 600
+_LEVEL_SPAN = DAY  # how much a chart of a goal without a period shows
+
+
+def read_notice(payload: bytes) -> Notice:
+    """The notice in a delivery's payload."""
+    data = orjson.loads(payload)
+    return Notice(**{**data, "reason": Reason(data["reason"]), "details": tuple(data["details"])})
+
+
+class Outgoing:
+    """Sends by the connections of the configuration in force. `points` reads stored readings for charts."""
+
+    def __init__(self, points: Points, charts: Charts) -> None:
+        self.points = points
+        self.charts = charts
+        self.connections: Connections
+        self.notices: Notices
+        self.history: History
+
+    def use(self, connections: Connections, notices: Notices, history: History) -> None:
+        """Sends by another configuration from now on."""
+        self.connections, self.notices, self.history = connections, notices, history
+
+    async def notify(self, delivery: Delivery) -> Mapping[str, Any] | None:
+        """Sends a notice. Raises ConnectorError."""
+        notifier = self.connections.notifier(delivery.receiver, delivery.position)
+        if notifier is None:
+            raise Misconfigured(f"receiver {delivery.receiver} is no longer configured")
+        notice = read_notice(delivery.payload)
+        chart = await self._chart(notice) if notifier.wants_chart else None
+        return await notifier.send(Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart))
+
+    async def call(self, delivery: Delivery) -> str:
+        """Makes a corrective call. Raises ConnectorError."""
+        action = self.connections.action(delivery.receiver)
+        if action is None:
+            raise Misconfigured(f"action {delivery.receiver} is no longer configured")
+        return await action.call(Call(delivery.key, orjson.loads(delivery.payload)["context"]))
+
+    def undeliverable(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
+        """The notice to the fallback receiver that another receiver could not be told; none about a fallback's own."""
+        notice = read_notice(delivery.payload)
+        fallback = self.notices.config.route.receiver if self.notices.config.route else CONSOLE
+        if notice.reason is Reason.UNDELIVERABLE:
+            return []
+        if fallback == delivery.receiver:
+            fallback = CONSOLE
+        said = {
+            **orjson.loads(delivery.payload),
+            "reason": Reason.UNDELIVERABLE,
+            "receiver": fallback,
+            "details": [*notice.details, f"Receiver {delivery.receiver} could not be told: {error}"],
+        }
+        return [
+            Delivery(
+                key=idempotency_key(delivery.key, fallback, str(position)),
+                kind=DeliveryKind.NOTICE,
+                receiver=fallback,
+                position=position,
+                lane=f"{fallback}/{position}/{notice.fingerprint}/undeliverable",
+                payload=orjson.dumps(said),
+                created=notice.at,
+                next_at=delivery.next_at,
+                expires_at=delivery.expires_at + EXPIRES_AFTER,
+            )
+            for position, _ in enumerate(self.notices.notifiers(fallback))
+        ]
+
+    async def _chart(self, notice: Notice) -> bytes | None:
+        """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn."""
+        target = self.notices.specs.targets.get(notice.target)
+        if target is None or target.goal is None or target.goal.condition or target.checkin:
+            return None
+        labels = tuple(sorted((name, notice.labels.get(name, "")) for name in target.by))
+        points: list[tuple[int, float | None]] = []
+        for series in self.history.series(InstanceKey(notice.target, labels)):
+            points += await self._points(series, notice)
+        if not points:
+            return None
+        measure = target.goal.measure if target.goal.per else Measure.LAST
+        try:
+            return await self.charts.png(chart_data(notice, sorted(points, key=lambda point: point[0]), measure=measure))
+        except ChartError as error:
+            log.warning("chart.failed", target=notice.target, error=str(error))
+            return None
+
+    async def _points(self, series: Series, notice: Notice) -> list[tuple[int, float | None]]:
+        """Of a period all readings, since each one counts; of a level as many as a chart can show."""
+        if notice.period_start is not None:
+            return list(self.history.track(series).between(notice.period_start, notice.at + 1))
+        found = await self.points(series, notice.at - _LEVEL_SPAN, notice.at + 1, _CHART_POINTS)
+        return [(reading.time, reading.value) for reading in found]

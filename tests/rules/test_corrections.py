@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import pytest
+
+from rules import corrections
+from rules.model import (
+    MINUTE,
+    SECOND,
+    AlertRule,
+    AlertState,
+    AlertStatus,
+    Assessment,
+    Correction,
+    CorrectRule,
+    Event,
+    Goal,
+    InstanceKey,
+    InstanceState,
+    RunState,
+    Selector,
+    Standing,
+    Target,
+    Transition,
+)
+
+RULE = CorrectRule("hot", "cool", cooldown=15 * MINUTE, max_attempts=2, verify_within=10 * MINUTE)
+TARGET = Target("room", "Room", Goal(at_most=23), Selector("t"), alerts=(AlertRule("hot", Standing.OUT_OF_BAND),), correct=(RULE,))  # fmt: skip
+KEY = InstanceKey("room")
+T0 = 1_000 * MINUTE
+
+
+def firing(before: AlertState = AlertState.INACTIVE) -> Transition:
+    return Transition(KEY, "hot", "f" * 16, 1, Event.FIRING, T0, before, AlertState.FIRING, ())
+
+
+def room(
+    state: AlertState = AlertState.FIRING, *, time: int = T0, recovered: bool = False, **more: object
+) -> InstanceState:
+    assessment = Assessment(Standing.OUT_OF_BAND, 25.0, time=time, recovered=recovered, **more)
+    return InstanceState(KEY, assessment, T0, T0, alerts={"hot": AlertStatus(state, T0, T0, 1)})
+
+
+def begun() -> Correction:
+    return corrections.begin(TARGET, firing(), [])[0]
+
+
+def called(run: Correction, now: int) -> Correction:
+    run = corrections.step(run, RULE, room(), now)
+    assert run.state is RunState.CALLED
+    return corrections.answered(run, RULE, now, "200 OK", error=False, permanent=False)
+
+
+def test_only_a_new_firing_begins_a_run() -> None:
+    assert begun().state is RunState.APPROVED
+    assert corrections.begin(TARGET, firing(AlertState.RECOVERING), []) == []
+    assert corrections.begin(TARGET, replace(firing(), event=Event.RESOLVED), []) == []
+    assert corrections.begin(TARGET, replace(firing(), alert="cold"), []) == []
+
+
+def test_the_cooldown_counts_from_the_last_call_for_the_same_instance() -> None:
+    earlier = replace(begun(), state=RunState.VERIFIED, called_at=T0 - MINUTE)
+    run = corrections.begin(TARGET, firing(), [earlier])[0]
+    assert run.not_before == T0 + 14 * MINUTE
+    assert corrections.step(run, RULE, room(), T0 + 14 * MINUTE - 1) == run
+    assert corrections.step(run, RULE, room(), T0 + 14 * MINUTE).state is RunState.CALLED
+
+
+def test_a_number_that_comes_back_before_the_call_needs_none() -> None:
+    assert corrections.step(begun(), RULE, room(AlertState.INACTIVE), T0).state is RunState.SKIPPED
+    assert corrections.step(begun(), RULE, None, T0).state is RunState.SKIPPED
+
+
+def test_only_a_reading_taken_after_the_call_verifies() -> None:
+    run = called(begun(), T0)
+    before = corrections.step(run, RULE, room(time=T0, recovered=True), T0 + MINUTE)
+    assert before.state is RunState.VERIFYING
+    held = corrections.step(run, RULE, room(time=T0 + 1, recovered=True, hold=True), T0 + MINUTE)
+    assert held.state is RunState.VERIFYING
+    after = corrections.step(run, RULE, room(time=T0 + 1, recovered=True), T0 + MINUTE)
+    assert after.state is RunState.VERIFIED
+
+
+def test_an_answer_of_200_that_does_nothing_is_a_failed_correction() -> None:
+    run = called(begun(), T0)
+    deadline = T0 + 10 * MINUTE
+    assert corrections.wake(run) == deadline
+    assert corrections.step(run, RULE, room(), deadline - 1) == run
+    again = corrections.step(run, RULE, room(), deadline)
+    assert (again.state, again.not_before) == (RunState.APPROVED, T0 + 15 * MINUTE)
+    second = called(again, T0 + 15 * MINUTE)
+    assert second.attempt == 2
+    ended = corrections.step(second, RULE, room(), T0 + 25 * MINUTE)
+    assert ended.state is RunState.FAILED
+    assert "not back on target within 10m" in ended.detail
+
+
+def test_it_is_escalated_where_the_rule_says_to_whom() -> None:
+    rule = replace(RULE, max_attempts=1, escalate_to=("oncall",))
+    run = called(begun(), T0)
+    assert corrections.step(run, rule, room(), T0 + 10 * MINUTE).state is RunState.ESCALATED
+
+
+@pytest.mark.parametrize(("permanent", "state"), [(True, RunState.FAILED), (False, RunState.APPROVED)])
+def test_a_call_that_does_not_get_through_is_tried_again_unless_that_is_in_vain(
+    permanent: bool, state: RunState
+) -> None:
+    run = corrections.step(begun(), RULE, room(), T0)
+    after = corrections.answered(run, RULE, T0 + SECOND, "connection refused", error=True, permanent=permanent)
+    assert after.state is state
+    if not permanent:
+        assert after.not_before == T0 + 11 * SECOND
+
+
+def test_budget() -> None:
+    hour = 60 * MINUTE
+    assert corrections.within_budget([], None, T0) == 0
+    assert corrections.within_budget([T0 - 5 * MINUTE], (2, 3600), T0) == 0
+    assert corrections.within_budget([T0 - 5 * MINUTE, T0 - MINUTE], (2, 3600), T0) == T0 - 5 * MINUTE + hour
+    assert corrections.within_budget([T0 - hour, T0 - MINUTE], (2, 3600), T0) == 0
