@@ -172,7 +172,8 @@ def _check_labels(model: TargetSection, selectors: list[Selector], path: Path, a
         known |= labels
     for index, label in enumerate(model.by):
         if selectors and label not in known and around.given.complete:
-            at = (*path, "by", index) if around.document.node((*path, "by", index)) else (*path, "by")
+            item = (*path, "by", index)
+            at = item if around.document.node(item) is not None else item[:-1]
             hint = near(label, known) or f"there are {choices(known)}"
             around.document.report(at, f"no series of this target has a label {label}", hint)
 
@@ -238,6 +239,7 @@ def _correct(model: CorrectSection, path: Path, around: Surroundings) -> Correct
 
 
 def _check_receiver(path: Path, index: int, name: str, around: Surroundings) -> None:
-    item = (*path, index)
-    at = item if around.document.node(item) is not None else path
-    reference(at, name, around.receivers, "receiver", around.document)
+    if name not in around.receivers:
+        item = (*path, index)
+        at = item if around.document.node(item) is not None else path  # one name may stand without a list
+        reference(at, name, around.receivers, "receiver", around.document)

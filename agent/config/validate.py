@@ -129,9 +129,6 @@ def _report_unknown(model: type[BaseModel], loc: tuple[int | str, ...], at: Path
         document.report(at, "is not built yet; remove it", at_key=True)
         return
     known = sorted({name for inner in _models_at(model, loc[:-1]) for name in keys_of(inner)})
-    if key == "<<":
-        document.report(at, "unknown key; YAML 1.2 has no merge keys", at_key=True)
-        return
     hint = near(key, known) or f"known here: {choices(known)}"
     document.report(at, "unknown key", hint, at_key=True)
 

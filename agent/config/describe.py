@@ -1,0 +1,85 @@
+"""What a configuration was understood to say, as plain data without secrets: for `setpoint check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.config import words
+from agent.config.configuration import ActionEntry, Configuration, SourceEntry
+from rules.model import AlertRule, CorrectRule, Target
+from rules.routing import Route
+
+
+def describe(configuration: Configuration) -> dict[str, Any]:
+    """Lists of sources, targets, actions and receivers, the routing tree, the gateways' names and the files."""
+    return {
+        "files": list(configuration.files),
+        "gateways": list(configuration.gateways),
+        "sources": [_source(source) for source in configuration.sources.values()],
+        "targets": [_target(target) for target in configuration.targets.values()],
+        "actions": [_action(action) for action in configuration.actions.values()],
+        "receivers": [
+            {"name": name, "notifiers": [notifier.kind for notifier in notifiers]}
+            for name, notifiers in configuration.receivers.items()
+        ],
+        "route": _route(configuration.route) if configuration.route else None,
+        "heartbeat": f"every {words.span(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
+    }
+
+
+def _source(source: SourceEntry) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "type": source.kind,
+        "schedule": words.schedule(source),
+        "series": list(source.rule.series),
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "title": target.title,
+        "reads": words.selector(target.selector) if target.selector else target.source,
+        "by": list(target.by),
+        "goal": words.wanted_of(target),
+        "timezone": target.zone,
+        "no_data": f"after {words.span(target.no_data.after)}: {target.no_data.then}" if target.no_data else None,
+        "alerts": [_alert(alert) for alert in target.alerts],
+        "correct": [_correct(rule) for rule in target.correct],
+    }
+
+
+def _alert(alert: AlertRule) -> dict[str, Any]:
+    return {
+        "name": alert.name,
+        "when": str(alert.when),
+        "for": words.span(alert.for_),
+        "severity": alert.severity,
+        "notify": list(alert.notify),
+    }
+
+
+def _correct(rule: CorrectRule) -> dict[str, Any]:
+    return {
+        "on": rule.on,
+        "action": rule.action,
+        "max_attempts": rule.max_attempts,
+        "cooldown": words.span(rule.cooldown),
+        "verify_within": words.span(rule.verify_within),
+        "escalate_to": list(rule.escalate_to),
+    }
+
+
+def _action(action: ActionEntry) -> dict[str, Any]:
+    budget = f"{action.budget[0]} in {words.span(action.budget[1] * 1_000_000)}" if action.budget else None
+    return {"name": action.name, "type": action.kind, "budget": budget}
+
+
+def _route(route: Route) -> dict[str, Any]:
+    return {
+        "receiver": route.receiver,
+        "matchers": [f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in route.matchers],
+        "continue": route.continue_,
+        "routes": [_route(inner) for inner in route.routes],
+    }

@@ -1,0 +1,83 @@
+"""Goals, spans and schedules in words, for people who check what was understood."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from agent.config.configuration import SourceEntry
+from rules.model import CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
+from rules.periods import to_local
+
+_UNITS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def span(micros: int) -> str:
+    """Microseconds as a duration such as `1h30m`."""
+    seconds, rest = divmod(micros, 1_000_000)
+    text = ""
+    for unit, size in _UNITS:
+        count, seconds = divmod(seconds, size)
+        text += f"{count}{unit}" if count else ""
+    return text + (f"{rest // 1_000}ms" if rest else "") or "0s"
+
+
+def number(value: float) -> str:
+    """A number as people read it: 10,000 or 0.999."""
+    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:,.10g}"
+
+
+def selector(wanted: Selector) -> str:
+    """A selector as it is written."""
+    inside = ",".join(f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in wanted.matchers)
+    return f"{wanted.name}{{{inside}}}" if inside else wanted.name
+
+
+def period(per: Period, zone: str) -> str:
+    """`per month`, `over the last 30d`, `from 2026-01-01 to 2026-03-31`."""
+    if isinstance(per, CalendarPeriod):
+        return f"per {per.unit}"
+    if isinstance(per, RollingPeriod):
+        return f"over the last {span(per.length)}"
+    return _fixed(per, zone)
+
+
+def _fixed(per: FixedPeriod, zone: str) -> str:
+    start, end = to_local(per.start, zone), to_local(per.end, zone)
+    if not (start.hour or start.minute or end.hour or end.minute):
+        return f"from {start:%Y-%m-%d} to {end - timedelta(days=1):%Y-%m-%d}"
+    return f"from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+
+
+def goal(wanted: Goal | None, zone: str) -> str:
+    """`sum at least 10,000 per month`, `at least 20 and at most 23`, `condition: …`."""
+    if wanted is None:
+        return "no goal"
+    if wanted.condition is not None:
+        return f"condition: {wanted.condition}"
+    bounds = [
+        f"{words} {number(value)}"
+        for words, value in (("at least", wanted.at_least), ("at most", wanted.at_most))
+        if value is not None
+    ]
+    text = " and ".join(bounds)
+    return f"{wanted.measure} {text} {period(wanted.per, zone)}" if wanted.per is not None else text
+
+
+def wanted_of(target: Target) -> str:
+    """What a target wants, a check-in's rhythm included."""
+    checkin = target.checkin
+    if checkin is None:
+        return goal(target.goal, target.zone)
+    rhythm = (
+        f"every {span(checkin.every)}" if checkin.every is not None else f"by cron {checkin.schedule} {checkin.zone}"
+    )
+    return f"a call {rhythm}, at most {span(checkin.grace)} late"
+
+
+def schedule(source: SourceEntry) -> str:
+    """When a source is read, or where it is called."""
+    if source.cron is not None:
+        return f"cron {source.cron} {source.zone}"
+    if source.every is not None:
+        return f"every {span(source.every)}"
+    return f"called at /ping/{source.name}" if source.kind == "checkin" else f"called at /in/{source.name}"
