@@ -1,13 +1,21 @@
-"""E-mail by SMTP."""
+"""E-mail by SMTP: plain text and HTML, the chart inside, the mails of one alert in one thread."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from connectors import fields
-from connectors.mail import check_address, parse_smtp_url
+from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services, TimedOut, Unreachable
+from connectors.facts import plain, shortened
+from connectors.mail import SmtpServer, check_address, parse_smtp_url
+from connectors.mail_message import Envelope, compose
+from rules.model import SECOND
 
 
 def _check_smtp_url(value: fields.Secret) -> fields.Secret:
@@ -20,7 +28,10 @@ Address = Annotated[str, AfterValidator(check_address)]
 
 
 class EmailConfig(fields.Config):
-    """Without `smtp_url` the server is that of SETPOINT_SMTP_URL; without `from` the sender is its user."""
+    """Without `smtp_url` the server is that of SETPOINT_SMTP_URL.
+
+    Without `from` the sender is what the server's URL says, else `setpoint` at this machine.
+    """
 
     type: Literal["email"]
     to: list[Address] = Field(min_length=1)
@@ -30,4 +41,138 @@ class EmailConfig(fields.Config):
 
 
 class EmailNotifier:
+    """One mail for firing, escalation and resolve, to all addresses at once."""
+
     Config = EmailConfig
+    wants_chart: ClassVar[bool] = True
+    wants_updates: ClassVar[bool] = False
+
+    def __init__(self, config: EmailConfig, services: Services) -> None:
+        self._config = config
+        self._services = services
+
+    async def send(self, sending: Sending) -> Mapping[str, Any] | None:
+        """Mails the notice; returns the id of the alert's first mail, for its thread. Raises ConnectorError."""
+        server = self._server()
+        envelope = Envelope(self._sender(server), tuple(self._config.to), first_mail=_first_mail(sending))
+        mail = compose(sending, envelope)
+        await self._deliver(mail, server)
+        first = envelope.first_mail or str(mail["Message-ID"])
+        return {"message_id": first, "starts_at": sending.notice.starts_at}
+
+    async def close(self) -> None:
+        """Nothing is held open: each mail has its own connection."""
+
+    def _server(self) -> SmtpServer:
+        own = self._config.smtp_url
+        url = own.get_secret_value() if own else self._services.smtp_url
+        if not url:
+            raise Misconfigured("e-mail needs a server: set SETPOINT_SMTP_URL, or smtp_url at the receiver")
+        try:
+            return parse_smtp_url(url)
+        except ValueError as error:
+            raise Misconfigured(f"SETPOINT_SMTP_URL {error}") from None
+
+    def _sender(self, server: SmtpServer) -> str:
+        sender = self._config.sender or server.sender
+        if sender is None and server.username and "@" in server.username:
+            sender = server.username
+        return sender or f"setpoint@{_domain(self._services.external_url)}"
+
+    async def _deliver(self, mail: Any, server: SmtpServer) -> None:
+        import aiosmtplib
+
+        place = f"{server.host}:{server.port}"
+        seconds = self._config.timeout / SECOND
+        try:
+            refused, _ = await aiosmtplib.send(
+                mail,
+                hostname=server.host,
+                port=server.port,
+                username=server.username,
+                password=server.password,
+                use_tls=server.tls,
+                start_tls=server.starttls,
+                timeout=seconds,
+            )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise _mapped(error, place, seconds) from None
+        if refused:
+            # the others have it; sending again would send it to them twice
+            said = ", ".join(sorted(refused))
+            raise Refused(f"{place} took the mail, but not for {plain(said)}", permanent=True)
+
+
+def _domain(external_url: str) -> str:
+    """Where mails come from when nothing says: the daemon's public name, else the machine's."""
+    host = urlsplit(external_url).hostname or socket.gethostname()
+    named = host.replace(".", "").replace("-", "").isalnum() and not host.replace(".", "").isdigit() and host.isascii()
+    return host if named else "localhost"
+
+
+def _first_mail(sending: Sending) -> str | None:
+    thread = sending.thread or {}
+    if thread.get("starts_at") != sending.notice.starts_at:
+        return None
+    found = thread.get("message_id")
+    return found if isinstance(found, str) else None
+
+
+def _mapped(error: Exception, place: str, seconds: float) -> ConnectorError:
+    """Source of 4 and 5: RFC 5321, 4.2.1: a 4yz reply may be different later, a 5yz reply will not."""
+    import aiosmtplib
+
+    if isinstance(error, aiosmtplib.SMTPTimeoutError | TimeoutError):
+        return TimedOut(f"{place} gave no answer within {seconds:g} s")
+    if isinstance(error, aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientsRefused):
+        return _said_no(error, place)
+    if isinstance(error, aiosmtplib.SMTPNotSupported):
+        return Misconfigured(f"{place} does not offer what the SMTP URL asks for: {plain(str(error))}")
+    if isinstance(error, ValueError):
+        return Misconfigured(f"the SMTP URL for {place} can't be used as it is: {type(error).__name__}")
+    return _unreachable(error, place)
+
+
+def _said_no(error: Any, place: str) -> Refused:
+    import aiosmtplib
+
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= 500:
+        return Refused(
+            f"{place} does not accept the user and password of the SMTP URL ({error.code})",
+            status=error.code,
+            permanent=True,
+        )
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return _of_recipients(error, place)
+    return _of_reply(error.code, error.message, place)
+
+
+def _unreachable(error: Exception, place: str) -> Unreachable:
+    cause = _cause(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unreachable(f"{place}: the certificate can't be trusted: {cause.verify_message}")
+    return Unreachable(f"{place} can't be reached: {plain(getattr(cause, 'strerror', None) or 'connection broke')}")
+
+
+def _of_recipients(error: Any, place: str) -> Refused:
+    replies = error.recipients
+    worst = max(replies, key=lambda reply: reply.code)
+    named = ", ".join(reply.recipient for reply in replies)
+    refused = _of_reply(worst.code, worst.message, place)
+    temporary = any(reply.code < 500 for reply in replies)
+    return Refused(f"{refused} (for {plain(named)})", status=worst.code, permanent=not temporary)
+
+
+def _of_reply(code: int, message: str, place: str) -> Refused:
+    said = shortened(plain(message), 200)
+    return Refused(f"{place} answered {code} {said}".rstrip(), status=code, permanent=code >= 500)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The operating system's error below, if there is one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error

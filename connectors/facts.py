@@ -1,0 +1,239 @@
+"""What a notice says, in words: shared by the notifiers for people, so that they can't disagree."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, Reason
+
+_PREFIXES = {Reason.RESOLVED: "Resolved", Reason.ESCALATED: "Escalated", Reason.TEST: "Test"}
+_MARKS = {"critical": "🔴", "error": "🔴", "warning": "🟠", "info": "🔵"}
+_COLOURS = {"critical": "#c62828", "error": "#c62828", "warning": "#e07b00", "info": "#1f6feb"}
+_OWN_LABELS = {"alertname", "target", "severity"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Fact(NamedTuple):
+    """One line of a notice: what it is, and how it stands."""
+
+    label: str
+    text: str
+
+
+class Link(NamedTuple):
+    """A link of a notice; `url` is http or https."""
+
+    text: str
+    url: str
+
+
+def heading(notice: Notice) -> str:
+    """The headline, with a word before it where the headline alone would be misread."""
+    line = plain(notice.headline) or plain(notice.title) or plain(notice.alert)
+    prefix = _PREFIXES.get(notice.reason)
+    if prefix is None or line.lower().startswith(prefix.lower()):
+        return line
+    return f"{prefix}: {line}"
+
+
+def status_word(notice: Notice) -> str:
+    """Why the notice is sent, in one word."""
+    return str(notice.reason)
+
+
+def mark(notice: Notice) -> str:
+    """A sign for the status and severity."""
+    if notice.reason is Reason.TEST:
+        return "🧪"
+    return "✅" if notice.status == "resolved" else _MARKS.get(notice.severity, "🟠")
+
+
+def colour(notice: Notice) -> str:
+    """The colour of the status and severity, `#rrggbb`."""
+    if notice.reason is Reason.TEST:
+        return "#5c6670"
+    return "#2e7d32" if notice.status == "resolved" else _COLOURS.get(notice.severity, "#e07b00")
+
+
+def facts(notice: Notice) -> list[Fact]:
+    """The numbers that matter and their surroundings, most telling first; what is unknown is left out."""
+    found = [
+        Fact("Value", _value(notice)),
+        Fact("Goal", _goal(notice)),
+        Fact("Progress", _share(notice.values, "progress")),
+        Fact("Expected by now", _expected(notice)),
+        Fact("Required rate" if "at_least" in notice.values else "Rate left", _required(notice)),
+        Fact("Projection", _projection(notice)),
+        Fact("Period", _period(notice)),
+        Fact(*_since(notice)),
+        Fact("Severity", "" if notice.reason is Reason.TEST else plain(notice.severity)),
+        Fact("Labels", ", ".join(f"{plain(k)}={plain(v)}" for k, v in sorted(_own(notice.labels).items()))),
+    ]
+    return [fact for fact in found if fact.text]
+
+
+def remarks(notice: Notice) -> list[str]:
+    """Sentences beside the facts: annotations that are not links, then the details."""
+    linked = {name for name, text in notice.annotations.items() if _is_link(name, text)}
+    said = [plain(text) for name, text in notice.annotations.items() if name not in linked]
+    return [text for text in dict.fromkeys([*said, *map(plain, notice.details)]) if text]
+
+
+def links(notice: Notice) -> list[Link]:
+    """The runbook first, then every other annotation that is a web address."""
+    found = [Link(_link_text(name), text.strip()) for name, text in notice.annotations.items() if _is_link(name, text)]
+    return sorted(found, key=lambda link: link.text != "Runbook")
+
+
+def number(value: float) -> str:
+    """A number as people write it: thousands separated, no more digits than tell something."""
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-4 or not math.isfinite(value):
+        return f"{value:.4g}"
+    digits = 0 if size >= 100_000 or value == int(value) else 1 if size >= 1_000 else 2 if size >= 1 else 4
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def span(micros: int) -> str:
+    """A span in its two largest units: `2h 5m`, `3d`, `40s`."""
+    parts: list[str] = []
+    left = max(micros, 0)
+    for size, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{name}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0s"
+
+
+def local(micros: int, zone: str) -> datetime:
+    """The local time, in UTC where the zone is unknown here."""
+    return (_EPOCH + timedelta(microseconds=micros)).astimezone(_zone(zone))
+
+
+def moment(micros: int, zone: str) -> str:
+    """Local date and time to the minute, with the zone's abbreviation."""
+    return f"{local(micros, zone):%Y-%m-%d %H:%M %Z}"
+
+
+def plain(text: str) -> str:
+    """One line without control characters: nothing in a label may move a terminal's cursor or turn the text around."""
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text if not _turns(c))
+    return " ".join(kept.split())
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut to at most `limit` characters with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _turns(char: str) -> bool:
+    return "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069" or "\ud800" <= char <= "\udfff"
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _with_unit(notice: Notice, text: str) -> str:
+    return f"{text} {plain(notice.unit)}".rstrip()
+
+
+def _rounded(value: float) -> float:
+    """A computed figure, to about four digits: more would claim to know more."""
+    return float(round(value)) if abs(value) >= 100 else float(f"{value:.3g}")
+
+
+def _value(notice: Notice) -> str:
+    value = notice.values.get("value")
+    return "" if value is None else _with_unit(notice, number(value))
+
+
+def _goal(notice: Notice) -> str:
+    low, high = notice.values.get("at_least"), notice.values.get("at_most")
+    if low is not None and high is not None:
+        return _with_unit(notice, f"{number(low)} to {number(high)}")
+    if low is not None:
+        return _with_unit(notice, f"at least {number(low)}")
+    return "" if high is None else _with_unit(notice, f"at most {number(high)}")
+
+
+def _share(values: Mapping[str, float], name: str) -> str:
+    share = values.get(name)
+    return "" if share is None else f"{number(_percent(share))} %"
+
+
+def _percent(share: float) -> float:
+    percent = share * 100
+    return float(round(percent)) if 1 <= abs(percent) < 99 or abs(percent) >= 101 else float(f"{percent:.3g}")
+
+
+def _expected(notice: Notice) -> str:
+    expected, pace = notice.values.get("expected"), _share(notice.values, "pace")
+    if expected is None:
+        return ""
+    text = _with_unit(notice, number(_rounded(expected)))
+    return f"{text} ({pace} of it reached)" if pace else text
+
+
+def _required(notice: Notice) -> str:
+    rate = notice.values.get("required_rate")
+    return "" if rate is None else f"{_with_unit(notice, number(_rounded(rate)))} a day"
+
+
+def _projection(notice: Notice) -> str:
+    values = notice.values
+    if "projection" not in values:
+        return ""
+    text = _with_unit(notice, number(_rounded(values["projection"])))
+    low, high = values.get("projection_low"), values.get("projection_high")
+    if low is None or high is None:
+        return text
+    return f"{text} (80 % likely {number(_rounded(low))} to {number(_rounded(high))})"
+
+
+def _period(notice: Notice) -> str:
+    if notice.period_start is None or notice.period_end is None:
+        return ""
+    start, end = local(notice.period_start, notice.zone), local(notice.period_end, notice.zone)
+    midnight = (0, 0)
+    if (start.hour, start.minute) == midnight == (end.hour, end.minute):
+        first, last = start.date(), (end - timedelta(microseconds=1)).date()
+        return f"{first}" if first == last else f"{first} to {last}"
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
+
+
+def _since(notice: Notice) -> tuple[str, str]:
+    if notice.reason is Reason.TEST:
+        return "Sent", moment(notice.at, notice.zone)
+    if notice.ends_at is None:
+        return "Since", moment(notice.starts_at, notice.zone)
+    lasted = span(notice.ends_at - notice.starts_at)
+    return "Lasted", f"{lasted}, {moment(notice.starts_at, notice.zone)} to {moment(notice.ends_at, notice.zone)}"
+
+
+def _own(labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if name not in _OWN_LABELS}
+
+
+def _is_link(name: str, text: str) -> bool:
+    address = text.strip()
+    named = name in {"runbook", "dashboard"} or name.endswith("_url")
+    return named and address.startswith(("https://", "http://")) and address.isprintable() and " " not in address
+
+
+def _link_text(name: str) -> str:
+    return plain(name.removesuffix("_url").replace("_", " ")).capitalize()

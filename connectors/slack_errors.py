@@ -1,0 +1,95 @@
+"""What Slack's refusals mean: whether to try again, and what a person has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from connectors.answers import retry_after
+from connectors.base import BadAnswer, Refused
+from connectors.failures import failure
+
+GONE = frozenset(
+    {
+        "message_not_found",
+        "thread_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+    }
+)
+"""Codes after which a message can no longer be edited or answered, but a new one may be posted."""
+
+_ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
+_TO_DO = {
+    "channel_not_found": "there is no such channel, or it is private and the app is not in it; /invite the app there",
+    "not_in_channel": "the app is not in the channel; /invite it there",
+    "is_archived": "the channel is archived",
+    "restricted_action": "the workspace does not let the app post there",
+    "invalid_auth": f"the token is not valid; {_ADVICE}",
+    "not_authed": f"there is no token; {_ADVICE}",
+    "token_revoked": f"the token was revoked; install the app again, then {_ADVICE}",
+    "token_expired": f"the token has expired; {_ADVICE}",
+    "account_inactive": f"the app was removed from the workspace; install it again, then {_ADVICE}",
+    "missing_scope": "the token lacks a scope; add chat:write (and files:write for charts), then reinstall the app",
+    "ekm_access_denied": "the workspace's administrators have suspended posting",
+}
+_TRANSIENT = frozenset(
+    {
+        "ratelimited",
+        "rate_limited",
+        "message_limit_exceeded",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+    }
+)
+
+
+class SlackRefused(Refused):
+    """Slack said no; `code` is its word for why."""
+
+    code = ""
+
+
+@contextmanager
+def mapped(seconds: float, now: int) -> Iterator[None]:
+    """Turns what slack-sdk raises into ConnectorError. `seconds` is the time given, `now` UTC microseconds."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise _refused(error.response, now) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise failure(error, "Slack", seconds) from None
+    except SlackClientError:
+        raise Refused("Slack did not take the file") from None
+    except (AttributeError, ValueError, TypeError, KeyError):  # slack-sdk on an answer that is not an API's
+        raise BadAnswer("what answered is not Slack's API") from None
+
+
+def _refused(response: Any, now: int) -> SlackRefused:
+    data = getattr(response, "data", None)
+    status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
+    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    code = code if code.replace("_", "").isalnum() and code.isascii() else ""
+    transient = code in _TRANSIENT or (not code and status == 200) or status in {408, 425, 429} or status >= 500
+    said = code or f"HTTP {status}"
+    if code == "missing_scope" and isinstance(data, dict) and str(data.get("needed", "")).replace(":", "").isalnum():
+        said += f" ({data['needed']})"
+    hint = _TO_DO.get(code)
+    refused = SlackRefused(
+        f"Slack refused: {said}" + (f": {hint}" if hint else ""),
+        status=status,
+        permanent=not transient,
+        retry_after=retry_after(getattr(response, "headers", {}), now) if transient else None,
+    )
+    refused.code = code
+    return refused
