@@ -27,6 +27,7 @@ from rules.model import parse_duration
 
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
+_JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -99,7 +100,8 @@ def check_jmespath(text: str) -> str:
     try:
         jmespath.compile(text)
     except JMESPathError as error:
-        reason = str(error).splitlines()[0].rstrip(":").lower() if str(error) else "it is empty"
+        said = str(error).splitlines()[0].partition(": Parse error")[0]
+        reason = _JMESPATH_SAYS.sub("", said).rstrip(":. ").lower()
         raise ValueError(f"is not a JMESPath expression: {reason}") from None
     return text
 

@@ -47,7 +47,7 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)
     elif goal.at_least is not None and goal.at_most is not None and goal.at_least > goal.at_most:
         document.report((*path, "at_least"), f"{goal.at_least:g} is more than at_most {goal.at_most:g}")
-    if goal.per is None and goal.measure not in {None, Measure.LAST}:
+    if goal.per is None and goal.measure not in {None, Measure.LAST} and not document.is_broken(path):
         message = f"{goal.measure} is made of the readings of a period; add per, for example per: month"
         document.report((*path, "measure"), message)
 
@@ -55,7 +55,7 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
 def check_recover(target: TargetSection, path: Path, document: Document) -> None:
     """The band to recover into lies inside the goal's."""
     recover, goal, at = target.recover, target.goal, (*path, "recover")
-    if recover is None or target.source:
+    if recover is None or target.source or document.is_broken((*path, "goal")):
         return
     if goal is None or goal.condition is not None or goal.per is not None:
         document.report(at, "is for a goal with at_least or at_most and without per", at_key=True)
@@ -90,6 +90,8 @@ def _possible(target: TargetSection) -> tuple[frozenset[Standing], str]:
 def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
     """Alerts have different names and wait for what can happen."""
     possible, why = _possible(target)
+    if document.is_broken((*path, "goal")) or document.is_broken((*path, "source")):
+        possible = frozenset(Standing)
     first: dict[str, int] = {}
     for index, alert in enumerate(target.alerts):
         at = (*path, "alerts", index)
@@ -106,7 +108,7 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
 def check_corrections(target: TargetSection, path: Path, document: Document) -> None:
     """A correction answers one of the target's alerts."""
     names = [alert.name for alert in target.alerts]
-    for index, correct in enumerate(target.correct):
+    for index, correct in enumerate(() if document.is_broken((*path, "alerts")) else target.correct):
         at = (*path, "correct", index, "on")
         if correct.on not in names:
             hint = near(correct.on, names) or (f"there are {choices(names)}" if names else "it has no alerts")

@@ -24,14 +24,24 @@ class Document:
     files: tuple[str, ...]
     data: dict[str, Any] = field(default_factory=dict)
     errors: list[ConfigError] = field(default_factory=list)
+    broken: set[KeyPath] = field(default_factory=set)  # values that were left out after a mistake was reported
 
     def report(self, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False, offset: int = 0) -> None:
-        """Notes a mistake at a key path, `offset` characters into its value where that can be said."""
+        """Notes a mistake at a key path, `offset` characters into its value where that can be said.
+
+        Nothing is said of what was left out already, nor of what holds it: that may be wrong only for the lack of it.
+        """
+        if self.is_broken(path) or any(path[: len(broken)] == broken for broken in self.broken):
+            return
         place = self.place(path, at_key=at_key)
         if offset:
             place = _inside(self.node(path), place, offset)
         hide = self.variables.hide
         self.errors.append(ConfigError(place.file, place.line, place.column, dotted(path), hide(message), hide(hint)))
+
+    def is_broken(self, path: KeyPath) -> bool:
+        """Whether something in the value at a path was left out."""
+        return any(broken[: len(path)] == path for broken in self.broken)
 
     def node(self, path: KeyPath) -> Node | None:
         """The node of a value, None if there is no such key."""

@@ -40,6 +40,8 @@ def configured(role: str, data: Any, path: Path, document: Document) -> Kind | N
     except (ImportError, AttributeError) as error:
         document.report((*path, "type"), f"{kind} can't be loaded: {error}")
         return None
+    if "gateway" in connector.Config.model_fields and isinstance(gateway := data.get("gateway"), str):
+        reference((*path, "gateway"), gateway, section_names(document, "gateways"), "gateway", document)
     config = validated(connector.Config, data, path, document)
     return Kind(kind, connector, config) if config is not None else None
 
@@ -61,13 +63,6 @@ def reference(path: Path, name: str, known: Any, what: str, document: Document) 
     shown = f"there is no {what} {written}" if written else f"there is no such {what}"
     document.report(path, shown, near(name, known) or (f"there are {choices(known)}" if known else ""))
     return False
-
-
-def check_gateway(config: Any, path: Path, document: Document) -> None:
-    """Reports a gateway that is not configured."""
-    gateway = getattr(config, "gateway", None)
-    if isinstance(gateway, str):
-        reference((*path, "gateway"), gateway, section_names(document, "gateways"), "gateway", document)
 
 
 def section_names(document: Document, name: str) -> tuple[str, ...]:
@@ -94,7 +89,6 @@ def build_actions(document: Document) -> dict[str, ActionEntry]:
         path = ("actions", name)
         kind = configured("actions", data, path, document)
         if kind is not None:
-            check_gateway(kind.config, path, document)
             found[name] = ActionEntry(name, kind.name, kind.config, getattr(kind.config, "budget", None))
     return found
 
@@ -108,8 +102,6 @@ def build_receivers(document: Document) -> dict[str, tuple[NotifierEntry, ...]]:
             document.report(path, "has to be a list of notifiers, for example [{type: console}]")
             continue
         kinds = [configured("notifiers", item, (*path, index), document) for index, item in enumerate(data)]
-        for index, kind in enumerate(kinds):
-            check_gateway(kind.config if kind else None, (*path, index), document)
         found[name] = tuple(NotifierEntry(kind.name, kind.config) for kind in kinds if kind is not None)
     if CONSOLE not in found:
         console = registry.load("notifiers", CONSOLE).Config(type=CONSOLE)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from agent.config.configuration import SourceEntry
 from agent.config.document import Document
 from agent.config.errors import Path
-from agent.config.kinds import Kind, check_gateway, configured
+from agent.config.kinds import Kind, configured
 from agent.config.language import LABEL_NAME, Defaults
 from agent.config.validate import section
 from connectors.fields import PolledConfig
@@ -36,11 +36,10 @@ def build_sources(document: Document, defaults: Defaults) -> dict[str, SourceEnt
             document.report(
                 path, "a source's name is part of its address; it can't hold spaces or / ? # %", at_key=True
             )
+        _check_rhythm(data, path, document)
         kind = configured("sources", data, path, document)
         if kind is not None:
-            check_gateway(kind.config, path, document)
             _check_readings(kind.config, path, document)
-            _check_rhythm(kind.config, path, document)
             found[name] = _entry(name, kind, defaults)
     return found
 
@@ -68,8 +67,8 @@ def _series(kind: Kind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reading.series for reading in getattr(kind.config, "readings", ())))
 
 
-def _check_rhythm(config: Any, path: Path, document: Document) -> None:
-    if isinstance(config, PolledConfig) and config.every is not None and config.cron is not None:
+def _check_rhythm(data: Any, path: Path, document: Document) -> None:
+    if isinstance(data, dict) and data.get("type") != CHECKIN and {"every", "cron"} <= data.keys():
         document.report((*path, "cron"), "give every or cron, not both", at_key=True)
 
 

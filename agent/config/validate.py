@@ -16,6 +16,15 @@ from connectors.fields import KeyProblem, secret_keys
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_ROUNDS = 6  # leaving a value out may make what holds it wrong, and so on outwards
+_STAND_INS = {
+    ("alerts", "name"): "?",
+    ("alerts", "when"): "no_data",
+    ("correct", "on"): "?",
+    ("correct", "action"): "?",
+}
+"""What takes the place of a key that has to be, so that the rest of its item can be checked."""
+
 _WORDS = {
     "missing": "is missing",
     "string_type": "has to be a text",
@@ -51,22 +60,75 @@ _WORDS = {
 
 
 def validated(model: type[Model], data: Any, path: Path, document: Document) -> Model | None:
-    """The model of the data at a path, or None after its mistakes were reported to the document."""
-    context = {"folder": document.folder}
-    try:
-        return model.model_validate(data, context=context)
-    except ValidationError as problem:
-        errors = problem.errors(include_url=False)
-    mended = _with_texts(data, errors, path, document)
-    if mended is not None:
-        try:
-            return model.model_validate(mended, context=context)
-        except ValidationError as problem:
-            errors = problem.errors(include_url=False)
+    """The model of the data at a path.
+
+    After mistakes, which are reported, what remains when they are left out, so that the rest can be checked too; None
+    if nothing remains.
+    """
+    found, errors = _tried(model, data, document)
+    if errors:
+        mended = _with_texts(data, errors, path, document)
+        if mended is not None:
+            data = mended
+            found, errors = _tried(model, data, document)
     said: set[Path] = set()
     for error in errors:
         _report(model, error, path, document, said)
-    return None
+    for _ in range(_ROUNDS):
+        if not errors or not isinstance(data, dict):
+            break
+        for error in errors:
+            at, stand_in = _broken_at(error, path, document)
+            document.broken.add(at)
+            if len(at) <= len(path):
+                return None
+            rest = at[len(path) :]
+            data = _without(data, rest) if stand_in is None else _put(data, rest, stand_in)
+        found, errors = _tried(model, data, document)
+    return found
+
+
+def _tried(model: type[Model], data: Any, document: Document) -> tuple[Model | None, list[ErrorDetails]]:
+    try:
+        return model.model_validate(data, context={"folder": document.folder}), []
+    except ValidationError as problem:
+        return None, problem.errors(include_url=False)
+
+
+def _broken_at(error: ErrorDetails, path: Path, document: Document) -> tuple[Path, str | None]:
+    """What to leave out for a mistake, and what to put there for a key that has to be.
+
+    That is the value itself, or what should hold a key that is missing or was left out.
+    """
+    at = _place_of(error, path, document)
+    if error["type"] != "missing" and document.node(at) is not None and at not in document.broken:
+        return at, None
+    stand_in = _STAND_INS.get((str(at[-3]), str(at[-1]))) if len(at) > 2 and isinstance(at[-2], int) else None
+    return (at, stand_in) if error["type"] == "missing" and stand_in else (at[:-1], None)
+
+
+def _without(data: Any, path: Path) -> Any:
+    """A copy without one value; with an item of a list the rest of it goes, so that no other changes its position."""
+    key: Any = path[0]
+    if isinstance(data, list) and len(path) == 1:
+        return data[:key]
+    if isinstance(data, dict) and len(path) == 1:
+        return {name: value for name, value in data.items() if name != key}
+    if isinstance(data, list) and key < len(data):
+        return [*data[:key], _without(data[key], path[1:]), *data[key + 1 :]]
+    if isinstance(data, dict) and key in data:
+        return {**data, key: _without(data[key], path[1:])}
+    return data
+
+
+def _put(data: Any, path: Path, text: str) -> Any:
+    """A copy with one value replaced or added."""
+    if not path:
+        return text
+    key: Any = path[0]
+    if isinstance(data, list) and key < len(data):
+        return [*data[:key], _put(data[key], path[1:], text), *data[key + 1 :]]
+    return {**data, key: _put(data.get(key), path[1:], text)} if isinstance(data, dict) else data
 
 
 def _with_texts(data: Any, errors: Iterable[ErrorDetails], path: Path, document: Document) -> Any:
@@ -82,16 +144,6 @@ def _with_texts(data: Any, errors: Iterable[ErrorDetails], path: Path, document:
     return data if changed else None
 
 
-def _put(data: Any, path: Path, text: str) -> Any:
-    """A copy with one value replaced."""
-    if not path:
-        return text
-    key: Any = path[0]
-    copy: Any = list(data) if isinstance(data, list) else dict(data)
-    copy[key] = _put(data[key], path[1:], text)
-    return copy
-
-
 def _key_path(loc: tuple[int | str, ...], path: Path, document: Document) -> Path:
     """The path in the file of pydantic's location, which also names the members of unions it tried."""
     found = path
@@ -101,14 +153,18 @@ def _key_path(loc: tuple[int | str, ...], path: Path, document: Document) -> Pat
     return found
 
 
-def _report(model: type[BaseModel], error: ErrorDetails, path: Path, document: Document, said: set[Path]) -> None:
+def _place_of(error: ErrorDetails, path: Path, document: Document) -> Path:
     at = _key_path(error["loc"], path, document)
-    kind, context = error["type"], error.get("ctx", {})
-    cause = context.get("error")
+    cause = error.get("ctx", {}).get("error")
     if isinstance(cause, KeyProblem):
-        at = (*at, cause.key)
-    elif kind not in {"missing", "extra_forbidden"} and at and document.node(at) is None:
-        at = at[:-1]  # the name of a union's member
+        return (*at, cause.key)
+    if error["type"] not in {"missing", "extra_forbidden"} and at and document.node(at) is None:
+        return at[:-1]  # the name of a union's member
+    return at
+
+
+def _report(model: type[BaseModel], error: ErrorDetails, path: Path, document: Document, said: set[Path]) -> None:
+    at, kind = _place_of(error, path, document), error["type"]
     if at in said:
         return
     said.add(at)
