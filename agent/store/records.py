@@ -31,9 +31,9 @@ class Delivery:
 
     `receiver` and `position` name the notifier (position in the receiver's list); for a call `receiver` is the action.
     Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, or a call's
-    context; its keys `fingerprint` and `starts_at` say which alert and which firing it is about. `fence` grows with
-    each claim, so that a late outcome of a lost lease is refused. `thread` comes with a claim: what the last notice
-    about the same firing sent to the same notifier returned.
+    context; its keys `fingerprint` and `starts_at` (or those of its `context`) say which alert and which firing it is
+    about. `fence` grows with each claim, so that a late outcome of a lost lease is refused. `thread` comes with a
+    claim: what the last notice about the same firing sent to the same notifier returned.
     """
 
     key: str

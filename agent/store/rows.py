@@ -126,6 +126,7 @@ def correction_row(run: Correction) -> Row:
 def delivery_row(delivery: Delivery) -> Row:
     """Columns DELIVERY. Which alert and firing it is about is read from the payload, the one place that says so."""
     about = orjson.loads(delivery.payload)
+    about = about.get("context", about)  # a call's template context says the same
     return (
         delivery.key,
         delivery.kind.value,

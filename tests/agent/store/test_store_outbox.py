@@ -1,0 +1,151 @@
+"""Claiming and settling: order, leases, fences, threads, budgets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, DeliveryState, OutboxStats
+from agent.store.store import Fenced, Store
+from rules.model import Reading, Series
+
+LEASE = 100
+
+
+def notice(key: str, lane: str = "l", receiver: str = "r", **fields: Any) -> Delivery:
+    about = {name: fields.pop(name) for name in ("fingerprint", "starts_at") if name in fields}
+    payload = orjson.dumps({"fingerprint": "f", "starts_at": 1, **about})
+    made = Delivery(key, DeliveryKind.NOTICE, receiver, 0, lane, payload, created=0, next_at=0, expires_at=10_000)
+    return replace(made, **fields)
+
+
+def tried(delivery: Delivery, error: str | None = None, at: int = 5) -> Attempt:
+    return Attempt(delivery.id, delivery.attempts + 1, at, 3, error)
+
+
+async def queue(store: Store, *deliveries: Delivery) -> None:
+    await store.commit(Commit(0, deliveries=deliveries))
+
+
+async def keys(store: Store, now: int, **limits: Any) -> list[str]:
+    return [one.key for one in await store.claim(now, LEASE, limits.pop("limit", 100), **limits)]
+
+
+async def test_only_the_first_of_a_lane_is_claimed_even_when_it_waits(store: Store) -> None:
+    await queue(store, notice("fire"), notice("resolve"), notice("else", lane="m"))
+    (fire, other) = await store.claim(1, LEASE, 100)
+    assert (fire.key, fire.fence, other.key) == ("fire", 1, "else")
+    assert await keys(store, 1) == []
+    assert await store.settle(fire, tried(fire, "down"), now=5, sent=False, retry_at=500)
+    assert await keys(store, 6) == []
+    assert await keys(store, 499) == ["else"]  # its lease ran out
+    (again,) = [one for one in await store.claim(500, LEASE, 100) if one.lane == "l"]
+    assert (again.key, again.attempts) == ("fire", 1)
+    assert await store.settle(again, tried(again), now=501, sent=True)
+    assert await keys(store, 502) == ["resolve"]
+
+
+async def test_after_a_failure_for_good_the_next_of_the_lane_goes(store: Store) -> None:
+    await queue(store, notice("fire"), notice("resolve"))
+    (fire,) = await store.claim(1, LEASE, 100)
+    assert await store.settle(fire, replace(tried(fire, "gone"), permanent=True), now=5, sent=False)
+    assert await keys(store, 6) == ["resolve"]
+    failed = (await store.deliveries(10))[-1]
+    assert (failed.state, failed.error, failed.attempts) == (DeliveryState.FAILED, "gone", 1)
+    assert await store.attempts(fire.id) == [Attempt(fire.id, 1, 5, 3, "gone", permanent=True)]
+
+
+async def test_concurrent_claims_never_share(store: Store) -> None:
+    await queue(store, *(notice(str(n), lane=str(n)) for n in range(60)))
+    claims = await asyncio.gather(*(store.claim(1, LEASE, 7) for _ in range(12)))
+    got = [one.key for claim in claims for one in claim]
+    assert sorted(got, key=int) == [str(n) for n in range(60)]
+
+
+async def test_a_lost_lease_settles_nothing(store: Store) -> None:
+    await queue(store, notice("a"))
+    (first,) = await store.claim(1, LEASE, 1)
+    (second,) = await store.claim(1 + LEASE, LEASE, 1)
+    extra = Commit(2, readings=[Reading(Series("s"), 1, 1.0)])
+    assert not await store.settle(first, tried(first), now=5, sent=True, commit=extra, thread={"ts": "1"})
+    assert await store.attempts(first.id) == []
+    assert await store.latest(["s"]) == []
+    assert await store.settle(second, tried(second), now=5, sent=True, commit=extra)
+    assert await store.latest(["s"]) == [Reading(Series("s"), 1, 1.0)]
+    assert not await store.settle(second, tried(second), now=5, sent=True)
+
+
+async def test_a_fenced_commit_takes_the_outcome_back(store: Store) -> None:
+    old = await store.take_shards("a", 0)
+    await queue(store, notice("a"))
+    await store.take_shards("b", 0)
+    (claimed,) = await store.claim(1, LEASE, 1)
+    with pytest.raises(Fenced):
+        await store.settle(claimed, tried(claimed), now=5, sent=True, commit=Commit(5, {0: old[0]}))
+    assert (await store.deliveries(1))[0].state is DeliveryState.QUEUED
+    assert await store.attempts(claimed.id) == []
+
+
+async def test_taking_the_shards_drops_the_leases_of_the_dead(store: Store) -> None:
+    await queue(store, notice("a"))
+    (dead,) = await store.claim(1, LEASE, 1)
+    await store.take_shards("b", 2)
+    (ours,) = await store.claim(2, LEASE, 1)
+    assert ours.key == "a"
+    assert not await store.settle(dead, tried(dead), now=3, sent=True)
+
+
+async def test_limits_for_each_receiver_count_what_is_leased(store: Store) -> None:
+    slow = [notice(f"s{n}", lane=f"s{n}", receiver="slow") for n in range(5)]
+    await queue(store, *slow, notice("q", lane="q", receiver="quick"))
+    assert await keys(store, 1, per_receiver=2) == ["s0", "s1", "q"]
+    assert await keys(store, 1, per_receiver=2) == []
+    assert await keys(store, 1, per_receiver=3, limit=9) == ["s2"]
+    assert await keys(store, 1 + LEASE, per_receiver=1, limit=9) == ["s0", "q"]
+
+
+async def test_kinds_are_claimed_apart(store: Store) -> None:
+    await queue(store, notice("n"), notice("c", lane="c", kind=DeliveryKind.CALL))
+    assert await keys(store, 1, kind=DeliveryKind.CALL) == ["c"]
+    assert await keys(store, 1, kind=DeliveryKind.NOTICE) == ["n"]
+
+
+async def test_a_thread_comes_back_for_the_same_firing_only(store: Store) -> None:
+    await queue(
+        store, notice("fire"), notice("resolve"), notice("refire", starts_at=2), notice("other", fingerprint="g")
+    )
+    threads = []
+    for reference in ({"ts": "1.5", "channel": "C"}, None, {"ts": "9"}, None):
+        (claimed,) = await store.claim(1, LEASE, 1)
+        threads.append((claimed.key, claimed.thread))
+        await store.settle(claimed, tried(claimed), now=1, sent=True, thread=reference)
+    expected = {"ts": "1.5", "channel": "C"}
+    assert threads == [("fire", None), ("resolve", expected), ("refire", None), ("other", None)]
+
+
+async def test_when_the_next_is_due(store: Store) -> None:
+    assert await store.next_delivery_at() is None
+    await queue(store, notice("a", next_at=40), notice("hidden", next_at=1), notice("b", lane="m", next_at=70))
+    assert await store.next_delivery_at() == 40
+    assert await store.next_delivery_at(40) == 70
+    await store.claim(50, LEASE, 1)
+    assert await store.next_delivery_at(70) == 50 + LEASE
+
+
+async def test_the_outbox_and_the_budget(store: Store) -> None:
+    assert await store.outbox() == OutboxStats(0, None)
+    call = {"kind": DeliveryKind.CALL, "receiver": "heat"}
+    await queue(store, notice("n", created=3), notice("a", lane="a", created=4, **call), notice("b", lane="b", **call))
+    await queue(store, notice("c", lane="c", kind=DeliveryKind.CALL, receiver="cool"))
+    assert await store.outbox() == OutboxStats(4, 0)
+    assert await store.calls_since("heat", 0) == 2
+    assert await store.calls_since(None, 0) == 3
+    for call_delivery in await store.claim(1, LEASE, 9, DeliveryKind.CALL):
+        await store.settle(call_delivery, tried(call_delivery), now=50, sent=True)
+    assert await store.calls_since("heat", 50) == 2
+    assert await store.calls_since("heat", 51) == 0
+    assert await store.outbox() == OutboxStats(1, 3)

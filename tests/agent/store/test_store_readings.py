@@ -1,0 +1,61 @@
+"""Reading back readings."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+
+from agent.store.records import Commit
+from agent.store.store import Store
+from rules.model import Reading, Series
+
+A = Series("temperature", (("room", "a"),))
+B = Series("temperature", (("room", "b"),))
+C = Series("humidity")
+
+
+async def test_latest_gives_the_newest_and_the_newest_value(store: Store) -> None:
+    given = [Reading(A, 1, 1.0), Reading(A, 2, 2.0), Reading(B, 1, 5.0), Reading(B, 2, None), Reading(B, 3, None)]
+    await store.commit(Commit(1, readings=[*given, Reading(C, 9, 1.0)]))
+    assert await store.latest(["temperature"]) == [Reading(A, 2, 2.0), Reading(B, 1, 5.0), Reading(B, 3, None)]
+    assert await store.latest(["humidity", "unknown"]) == [Reading(C, 9, 1.0)]
+    assert await store.latest([]) == []
+
+
+async def test_window_includes_its_start_excludes_its_end_and_is_ordered(store: Store) -> None:
+    given = [Reading(series, time, float(time)) for series in (A, B, C) for time in range(100)]
+    shuffled = random.Random(7).sample(given, len(given))
+    await store.commit(Commit(1, readings=shuffled))
+    wanted = [Reading(series, time, float(time)) for series in (A, B) for time in range(10, 20)]
+    assert await store.window(["temperature"], 10, 20) == wanted
+    everything = [*(Reading(C, t, float(t)) for t in range(100)), *given[:200]]
+    assert await store.window(["humidity", "temperature"], 0, 100) == everything
+
+
+async def test_reading_before_skips_what_has_no_value(store: Store) -> None:
+    await store.commit(
+        Commit(1, readings=[Reading(A, 1, 1.0), Reading(A, 2, None), Reading(A, 3, 3.0), Reading(B, 3, 1.0)])
+    )
+    assert await store.reading_before(["temperature"], 3) == [Reading(A, 1, 1.0)]
+    assert await store.reading_before(["temperature"], 4) == [Reading(A, 3, 3.0), Reading(B, 3, 1.0)]
+
+
+async def test_points_of_a_long_span_keep_the_extremes(store: Store) -> None:
+    values = [50.0] * 5_000
+    values[1234], values[4321] = 1000.0, -1000.0
+    await store.commit(Commit(1, readings=[Reading(A, time, value) for time, value in enumerate(values)]))
+    found = await store.points(A, 0, 5_000, 100)
+    assert 50 <= len(found) <= 100
+    assert [point.time for point in found] == sorted({point.time for point in found})
+    assert Reading(A, 1234, 1000.0) in found
+    assert Reading(A, 4321, -1000.0) in found
+    assert await store.points(A, 10, 13, 100) == [Reading(A, time, 50.0) for time in (10, 11, 12)]
+    assert await store.points(C, 0, 5_000, 100) == []
+
+
+async def test_other_tools_can_read_it(store: Store, url: str) -> None:
+    await store.commit(Commit(1, readings=[Reading(A, 1_700_000_000_250_000, 21.5)]))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+        rows = other.execute("SELECT name, labels, time, value FROM readings_view").fetchall()
+    other.close()
+    assert rows == [("temperature", '{"room":"a"}', "2023-11-14T22:13:20.250Z", 21.5)]
