@@ -63,3 +63,11 @@ class Auth(Config):
         if self.api_key is not None and self.api_key.query is not None:
             return {self.api_key.query: self.api_key.value.get_secret_value()}
         return {}
+
+    def secrets(self) -> list[str]:
+        """What no message may hold."""
+        found = [value.partition(" ")[2] or value for value in self.headers().values()]
+        found += self.query().values()
+        if self.basic is not None:
+            found.append(self.basic.password.get_secret_value())
+        return found

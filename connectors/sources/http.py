@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import Field, model_validator
 
+from connectors.answers import excerpt, is_html
 from connectors.auth import Auth
+from connectors.base import BadAnswer, Services
+from connectors.extract import Extractor, Table
 from connectors.fields import KeyProblem, PolledConfig, Secret, Span
-from connectors.gateway import check_http_url
+from connectors.formats import charset_of, decode, parse_csv, parse_json
+from connectors.gateway import check_http_url, way
+from connectors.http import Request, Response
+from rules.model import SECOND, Reading
 
+_LARGE = 256_000
+_ACCEPT = {
+    "auto": "application/json, text/csv;q=0.9, */*;q=0.8",
+    "json": "application/json, */*;q=0.5",
+    "csv": "text/csv, */*;q=0.5",
+    "text": "text/plain, */*;q=0.5",
+}
 Scalar = str | int | float | bool
 
 
@@ -38,7 +54,7 @@ class HttpSourceConfig(PolledConfig):
             except ValueError as error:
                 hint = "" if "://" in self.url else "; a path alone needs a gateway"
                 raise KeyProblem("url", f"{error}{hint}") from None
-        if self.json_body is not None and self.body is not None:
+        if "json_body" in self.model_fields_set and self.body is not None:
             raise KeyProblem("body", "give json or body, not both")
         return self
 
@@ -47,3 +63,100 @@ class HttpSource:
     """Reads over HTTP."""
 
     Config = HttpSourceConfig
+
+    def __init__(self, name: str, config: HttpSourceConfig, services: Services) -> None:
+        self._name = name
+        self._config = config
+        self._services = services
+        self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
+        self._request: Request | None = None
+
+    async def read(self, now: int) -> Sequence[Reading]:
+        """The readings of one answer."""
+        request = self._request = self._request or self._made()
+        response = await self._services.http.fetch(request)
+        if not 200 <= response.status < 300:
+            raise self._services.http.refusal(request, response)
+        if len(response.body) > _LARGE:  # long enough to keep other sources waiting
+            return await asyncio.to_thread(self._understand, request, response, now)
+        return self._understand(request, response, now)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+    def _made(self) -> Request:
+        config = self._config
+        found = way(
+            self._services,
+            config.url,
+            gateway=config.gateway,
+            headers=config.headers,
+            auth=config.auth,
+            params=config.params,
+        )
+        headers = {"accept": _ACCEPT[config.format]}
+        body = config.body.encode() if config.body is not None else None
+        if "json_body" in config.model_fields_set:
+            body = orjson.dumps(config.json_body)
+            headers["content-type"] = "application/json"
+        timeout = config.timeout / SECOND
+        if found.timeout is not None and "timeout" not in config.model_fields_set:
+            timeout = found.timeout
+        return Request(
+            config.method,
+            found.url,
+            {**headers, **found.headers},
+            body,
+            timeout=timeout,
+            max_bytes=config.max_bytes,
+            secrets=found.secrets,
+            limits=found.limits,
+        )
+
+    def _understand(self, request: Request, response: Response, now: int) -> list[Reading]:
+        form: str = self._config.format
+        if form == "auto":
+            form = self._guess(request, response)
+        try:
+            table = self._table(form, response)
+        except ValueError as error:
+            raise _unreadable(request, response, form, str(error)) from None
+        return self._extractor.readings(table, now)
+
+    def _table(self, form: str, response: Response) -> Table:
+        charset = charset_of(response.headers)
+        if form == "json":
+            return parse_json(response.body, charset)
+        if form == "csv":
+            if is_html(response.headers, response.body):
+                raise ValueError("is a web page")
+            return parse_csv(response.body, charset, self._config.delimiter)
+        return Table(decode(response.body, charset).strip())
+
+    def _guess(self, request: Request, response: Response) -> str:
+        """The format by content type; where that says little, by the ending of the path and the first character."""
+        kind = response.headers.get("Content-Type", "").lower()
+        if "json" in kind or is_html(response.headers, response.body):
+            return "json"
+        path = request.url.path.lower()
+        if "csv" in kind or "tab-separated" in kind or path.endswith((".csv", ".tsv")):
+            return "csv"
+        if path.endswith(".json") or not kind or response.body.lstrip()[:1] in (b"{", b"["):
+            return "json"
+        whole = any(reading.value == "@" for reading in self._config.readings)
+        return "text" if whole or not kind.startswith("text/") else "csv"
+
+
+def _unreadable(request: Request, response: Response, form: str, reason: str) -> BadAnswer:
+    expected = form.upper() if form != "text" else "text"
+    if is_html(response.headers, response.body):
+        answered = "HTML"
+    elif not response.body.strip():
+        answered = "nothing"
+    else:
+        answered = f"what {reason}"
+    said = excerpt(response.body, request.secrets)
+    return BadAnswer(
+        f"{request.where} answered {answered} (status {response.status}), expected {expected}"
+        + (f": {said}" if said else "")
+    )

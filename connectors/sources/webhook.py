@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from connectors.base import Inbound, Refused, Services
+from connectors.extract import Extractor
 from connectors.fields import Config, KeyProblem, ReadingConfig, Secret, Zone
+from connectors.formats import charset_of, parse_json
+from rules.model import Reading
+
+_WRONG = {
+    "standard": "the signature (webhook-id, webhook-timestamp, webhook-signature) is missing, wrong or too old",
+    "bearer": "the bearer token is missing or wrong",
+    "github": "the signature (X-Hub-Signature-256) is missing or wrong",
+}
 
 
 class WebhookSourceConfig(Config):
@@ -35,3 +48,53 @@ class WebhookSource:
 
     Config = WebhookSourceConfig
     door = "in"
+
+    def __init__(self, name: str, config: WebhookSourceConfig, services: Services) -> None:
+        self._config = config
+        self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
+
+    def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
+        """The readings of the call's JSON body.
+
+        Raises Refused: 400 no JSON, 401 not signed as it has to be, 404 unknown path, 405 not a POST, 413 too large;
+        BadAnswer or PartialAnswer where rows can't be read.
+        """
+        if call.path.strip("/"):
+            raise _refused("there is nothing below this address", 404)
+        if call.method != "POST":
+            raise _refused("readings are sent with POST", 405)
+        if len(call.body) > self._config.max_bytes:
+            raise _refused(f"the body is larger than max_bytes ({self._config.max_bytes})", 413)
+        self._verify(call, now)
+        try:
+            table = parse_json(call.body, charset_of(call.headers))
+        except ValueError as error:
+            raise _refused(f"the body {error}", 400) from None
+        return self._extractor.readings(table, now)
+
+    def _verify(self, call: Inbound, now: int) -> None:
+        if self._config.secret is None:
+            return
+        secret = self._config.secret.get_secret_value()
+        scheme = self._config.scheme
+        if scheme == "auto":
+            scheme = "bearer" if "authorization" in call.headers else "standard"
+        if scheme == "bearer":
+            good = _same(call.headers.get("authorization", ""), f"Bearer {secret}")
+        elif scheme == "github":
+            digest = hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
+            good = _same(call.headers.get("x-hub-signature-256", ""), f"sha256={digest}")
+        else:
+            from connectors.signing import verify
+
+            good = verify(secret, call.headers, call.body, now)
+        if not good:
+            raise _refused(_WRONG[scheme], 401)
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode(), right.encode())
+
+
+def _refused(message: str, status: int) -> Refused:
+    return Refused(message, status=status, permanent=True)

@@ -1,0 +1,196 @@
+"""From the rows of an answer to readings; shared by every source whose answers have rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import jmespath
+
+from connectors.base import BadAnswer, PartialAnswer
+from connectors.fields import ReadingConfig
+from connectors.values import moment, number
+from rules.model import DAY, Reading, Series, labels_of
+
+Path = Callable[[Any], Any]
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Stands in for a row that could not be read at all."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A parsed answer. `columns` are the names of a table's columns, None where rows have no common shape."""
+
+    answer: Any
+    columns: tuple[str, ...] | None = None
+
+
+def compile_path(text: str) -> Path:
+    """A function that finds what a JMESPath expression names, None where there is nothing.
+
+    Plain dotted paths are walked directly, with JMESPath's meaning; where they find nothing, a key that is written
+    exactly so (`Page.Loads`) is taken.
+    """
+    if text == "@":
+        return lambda row: row
+    if not _DOTTED.fullmatch(text):
+        return _searched(text)
+    keys = text.split(".")
+    if len(keys) == 1:
+        return lambda row: row.get(text) if isinstance(row, dict) else None
+
+    def walk(row: Any) -> Any:
+        at = row
+        for key in keys:
+            at = at.get(key) if isinstance(at, dict) else None
+        return row.get(text) if at is None and isinstance(row, dict) else at
+
+    return walk
+
+
+def _searched(text: str) -> Path:
+    try:
+        search: Path = jmespath.compile(text).search
+    except jmespath.exceptions.JMESPathError:  # a name as it stands in a table's header: Unique Visits
+        return lambda row: row.get(text) if isinstance(row, dict) else None
+
+    def find(row: Any) -> Any:
+        try:
+            return search(row)
+        except jmespath.exceptions.JMESPathError as error:  # a function was given what it can't take
+            raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
+
+    return find
+
+
+class _Rule:
+    """One entry of `readings`, compiled."""
+
+    def __init__(self, config: ReadingConfig, source: str, zone: str) -> None:
+        self.config = config
+        self._zone = zone
+        self._select = compile_path(config.select) if config.select is not None else None
+        self._time = compile_path(config.time) if config.time is not None else None
+        self._value = compile_path(config.value)
+        self._labels = [(name, compile_path(path)) for name, path in config.labels.items()]
+        self._source = source
+        self._plain = Series(config.series, (("source", source),))
+        self._series: dict[tuple[str | None, ...], Series] = {}
+
+    def rows(self, answer: Any) -> Sequence[Any]:
+        """The rows; ValueError if `select` finds nothing."""
+        found = answer
+        if self._select is not None:
+            found = self._select(answer)
+            if found is None:
+                raise ValueError(f"select {self.config.select!r} finds nothing in the answer")
+        return found if isinstance(found, list) else [found]
+
+    def reading(self, row: Any, now: int) -> Reading:
+        """The reading of a row. Raises ValueError with what is wrong."""
+        if isinstance(row, BadRow):
+            raise ValueError(row.reason)  # noqa: TRY004 - every fault of a row is a ValueError
+        time = now
+        if self._time is not None:
+            time = moment(self._time(row), self._zone, self.config.time_format)
+            if time > now + DAY:
+                raise ValueError(f"its time is in the future: {str(self._time(row))[:40]}")
+        return Reading(self._series_of(row) if self._labels else self._plain, time, number(self._value(row)))
+
+    def _series_of(self, row: Any) -> Series:
+        values = tuple([_label(name, path(row)) for name, path in self._labels])
+        series = self._series.get(values)
+        if series is None:
+            pairs = {name: text for (name, _), text in zip(self._labels, values, strict=True) if text is not None}
+            if len(self._series) >= _REMEMBERED:
+                self._series.clear()
+            series = Series(self.config.series, labels_of({**pairs, "source": self._source}))
+            self._series[values] = series
+        return series
+
+    def names(self) -> Iterator[str]:
+        """The plain names a table has to have as columns."""
+        paths = [self.config.value, self.config.time, *self.config.labels.values()]
+        return (path for path in paths if path is not None and _is_name(path))
+
+
+class Extractor:
+    """Makes readings of the answers of one source, as its `readings` say.
+
+    A missing label is left out of the series; a missing value makes a reading without one; a row without its time,
+    or with a text where a number is needed, is an error.
+    """
+
+    def __init__(self, source: str, readings: Sequence[ReadingConfig], zone: str) -> None:
+        self._source = source
+        self._rules = [_Rule(config, source, zone) for config in readings]
+
+    def readings(self, table: Table, now: int) -> list[Reading]:
+        """The readings of an answer. Raises BadAnswer, or PartialAnswer when only some rows can't be read."""
+        if table.columns is not None:
+            self._check_columns(table.columns)
+        found: list[Reading] = []
+        wrong = 0
+        first = ""
+        rows_read = 0
+        for rule in self._rules:
+            try:
+                rows = rule.rows(table.answer)
+            except ValueError as error:
+                first, wrong = first or f"{rule.config.series}: {error}", wrong + 1
+                continue
+            rows_read += len(rows)
+            for row_number, row in enumerate(rows, 1):
+                try:
+                    found.append(rule.reading(row, now))
+                except ValueError as error:
+                    first, wrong = first or f"{rule.config.series}, row {row_number}: {error}", wrong + 1
+        if wrong:
+            raise self._error(first, wrong, rows_read, found)
+        return found
+
+    def _error(self, first: str, wrong: int, of: int, found: list[Reading]) -> BadAnswer:
+        message = f"source {self._source}: {first}" + (f" ({wrong} of {of} rows can't be read)" if of > 1 else "")
+        return PartialAnswer(message, found) if found else BadAnswer(message)
+
+    def _check_columns(self, columns: tuple[str, ...]) -> None:
+        known = set(columns)
+        for rule in self._rules:
+            if rule.config.select is not None:
+                continue
+            for name in rule.names():
+                if name not in known:
+                    listed = ", ".join(columns)
+                    raise BadAnswer(f"source {self._source}: there is no column {name!r}; there are: {listed[:200]}")
+
+
+def _is_name(path: str) -> bool:
+    if _DOTTED.fullmatch(path):
+        return True
+    try:
+        jmespath.compile(path)
+    except jmespath.exceptions.JMESPathError:
+        return True
+    return False
+
+
+def _label(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, (Mapping, list, bytes)):
+        raise ValueError(f"label {name!r} is not a single value")  # noqa: TRY004
+    return str(value)

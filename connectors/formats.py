@@ -1,0 +1,112 @@
+"""From the bytes of an answer or a file to rows: JSON, NDJSON, CSV."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from connectors.extract import BadRow, Table
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DELIMITERS = ",;\t|"
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
+_UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+
+
+def charset_of(headers: Mapping[str, str]) -> str:
+    """The charset a `Content-Type` names, else an empty text. Names are looked up as they are and in lower case."""
+    match = _CHARSET.search(headers.get("Content-Type") or headers.get("content-type") or "")
+    return match[1] if match else ""
+
+
+def decode(body: bytes, charset: str = "") -> str:
+    """The text of some bytes: by their byte order mark, else in `charset`, else UTF-8. Raises ValueError."""
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            charset = name
+            break
+    try:
+        return body.decode(charset or "utf-8")
+    except LookupError:
+        return decode(body)
+    except UnicodeDecodeError:
+        raise ValueError(f"is not text in {(charset or 'utf-8').upper()}") from None
+
+
+def parse_json(body: bytes, charset: str = "") -> Table:
+    """A JSON document. Also takes NaN and Infinity, which are no JSON but are sent. Raises ValueError."""
+    if not body.strip():
+        raise ValueError("is empty")
+    if charset.lower() not in _UTF8 or body[:1] in b"\xef\xff\xfe\x00":
+        body = decode(body, charset).encode()
+    return Table(_loads(body))
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise ValueError(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is not JSON: {error}") from None
+
+
+def parse_ndjson(body: bytes) -> Table:
+    """A list with the document of every line; a line that is no JSON becomes a BadRow. Raises ValueError."""
+    rows: list[Any] = []
+    for line in decode(body).splitlines():
+        if line.strip():
+            try:
+                rows.append(_loads(line.encode()))
+            except ValueError as error:
+                rows.append(BadRow(str(error)))
+    return Table(rows)
+
+
+def parse_csv(body: bytes, charset: str = "", delimiter: str | None = None) -> Table:
+    """The rows of a CSV text (RFC 4180) as dicts by the names in its first row. Raises ValueError.
+
+    Without `delimiter` it is the one of comma, semicolon, tab and bar that divides the first row into most cells.
+    """
+    text = decode(body, charset).lstrip("\r\n")
+    if not text.strip():
+        raise ValueError("is empty")
+    line = 0
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text))
+        header = [name.strip() for name in next(reader)]
+        rows: list[Any] = []
+        for cells in reader:
+            line = reader.line_num
+            if any(cells):
+                rows.append(_row(header, cells))
+    except csv.Error as error:
+        raise ValueError(f"is not CSV after line {line}: {error}") from None
+    return Table(rows, tuple(name for name in header if name))
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, str] | BadRow:
+    if len(cells) > len(header) and any(cells[len(header) :]):
+        return BadRow(f"it has {len(cells)} cells where the first row has {len(header)}")
+    return dict(zip(header, cells, strict=False))
+
+
+def _delimiter(text: str) -> str:
+    first = text[:65536].splitlines()[0]
+    return max(_DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign))))

@@ -1,0 +1,224 @@
+"""The one HTTP client: every request of the daemon goes through the session that is held here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from connectors.answers import excerpt, refused, shown
+from connectors.base import BadAnswer, Misconfigured, Refused
+from connectors.failures import failure
+from connectors.limits import Limits
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_REDIRECTS = 5
+_CONNECT_SECONDS = 5.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNLIMITED = nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `timeout` is in seconds, for everything; `max_bytes` counts the answer after it is unpacked.
+
+    `name` stands for the address in messages where the address itself is a secret; `secrets` are taken out of
+    excerpts of the answer. `limits` are those of the gateway; waiting for them is not part of `timeout`.
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    timeout: float = 10.0
+    max_bytes: int = 16_000_000
+    name: str = ""
+    secrets: tuple[str, ...] = ()
+    limits: Limits | None = None
+
+    @property
+    def where(self) -> str:
+        """The other side as it may be shown."""
+        return self.name or shown(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer, of any status. Header names are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """One `aiohttp.ClientSession` for polls, and an httpx client over it for what is sent.
+
+    Has to be used and closed in one event loop. `now` gives UTC microseconds, `monotonic` seconds (default: the
+    loop's time).
+    """
+
+    def __init__(self, now: Callable[[], int], monotonic: Callable[[], float] | None = None) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._session: aiohttp.ClientSession | None = None
+        self._client: httpx.AsyncClient | None = None
+        self._limits: dict[str, tuple[object, Limits]] = {}
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The shared session, opened when it is first asked for; never close it, close this client."""
+        if self._session is None:
+            # One connection each to 5,000 hosts and some more; idle ones outlive the usual intervals of up to a minute.
+            connector = aiohttp.TCPConnector(limit=10_000, limit_per_host=256, keepalive_timeout=75, ttl_dns_cache=60)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
+                headers={"User-Agent": "Setpoint", "Accept-Encoding": "gzip, deflate"},
+                timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
+            )
+        return self._session
+
+    def client(self) -> httpx.AsyncClient:
+        """The httpx client over the shared session, made when it is first asked for; not to be closed either."""
+        if self._client is None:
+            import ssl
+
+            import httpx
+            from httpx_aiohttp import AiohttpTransport
+
+            # The session does TLS; a context given here only keeps the transport from loading all certificates again.
+            transport = AiohttpTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=self.session)
+            self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=10)
+        return self._client
+
+    def limits(self, name: str, rate: tuple[int, int] | None, concurrency: int | None) -> Limits | None:
+        """The limits of the gateway `name`, the same object for all its users while its configuration stays."""
+        if rate is None and concurrency is None:
+            return None
+        known, limits = self._limits.get(name, (None, None))
+        if limits is None or known != (rate, concurrency):
+            limits = Limits(rate, concurrency, self._monotonic or asyncio.get_running_loop().time)
+            self._limits[name] = (rate, concurrency), limits
+        return limits
+
+    async def fetch(self, request: Request) -> Response:
+        """The answer to a request, whatever its status; redirects of GET and HEAD are followed.
+
+        Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured.
+        """
+        async with request.limits or _UNLIMITED:
+            try:
+                async with asyncio.timeout(request.timeout):
+                    return await self._exchange(request)
+            except (aiohttp.ClientError, OSError) as error:
+                raise failure(error, request.where, request.timeout) from None
+
+    async def send(self, request: Request) -> Response:
+        """Sends what changes something on the other side, once, and follows no redirect.
+
+        Returns the answer if its status is a success. Raises as `fetch` does, and Refused for any other status, with
+        `permanent` and `retry_after` for whoever sends again.
+        """
+        import httpx
+
+        headers = {"Accept-Encoding": "identity", **request.headers}
+        async with request.limits or _UNLIMITED:
+            try:
+                async with (
+                    asyncio.timeout(request.timeout),
+                    self.client().stream(
+                        request.method, str(request.url), headers=headers, content=request.body
+                    ) as answer,
+                ):
+                    body = b""
+                    async for chunk in answer.aiter_raw():
+                        body += chunk
+                        if len(body) >= request.max_bytes:
+                            break
+            except httpx.InvalidURL:
+                raise Misconfigured(f"{request.where}: not an address of the web") from None
+            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+                raise failure(error.__cause__ or error, request.where, request.timeout) from None
+        response = Response(answer.status_code, answer.headers, body)
+        if not 200 <= response.status < 300:
+            raise self.refusal(request, response)
+        return response
+
+    def refusal(self, request: Request, response: Response) -> Refused:
+        """The error an answer without success means."""
+        said = excerpt(response.body, request.secrets)
+        return refused(request.where, response.status, response.headers, said, self._now())
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        session, self._session, self._client = self._session, None, None
+        if session is not None:
+            await session.close()
+
+    async def _exchange(self, request: Request) -> Response:
+        url, headers = request.url, request.headers
+        for _ in range(MAX_REDIRECTS + 1):
+            async with self.session.request(
+                request.method,
+                url,
+                headers=headers,
+                data=request.body,
+                allow_redirects=False,
+                timeout=_timeout(request.timeout),
+            ) as answer:
+                following = _location(request, url, answer)
+                if following is None:
+                    return Response(answer.status, answer.headers, await _body(request, answer))
+            if following.origin() != url.origin():  # nobody else gets the credentials
+                headers = {name: text for name, text in headers.items() if name.lower() == "accept"}
+            url = following
+        raise Refused(f"{request.where} redirects more than {MAX_REDIRECTS} times", status=answer.status)
+
+
+@lru_cache(maxsize=256)
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    # The whole exchange is under one asyncio.timeout, redirects included; here only what has to be told apart.
+    return aiohttp.ClientTimeout(total=None, sock_connect=min(seconds, _CONNECT_SECONDS))
+
+
+def _location(request: Request, url: URL, answer: aiohttp.ClientResponse) -> URL | None:
+    if answer.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+        return None
+    try:
+        following = url.join(URL(answer.headers["Location"]))
+    except KeyError:
+        return None
+    except ValueError:
+        raise Refused(f"{request.where} redirects to no address", status=answer.status) from None
+    if following.scheme not in {"http", "https"} or not following.host:
+        raise Refused(f"{request.where} redirects to no web address", status=answer.status)
+    return following
+
+
+async def _body(request: Request, answer: aiohttp.ClientResponse) -> bytes:
+    limit = request.max_bytes
+    declared = answer.content_length
+    if declared is not None and request.method != "HEAD":
+        if declared > limit:
+            answer.close()
+            raise BadAnswer(f"{request.where}: the answer has {declared} bytes, more than max_bytes ({limit})")
+        if "Content-Encoding" not in answer.headers:
+            return await answer.read()
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > limit:
+            answer.close()
+            raise BadAnswer(f"{request.where}: the answer is larger than max_bytes ({limit})")
+        parts.append(part)
+    return b"".join(parts)

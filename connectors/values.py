@@ -1,0 +1,130 @@
+"""Numbers and times as they are written in the world."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rules.model import SECOND
+
+_NUMBER = re.compile(r"([+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+))([eE][+-]?[0-9]+)?( ?%)?")
+_UNIX = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SHOWN = 40
+# A Unix time below the bound counts in this unit: seconds reach to the year 5138, milliseconds back to 1973.
+_UNITS = ((10**11, SECOND), (10**14, 1_000), (10**17, 1))
+
+
+def number(value: Any) -> float | None:
+    """The number a value is, or None where there is none: null, NaN or an empty text.
+
+    Numbers may be texts: with well-formed thousands commas (`1,582`), with a percent sign (`99.9%` is 0.999, as in a
+    goal), with blanks around. Booleans are 1 and 0. Raises ValueError for any other text, for infinity, and for what
+    is no single value.
+    """
+    kind = type(value)
+    if kind is float or kind is int:
+        return _finite(value)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _from_text(value)
+    if isinstance(value, (bool, int, float, Decimal)):
+        return _finite(value)
+    raise ValueError(f"{_shown(value)} is not a number")
+
+
+def _finite(value: float | Decimal) -> float | None:
+    try:
+        converted = float(value)
+    except (OverflowError, ValueError):
+        raise ValueError("the number is too large") from None
+    if converted - converted == 0.0:  # neither infinite nor NaN
+        return converted
+    if math.isnan(converted):
+        return None
+    raise ValueError("infinity is not a number a target can have")
+
+
+def _from_text(text: str) -> float | None:
+    stripped = text.strip()
+    if not stripped or stripped.lower() == "nan":
+        return None
+    match = _NUMBER.fullmatch(stripped)
+    if match is None:
+        raise ValueError(f"{_shown(text)} is not a number")
+    digits, exponent, percent = match.groups()
+    digits = digits.replace(",", "")
+    if percent:  # moving the exponent keeps 99.9 % exactly 0.999
+        return _finite(float(f"{digits}e{int((exponent or 'e0')[1:]) - 2}"))
+    return _finite(float(digits + (exponent or "")))
+
+
+def moment(value: Any, zone: str, time_format: str | None = None) -> int:
+    """The time a value says, in UTC microseconds.
+
+    ISO 8601 dates and times, dates and times of a database, Unix time in seconds, milliseconds, microseconds or
+    nanoseconds (told apart by magnitude); with `time_format` a text is read as `strptime` does. What names no offset
+    is local time in `zone`. Raises ValueError.
+    """
+    if value is None or value == "":
+        raise ValueError("it has no time")
+    if isinstance(value, datetime):
+        return _microseconds(value, zone)
+    if isinstance(value, date):
+        return _microseconds(datetime(value.year, value.month, value.day), zone)  # noqa: DTZ001 - local by intention
+    if time_format is not None:
+        return _microseconds(_formatted(str(value).strip(), time_format), zone)
+    if isinstance(value, str):
+        return _written(value.strip(), zone)
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return _unix(value)
+    raise ValueError(f"{_shown(value)} is not a time")
+
+
+def _written(text: str, zone: str) -> int:
+    if _UNIX.fullmatch(text) and len(text) != len("20260131"):  # else 1711121212345 would be read as a date of 1711
+        return _unix(Decimal(text))
+    try:
+        return _microseconds(datetime.fromisoformat(text), zone)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{_shown(text)} is not a time (ISO 8601 or Unix; else give time_format)") from None
+
+
+def _formatted(text: str, time_format: str) -> datetime:
+    try:
+        return datetime.strptime(text, time_format)  # noqa: DTZ007 - an offset is read if the format has one
+    except ValueError:
+        raise ValueError(f"{_shown(text)} is not a time of the form {time_format}") from None
+
+
+def _unix(value: float | Decimal) -> int:
+    if not math.isfinite(value) or not -(10**20) < value < 10**20:
+        raise ValueError(f"{_shown(value)} is not a time")
+    exact = Decimal(str(value))
+    for bound, unit in _UNITS:
+        if abs(exact) < bound:
+            return int((exact * unit).to_integral_value())
+    return int((exact / 1_000).to_integral_value())
+
+
+def _microseconds(at: datetime, zone: str) -> int:
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=_zone(zone))
+    return (at - _EPOCH) // _MICROSECOND
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
