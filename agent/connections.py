@@ -42,7 +42,7 @@ class Connections:
     def inbound(self, door: str, name: str) -> InboundSource | None:
         """The source that waits behind a door (`in`, `ping`)."""
         source = self.sources.get(name)
-        return cast(InboundSource, source) if getattr(source, "door", None) == door else None
+        return cast("InboundSource", source) if getattr(source, "door", None) == door else None
 
     def notifier(self, receiver: str, position: int) -> Notifier | None:
         """One notifier of a receiver; None if it is no longer configured."""

@@ -257,4 +257,3 @@ class Decider:
             state.assessment,
             status.fired_at,
         )
-

@@ -102,7 +102,9 @@ class Outgoing:
             return None
         measure = target.goal.measure if target.goal.per else Measure.LAST
         try:
-            return await self.charts.png(chart_data(notice, sorted(points, key=lambda point: point[0]), measure=measure))
+            return await self.charts.png(
+                chart_data(notice, sorted(points, key=lambda point: point[0]), measure=measure)
+            )
         except ChartError as error:
             log.warning("chart.failed", target=notice.target, error=str(error))
             return None

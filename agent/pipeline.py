@@ -6,24 +6,29 @@ What arrives while a batch is being committed makes the next batch, so that many
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import structlog
 
 from agent.clock import Clock
 from agent.decision import Answered, Decider, Decision
+from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.metrics import Metrics
 from agent.notices import Notices
-from agent.store.records import Commit, Ping
-from agent.store.store import Fenced, Store, StoreUnavailable
+from agent.store.records import Commit, Delivery, Ping
+from agent.store.store import Store, StoreUnavailable
+from connectors.base import ConnectorError
+from rules import corrections
 from rules.engine import Batch, retire
 from rules.history import History
 from rules.model import (
     Acknowledgement,
     AlertStatus,
+    Correction,
     InstanceKey,
     InstanceState,
     Polled,
@@ -100,16 +105,19 @@ class Pipeline:
         """Decides on readings that were sent to a source; returns once they are committed."""
         await self._put(readings=readings, polled=Polled(source, self.clock.now()), pings=pings)
 
-    async def tick(self, now: int) -> None:
-        """Looks again at what time alone may have changed."""
+    def tick(self, now: int) -> None:
+        """Looks again, soon, at what time alone may have changed."""
         due = self.memory.take_due(now)
         if due or self.memory.due_runs(now):
-            await self._put(due=due)
+            self._enqueue(due=due)
 
-    async def _put(self, **what: Any) -> None:
+    def _enqueue(self, **what: Any) -> Work:
         work = Work(asyncio.get_running_loop().create_future(), **what)
         self._queue.put_nowait(work)
-        await work.done
+        return work
+
+    async def _put(self, **what: Any) -> None:
+        await self._enqueue(**what).done
 
     # deciding
 
@@ -152,7 +160,7 @@ class Pipeline:
         readings: Sequence[Reading] = (),
         pings: Sequence[Ping] = (),
         forget: Sequence[InstanceKey] = (),
-        settle: Callable[[Commit], Awaitable[bool]] | None = None,
+        settle: Settle | None = None,
     ) -> None:
         sources = self.memory.sources_to_store(decision.sources.values())
         commit = Commit(
@@ -178,7 +186,7 @@ class Pipeline:
         if decision.deliveries:
             self.wake_dispatcher()
 
-    async def _store(self, commit: Commit, settle: Callable[[Commit], Awaitable[bool]] | None) -> bool:
+    async def _store(self, commit: Commit, settle: Settle | None) -> bool:
         """Commits; while the store can't be written, tries again until it can: nothing decided is dropped."""
         attempt = 0
         while True:
@@ -188,7 +196,7 @@ class Pipeline:
                     await self.store.commit(commit)
             except StoreUnavailable as error:
                 if not self._unstored:
-                    log.error("store.unavailable", error=str(error))
+                    log.error("store.unavailable", error=str(error))  # noqa: TRY400 - the words say it all
                 self._unstored = True
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1
@@ -201,7 +209,8 @@ class Pipeline:
     def _report(self, decision: Decision) -> None:
         for transition in decision.transitions:
             log.info(
-                "alert." + transition.event,
+                "alert",
+                event=transition.event,
                 alert=transition.alert,
                 target=transition.key.target or None,
                 labels=dict(transition.labels),
@@ -213,19 +222,15 @@ class Pipeline:
     # acts
 
     async def called(
-        self,
-        run_id: str,
-        answer: str,
-        *,
-        error: bool,
-        permanent: bool,
-        settle: Callable[[Commit], Awaitable[bool]],
+        self, delivery: Delivery, answer: str | None, error: ConnectorError | None, settle: Settle
     ) -> None:
         """Takes in how a corrective call ended, in one transaction with the delivery's own outcome."""
+        said = answer or "" if error is None else str(error)
+        permanent = error is not None and error.permanent
+        run_id = orjson.loads(delivery.payload)["run"]
+        answered = Answered(run_id, said, error=error is not None, permanent=permanent)
         async with self._lock:
-            decision = self.decider.decide(
-                Batch(), self.clock.now(), [Answered(run_id, answer, error=error, permanent=permanent)]
-            )
+            decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)
 
     async def acknowledge(self, alerts: Iterable[tuple[InstanceKey, str]], by: str, note: str) -> None:
@@ -279,6 +284,10 @@ class Pipeline:
         """Every source by name."""
         return self.memory.sources
 
+    def open_corrections(self) -> Sequence[Correction]:
+        """The corrections not ended."""
+        return [run for run in self.memory.runs.values() if run.state in corrections.OPEN]
+
 
 def _says_something(commit: Commit) -> bool:
     return bool(
@@ -291,6 +300,3 @@ def _says_something(commit: Commit) -> bool:
         or commit.corrections
         or commit.forget
     )
-
-
-__all__ = ["Fenced", "Pipeline", "Work", "replace"]

@@ -18,6 +18,7 @@ from rules.model import DAY
 
 PREFIX = "SETPOINT_"
 ENV_FILE = ".env"
+_NO_TEXT = f"{ENV_FILE}: is not a text in UTF-8"
 _SECRETS = ("api_key", "database_url", "slack_bot_token", "smtp_url")
 _PLAIN = {
     "log_level": "has to be debug, info, warning or error",
@@ -193,7 +194,7 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError([_said(details) for details in error.errors(include_url=False)]) from None
     except UnicodeDecodeError:
-        raise SettingsError([f"{ENV_FILE}: is not a text in UTF-8"]) from None
+        raise SettingsError([_NO_TEXT]) from None
 
 
 def _said(details: Any) -> str:
@@ -206,6 +207,12 @@ def _said(details: Any) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What `${VAR}` in a configuration means: `.env`, overruled by the process's own environment."""
-    own = dotenv_values(ENV_FILE, interpolate=False) if Path(ENV_FILE).is_file() else {}
+    """What `${VAR}` in a configuration means: `.env`, overruled by the process's own environment.
+
+    Raises SettingsError where `.env` is no text.
+    """
+    try:
+        own = dotenv_values(ENV_FILE, interpolate=False) if Path(ENV_FILE).is_file() else {}
+    except UnicodeDecodeError:
+        raise SettingsError([_NO_TEXT]) from None
     return {**{name: value for name, value in own.items() if value is not None}, **os.environ}

@@ -1,0 +1,293 @@
+"""The composition root: one straight line that builds the daemon; each step registers its undo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from agent.charts import Charts
+from agent.clock import Clock
+from agent.config.configuration import Configuration
+from agent.config.errors import ConfigErrors
+from agent.config.load import load
+from agent.connections import Connections
+from agent.dispatcher import Dispatcher, Edges, Settle
+from agent.heartbeat import Heartbeat, LoopLag
+from agent.metrics import Metrics
+from agent.notices import Notices
+from agent.outgoing import Outgoing
+from agent.pipeline import Pipeline
+from agent.poller import Poller
+from agent.runtime import OpenAlert, Reloaded, Unknown
+from agent.scheduler import Scheduler
+from agent.settings import Settings
+from agent.shards import assign
+from agent.standing import find_alerts, open_alerts
+from agent.store.records import Delivery, Ping
+from agent.store.store import Store
+from connectors.base import ConnectorError, InboundSource, Services
+from connectors.http import HttpClient
+from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, SourceState
+from rules.specs import Specs
+
+log = structlog.get_logger()
+
+DRAIN = 8 * SECOND  # of the ten seconds a stop may take
+
+
+class Setpoint:
+    """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.environ = environ
+        self.clock = clock or Clock()
+        self.config: Configuration
+        self.store: Store
+        self.metrics = Metrics(self)
+        self.pipeline: Pipeline
+        self.poller: Poller
+        self.scheduler: Scheduler
+        self.dispatcher: Dispatcher
+        self.connections: Connections
+        self.outgoing: Outgoing
+        self.services: Services
+        self._stack = AsyncExitStack()
+        self._reloading = asyncio.Lock()
+        self._started = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Raises ConfigErrors or StoreError; what was started by then is stopped."""
+        async with AsyncExitStack() as stack:
+            await self._build(stack)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Takes in nothing more, commits what came in, sends what is being sent, and lets go of everything."""
+        log.info("setpoint.stopping")
+        await self._stack.aclose()
+        log.info("setpoint.stopped")
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        self.config = await asyncio.to_thread(load, self.settings.config, self.environ)
+        self.store = await Store.open(self.settings.database_url, self.clock.now())
+        stack.push_async_callback(self.store.close)
+        shards = await self.store.take_shards(f"pid-{os.getpid()}", self.clock.now())
+        http = HttpClient(self.clock.now, self.clock.monotonic)
+        stack.push_async_callback(http.close)
+        charts = Charts()
+        stack.push_async_callback(charts.close)
+        self.services = self._services(http, self.config)
+        self.connections = Connections(self.config, self.services)
+        stack.push_async_callback(self._close_connections)
+        self.outgoing = Outgoing(self.store.points, charts)
+        edges = Edges(
+            self.outgoing.notify, self.outgoing.call, self._called, self.outgoing.undeliverable, self._settled
+        )
+        self.dispatcher = Dispatcher(self.store, self.clock, edges)
+        self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
+        await self._start_deciding(stack)
+        await self._start_polling(stack)
+        await self._start_faces(stack)
+
+    async def _start_deciding(self, stack: AsyncExitStack) -> None:
+        specs, notices = self._compile(self.config)
+        await self.pipeline.start(specs, notices)
+        stack.push_async_callback(self.pipeline.stop)
+        self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
+        sending = self._spawn(self.dispatcher.run(), "dispatcher")
+        stack.push_async_callback(self._stop_dispatcher, sending)
+
+    async def _start_polling(self, stack: AsyncExitStack) -> None:
+        self.poller = Poller(self.clock, self.pipeline.handle, on_poll=self.metrics.polled)
+        stack.push_async_callback(self.poller.close)
+        self._replace_sources(self.config)
+        self.scheduler = Scheduler(self.clock, self._tick, on_lag=self.metrics.scheduler_lag)
+        self.scheduler.start()
+        stack.callback(self.scheduler.stop)
+        self.scheduler.every("retention", 6 * 3600, self._prune)
+
+    async def _start_faces(self, stack: AsyncExitStack) -> None:
+        from agent.web.server import serve
+
+        lag = LoopLag(self.metrics.loop_lag)
+        lag.start()
+        stack.callback(lag.stop)
+        heartbeat = Heartbeat(self.services.http, self.alive)
+        heartbeat.use(self.config.heartbeat_url, self.config.heartbeat_every)
+        self.heartbeat = heartbeat
+        stack.push_async_callback(heartbeat.stop)
+        self._started = self.clock.now()
+        await serve(self, self.metrics, stack)
+
+    # parts
+
+    def _services(self, http: HttpClient, config: Configuration) -> Services:
+        settings = self.settings
+        return Services(
+            http=http,
+            now=self.clock.now,
+            gateways=config.gateways,
+            external_url=settings.external_url,
+            slack_bot_token=settings.slack_bot_token,
+            slack_api_url=settings.slack_api_url,
+            smtp_url=settings.smtp_url,
+        )
+
+    def _compile(self, config: Configuration) -> tuple[Specs, Notices]:
+        specs = Specs(config.targets.values(), (entry.rule for entry in config.sources.values()))
+        return specs, Notices(config, specs, self.settings.external_url)
+
+    def _replace_sources(self, config: Configuration) -> None:
+        shards = assign(self.pipeline.decider.specs)
+        last = {name: state.last_success for name, state in self.pipeline.sources().items()}
+        polled = self.connections.polled()
+        self.poller.replace({name: (config.sources[name], source) for name, source in polled.items()}, shards, last)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        task.set_name(name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _stop_dispatcher(self, sending: asyncio.Task[None]) -> None:
+        await self.dispatcher.stop(DRAIN)
+        await sending
+
+    async def _close_connections(self) -> None:
+        await self.connections.close()
+
+    # what happens
+
+    async def _tick(self, shard: int, time: int) -> None:
+        self.poller.tick(shard, time)
+        if shard == 0:
+            self.pipeline.tick(self.clock.now())
+
+    async def _prune(self) -> None:
+        now = self.clock.now()
+        removed = await self.store.prune(now - self.settings.retention)
+        log.info("store.pruned", rows=removed)
+
+    async def _called(
+        self, delivery: Delivery, answer: str | None, error: ConnectorError | None, settle: Settle
+    ) -> None:
+        await self.pipeline.called(delivery, answer, error, settle)
+
+    def _settled(self, delivery: Delivery, outcome: str) -> None:
+        self.metrics.delivery(delivery.receiver, outcome)
+
+    # the faces' side (agent.runtime.Runtime)
+
+    def instances(self) -> Mapping[InstanceKey, InstanceState]:
+        """Every instance by key."""
+        return self.pipeline.instances()
+
+    def sources(self) -> Mapping[str, SourceState]:
+        """Every source by name; those not polled yet are unknown."""
+        known = self.pipeline.sources()
+        return {name: known.get(name) or SourceState(name) for name in self.config.sources}
+
+    def corrections(self) -> Sequence[Correction]:
+        """The corrections not ended."""
+        return self.pipeline.open_corrections()
+
+    def alerts(self) -> Sequence[OpenAlert]:
+        """Alerts that are not inactive, worst first."""
+        return open_alerts(self.pipeline.decider.specs, self.instances(), self.pipeline.sources(), self.clock.now())
+
+    def inbound(self, door: str, name: str) -> InboundSource | None:
+        """The waiting source behind a door."""
+        return self.connections.inbound(door, name)
+
+    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
+        """Decides on readings from outside and returns once they are committed."""
+        await self.pipeline.receive(source, readings, pings)
+
+    async def poll(self, source: str) -> Sequence[Reading]:
+        """Polls a source now. Raises Unknown or ConnectorError."""
+        if source not in self.connections.polled():
+            raise Unknown(f"no polled source {source!r}")
+        return await self.poller.poll_now(source)
+
+    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
+        """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
+        found = find_alerts(alert, self.alerts())
+        await self.pipeline.acknowledge([(one.key, one.name) for one in found if one.key.target], by, note)
+        return find_alerts(alert, self.alerts())
+
+    async def reload(self) -> Reloaded:
+        """Reads the configuration again; a bad one changes nothing."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load, self.settings.config, self.environ)
+            except ConfigErrors as refused:
+                errors = [str(error) for error in refused.errors]
+                log.error("config.refused", errors=errors)  # noqa: TRY400
+                self.metrics.reloaded(successful=False)
+                return Reloaded(errors)
+            await self._use(config)
+            self.metrics.reloaded(successful=True)
+            log.info("config.reloaded", sources=len(config.sources), targets=len(config.targets))
+            return Reloaded(())
+
+    async def _use(self, config: Configuration) -> None:
+        old = self.connections
+        self.services = self._services(self.services.http, config)
+        connections = Connections(config, self.services, old)
+        specs, notices = self._compile(config)
+        await self.pipeline.use(specs, notices)
+        self.config, self.connections = config, connections
+        self.outgoing.use(connections, notices, self.pipeline.decider.history)
+        self._replace_sources(config)
+        self.heartbeat.use(config.heartbeat_url, config.heartbeat_every)
+        await old.close(connections)
+
+    def ready(self) -> str | None:
+        """None when ready, else why not."""
+        return None if self._started else "starting"
+
+    def alive(self) -> str | None:
+        """None while the loop turns and the store takes commits, else what is wrong."""
+        return None if self.pipeline.healthy else "the database can't be written"
+
+
+async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
+    from agent.watch import watch_files
+
+    daemon = Setpoint(settings, environ if environ is not None else os.environ)
+    await daemon.start()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    reloads: set[asyncio.Task[Any]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(daemon.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    watching = asyncio.create_task(watch_files(lambda: daemon.config.files, reload, stopping))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
+        ends: set[asyncio.Future[Any]] = {waiting, daemon.pipeline.failed}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.set()
+        watching.cancel()
+        await asyncio.gather(watching, *reloads, return_exceptions=True)
+        await daemon.stop()
+    if daemon.pipeline.failed.done():
+        daemon.pipeline.failed.result()

@@ -1,0 +1,76 @@
+"""What is open right now, as the faces show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from agent.runtime import OpenAlert, Unknown
+from rules import alerts
+from rules.model import AlertState, AlertStatus, Event, InstanceKey, InstanceState, SourceState
+from rules.specs import Specs
+from rules.words import headline
+
+_ORDER = {AlertState.FIRING: 0, AlertState.RECOVERING: 1, AlertState.PENDING: 2}
+_GRAVITY = {"critical": 0, "error": 1, "warning": 2}
+
+
+def open_alerts(
+    specs: Specs,
+    instances: Mapping[InstanceKey, InstanceState],
+    sources: Mapping[str, SourceState],
+    now: int,
+) -> list[OpenAlert]:
+    """Alerts that are not inactive: firing first, then by severity, then the oldest first."""
+    found = [_of_source(specs, state) for state in sources.values() if state.alert.state is not AlertState.INACTIVE]
+    for state in instances.values():
+        for name, status in state.alerts.items():
+            if status.state is not AlertState.INACTIVE:
+                found.append(_of_instance(specs, state, name, status, now))
+    return sorted(
+        found, key=lambda a: (_ORDER[AlertState(a.state)], _GRAVITY.get(a.labels.get("severity", ""), 3), a.since)
+    )
+
+
+def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertStatus, now: int) -> OpenAlert:
+    target = specs.targets.get(state.key.target)
+    rule = next((rule for rule in specs.rules.get(state.key.target, ()) if rule.name == name), None)
+    labels = alerts.alert_labels(rule, state.key) if rule else ()
+    line = headline(target, state.key, state.assessment, Event.FIRING, now) if target else name
+    return _alert(state.key, name, status, dict(labels), line)
+
+
+def _of_source(specs: Specs, state: SourceState) -> OpenAlert:
+    rules = tuple(rule for name in specs.targets_of(state.name) for rule in specs.targets[name].alerts)
+    labels = alerts.source_labels(state, alerts.worst_severity(rules))
+    line = f"Source {state.name} can't be read: {state.last_error}"
+    return _alert(InstanceKey(""), alerts.SOURCE_ALERT, state.alert, dict(labels), line)
+
+
+def _alert(key: InstanceKey, name: str, status: AlertStatus, labels: Mapping[str, str], line: str) -> OpenAlert:
+    return OpenAlert(
+        key,
+        name,
+        status.fingerprint or alerts.fingerprint(tuple(sorted(labels.items()))),
+        labels,
+        line,
+        status.state,
+        status.since,
+        status.fired_at,
+        status.acknowledged.by if status.acknowledged else None,
+    )
+
+
+def find_alerts(name: str, alerts_: Sequence[OpenAlert]) -> list[OpenAlert]:
+    """The open alerts a fingerprint, an alert's name, a target or a source means. Raises Unknown."""
+    fired = [one for one in alerts_ if one.state != AlertState.PENDING]
+    found = [one for one in fired if name in _names(one)]
+    if found:
+        return found
+    near = get_close_matches(name, [n for one in fired for n in _names(one)], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise Unknown(f"no open alert {name!r}{hint}")
+
+
+def _names(one: OpenAlert) -> tuple[str, ...]:
+    return (one.fingerprint, one.name, one.key.target, *([one.labels["source"]] if "source" in one.labels else []))

@@ -1,0 +1,117 @@
+"""A corrective call over HTTP: address, headers and body are templates, signed by Standard Webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import orjson
+from pydantic import Field, SecretStr, model_validator
+from yarl import URL
+
+from connectors import fields
+from connectors.answers import excerpt
+from connectors.auth import Auth
+from connectors.base import Call, Misconfigured, Services
+from connectors.gateway import way
+from connectors.http import Request
+from connectors.signing import headers as signature_headers
+from connectors.template import NAMES, TemplateError, check, render, render_json, render_url
+from rules.model import SECOND
+
+_NAMES = NAMES | {"attempt", "correction"}
+_READ_AT_MOST = 4_096
+
+
+class WebhookActionConfig(fields.Config):
+    """`json` or `body`, not both; without either the body is empty. `secret` signs, `budget` bounds how often."""
+
+    type: Literal["webhook"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    url: str
+    gateway: str | None = None
+    auth: Auth | None = None
+    headers: dict[str, fields.Secret] = Field(default_factory=dict)
+    json_: Any = Field(default=None, alias="json")
+    body: str | None = None
+    secret: fields.Secret | None = None
+    timeout: fields.Span = 10 * SECOND
+    budget: fields.Rate | None = None
+
+    @model_validator(mode="after")
+    def _templates(self) -> Self:
+        if self.json_ is not None and self.body is not None:
+            raise fields.KeyProblem("body", "give json or body, not both")
+        for key, text in self._texts():
+            try:
+                check(text, _NAMES)
+            except TemplateError as error:
+                raise fields.KeyProblem(key, str(error)) from None
+        return self
+
+    def _texts(self) -> list[tuple[str, str]]:
+        texts = [("url", self.url), ("body", self.body or "")]
+        texts += [("headers", value.get_secret_value()) for value in self.headers.values()]
+        return texts + [("json", text) for text in _strings(self.json_)]
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for side in pair for text in _strings(side)]
+    return [text for item in value for text in _strings(item)] if isinstance(value, list) else []
+
+
+class WebhookAction:
+    """Makes one call; the same id and key again if the same call is made again."""
+
+    Config = WebhookActionConfig
+
+    def __init__(self, name: str, config: WebhookActionConfig, services: Services) -> None:
+        self._name = name
+        self._config = config
+        self._services = services
+
+    async def call(self, call: Call) -> str:
+        """Makes the call; any 2xx is an answer, which proves nothing yet. Raises ConnectorError."""
+        config = self._config
+        try:
+            url = render_url(config.url, call.context)
+            body, kind = self._body(call.context)
+            own = {n: SecretStr(render(v.get_secret_value(), call.context)) for n, v in config.headers.items()}
+        except TemplateError as error:
+            raise Misconfigured(f"action {self._name}: {error}") from None
+        found = way(self._services, url, gateway=config.gateway, headers=own, auth=config.auth)
+        secrets = (*found.secrets, config.secret.get_secret_value() if config.secret else "")
+        request = Request(
+            config.method,
+            URL(found.url),
+            {**kind, **found.headers, **self._identity(call.key, body)},
+            body or None,
+            config.timeout / SECOND,
+            _READ_AT_MOST,
+            secrets=secrets,
+            limits=found.limits,
+        )
+        answer = await self._services.http.send(request)
+        said = excerpt(answer.body, secrets)
+        return f"answered {answer.status}" + (f": {said}" if said else "")
+
+    def _body(self, context: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+        if self._config.json_ is not None:
+            made = orjson.dumps(render_json(self._config.json_, context))
+            return made, {"content-type": "application/json"}
+        if self._config.body is not None:
+            return render(self._config.body, context).encode(), {"content-type": "text/plain; charset=utf-8"}
+        return b"", {}
+
+    def _identity(self, key: str, body: bytes) -> dict[str, str]:
+        if self._config.secret is None:
+            return {"idempotency-key": key}
+        timestamp = self._services.now() // SECOND
+        secret = self._config.secret.get_secret_value()
+        return {"idempotency-key": key, **signature_headers(secret, key, timestamp, body)}
+
+    async def close(self) -> None:
+        """Nothing is held open: the HTTP client is shared."""
