@@ -7,28 +7,6 @@ from agent.config.errors import Path, choices, near
 from agent.config.language import GoalSection, TargetSection
 from rules.model import Measure, RollingPeriod, Standing
 
-TEMPLATE_NAMES = frozenset(
-    {
-        "alert",
-        "at_least",
-        "at_most",
-        "expected",
-        "headline",
-        "labels",
-        "pace",
-        "progress",
-        "projection",
-        "required_rate",
-        "severity",
-        "standing",
-        "target",
-        "title",
-        "unit",
-        "value",
-    }
-)
-"""What an annotation may use; `agent.notices.context_of` gives the values."""
-
 _ALWAYS = frozenset({Standing.NO_DATA})
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
 _DECIDED = _ALWAYS | {Standing.MET, Standing.MISSED}
@@ -122,6 +100,6 @@ def _check_templates(texts: dict[str, str], path: Path, document: Document) -> N
         from connectors.template import TemplateError, check
 
         try:
-            check(text, TEMPLATE_NAMES)
+            check(text)
         except TemplateError as error:
             document.report((*path, name), str(error))

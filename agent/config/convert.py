@@ -61,6 +61,7 @@ class _Converter:
                 text = self._document.variables.expand(text)
             except ValueError as error:
                 self._at(node, str(error))
+                self._document.broken.add(tuple(self._path))
                 return None
         return resolve(text) if kind is PLAIN else text
 
@@ -91,6 +92,7 @@ class _Converter:
     def _no_meaning(self, node: Node) -> None:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         self._at(node, f"the tag {tag} has no meaning here; remove it")
+        self._document.broken.add(tuple(self._path))
 
     def _at(self, node: Node, message: str) -> None:
         file, line, column = place_of(node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,11 @@ class Document:
         place = self.place(path, at_key=at_key)
         if offset:
             place = _inside(self.node(path), place, offset)
-        hide = self.variables.hide
-        self.errors.append(ConfigError(place.file, place.line, place.column, dotted(path), hide(message), hide(hint)))
+        message, hint = self.variables.hide(message), self.variables.hide(hint)
+        name = self.variables.betrayed_by(f"{message} {hint}", _texts_in(self.node(path)))
+        if name is not None:
+            message, hint = f"can't be used; its value comes from ${{{name}}} and is not shown", ""
+        self.errors.append(ConfigError(place.file, place.line, place.column, dotted(path), message, hint))
 
     def is_broken(self, path: KeyPath) -> bool:
         """Whether something in the value at a path was left out."""
@@ -89,6 +93,18 @@ class Document:
                 break
             found.append(pair)
         return found
+
+
+def _texts_in(node: Node | None) -> Iterator[str]:
+    """Every scalar in a node, as written."""
+    if isinstance(node, ScalarNode):
+        yield node.value
+    elif isinstance(node, MappingNode):
+        for _, value in node.value:
+            yield from _texts_in(value)
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from _texts_in(item)
 
 
 def _inside(node: Node | None, place: Place, offset: int) -> Place:

@@ -74,12 +74,14 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
     said: set[Path] = set()
     for error in errors:
         _report(model, error, path, document, said)
+    left_out: set[Path] = set()
     for _ in range(_ROUNDS):
         if not errors or not isinstance(data, dict):
             break
         for error in errors:
-            at, stand_in = _broken_at(error, path, document)
+            at, stand_in = _broken_at(error, path, document, left_out)
             document.broken.add(at)
+            left_out.add(at)
             if len(at) <= len(path):
                 return None
             rest = at[len(path) :]
@@ -95,13 +97,13 @@ def _tried(model: type[Model], data: Any, document: Document) -> tuple[Model | N
         return None, problem.errors(include_url=False)
 
 
-def _broken_at(error: ErrorDetails, path: Path, document: Document) -> tuple[Path, str | None]:
+def _broken_at(error: ErrorDetails, path: Path, document: Document, left_out: set[Path]) -> tuple[Path, str | None]:
     """What to leave out for a mistake, and what to put there for a key that has to be.
 
     That is the value itself, or what should hold a key that is missing or was left out.
     """
     at = _place_of(error, path, document)
-    if error["type"] != "missing" and document.node(at) is not None and at not in document.broken:
+    if error["type"] != "missing" and document.node(at) is not None and at not in left_out:
         return at, None
     stand_in = _STAND_INS.get((str(at[-3]), str(at[-1]))) if len(at) > 2 and isinstance(at[-2], int) else None
     return (at, stand_in) if error["type"] == "missing" and stand_in else (at[:-1], None)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _PATTERN = re.compile(r"\$\$\{|\$\{([^{}]*)(\})?")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _SHORTEST_SECRET = 3  # shorter values are too common in plain words to be hidden from them
+
+
+_WORD = re.compile(r"[^\W_]{4,}")
+_COMMON = frozenset({"http", "https", "sqlite", "postgresql", "mysql", "smtp", "smtps", "slack", "hooks", "example"})
 
 
 class Variables:
@@ -36,6 +40,17 @@ class Variables:
         if default is None:
             raise ValueError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")
         return str(default)
+
+    def betrayed_by(self, message: str, texts: Iterable[str]) -> str | None:
+        """The name of a variable in the texts of whose value a part stands in the message; None if there is none."""
+        said = message.casefold()
+        for name in dict.fromkeys(
+            (match[1] or "").partition(":-")[0] for text in texts for match in _PATTERN.finditer(text)
+        ):
+            words = _WORD.findall(self._environ.get(name or "", "").casefold())
+            if any(word in said for word in words if word not in _COMMON):
+                return name
+        return None
 
     def hide(self, message: str) -> str:
         """The message with every value that came from the environment replaced by the variable's name."""

@@ -1,0 +1,410 @@
+"""Wrong configurations and exactly what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config.errors import ConfigErrors
+from agent.config.load import load
+
+SOURCES = """\
+sources:
+  shop: {type: http, url: "http://shop.local/", readings: [{series: sales, value: v, labels: {region: r}}]}
+  hook: {type: webhook, readings: [{series: visitors, value: v}]}
+  job: {type: checkin, every: 1h}
+receivers:
+  growth: [{type: slack, channel: "#growth"}]
+"""
+
+
+def errors_of(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    file = tmp_path / "setpoint.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        load(file, environ or {})
+    return [str(error).replace(f"{tmp_path}/", "") for error in caught.value.errors]
+
+
+def target(body: str) -> str:
+    """The sources, and one target `t` on line 8 whose keys begin at column 7."""
+    return f"{SOURCES}targets:\n  t: {{{body}}}\n"
+
+
+TARGETS = {
+    "unknown key": (
+        "series: sales, goal: {at_leest: 3}",
+        ["8:29: targets.t.goal.at_leest: unknown key (did you mean at_least?)"],
+    ),
+    "band upside down": (
+        "series: sales, goal: {at_least: 5, at_most: 3}",
+        ["8:39: targets.t.goal.at_least: 5 is more than at_most 3"],
+    ),
+    "nothing wanted": (
+        "series: sales, goal: {per: month}",
+        ["8:22: targets.t.goal: needs at_least, at_most or a condition"],
+    ),
+    "text as number": (
+        "series: sales, goal: {at_least: yes}",
+        ["8:39: targets.t.goal.at_least: has to be a number, or a percentage such as 99.9%"],
+    ),
+    "true as number": (
+        "series: sales, goal: {at_least: true}",
+        ["8:39: targets.t.goal.at_least: has to be a number, or a percentage such as 99.9%"],
+    ),
+    "sum without period": (
+        "series: sales, goal: {measure: sum, at_least: 3}",
+        [
+            "8:38: targets.t.goal.measure: sum is made of the readings of a period; add per, for example per: month",
+        ],
+    ),
+    "measure of the future": (
+        "series: sales, goal: {measure: p95, at_least: 3, per: day}",
+        ["8:38: targets.t.goal.measure: p95 is not built yet"],
+    ),
+    "goal from a series": (
+        "series: sales, goal: {at_least: {series: plan}}",
+        ["8:39: targets.t.goal.at_least: a series or table is not built yet"],
+    ),
+    "condition and number": (
+        'goal: {condition: "last(sales) > 3", at_least: 3}',
+        ["8:44: targets.t.goal.at_least: means nothing beside a condition, which says it all; remove one of them"],
+    ),
+    "condition that can't be read": (
+        'goal: {condition: "last(sales) > 3 and foo(sales) > 1"}',
+        [
+            (
+                "8:46: targets.t.goal.condition: unknown function foo; known: last, absent, age, avg, sum, min, max, count,"
+                " rate, increase, changes, stddev"
+            ),
+        ],
+    ),
+    "condition on an unknown series": (
+        'goal: {condition: "last(salez) > 3"}',
+        ["8:31: targets.t.goal.condition: no source gives the series salez (did you mean sales?)"],
+    ),
+    "unknown series": (
+        "series: visitor, goal: {at_least: 3}",
+        ["8:15: targets.t.series: no source gives the series visitor (did you mean visitors?)"],
+    ),
+    "broken selector": (
+        "series: 'sales{region=~\"(\"}', goal: {at_least: 3}",
+        [
+            "8:15: targets.t.series: '(' is not a regular expression: missing ), unterminated subpattern at position 0",
+        ],
+    ),
+    "label nobody gives": (
+        "series: 'sales{regoin=\"x\"}', by: [regio], goal: {at_least: 3}",
+        [
+            "8:15: targets.t.series: no source gives sales with a label regoin (did you mean region?)",
+            "8:41: targets.t.by[0]: no series of this target has a label regio (did you mean region?)",
+        ],
+    ),
+    "nothing to read": (
+        "title: x",
+        ["8:3: targets.t: needs a series, a goal with a condition, or the source of a check-in"],
+    ),
+    "two things to read": (
+        "series: sales, source: job",
+        ["8:3: targets.t: has series and source; give one of them"],
+    ),
+    "source that is no check-in": (
+        "source: shop",
+        ["8:15: targets.t.source: shop is not a check-in; name one of its series instead: series: …"],
+    ),
+    "unknown check-in": (
+        "source: jobb, alerts: [{name: a, when: missed}]",
+        ["8:15: targets.t.source: there is no check-in source jobb (did you mean job?)"],
+    ),
+    "behind without period": (
+        "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: behind}]",
+        [
+            (
+                "8:68: targets.t.alerts[0].when: behind never happens to a goal without per"
+                " (what can happen: in_band, no_data, out_of_band)"
+            ),
+        ],
+    ),
+    "out of band with period": (
+        "series: sales, goal: {at_least: 3, per: day}, alerts: [{name: a, when: out_of_band}]",
+        [
+            (
+                "8:78: targets.t.alerts[0].when: out_of_band never happens to a goal with per"
+                " (what can happen: behind, met, missed, no_data, on_track, too_early)"
+            ),
+        ],
+    ),
+    "behind on a rolling period": (
+        "series: sales, goal: {at_least: 3, per: 30d}, alerts: [{name: a, when: behind}]",
+        [
+            (
+                "8:78: targets.t.alerts[0].when: behind never happens to a goal over a rolling period"
+                " (what can happen: met, missed, no_data)"
+            ),
+        ],
+    ),
+    "standing of the future": (
+        "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: burning}]",
+        ["8:68: targets.t.alerts[0].when: burning is not built yet"],
+    ),
+    "alert twice": (
+        "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: out_of_band}, {name: a, when: no_data}]",
+        [
+            (
+                "8:89: targets.t.alerts[1].name: this target has two alerts of this name;"
+                " the first is at setpoint.yaml:8:59"
+            ),
+        ],
+    ),
+    "alert without a name": (
+        "series: sales, goal: {at_least: 3}, alerts: [{when: out_of_band, notify: [growht]}]",
+        [
+            "8:52: targets.t.alerts[0].name: is missing",
+            "8:81: targets.t.alerts[0].notify[0]: there is no receiver growht (did you mean growth?)",
+        ],
+    ),
+    "recover outside": (
+        "series: sales, goal: {at_least: 20, at_most: 23}, recover: {at_least: 19, at_most: 24}",
+        [
+            "8:77: targets.t.recover.at_least: 19 lies outside the goal's band",
+            "8:90: targets.t.recover.at_most: 24 lies outside the goal's band",
+        ],
+    ),
+    "correction without alert or action": (
+        (
+            "series: sales, goal: {at_least: 3}, alerts: [{name: low, when: out_of_band}],"
+            " correct: [{on: lo, action: fix, approval: ask, escalate: {to: growt}}]"
+        ),
+        [
+            "8:100: targets.t.correct[0].on: this target has no alert lo (did you mean low?)",
+            "8:112: targets.t.correct[0].action: there is no action fix",
+            "8:127: targets.t.correct[0].approval: ask is not built yet",
+            "8:147: targets.t.correct[0].escalate.to: there is no receiver growt (did you mean growth?)",
+        ],
+    ),
+    "no period": (
+        "series: sales, goal: {at_least: 3, per: fortnight}",
+        [
+            (
+                "8:47: targets.t.goal.per: has to be one of hour, day, week, month, quarter, year,"
+                " a duration such as 30d, or {from: …, to: …}"
+            ),
+        ],
+    ),
+    "period backwards": (
+        "series: sales, goal: {at_least: 3, per: {from: 2026-02-01, to: 2026-01-31}}",
+        ["8:70: targets.t.goal.per.to: lies before from"],
+    ),
+    "period without end": (
+        "series: sales, goal: {at_least: 3, per: {from: 2026-02-30}}",
+        [
+            "8:42: targets.t.goal.per.to: is missing",
+            (
+                "8:54: targets.t.goal.per.from: has to be a date such as 2026-01-31,"
+                " or a date and time such as 2026-01-31T18:00"
+            ),
+        ],
+    ),
+    "not a duration": (
+        "series: sales, no_data: {after: 10 minutes}, goal: {at_least: 3}",
+        [
+            "8:39: targets.t.no_data.after: '10 minutes' is not a duration; write for example 500ms, 30s, 1h30m or 7d",
+        ],
+    ),
+    "not a zone": (
+        "series: sales, timezone: Europe/Amsterdan, goal: {at_least: 3}",
+        ["8:32: targets.t.timezone: is not a time zone (did you mean Europe/Amsterdam?)"],
+    ),
+    "not a list": (
+        "series: sales, goal: {at_least: 3}, alerts: {name: a}",
+        ["8:51: targets.t.alerts: has to be a list"],
+    ),
+    "list with a text": (
+        "series: sales, goal: {at_least: 3}, alerts: [out_of_band]",
+        ["8:52: targets.t.alerts[0]: has to be a mapping (key: value)"],
+    ),
+    "empty value": (
+        "series: sales, goal: {at_least: 3}, alerts: [{name: , when: out_of_band}]",
+        ["8:59: targets.t.alerts[0].name: is empty"],
+    ),
+    "template that can't be read": (
+        (
+            "series: sales, goal: {at_least: 3},"
+            " alerts: [{name: a, when: out_of_band, annotations: {summary: '{{ lables.x }}'}}]"
+        ),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), TARGETS.values(), ids=TARGETS.keys())
+def test_target_errors(tmp_path: Path, body: str, expected: list[str] | None) -> None:
+    found = errors_of(tmp_path, target(body))
+    if expected is None:
+        assert len(found) == 1
+        assert found[0].startswith("setpoint.yaml:8:104: targets.t.alerts[0].annotations.summary: ")
+        assert "lables" in found[0]
+    else:
+        assert found == [f"setpoint.yaml:{line}" for line in expected]
+
+
+OTHERS = {
+    "section": ("sourcess: {}\n", ["1:1: sourcess: unknown key (did you mean sources?)"]),
+    "section of the future": ("reports: {}\n", ["1:1: reports: is not built yet; remove it"]),
+    "section that is a list": ("targets: [a]\n", ["1:10: targets: has to be a mapping of names"]),
+    "kind": ("sources: {a: {type: htpp}}\n", ["1:21: sources.a.type: unknown kind (did you mean http?)"]),
+    "kind of the future": ("sources: {a: {type: mqtt}}\n", ["1:21: sources.a.type: mqtt is not built yet"]),
+    "no kind": (
+        "sources: {a: {url: x}}\n",
+        ["1:11: sources.a.type: is missing (one of checkin, file, http, sql, webhook)"],
+    ),
+    "every and cron": (
+        "sources: {a: {type: file, path: a.csv, every: 1m, cron: '* * * * *', readings: [{series: x, value: v}]}}\n",
+        ["1:51: sources.a.cron: give every or cron, not both"],
+    ),
+    "bad cron": (
+        "sources: {a: {type: file, path: a.csv, cron: '61 * * * *', readings: [{series: x, value: v}]}}\n",
+        ["1:46: sources.a.cron: is not a cron expression: bad minute"],
+    ),
+    "bad path into the answer": (
+        "sources: {a: {type: file, path: a.csv, readings: [{series: x, value: 'v['}]}}\n",
+        ["1:70: sources.a.readings[0].value: is not a JMESPath expression: incomplete expression"],
+    ),
+    "bad series name": (
+        "sources: {a: {type: file, path: a.csv, readings: [{series: 'x y', value: v, labels: {a-b: c, source: d}}]}}\n",
+        [
+            (
+                "1:60: sources.a.readings[0].series: can't be the name of a series;"
+                " use letters, digits, _ . : and -, and begin with a letter"
+            ),
+            "1:86: sources.a.readings[0].labels.a-b: can't be the name of a label; use letters, digits and _",
+            (
+                "1:94: sources.a.readings[0].labels.source: every reading already has the label source:"
+                " the name of its source"
+            ),
+        ],
+    ),
+    "transform of the future": (
+        "sources: {a: {type: file, path: a.csv, transform: {sql: x}, readings: [{series: x, value: v}]}}\n",
+        ["1:40: sources.a.transform: is not built yet; remove it"],
+    ),
+    "unknown gateway": (
+        (
+            "gateways: {corp: {base_url: https://x.example}}\n"
+            "sources: {a: {type: http, gateway: crop, url: /x, readings: [{series: x, value: v}]}}\n"
+        ),
+        ["2:36: sources.a.gateway: there is no gateway crop (did you mean corp?)"],
+    ),
+    "name that is no address": (
+        "sources: {a/b: {type: file, path: a.csv, readings: [{series: x, value: v}]}}\n",
+        ["1:11: sources.a/b: a source's name is part of its address; it can't hold spaces or / ? # %"],
+    ),
+    "receiver that is no list": (
+        "receivers: {ops: {type: console}}\n",
+        ["1:18: receivers.ops: has to be a list of notifiers, for example [{type: console}]"],
+    ),
+    "route": (
+        "route: {receiver: consol, group_by: [a], routes: [{matchers: ['a==b', 'c=d'], receiver: x}]}\n",
+        [
+            "1:19: route.receiver: there is no receiver consol (did you mean console?)",
+            "1:27: route.group_by: is not built yet; remove it",
+            "1:63: route.routes[0].matchers[0]: 'a==b' is not a matcher; write label=\"value\", or with != =~ !~",
+            "1:89: route.routes[0].receiver: there is no receiver x (there are console)",
+        ],
+    ),
+    "key twice": (
+        "receivers: {a: [{type: console}]}\nreceivers: {}\n",
+        ["2:1: receivers: is defined twice; first at setpoint.yaml:1:1"],
+    ),
+    "merge key": (
+        "heartbeat:\n  <<: {every: 1m}\n  url: https://x.example\n",
+        ["2:3: heartbeat.<<: YAML 1.2 has no merge keys; write the keys out"],
+    ),
+    "unset variable": (
+        "heartbeat: {url: 'https://${HOST}/x'}\n",
+        [
+            "1:18: heartbeat.url: the environment variable HOST is not set; set it, or write ${HOST:-default}",
+        ],
+    ),
+    "unreadable variable": (
+        "heartbeat: {url: 'https://${HO ST}/x'}\n",
+        ["1:18: heartbeat.url: a variable is written ${NAME} or ${NAME:-default}, and a plain ${ is written $${"],
+    ),
+    "tag": (
+        "heartbeat: {url: !secret x}\n",
+        ["1:18: heartbeat.url: the tag !secret has no meaning here; remove it"],
+    ),
+    "not YAML": (
+        "a: {b: topic[1]}\n",
+        [
+            (
+                "1:13: is not YAML: did not find expected ',' or '}' while parsing a flow mapping"
+                " (a value with [ ] { } or , in it has to stand in quotes here)"
+            ),
+        ],
+    ),
+    "two documents": ("a: 1\n---\nb: 1\n", None),
+    "a list": ("- a\n", ["1:1: has to be a mapping of sections: sources, targets, receivers, …"]),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), OTHERS.values(), ids=OTHERS.keys())
+def test_other_errors(tmp_path: Path, text: str, expected: list[str] | None) -> None:
+    found = errors_of(tmp_path, text)
+    if expected is None:
+        assert found[0].startswith("setpoint.yaml:2:1: is not YAML")
+    else:
+        assert found == [f"setpoint.yaml:{line}" for line in expected]
+
+
+def test_an_empty_file_and_a_missing_one(tmp_path: Path) -> None:
+    assert errors_of(tmp_path, "# nothing\n") == ["setpoint.yaml: is empty; it needs at least sources and targets"]
+    with pytest.raises(ConfigErrors, match=r"absent.yaml: can't be read: No such file or directory"):
+        load(tmp_path / "absent.yaml", {})
+    (tmp_path / "conf").mkdir()
+    with pytest.raises(ConfigErrors, match=r"conf: has no \*.yaml file"):
+        load(tmp_path / "conf", {})
+
+
+def test_what_is_no_text_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "setpoint.yaml"
+    for data in (b"\xff\xfe\x00", b"a: \x00", b"a: \xff\xff", b"\x80"):
+        file.write_bytes(data)
+        with pytest.raises(ConfigErrors, match="is not a text in UTF-8"):
+            load(file, {})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "a: &x [*x]", "a: &x {b: *x}"])
+def test_endless_nesting_is_refused(tmp_path: Path, text: str) -> None:
+    assert errors_of(tmp_path, text)
+
+
+def test_an_alias_bomb_is_refused_at_once(tmp_path: Path) -> None:
+    levels = ["a: &a [x,x,x,x,x,x,x,x,x,x]"]
+    levels += [f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 10)}]" for i in range(12)]
+    found = errors_of(tmp_path, "\n".join(levels))
+    assert any("the aliases here make it too large" in error for error in found)
+    assert all(len(error) < 300 for error in found)
+
+
+def test_names_of_two_files_clash_with_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("receivers:\n  ops: [{type: console}]\n")
+    (tmp_path / "b.yaml").write_text("receivers:\n  dev: [{type: console}]\n  ops: [{type: console}]\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load(tmp_path, {})
+    assert [str(error).replace(f"{tmp_path}/", "") for error in caught.value.errors] == [
+        "b.yaml:3:3: receivers.ops: is defined twice; first at a.yaml:2:3"
+    ]
+
+
+def test_errors_come_in_order_and_carry_their_parts(tmp_path: Path) -> None:
+    file = tmp_path / "setpoint.yaml"
+    file.write_text("route: {receiver: consol}\nheartbeat: {urll: x}\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load(file, {})
+    first = caught.value.errors[0]
+    assert (first.file, first.line, first.column) == (str(file), 1, 19)
+    assert (first.path, first.message) == ("route.receiver", "there is no receiver consol")
+    assert first.hint == "did you mean console?"
+    assert [error.line for error in caught.value.errors] == [1, 2, 2]
