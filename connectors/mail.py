@@ -67,7 +67,7 @@ def check_address(text: str) -> str:
 
 
 def address_of(text: str) -> Address:
-    """The address in its parts. Raises ValueError."""
+    """The address in its parts, the domain in ASCII. Raises ValueError."""
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise ValueError("a mail address has no line breaks or control characters")
     try:
@@ -76,5 +76,11 @@ def address_of(text: str) -> Address:
         raise ValueError(f"{text!r} is not a mail address") from None
     if header.defects or len(header.addresses) != 1 or header.groups[0].display_name is not None:
         raise ValueError(f"{text!r} is not a mail address")
-    address: Address = header.addresses[0]
-    return address
+    found: Address = header.addresses[0]
+    if not found.username.isascii():
+        raise ValueError(f"{text!r}: the part before the @ has to be ASCII")
+    try:
+        domain = found.domain.encode("idna").decode()  # not every mail server takes Unicode domains
+    except UnicodeError:
+        raise ValueError(f"{text!r} is not a mail address") from None
+    return Address(found.display_name, found.username, domain)

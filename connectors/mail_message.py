@@ -56,6 +56,12 @@ def compose(sending: Sending, envelope: Envelope) -> EmailMessage:
     return mail
 
 
+def written(mail: EmailMessage) -> bytes:
+    """The mail as it goes out. A subject in ASCII stays on one line: folded, some readers start it with a space."""
+    policy = SMTP.clone(max_line_length=990) if str(mail["Subject"]).isascii() else SMTP
+    return mail.as_bytes(policy=policy)
+
+
 def text_of(notice: Notice) -> str:
     """The plain text."""
     pairs = [*facts(notice), *links(notice)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
@@ -37,6 +38,7 @@ async def post(
         name=place,
         secrets=tuple(words(url, secrets)),
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # at info level it logs whole addresses
     try:
         await services.http.send(request)
     except Refused as error:

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field
 from connectors import fields
 from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services, TimedOut, Unreachable
 from connectors.facts import plain, shortened
-from connectors.mail import SmtpServer, check_address, parse_smtp_url
-from connectors.mail_message import Envelope, compose
+from connectors.mail import SmtpServer, address_of, check_address, parse_smtp_url
+from connectors.mail_message import Envelope, compose, written
 from rules.model import SECOND
 
 
@@ -56,7 +56,7 @@ class EmailNotifier:
         server = self._server()
         envelope = Envelope(self._sender(server), tuple(self._config.to), first_mail=_first_mail(sending))
         mail = compose(sending, envelope)
-        await self._deliver(mail, server)
+        await self._deliver(written(mail), envelope, server)
         first = envelope.first_mail or str(mail["Message-ID"])
         return {"message_id": first, "starts_at": sending.notice.starts_at}
 
@@ -79,7 +79,7 @@ class EmailNotifier:
             sender = server.username
         return sender or f"setpoint@{_domain(self._services.external_url)}"
 
-    async def _deliver(self, mail: Any, server: SmtpServer) -> None:
+    async def _deliver(self, mail: bytes, envelope: Envelope, server: SmtpServer) -> None:
         import aiosmtplib
 
         place = f"{server.host}:{server.port}"
@@ -87,6 +87,8 @@ class EmailNotifier:
         try:
             refused, _ = await aiosmtplib.send(
                 mail,
+                sender=address_of(envelope.sender).addr_spec,
+                recipients=[address_of(address).addr_spec for address in envelope.to],
                 hostname=server.host,
                 port=server.port,
                 username=server.username,
@@ -126,7 +128,8 @@ def _mapped(error: Exception, place: str, seconds: float) -> ConnectorError:
         return TimedOut(f"{place} gave no answer within {seconds:g} s")
     if isinstance(error, aiosmtplib.SMTPResponseException | aiosmtplib.SMTPRecipientsRefused):
         return _said_no(error, place)
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or type(error) is aiosmtplib.SMTPException:
+        # STARTTLS or a login that the server does not offer
         return Misconfigured(f"{place} does not offer what the SMTP URL asks for: {plain(str(error))}")
     if isinstance(error, ValueError):
         return Misconfigured(f"the SMTP URL for {place} can't be used as it is: {type(error).__name__}")

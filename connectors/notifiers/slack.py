@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import orjson
 import structlog
 from pydantic import Field, model_validator
-from yarl import URL
 
 from connectors import fields
 from connectors.base import ConnectorError, Misconfigured, Sending, Services
@@ -22,7 +20,6 @@ from rules.model import SECOND, Notice, Reason
 if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _log = structlog.get_logger(__name__)
 
 
@@ -90,7 +87,7 @@ class SlackNotifier:
 
     async def _show(self, notice: Notice, thread: dict[str, Any] | None) -> dict[str, Any]:
         """Edits the alert's message, or posts it if there is none (any more)."""
-        from connectors.slack_errors import GONE, SlackRefused
+        from connectors.slack_api import GONE, SlackRefused
 
         known = thread or {"starts_at": notice.starts_at}
         fired = known.get("fired") or (firing(notice) if notice.status == "firing" else None)
@@ -107,7 +104,7 @@ class SlackNotifier:
         return {"starts_at": known["starts_at"], "fired": fired, **address}
 
     async def _edit(self, notice: Notice, thread: Mapping[str, Any]) -> None:
-        from connectors.slack_errors import SlackRefused
+        from connectors.slack_api import SlackRefused
 
         file = thread.get("file")
         try:
@@ -120,7 +117,7 @@ class SlackNotifier:
 
     async def _answer(self, notice: Notice, thread: Mapping[str, Any]) -> bool:
         """Says it in the message's thread and to the channel; False if the message is gone."""
-        from connectors.slack_errors import GONE, SlackRefused
+        from connectors.slack_api import GONE, SlackRefused
 
         try:
             await self._post(
@@ -152,7 +149,7 @@ class SlackNotifier:
         return thread
 
     async def _embed(self, notice: Notice, thread: Mapping[str, Any]) -> bool:
-        from connectors.slack_errors import SlackRefused
+        from connectors.slack_api import SlackRefused
 
         try:
             words = message(notice, thread.get("fired"), thread["file"])
@@ -172,7 +169,7 @@ class SlackNotifier:
 
     async def _call(self, method: str, **arguments: Any) -> Any:
         client = self._connected()
-        from connectors.slack_errors import mapped
+        from connectors.slack_api import mapped
 
         with mapped(self._seconds, self._services.now()):
             async with asyncio.timeout(self._seconds):
@@ -181,21 +178,13 @@ class SlackNotifier:
     def _connected(self) -> AsyncWebClient:
         """The client, made at the first sending: slack-sdk is heavy."""
         if self._client is None:
-            from slack_sdk.web.async_client import AsyncWebClient
-
             own = self._config.token
             token = own.get_secret_value() if own else self._services.slack_bot_token
             if not token:
                 raise Misconfigured("Slack needs a bot token: set SETPOINT_SLACK_BOT_TOKEN, or token at the receiver")
-            logger = logging.getLogger("slack_sdk")
-            logger.setLevel(logging.INFO)  # at debug level it logs addresses that are secrets
-            base = self._services.slack_api_url
-            # retry_handlers: trying again is the dispatcher's business
-            self._client = AsyncWebClient(
-                token=token, base_url=base, session=self._services.http.session, logger=logger, retry_handlers=[]
-            )
-            if URL(base).host in _LOOPBACK:
-                self._client.proxy = None  # the library reads HTTPS_PROXY but not NO_PROXY
+            from connectors.slack_api import connected
+
+            self._client = connected(token, self._services.slack_api_url, self._services.http.session)
         return self._client
 
 

@@ -1,13 +1,16 @@
-"""What Slack's refusals mean: whether to try again, and what a person has to do."""
+"""The only place that knows slack-sdk: its client, and what Slack's refusals mean. Heavy: import it late."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
 
 from connectors.answers import retry_after
 from connectors.base import BadAnswer, Refused
@@ -26,6 +29,7 @@ GONE = frozenset(
 )
 """Codes after which a message can no longer be edited or answered, but a new one may be posted."""
 
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
 _TO_DO = {
     "channel_not_found": "there is no such channel, or it is private and the app is not in it; /invite the app there",
@@ -58,6 +62,16 @@ class SlackRefused(Refused):
     """Slack said no; `code` is its word for why."""
 
     code = ""
+
+
+def connected(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """A client over the shared session. It tries nothing again: that is the dispatcher's business."""
+    logger = logging.getLogger("slack_sdk")
+    logger.setLevel(logging.INFO)  # at debug level it logs addresses that are secrets
+    client = AsyncWebClient(token=token, base_url=base_url, session=session, logger=logger, retry_handlers=[])
+    if URL(base_url).host in _LOOPBACK:
+        client.proxy = None  # the library reads HTTPS_PROXY but not NO_PROXY
+    return client
 
 
 @contextmanager

@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+
+import pytest
+from pydantic import ValidationError
+from structlog.testing import capture_logs
+
+from agent.demo.slack import TOKEN, SlackServer
+from agent.demo.slack_parts import Failure
+from connectors.base import BadAnswer, Misconfigured, Refused, TimedOut, Unreachable
+from connectors.facts import facts
+from connectors.notifiers.slack import SlackNotifier
+from rules.model import Reason
+from tests.connectors.notifiers import kit
+
+SECRETS = (TOKEN, "DemoWebhookSecret01")
+
+
+@pytest.fixture
+async def slack():
+    async with SlackServer(channels=["growth", "oncall"], now=lambda: kit.NOW) as server:
+        yield server
+
+
+@pytest.fixture
+def notifier(slack, services):
+    return connected(slack, services)
+
+
+def connected(slack, services, **keys):
+    config = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#growth", **keys})
+    return SlackNotifier(config, dataclasses.replace(services, slack_bot_token=TOKEN, slack_api_url=slack.api_url))
+
+
+def hook(url, services, **keys):
+    config = SlackNotifier.Config.model_validate({"type": "slack", "url": url, **keys})
+    return SlackNotifier(config, services)
+
+
+def words(message):
+    """Every text of a message, as one."""
+    return " ".join([message.text, *_texts(message.blocks)])
+
+
+def _texts(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from [inner] if key in {"text", "alt_text"} and isinstance(inner, str) else _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def images(message):
+    return [block["slack_file"]["id"] for block in message.blocks if block["type"] == "image"]
+
+
+async def test_one_message_is_posted_then_edited_and_keeps_what_fired(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    (message,) = slack.messages
+    assert (thread["channel"], thread["ts"]) == (slack.channels["growth"].id, message.ts)
+    for _, text in facts(kit.notice()):
+        assert text in words(message)
+    assert "<https://wiki.example.com/behind?a=1&amp;b=2|Runbook>" in words(message)
+    assert message.text.startswith("🟠 Unique visitors behind: 6,214 of 10,000")
+
+    updated = kit.notice(reason=Reason.UPDATED, details=("Taken by Bob",))
+    thread = await notifier.send(kit.sending(updated, thread=thread))
+    assert "Taken by Bob" in words(message)
+    thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    assert len(slack.messages) == 1
+    assert len(message.history) == 2
+    said = words(message)
+    assert message.text.startswith("✅ Resolved: Unique visitors back, on track: 7,400 of 10,000")
+    assert "2h 5m" in said
+    assert "*When it fired*" in said
+    assert "Value: 6,214" in said
+    assert "Required rate: 412 a day" in said
+
+
+async def test_a_new_firing_is_a_new_message_although_the_old_one_is_known(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    again = kit.notice(starts_at=kit.NOW + 86_400_000_000, at=kit.NOW + 86_400_000_000)
+    second = await notifier.send(kit.sending(again, thread=thread))
+    assert len(slack.messages) == 2
+    assert second["ts"] != thread["ts"]
+    assert not slack.messages[0].history
+
+
+async def test_a_repeated_sending_of_the_same_firing_edits(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    assert await notifier.send(kit.sending(thread=thread, attempt=2)) == thread
+    assert len(slack.messages) == 1
+
+
+async def test_a_deleted_message_is_posted_anew(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    slack.messages.clear()
+    thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    (message,) = slack.messages
+    assert thread["ts"] == message.ts
+    assert "Value: 6,214" in words(message)
+
+
+async def test_an_escalation_answers_in_the_thread_and_shows_in_the_channel(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    escalated = kit.notice(reason=Reason.ESCALATED, details=("set-thermostat failed 3 times",))
+    assert await notifier.send(kit.sending(escalated, thread=thread)) == thread
+    first, answer = slack.messages
+    assert answer.thread_ts == first.ts
+    assert answer.reply_broadcast
+    assert "Escalated" in words(answer)
+    assert "set-thermostat failed 3 times" in words(answer)
+    assert not first.history
+    slack.messages.clear()
+    renewed = await notifier.send(kit.sending(escalated, thread=thread))
+    assert slack.messages[0].thread_ts is None
+    assert renewed["ts"] == slack.messages[0].ts
+
+
+async def test_an_escalation_to_a_channel_that_did_not_hear_before_is_posted(slack, services):
+    await connected(slack, services, channel="oncall").send(kit.sending(kit.notice(reason=Reason.ESCALATED)))
+    (message,) = slack.messages
+    assert message.channel == slack.channels["oncall"].id
+    assert message.thread_ts is None
+
+
+async def test_the_chart_is_shown_in_the_message_and_stays_there(slack, notifier):
+    thread = await notifier.send(kit.sending(chart=kit.PNG))
+    (message,) = slack.messages
+    (file,) = slack.files.values()
+    assert (file.content, file.complete, file.shared) == (kit.PNG, True, [])
+    assert "Unique visitors behind" in file.alt_text
+    assert images(message) == [file.id] == [thread["file"]]
+    await notifier.send(kit.sending(kit.notice(reason=Reason.UPDATED), thread=thread))
+    assert images(message) == [file.id]
+    thread = await notifier.send(kit.sending(kit.resolved(), thread=thread, chart=kit.PNG))
+    assert images(message) == [thread["file"]] != [file.id]
+
+
+async def test_a_chart_slack_is_not_ready_to_show_goes_to_the_thread(slack, notifier):
+    slack.files_ready = False
+    thread = await notifier.send(kit.sending(chart=kit.PNG))
+    message, shared = slack.messages
+    assert images(message) == []
+    assert shared.thread_ts == message.ts
+    assert slack.files[shared.files[0]].content == kit.PNG
+    assert "file" not in thread
+
+
+async def test_a_chart_deleted_at_slack_does_not_hold_up_the_resolve(slack, notifier):
+    thread = await notifier.send(kit.sending(chart=kit.PNG))
+    slack.files.clear()
+    await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    assert slack.messages[0].text.startswith("✅")
+    assert images(slack.messages[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "failure"),
+    [
+        ("files.getUploadURLExternal", Failure(error="missing_scope")),
+        ("files.getUploadURLExternal", Failure(status=429, retry_after=30)),
+        ("upload", Failure(status=500)),
+        ("files.completeUploadExternal", Failure(status=503)),
+        ("chat.update", Failure(status=500)),
+    ],
+)
+async def test_a_failed_chart_never_loses_the_message(slack, notifier, method, failure):
+    slack.failures[method] = failure
+    with capture_logs() as logs:
+        thread = await notifier.send(kit.sending(chart=kit.PNG))
+    assert thread["ts"] == slack.messages[0].ts
+    assert len(slack.messages) == 1
+    (line,) = logs
+    assert line["event"] == "chart not attached"
+    assert TOKEN not in str(line)
+
+
+ERRORS = [
+    # failure, permanent, what the message says
+    (Failure(error="channel_not_found"), True, "/invite"),
+    (Failure(error="not_in_channel"), True, "/invite"),
+    (Failure(error="is_archived"), True, "archived"),
+    (Failure(error="invalid_auth"), True, "SETPOINT_SLACK_BOT_TOKEN"),
+    (Failure(error="not_authed"), True, "SETPOINT_SLACK_BOT_TOKEN"),
+    (Failure(error="token_revoked"), True, "install the app again"),
+    (Failure(error="account_inactive"), True, "install it again"),
+    (Failure(error="missing_scope"), True, "chat:write"),
+    (Failure(error="restricted_action"), True, "workspace"),
+    (Failure(error="an_error_of_tomorrow"), True, "an_error_of_tomorrow"),
+    (Failure(error="ratelimited"), False, "ratelimited"),
+    (Failure(error="internal_error"), False, "internal_error"),
+    (Failure(error="fatal_error"), False, "fatal_error"),
+    (Failure(error="service_unavailable"), False, "service_unavailable"),
+    (Failure(error="request_timeout"), False, "request_timeout"),
+    *[(Failure(status=status), permanent, str(status)) for status, permanent in kit.HTTP_STATUSES if status != 429],
+]
+
+
+@pytest.mark.parametrize(("failure", "permanent", "said"), ERRORS, ids=lambda value: str(value)[:50])
+async def test_errors_say_whether_to_try_again_and_what_to_do(slack, notifier, failure, permanent, said):
+    slack.failures["*"] = failure
+    error = await kit.refusal(notifier, kit.sending(), SECRETS)
+    assert isinstance(error, Refused)
+    assert error.permanent is permanent
+    assert said in str(error)
+    assert slack.messages == []
+
+
+async def test_a_rate_limit_says_when(slack, notifier):
+    slack.failures["chat.postMessage"] = Failure(status=429, retry_after=31)
+    error = await kit.refusal(notifier, kit.sending(), SECRETS)
+    assert (error.permanent, error.retry_after) == (False, 31)
+    slack.failures.clear()
+    await notifier.send(kit.sending())
+    assert len(slack.messages) == 1
+
+
+async def test_what_the_server_checks_by_itself_is_told_the_same(slack, services):
+    for token, state in {"xoxb-unknown": None, "xoxb-gone": "token_revoked", "xoxb-off": "account_inactive"}.items():
+        if state:
+            slack.tokens[token] = state
+        error = await kit.refusal(connected(slack, services, token=token), kit.sending(), (token,))
+        assert error.permanent
+        assert (state or "invalid_auth") in str(error)
+    assert "channel_not_found" in str(await kit.refusal(connected(slack, services, channel="#none"), kit.sending()))
+    slack.channels["oncall"].member = False
+    assert "not_in_channel" in str(await kit.refusal(connected(slack, services, channel="#oncall"), kit.sending()))
+    slack.scopes.clear()
+    error = await kit.refusal(connected(slack, services), kit.sending())
+    assert "missing_scope (chat:write)" in str(error)
+
+
+async def test_timeout_and_refused_connection_are_transient(slack, services):
+    async with kit.silent() as port:
+        there = dataclasses.replace(services, slack_bot_token=TOKEN, slack_api_url=f"http://127.0.0.1:{port}/api/")
+        config = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#growth", "timeout": "50ms"})
+        error = await kit.refusal(SlackNotifier(config, there), kit.sending(), SECRETS)
+    assert isinstance(error, TimedOut)
+    assert not error.permanent
+    there = dataclasses.replace(there, slack_api_url=f"http://127.0.0.1:{kit.closed_port()}/api/")
+    error = await kit.refusal(SlackNotifier(config, there), kit.sending(), SECRETS)
+    assert isinstance(error, Unreachable)
+    assert not error.permanent
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/html"])
+async def test_an_answer_that_is_no_api_is_an_error_to_try_again(services, kind):
+    async with kit.sink(headers={"Content-Type": kind}) as sink:
+        there = dataclasses.replace(services, slack_bot_token=TOKEN, slack_api_url=sink.url)
+        config = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#growth"})
+        error = await kit.refusal(SlackNotifier(config, there), kit.sending(), SECRETS)
+    assert isinstance(error, BadAnswer | Refused)
+    assert not error.permanent
+
+
+async def test_without_a_token_it_says_what_to_set(slack, services):
+    bare = SlackNotifier(SlackNotifier.Config.model_validate({"type": "slack", "channel": "#x"}), services)
+    error = await kit.refusal(bare, kit.sending())
+    assert isinstance(error, Misconfigured)
+    assert "SETPOINT_SLACK_BOT_TOKEN" in str(error)
+
+
+@pytest.mark.parametrize("of", kit.ALL_REASONS, ids=lambda n: n.reason)
+async def test_every_reason_is_said(slack, notifier, of):
+    await notifier.send(kit.sending(of))
+    assert of.headline in words(slack.messages[0])
+
+
+async def test_nothing_from_outside_mentions_links_or_breaks_limits(slack, notifier):
+    long = kit.HOSTILE * 300
+    await notifier.send(
+        kit.sending(
+            kit.notice(
+                headline=long,
+                title=long,
+                alert=long,
+                unit=long,
+                severity=long,
+                labels={f"l{n}": long for n in range(40)},
+                annotations={"summary": long, "runbook_url": "https://x/" + "y" * 5_000, long: long},
+                details=(long,) * 20,
+            )
+        )
+    )
+    (message,) = slack.messages
+    assert not re.search(r"<[!@#]", words_of_mrkdwn(message))
+    assert "<https" not in words_of_mrkdwn(message)
+    for block in message.blocks:
+        for text in [block.get("text"), *block.get("fields", []), *block.get("elements", [])]:
+            assert text is None or text["type"] == "plain_text" or text["verbatim"] is True
+
+
+def words_of_mrkdwn(message):
+    def inside(value):
+        if isinstance(value, dict):
+            if value.get("type") == "mrkdwn":
+                yield value["text"]
+            for inner in value.values():
+                yield from inside(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from inside(inner)
+
+    return " ".join([message.text, *inside(message.blocks)])
+
+
+async def test_a_link_can_not_be_left_early(slack, notifier):
+    await notifier.send(kit.sending(kit.notice(annotations={"runbook_url": "https://x/a|b><!channel>&c"})))
+    assert "<https://x/a%7Cb&gt;&lt;!channel&gt;&amp;c|Runbook>" in words(slack.messages[0])
+
+
+async def test_nothing_secret_is_logged_even_at_debug_level(slack, notifier, services, caplog):
+    caplog.set_level(logging.DEBUG)
+    await notifier.send(kit.sending(chart=kit.PNG))
+    await hook(slack.webhook_url, services).send(kit.sending())
+    for secret in SECRETS:
+        assert secret not in caplog.text
+
+
+async def test_a_hook_posts_firing_and_resolve_and_leaves_updates_out(slack, services):
+    notifier = hook(slack.webhook_url, services)
+    assert not notifier.wants_chart
+    thread = await notifier.send(kit.sending())
+    assert await notifier.send(kit.sending(kit.notice(reason=Reason.UPDATED), thread=thread)) == thread
+    await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    fired, back = slack.messages
+    assert fired.by_hook
+    assert "6,214 of 10,000" in words(fired)
+    assert "*When it fired*" in words(back)
+    assert "Value: 6,214" in words(back)
+
+
+@pytest.mark.parametrize(("status", "permanent"), kit.HTTP_STATUSES)
+async def test_the_status_of_a_hook_says_whether_to_try_again(services, status, permanent):
+    async with kit.sink(status=status, echo=True) as sink:
+        error = await kit.refusal(
+            hook(f"{sink.url}/services/T1/B1/DemoWebhookSecret01", services), kit.sending(), SECRETS
+        )
+    assert error.permanent is permanent
+
+
+async def test_a_hook_that_was_removed_is_permanent(slack, services):
+    error = await kit.refusal(hook(slack.webhook_url + "x", services), kit.sending(), SECRETS)
+    assert error.permanent
+    assert "no_service" in str(error)
+    slack.channels["growth"].archived = True
+    assert (await kit.refusal(hook(slack.webhook_url, services), kit.sending(), SECRETS)).permanent
+
+
+async def test_what_a_hook_remembers_does_not_confuse_a_channel(slack, services, notifier):
+    thread = await hook(slack.webhook_url, services).send(kit.sending())
+    await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    assert [m.by_hook for m in slack.messages] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{}, {"channel": "#x", "url": "https://hooks.slack.com/x"}, {"url": "hooks"}, {"url": "https://x", "token": "t"}],
+)
+def test_configuration_names_one_way(keys):
+    with pytest.raises(ValidationError):
+        SlackNotifier.Config.model_validate({"type": "slack", **keys})
