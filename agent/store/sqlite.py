@@ -42,6 +42,8 @@ def path_of(url: str) -> Path:
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """A connection in autocommit mode. Raises StoreError in plain words."""
     mode = "rwc" if write else "ro"
+    if not write and _at_rest(path) and not os.access(path.parent, os.W_OK):
+        mode += "&immutable=1"  # else a reader has to write the index of the log beside it
     try:
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode={mode}",
@@ -63,6 +65,11 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         connection.close()
         raise explain(error, path) from error
     return connection
+
+
+def _at_rest(path: Path) -> bool:
+    """Whether no daemon has it open, and none was killed."""
+    return not path.with_name(path.name + "-wal").exists()
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:

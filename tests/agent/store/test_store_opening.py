@@ -82,6 +82,20 @@ async def test_looking_works_beside_a_daemon_and_after_it(url: str) -> None:
     await after.close()
 
 
+async def test_looking_works_in_a_folder_one_may_not_write(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await Store.open(url, 0)
+    await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    beside = await Store.open_readonly(url)
+    assert await beside.latest(["s"]) == [Reading(S, 1, 1.0)]
+    await beside.close()
+    await store.close()
+    after = await Store.open_readonly(url)
+    assert await after.latest(["s"]) == [Reading(S, 1, 1.0)]
+    assert {path.name for path in file_of(url).parent.iterdir()} == {"setpoint.db", "setpoint.db.lock"}  # wrote nothing
+    await after.close()
+
+
 async def test_a_closed_store_says_so(url: str) -> None:
     store = await Store.open(url, 0)
     await store.close()
