@@ -1,0 +1,213 @@
+"""What the daemon says of itself to Prometheus: `setpoint_…` in base units, `process_…` and `ALERTS`.
+
+What happens often is counted where it happens; how things stand is read from the daemon when it is asked for. Only this
+module imports prometheus_client. Source of the formats: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from agent import __version__
+from rules.model import SECOND, AlertState, Health, InstanceState
+
+if TYPE_CHECKING:
+    from agent.runtime import Runtime
+    from agent.store.records import OutboxStats
+
+_POLL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
+_COMMIT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
+
+_SOURCE = {
+    "setpoint_source_up": "Whether a source can be read (1) or is down (0); absent until it is known.",
+    "setpoint_source_last_success_timestamp_seconds": "When a source was last read, in Unix time.",
+}
+_TARGET = {
+    "setpoint_target_value": "The number of an instance of a target.",
+    "setpoint_target_goal_at_least": "The lower bound of an instance's goal.",
+    "setpoint_target_goal_at_most": "The upper bound of an instance's goal.",
+    "setpoint_target_progress_ratio": "Value over goal of an instance with a period.",
+    "setpoint_target_pace_ratio": "Actual over expected so far of an instance with a period.",
+    "setpoint_target_projected_value": "The value expected at the end of an instance's period.",
+    "setpoint_target_standing": "Where an instance stands; 1 at the standing it has.",
+}
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # else one more series for each counter
+
+
+class Metrics:
+    """Counts and times; `render` writes all of it down. What is called for each poll costs about a microsecond."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._registry = registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        Info("setpoint_build", "The version that runs.", registry=registry).info({"version": __version__})
+        polls = counter("setpoint_polls_total", "Polls due, by how they ended.", ["outcome"])
+        self._polls = {outcome: polls.labels(outcome) for outcome in ("ok", "failed", "skipped")}
+        self._poll_seconds = histogram("setpoint_poll_duration_seconds", "How long polls take.", buckets=_POLL)
+        self._readings = counter("setpoint_readings_total", "Readings committed.")
+        self._commit = histogram("setpoint_commit_duration_seconds", "How long commits take.", buckets=_COMMIT)
+        self._scheduler = histogram("setpoint_scheduler_lag_seconds", "How late ticks begin.", buckets=_LAG)
+        self._loop = histogram("setpoint_event_loop_lag_seconds", "How late the event loop is.", buckets=_LAG)
+        self._deliveries = counter(
+            "setpoint_deliveries_total", "Tries to deliver, by how they ended.", ["receiver", "outcome"]
+        )
+        self._corrections = counter(
+            "setpoint_corrections_total", "Corrections, by the state they came to.", ["action", "state"]
+        )
+        self._reloaded_well = gauge("setpoint_config_last_reload_successful", "Whether the last reload was accepted.")
+        self._reloaded_at = gauge(
+            "setpoint_config_last_reload_success_timestamp_seconds",
+            "When a configuration was last accepted, in Unix time.",
+        )
+        self.reloaded(successful=True)  # nobody can ask before the first one is loaded
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        self._state = _State(runtime)
+        registry.register(self._state)
+
+    def polled(self, source: str, outcome: str, seconds: float) -> None:
+        """A poll ended `ok` or `failed` after so long, or was `skipped`. By source only what `_State` says is kept."""
+        self._polls[outcome].inc()
+        if outcome != "skipped":
+            self._poll_seconds.observe(seconds)
+
+    def committed(self, readings: int, seconds: float) -> None:
+        """A batch with so many readings was committed."""
+        self._readings.inc(readings)
+        self._commit.observe(seconds)
+
+    def scheduler_lag(self, seconds: float) -> None:
+        """A tick began so late."""
+        self._scheduler.observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop ran something so late."""
+        self._loop.observe(seconds)
+
+    def delivery(self, receiver: str, outcome: str) -> None:
+        """A try to deliver ended: sent, retry, failed or lost."""
+        self._deliveries.labels(receiver, outcome).inc()
+
+    def correction(self, action: str, state: str) -> None:
+        """A correction came to a state."""
+        self._corrections.labels(action, state).inc()
+
+    def reloaded(self, *, successful: bool) -> None:
+        """The configuration was read again."""
+        self._reloaded_well.set(successful)
+        if successful:
+            self._reloaded_at.set(self._runtime.clock.now() / SECOND)
+
+    def render(self, outbox: OutboxStats | None, accept: str = "") -> tuple[bytes, str]:
+        """Everything in the format that an Accept header asks for, and its content type.
+
+        `outbox` None: the store can't say, so its series are absent.
+        """
+        self._state.outbox = outbox
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+
+class _State(Collector):
+    """How the daemon stands, read when it is asked for."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.outbox: OutboxStats | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: at registration there is no daemon to ask yet."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Outbox, sources, instances and alerts."""
+        yield from self._outbox()
+        yield from self._sources()
+        yield from self._targets()
+        yield self._alerts()
+
+    def _outbox(self) -> Iterable[Metric]:
+        if self.outbox is None:
+            return
+        oldest = self.outbox.oldest
+        age = 0.0 if oldest is None else max(self._runtime.clock.now() - oldest, 0) / SECOND
+        yield GaugeMetricFamily("setpoint_outbox_deliveries", "Deliveries still to be sent.", self.outbox.depth)
+        yield GaugeMetricFamily(
+            "setpoint_outbox_oldest_age_seconds", "Age of the oldest delivery still to be sent.", age
+        )
+
+    def _sources(self) -> Iterable[Metric]:
+        up, last = (GaugeMetricFamily(name, text, labels=["source"]) for name, text in _SOURCE.items())
+        for name, state in self._runtime.sources().items():
+            if state.health is not Health.UNKNOWN:
+                up.add_metric([name], state.health is Health.UP)
+            if state.last_success is not None:
+                last.add_metric([name], state.last_success / SECOND)
+        return up, last
+
+    def _targets(self) -> Iterable[Metric]:
+        families = {name: GaugeMetricFamily(name, text) for name, text in _TARGET.items()}
+        for state in self._runtime.instances().values():
+            labels = _names({"target": state.key.target}, dict(state.key.labels))
+            for name, value in _numbers(state).items():
+                if value is not None:
+                    families[name].add_sample(name, labels, value)
+            standing = {"target": state.key.target, "standing": state.assessment.standing.value}
+            name = "setpoint_target_standing"
+            families[name].add_sample(name, _names(standing, dict(state.key.labels)), 1)
+        return families.values()
+
+    def _alerts(self) -> Metric:
+        family = GaugeMetricFamily("ALERTS", "Alerts that are pending or firing, as Prometheus says them.")
+        said = set()
+        for alert in self._runtime.alerts():
+            state = "pending" if alert.state == AlertState.PENDING else "firing"
+            labels = _names({"alertname": alert.name, "alertstate": state}, alert.labels)
+            key = tuple(sorted(labels.items()))
+            if key not in said:
+                said.add(key)
+                family.add_sample("ALERTS", labels, 1)
+        return family
+
+
+def _numbers(state: InstanceState) -> Mapping[str, float | None]:
+    found = state.assessment
+    return {
+        "setpoint_target_value": found.value,
+        "setpoint_target_goal_at_least": found.at_least,
+        "setpoint_target_goal_at_most": found.at_most,
+        "setpoint_target_progress_ratio": found.progress,
+        "setpoint_target_pace_ratio": found.pace,
+        "setpoint_target_projected_value": found.projection.value if found.projection else None,
+    }
+
+
+def _names(own: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Our labels with the user's beside them: under names Prometheus allows, `exported_…` where a name is taken."""
+    labels = dict(own)
+    for name, value in given.items():
+        allowed = _NOT_IN_A_NAME.sub("_", name)
+        if not allowed or allowed[0].isdigit() or allowed.startswith("__"):
+            allowed = f"exported_{allowed}"
+        if labels.get(allowed) == value:
+            continue
+        while allowed in labels:
+            allowed = f"exported_{allowed}"
+        labels[allowed] = value
+    return labels
