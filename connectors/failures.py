@@ -36,6 +36,8 @@ def failure(error: BaseException, where: str, seconds: float) -> ConnectorError:
         return _payload(error, where)
     if isinstance(error, OSError):
         return _system(error, where)
+    if isinstance(error, ValueError):  # a name no host can have, a line break in a header
+        return Misconfigured(f"{where}: no such address or header can be sent")
     return Unreachable(f"{where}: {type(error).__name__}")
 
 

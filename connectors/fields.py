@@ -28,6 +28,7 @@ from rules.model import parse_duration
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
 _JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
+_COLUMN = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -93,10 +94,15 @@ def check_zone(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def check_jmespath(text: str) -> str:
-    """The JMESPath expression itself, if it can be read. Raises ValueError."""
+    """The JMESPath expression itself, if it can be read. Raises ValueError.
+
+    A name as it stands in the header of a table may be written without the quotes JMESPath wants: `Unique Visits`.
+    """
     import jmespath
     from jmespath.exceptions import JMESPathError
 
+    if _COLUMN.fullmatch(text):
+        return text
     try:
         jmespath.compile(text)
     except JMESPathError as error:

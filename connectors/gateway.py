@@ -58,7 +58,7 @@ class Way:
     """How to reach an address: everything a gateway and a kind's own keys say together."""
 
     url: URL
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
     secrets: tuple[str, ...]  # values that no message may hold
     limits: Limits | None
     timeout: float | None  # seconds, if the gateway names one

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from connectors.answers import excerpt, refused, shown
-from connectors.base import BadAnswer, Misconfigured, Refused
+from connectors.base import BadAnswer, Refused
 from connectors.failures import failure
 from connectors.limits import Limits
 
@@ -113,13 +113,14 @@ class HttpClient:
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.
 
-        Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured.
+        Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured
+        (no such address or header can exist).
         """
         async with request.limits or _UNLIMITED:
             try:
                 async with asyncio.timeout(request.timeout):
                     return await self._exchange(request)
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise failure(error, request.where, request.timeout) from None
 
     async def send(self, request: Request) -> Response:
@@ -131,12 +132,13 @@ class HttpClient:
         import httpx
 
         headers = {"Accept-Encoding": "identity", **request.headers}
+        patience = httpx.Timeout(request.timeout, connect=min(request.timeout, _CONNECT_SECONDS))
         async with request.limits or _UNLIMITED:
             try:
                 async with (
                     asyncio.timeout(request.timeout),
                     self.client().stream(
-                        request.method, str(request.url), headers=headers, content=request.body
+                        request.method, str(request.url), headers=headers, content=request.body, timeout=patience
                     ) as answer,
                 ):
                     body = b""
@@ -144,9 +146,7 @@ class HttpClient:
                         body += chunk
                         if len(body) >= request.max_bytes:
                             break
-            except httpx.InvalidURL:
-                raise Misconfigured(f"{request.where}: not an address of the web") from None
-            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
                 raise failure(error.__cause__ or error, request.where, request.timeout) from None
         response = Response(answer.status_code, answer.headers, body)
         if not 200 <= response.status < 300:

@@ -99,13 +99,14 @@ class HttpSource:
         if "json_body" in config.model_fields_set:
             body = orjson.dumps(config.json_body)
             headers["content-type"] = "application/json"
+        headers.update(found.headers)
         timeout = config.timeout / SECOND
         if found.timeout is not None and "timeout" not in config.model_fields_set:
             timeout = found.timeout
         return Request(
             config.method,
             found.url,
-            {**headers, **found.headers},
+            headers,
             body,
             timeout=timeout,
             max_bytes=config.max_bytes,

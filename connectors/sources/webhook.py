@@ -13,6 +13,7 @@ from connectors.base import Inbound, Refused, Services
 from connectors.extract import Extractor
 from connectors.fields import Config, KeyProblem, ReadingConfig, Secret, Zone
 from connectors.formats import charset_of, parse_json
+from connectors.signing import verify
 from rules.model import Reading
 
 _WRONG = {
@@ -80,20 +81,19 @@ class WebhookSource:
         if scheme == "auto":
             scheme = "bearer" if "authorization" in call.headers else "standard"
         if scheme == "bearer":
-            good = _same(call.headers.get("authorization", ""), f"Bearer {secret}")
+            kind, _, token = call.headers.get("authorization", "").partition(" ")
+            good = kind.lower() == "bearer" and _same(token.strip(), secret)
         elif scheme == "github":
-            digest = hmac.new(secret.encode(), call.body, hashlib.sha256).hexdigest()
+            digest = hmac.digest(secret.encode(), call.body, hashlib.sha256).hex()
             good = _same(call.headers.get("x-hub-signature-256", ""), f"sha256={digest}")
         else:
-            from connectors.signing import verify
-
-            good = verify(secret, call.headers, call.body, now)
+            good = call.headers.get("webhook-signature", "").isascii() and verify(secret, call.headers, call.body, now)
         if not good:
             raise _refused(_WRONG[scheme], 401)
 
 
 def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode(), right.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode())
 
 
 def _refused(message: str, status: int) -> Refused:
