@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from math import isnan
@@ -38,13 +38,13 @@ class ChartData:
     """
 
     kind: ChartKind
-    title: str
-    headline: str
     standing: str
     points: tuple[Point, ...]
     start: int
     end: int
     now: int
+    title: str = ""
+    headline: str = ""
     unit: str = ""
     zone: str = "UTC"
     value: float | None = None
@@ -62,46 +62,47 @@ def chart_data(notice: Notice, points: Sequence[Point], measure: str = "last") -
     For a period these are the readings within it (an `increase` may have the one before it first); without a period
     the chart spans the readings.
     """
-    values = notice.values
     title, line = _said(notice)
-    value, at_least, at_most = (values.get(name) for name in ("value", "at_least", "at_most"))
-    if notice.period_start is None or notice.period_end is None:
-        start = min((time for time, _ in points), default=notice.starts_at)
-        return ChartData(
-            ChartKind.LEVEL,
-            title,
-            line,
-            notice.standing,
-            points=tuple(thin(broken(points), MOST_POINTS)),
-            start=min(start, notice.at - _SHORTEST),
-            end=notice.at,
-            now=notice.at,
-            unit=notice.unit,
-            zone=notice.zone,
-            value=value,
-            at_least=at_least,
-            at_most=at_most,
-        )
-    start, end = notice.period_start, notice.period_end
-    so_far = accumulated(points, Measure(measure), start, min(notice.at, end))
+    drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, Measure(measure))
+    return replace(
+        drawn,
+        title=title,
+        headline=line,
+        points=tuple(thin(drawn.points, MOST_POINTS)),
+        unit=notice.unit,
+        zone=notice.zone,
+        value=notice.values.get("value"),
+        at_least=notice.values.get("at_least"),
+        at_most=notice.values.get("at_most"),
+    )
+
+
+def _level(notice: Notice, points: Sequence[Point]) -> ChartData:
+    start = min((time for time, _ in points), default=notice.starts_at)
+    return ChartData(
+        ChartKind.LEVEL,
+        standing=notice.standing,
+        points=tuple(broken(points)),
+        start=min(start, notice.at - _SHORTEST),
+        end=notice.at,
+        now=notice.at,
+    )
+
+
+def _period(notice: Notice, points: Sequence[Point], measure: Measure) -> ChartData:
+    values = notice.values
+    start, end = notice.period_start or 0, notice.period_end or notice.at
     return ChartData(
         ChartKind.PERIOD,
-        title,
-        line,
-        notice.standing,
-        points=tuple(thin(so_far, MOST_POINTS)),
+        standing=notice.standing,
+        points=tuple(accumulated(points, measure, start, min(notice.at, end))),
         start=start,
         end=end,
         now=notice.at,
-        unit=notice.unit,
-        zone=notice.zone,
         paced=measure in _PACED and "expected" in values,
         projection=values.get("projection"),
         projection_low=values.get("projection_low"),
         projection_high=values.get("projection_high"),
-        value=value,
-        at_least=at_least,
-        at_most=at_most,
     )
 
 

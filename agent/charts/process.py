@@ -48,7 +48,7 @@ class Charts:
                 await self._kill()
                 raise ChartError(f"the chart took longer than {self._timeout:g} s") from None
             except (OSError, asyncio.IncompleteReadError, ValueError) as error:
-                raise ChartError(f"the drawing process ended {await self._kill()}") from error
+                raise ChartError(f"the drawing process ended {await self._ended()}") from error
             except asyncio.CancelledError:
                 await self._kill()  # its answer would be taken for the next chart's
                 raise
@@ -61,12 +61,7 @@ class Charts:
         child = self._child
         self._let_go()
         if child is not None:
-            try:
-                async with asyncio.timeout(_GRACE):
-                    await child.wait()
-            except TimeoutError:
-                child.kill()
-                await child.wait()
+            await _gone(child)
 
     async def _ask(self, request: bytes) -> bytes:
         child = self._child
@@ -103,11 +98,27 @@ class Charts:
             self._child.stdin.close()
         self._child = None
 
-    async def _kill(self) -> str:
+    async def _ended(self) -> str:
+        """How the child ended that broke off."""
         child, self._child = self._child, None
         if child is None:
             return "before it started"
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+        await _gone(child)
         return f"with status {child.returncode}"
+
+    async def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is not None and child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+
+async def _gone(child: Process) -> None:
+    """Waits until a child that should end has ended; after a while it is killed."""
+    try:
+        async with asyncio.timeout(_GRACE):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()

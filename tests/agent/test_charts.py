@@ -13,9 +13,10 @@ from PIL import Image
 
 from agent.charts import ChartData, ChartError, ChartKind, Charts, chart_data
 from agent.charts.data import accumulated, broken, thin
-from agent.charts.draw import BLUE, RED, Sheet, make, png
+from agent.charts.draw import make, png
 from agent.charts.placing import Box, Segment, best_place, inside, spread
 from agent.charts.scales import date_ticks, figure_text, local, number_ticks
+from agent.charts.sheet import BLUE, RED, Sheet
 from rules.model import DAY, HOUR, MINUTE, Measure, Notice, Reason
 
 START = 20_759 * DAY  # 2026-11-02
