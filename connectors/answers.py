@@ -16,7 +16,6 @@ EXCERPT = 120
 _TRANSIENT = frozenset({408, 425, 429})
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
 _TAG = re.compile(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>?")
-_UNPRINTABLE = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff]+")
 
 
 def shown(url: URL) -> str:
@@ -34,7 +33,8 @@ def excerpt(body: bytes, secrets: Iterable[str] = (), length: int = EXCERPT) -> 
         if secret:
             text = text.replace(secret, "***")
     text = _TAG.sub(" ", text) if "<" in text else text
-    text = " ".join(_UNPRINTABLE.sub(" ", _QUERY.sub("?***", text)).split())
+    printable = (sign if sign.isprintable() else " " for sign in _QUERY.sub("?***", text))
+    text = " ".join("".join(printable).split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

@@ -10,6 +10,11 @@ from pydantic import model_validator
 from connectors.fields import Config, KeyProblem, Secret
 
 
+def basic(username: str, password: str) -> str:
+    """The value of an `Authorization` header (RFC 7617, in UTF-8)."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
 class Basic(Config):
     """User name and password (RFC 7617)."""
 
@@ -52,8 +57,7 @@ class Auth(Config):
         if self.bearer is not None:
             return {"Authorization": f"Bearer {self.bearer.get_secret_value()}"}
         if self.basic is not None:
-            pair = f"{self.basic.username}:{self.basic.password.get_secret_value()}"
-            return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+            return {"Authorization": basic(self.basic.username, self.basic.password.get_secret_value())}
         if self.api_key is not None and self.api_key.header is not None:
             return {self.api_key.header: self.api_key.value.get_secret_value()}
         return {}

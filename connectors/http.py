@@ -13,7 +13,8 @@ import aiohttp
 from yarl import URL
 
 from connectors.answers import excerpt, refused, shown
-from connectors.base import BadAnswer, Refused
+from connectors.auth import basic
+from connectors.base import BadAnswer, Misconfigured, Refused
 from connectors.failures import failure
 from connectors.limits import Limits
 
@@ -131,14 +132,17 @@ class HttpClient:
         """
         import httpx
 
-        headers = {"Accept-Encoding": "identity", **request.headers}
+        url, headers = request.url, {"Accept-Encoding": "identity", **request.headers}
+        if url.user is not None:  # httpx and aiohttp would both make a header of it, and fail over the other's
+            headers.setdefault("authorization", basic(url.user, url.password or ""))
+            url = url.with_user(None)
         patience = httpx.Timeout(request.timeout, connect=min(request.timeout, _CONNECT_SECONDS))
         async with request.limits or _UNLIMITED:
             try:
                 async with (
                     asyncio.timeout(request.timeout),
                     self.client().stream(
-                        request.method, str(request.url), headers=headers, content=request.body, timeout=patience
+                        request.method, str(url), headers=headers, content=request.body, timeout=patience
                     ) as answer,
                 ):
                     body = b""
@@ -146,8 +150,12 @@ class HttpClient:
                         body += chunk
                         if len(body) >= request.max_bytes:
                             break
-            except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+                raise Misconfigured(f"{request.where}: not an address of the web") from None
+            except httpx.HTTPError as error:  # the transport keeps what the session raised as its cause
                 raise failure(error.__cause__ or error, request.where, request.timeout) from None
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise failure(error, request.where, request.timeout) from None
         response = Response(answer.status_code, answer.headers, body)
         if not 200 <= response.status < 300:
             raise self.refusal(request, response)
