@@ -6,8 +6,10 @@ module imports prometheus_client. Source of the formats: https://prometheus.io/d
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,10 +22,10 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from agent import __version__
-from rules.model import SECOND, AlertState, Health, InstanceState
+from rules.model import SECOND, AlertState, Health, InstanceState, SourceState
 
 if TYPE_CHECKING:
-    from agent.runtime import Runtime
+    from agent.runtime import OpenAlert, Runtime
     from agent.store.records import OutboxStats
 
 _POLL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -78,8 +80,6 @@ class Metrics:
         self.reloaded(successful=True)  # nobody can ask before the first one is loaded
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        self._state = _State(runtime)
-        registry.register(self._state)
 
     def polled(self, source: str, outcome: str, seconds: float) -> None:
         """A poll ended `ok` or `failed` after so long, or was `skipped`. By source only what `_State` says is kept."""
@@ -114,26 +114,45 @@ class Metrics:
         if successful:
             self._reloaded_at.set(self._runtime.clock.now() / SECOND)
 
-    def render(self, outbox: OutboxStats | None, accept: str = "") -> tuple[bytes, str]:
+    async def render(self, outbox: OutboxStats | None, accept: str = "") -> tuple[bytes, str]:
         """Everything in the format that an Accept header asks for, and its content type.
 
         `outbox` None: the store can't say, so its series are absent.
         """
-        self._state.outbox = outbox
+        runtime = self._runtime
+        state = _State(
+            runtime.clock.now(),
+            outbox,
+            tuple(runtime.sources().values()),
+            tuple(runtime.instances().values()),
+            tuple(runtime.alerts()),
+        )
         encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        # Tens of thousands of lines take a while, in which the loop has polls to make.
+        return await asyncio.to_thread(encode, _Both(self._registry, state)), content_type
 
 
+@dataclass(frozen=True, slots=True)
+class _Both(Collector):
+    """What was counted, and how things stand."""
+
+    counted: Collector
+    state: Collector
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self.counted.collect()
+        yield from self.state.collect()
+
+
+@dataclass(frozen=True, slots=True)
 class _State(Collector):
-    """How the daemon stands, read when it is asked for."""
+    """How the daemon stood at a moment."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self.outbox: OutboxStats | None = None
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: at registration there is no daemon to ask yet."""
-        return ()
+    now: int
+    outbox: OutboxStats | None
+    sources: Sequence[SourceState]
+    instances: Sequence[InstanceState]
+    alerts: Sequence[OpenAlert]
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -146,7 +165,7 @@ class _State(Collector):
         if self.outbox is None:
             return
         oldest = self.outbox.oldest
-        age = 0.0 if oldest is None else max(self._runtime.clock.now() - oldest, 0) / SECOND
+        age = 0.0 if oldest is None else max(self.now - oldest, 0) / SECOND
         yield GaugeMetricFamily("setpoint_outbox_deliveries", "Deliveries still to be sent.", self.outbox.depth)
         yield GaugeMetricFamily(
             "setpoint_outbox_oldest_age_seconds", "Age of the oldest delivery still to be sent.", age
@@ -154,16 +173,16 @@ class _State(Collector):
 
     def _sources(self) -> Iterable[Metric]:
         up, last = (GaugeMetricFamily(name, text, labels=["source"]) for name, text in _SOURCE.items())
-        for name, state in self._runtime.sources().items():
+        for state in self.sources:
             if state.health is not Health.UNKNOWN:
-                up.add_metric([name], state.health is Health.UP)
+                up.add_metric([state.name], state.health is Health.UP)
             if state.last_success is not None:
-                last.add_metric([name], state.last_success / SECOND)
+                last.add_metric([state.name], state.last_success / SECOND)
         return up, last
 
     def _targets(self) -> Iterable[Metric]:
         families = {name: GaugeMetricFamily(name, text) for name, text in _TARGET.items()}
-        for state in self._runtime.instances().values():
+        for state in self.instances:
             labels = _names({"target": state.key.target}, dict(state.key.labels))
             for name, value in _numbers(state).items():
                 if value is not None:
@@ -176,7 +195,7 @@ class _State(Collector):
     def _alerts(self) -> Metric:
         family = GaugeMetricFamily("ALERTS", "Alerts that are pending or firing, as Prometheus says them.")
         said = set()
-        for alert in self._runtime.alerts():
+        for alert in self.alerts:
             state = "pending" if alert.state == AlertState.PENDING else "firing"
             labels = _names({"alertname": alert.name, "alertstate": state}, alert.labels)
             key = tuple(sorted(labels.items()))
