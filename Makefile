@@ -44,6 +44,10 @@ format: $(EDITABLE) ## put the source into its one format
 	ruff check --fix-only --quiet .
 	ruff format .
 
+.PHONY: docs
+docs: $(EDITABLE) ## write docs/reference from the code
+	python tools/reference.py
+
 .PHONY: lock
 lock: ## write the lock files anew; UPGRADE=1 takes the newest packages allowed
 	@test -x $(BIN)/pip-compile || $(MAKE) --no-print-directory setup
