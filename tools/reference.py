@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: `python tools/reference.py` writes, with `--check` it only says what is not current."""
+"""Writes docs/reference from the code; with `--check` it only says which pages are not current."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = (
 ABOUT = {
     "Sources": "Under `sources`, by name. The kind is chosen by `type`.",
     "Actions": "Under `actions`, by name.",
-    "Receivers": "Under `receivers`, by name: each a list of one or more notifiers. `console` exists without being configured.",
+    "Receivers": "Under `receivers`, by name: each a list of one or more notifiers. `console` always exists.",
 }
 PARTS = (
     ("`readings[]` of a source", "ReadingConfig"),
@@ -80,7 +80,7 @@ def configuration() -> str:
         "# Configuration keys\n",
         NOTE,
         "The language itself (variables, secrets in files, durations, percentages) is described in the",
-        "[how-to guide](../how-to/configuration.md). `setpoint schema` prints the JSON Schema that this page is made from.\n",
+        "[how-to guide](../how-to/configuration.md). `setpoint schema` prints the JSON Schema of it all.\n",
         "A key marked *secret* has a twin that ends in `_file` and names a file which holds the value.\n",
     ]
     for title, role, members in KINDS:
