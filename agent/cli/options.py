@@ -1,0 +1,81 @@
+"""What several commands share: options, settings, the ways to end with an error, printing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from agent.config.configuration import Configuration
+    from agent.settings import Settings
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config", metavar="PATH", help="Configuration file or directory.  [env: SETPOINT_CONFIG]"
+)
+database_option = click.option("--database-url", metavar="URL", help="The database.  [env: SETPOINT_DATABASE_URL]")
+listen_option = click.option("--listen", metavar="HOST:PORT", help="The daemon's address.  [env: SETPOINT_LISTEN]")
+url_option = click.option("--url", metavar="URL", help="The running daemon, if it is not at --listen.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+class Failed(click.ClickException):
+    """What was asked could not be done."""
+
+    exit_code = 1
+
+
+class Unusable(click.ClickException):
+    """Wrong usage or configuration."""
+
+    exit_code = 2
+
+
+def settings_of(**given: Any) -> Settings:
+    """The process settings; what is given comes first. Raises Unusable."""
+    from agent.settings import SettingsError, read_settings
+
+    try:
+        return read_settings(**given)
+    except SettingsError as error:
+        raise Unusable("; ".join(error.problems)) from None
+
+
+def environment() -> dict[str, str]:
+    """What variables in a configuration mean. Raises Unusable."""
+    from agent import settings
+
+    try:
+        return settings.environment()
+    except settings.SettingsError as error:
+        raise Unusable("; ".join(error.problems)) from None
+
+
+def configuration(settings: Settings) -> Configuration:
+    """The configuration. Prints every mistake and exits with 2 if it can't be used."""
+    from agent.config.errors import ConfigErrors
+    from agent.config.load import load
+
+    try:
+        return load(settings.config, environment())
+    except ConfigErrors as refused:
+        print_lines(refused.errors, err=True)
+        raise click.exceptions.Exit(2) from None
+
+
+def print_lines(lines: Iterable[object], *, err: bool = False) -> None:
+    """One line for each, written at once."""
+    text = "\n".join(str(line) for line in lines)
+    if text:
+        click.echo(text, err=err)
+
+
+def print_json(value: Any) -> None:
+    """JSON for machines, indented for the people who read it after all."""
+    utf8 = (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not utf8))

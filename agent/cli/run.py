@@ -1,0 +1,72 @@
+"""`setpoint run`."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from agent.cli.options import (
+    Unusable,
+    config_option,
+    database_option,
+    environment,
+    listen_option,
+    print_lines,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+
+@click.command("run", short_help="Run the daemon until it is told to stop.")
+@config_option
+@database_option
+@listen_option
+def command(**given: str | None) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C; it then finishes what it is sending and exits with 0.
+
+    It reads its configuration again on SIGHUP, on POST /-/reload and when a file changes. A configuration that can't be
+    used, a database that another daemon has, or an address that is taken: exit status 2.
+
+    \b
+    Examples:
+      setpoint run
+      setpoint run --config /etc/setpoint --listen 127.0.0.1:9000
+      SETPOINT_API_KEY=... setpoint run --listen 0.0.0.0:8080
+    """
+    signal.signal(signal.SIGTERM, _stop)  # until the daemon has its own: a stop while it starts is a stop too
+    signal.signal(signal.SIGINT, _stop)
+    settings = settings_of(**given)
+    _configure_logs(settings)
+    _run(settings)
+
+
+def _stop(_number: int, _frame: Any) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _configure_logs(settings: Settings) -> None:
+    from agent import log
+
+    secrets = (settings.slack_bot_token, settings.smtp_url)
+    log.configure(settings.log_format, settings.log_level, [secret for secret in secrets if secret])
+
+
+def _run(settings: Settings) -> None:
+    import asyncio
+
+    from agent import app
+    from agent.config.errors import ConfigErrors
+    from agent.store.errors import StoreError
+    from agent.web.exposure import ServeError
+
+    try:
+        asyncio.run(app.run(settings, environment()))
+    except ConfigErrors as refused:
+        print_lines(refused.errors, err=True)
+        raise click.exceptions.Exit(2) from None
+    except (StoreError, ServeError) as error:
+        raise Unusable(str(error)) from None
