@@ -174,7 +174,8 @@ class Decider:
     def _call(self, run: Correction, transition: Transition) -> Delivery:
         target = self.specs.targets.get(run.key.target)
         context = context_of(target, transition, transition.detail)
-        payload = {"run": run.id, "context": {**context, "attempt": run.attempt, "correction": run.id}}
+        which = {"fingerprint": run.fingerprint, "starts_at": transition.fired_at}
+        payload = {"run": run.id, "context": {**context, "attempt": run.attempt, "correction": run.id, **which}}
         return Delivery(
             key=idempotency_key(run.id, str(run.attempt)),
             kind=DeliveryKind.CALL,

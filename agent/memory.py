@@ -19,15 +19,18 @@ _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may
 class Memory:
     """States and timers of one process."""
 
-    def __init__(self, remembered: Remembered) -> None:
+    def __init__(self, remembered: Remembered, ended: Iterable[Correction] = ()) -> None:
+        """`ended` are corrections that ended lately, oldest first: their calls start cool-downs and fill budgets."""
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
-        self.runs: dict[str, Correction] = {run.id: run for run in remembered.corrections}
+        self.runs: dict[str, Correction] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._timers: list[tuple[int, InstanceKey]] = []
         self._set_for: dict[InstanceKey, int] = {}
         for state in self.instances.values():
             self._set_timer(state)
+        for run in (*ended, *remembered.corrections):
+            self._keep_run(run)
 
     @property
     def states(self) -> States:

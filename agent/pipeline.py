@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
@@ -17,7 +17,6 @@ from agent.clock import Clock
 from agent.decision import Answered, Decider, Decision
 from agent.dispatcher import Settle
 from agent.memory import Memory
-from agent.metrics import Metrics
 from agent.notices import Notices
 from agent.store.records import Commit, Delivery, Ping
 from agent.store.store import Store, StoreUnavailable
@@ -26,6 +25,7 @@ from rules import corrections
 from rules.engine import Batch, retire
 from rules.history import History
 from rules.model import (
+    DAY,
     Acknowledgement,
     AlertStatus,
     Correction,
@@ -37,8 +37,12 @@ from rules.model import (
 )
 from rules.specs import Specs
 
+if TYPE_CHECKING:
+    from agent.metrics import Metrics
+
 log = structlog.get_logger()
 
+_ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 
@@ -73,22 +77,30 @@ class Pipeline:
 
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
-        self.memory = Memory(await self.store.load())
+        ended = await self.store.corrections(_ENDED_RUNS, since=self.clock.now() - 7 * DAY)
+        self.memory = Memory(await self.store.load(), reversed(ended))
         self.failed = asyncio.get_running_loop().create_future()
         await self.use(specs, notices)
         self._worker = asyncio.create_task(self._run(), name="pipeline")
         self._worker.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None and not self.failed.done():
-            self.failed.set_exception(task.exception() or RuntimeError())
+        if task.cancelled():
+            return
+        error = task.exception() or RuntimeError("the pipeline ended")
+        while not self._queue.empty():
+            _fail(self._queue.get_nowait(), error)
+        if not self.failed.done():
+            self.failed.set_exception(error)
 
     async def stop(self) -> None:
         """Commits what waits, then ends."""
-        if self._worker is not None:
+        if self._worker is None:
+            return
+        if not self._worker.done():
             await self._queue.join()
             self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        await asyncio.gather(self._worker, return_exceptions=True)
 
     @property
     def healthy(self) -> bool:
@@ -112,6 +124,8 @@ class Pipeline:
             self._enqueue(due=due)
 
     def _enqueue(self, **what: Any) -> Work:
+        if self.failed.done():
+            self.failed.result()
         work = Work(asyncio.get_running_loop().create_future(), **what)
         self._queue.put_nowait(work)
         return work
@@ -133,9 +147,7 @@ class Pipeline:
                     await self._decide(batch)
             except BaseException as error:
                 for work in batch:
-                    if not work.done.done():
-                        work.done.set_exception(error)
-                        work.done.exception()
+                    _fail(work, error)
                 raise
             finally:
                 for _ in batch:
@@ -210,7 +222,7 @@ class Pipeline:
         for transition in decision.transitions:
             log.info(
                 "alert",
-                event=transition.event,
+                change=transition.event,
                 alert=transition.alert,
                 target=transition.key.target or None,
                 labels=dict(transition.labels),
@@ -287,6 +299,12 @@ class Pipeline:
     def open_corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""
         return [run for run in self.memory.runs.values() if run.state in corrections.OPEN]
+
+
+def _fail(work: Work, error: BaseException) -> None:
+    if not work.done.done():
+        work.done.set_exception(error)
+        work.done.exception()  # whoever waits gets it; a due time has nobody who waits
 
 
 def _says_something(commit: Commit) -> bool:

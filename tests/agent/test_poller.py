@@ -1,0 +1,207 @@
+"""The poller with a clock that only the test moves; sources are real objects of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from agent.config.configuration import SourceEntry
+from agent.poller import Poller
+from agent.runtime import Unknown
+from connectors.base import BadAnswer, ConnectorError, PartialAnswer, Unreachable
+from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, Reading, Series, SourceRule
+from tests.rules.world import at
+
+T0 = at("2026-11-24 12:00")
+READING = Reading(Series("x"), T0, 1.0)
+
+
+class TestClock:
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.time = T0
+
+    def now(self) -> int:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time / SECOND
+
+
+class Source:
+    """Answers, fails or waits as it is told."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.raises: BaseException | None = None
+        self.gate: asyncio.Event | None = None
+
+    async def read(self, now: int) -> Sequence[Reading]:
+        self.reads += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.raises is not None:
+            raise self.raises
+        return [READING]
+
+    async def close(self) -> None:
+        pass
+
+
+class World:
+    def __init__(self, **sources: SourceEntry) -> None:
+        self.clock = TestClock()
+        self.handled: list[tuple[Sequence[Reading], Polled]] = []
+        self.outcomes: list[tuple[str, str]] = []
+        self.poller = Poller(self.clock, self.handle, lambda name, outcome, _: self.outcomes.append((name, outcome)))
+        self.sources = {name: Source() for name in sources}
+        self.entries = sources
+        self.use()
+
+    def use(self, last: dict[str, int | None] | None = None) -> None:
+        pairs = {name: (entry, self.sources[name]) for name, entry in self.entries.items()}
+        self.poller.replace(pairs, dict.fromkeys(pairs, 0), last or {})
+
+    async def handle(self, readings: Sequence[Reading], polled: Polled) -> None:
+        self.handled.append((readings, polled))
+
+    async def tick(self, after: int = 0) -> None:
+        self.clock.time += after
+        self.poller.tick(0, self.clock.time)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+def entry(name: str, every: int | None = 10 * SECOND, cron: str | None = None, zone: str = "UTC") -> SourceEntry:
+    return SourceEntry(name, "test", None, every, cron, zone, 5 * SECOND, SourceRule(name, ("x",), every))
+
+
+async def test_polls_at_once_and_then_on_its_grid() -> None:
+    world = World(a=entry("a"))
+    await world.tick()
+    await world.tick(9 * SECOND)
+    assert world.sources["a"].reads == 1
+    await world.tick(1 * SECOND)
+    await world.tick(25 * SECOND)  # late: what was missed is not made up for, the grid stays
+    assert world.sources["a"].reads == 3
+    await world.tick(5 * SECOND)
+    assert world.sources["a"].reads == 4
+    assert world.handled[0] == ([READING], Polled("a", T0))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Unreachable("can't connect to x"), "can't connect to x"),
+        (BadAnswer("not JSON"), "not JSON"),
+        (ZeroDivisionError("oops"), "unexpected ZeroDivisionError"),
+        (TimeoutError(), "no answer within"),
+    ],
+)
+async def test_a_failure_is_handed_on_and_stops_nothing(error: BaseException, words: str) -> None:
+    world = World(a=entry("a"), b=entry("b"))
+    world.sources["a"].raises = error
+    await world.tick()
+    found = {polled.source: polled.error for _, polled in world.handled}
+    assert words in (found["a"] or "")
+    assert found["b"] is None
+    world.sources["a"].raises = None
+    await world.tick(10 * SECOND)
+    assert world.handled[-2][1].error is None or world.handled[-1][1].error is None
+    assert ("a", "failed") in world.outcomes
+    assert world.outcomes.count(("a", "ok")) == 1
+
+
+async def test_the_good_rows_of_a_partly_bad_answer_count() -> None:
+    world = World(a=entry("a"))
+    world.sources["a"].raises = PartialAnswer("row 2: 'x' is not a number", [READING])
+    await world.tick()
+    readings, polled = world.handled[0]
+    assert (list(readings), polled.error) == ([READING], "row 2: 'x' is not a number")
+
+
+async def test_a_source_that_still_runs_is_skipped() -> None:
+    world = World(a=entry("a"))
+    world.sources["a"].gate = asyncio.Event()
+    await world.tick()
+    await world.tick(10 * SECOND)
+    assert (world.sources["a"].reads, world.outcomes) == (1, [("a", "skipped")])
+    world.sources["a"].gate.set()
+    await world.tick()
+    await world.tick(10 * SECOND)
+    assert world.sources["a"].reads == 2
+    await world.poller.close()
+
+
+async def test_many_sources_do_not_start_in_one_instant() -> None:
+    world = World(**{f"s{i}": entry(f"s{i}", MINUTE) for i in range(200)})
+    await world.tick()
+    first = len(world.handled)
+    assert 0 < first < 60
+    await world.tick(9 * SECOND)
+    assert len(world.handled) == 200
+    assert first < len(world.handled)
+
+
+async def test_cron_follows_its_zone_and_a_missed_run_runs_once() -> None:
+    nightly = entry("a", None, "30 2 * * *", "Europe/Amsterdam")
+    world = World(a=nightly)
+    await world.tick()
+    assert world.sources["a"].reads == 0
+    world.use({"a": T0 - 3 * DAY})
+    world = World(a=nightly)
+    world.poller.replace({}, {}, {})
+    world.use({"a": T0 - 3 * DAY})
+    await world.tick()
+    assert world.sources["a"].reads == 1
+    await world.tick(HOUR)
+    assert world.sources["a"].reads == 1
+    world.clock.time = at("2026-11-25 02:30", "Europe/Amsterdam")
+    await world.tick()
+    assert world.sources["a"].reads == 2
+
+
+async def test_cron_on_the_night_the_clocks_go_back() -> None:
+    world = World(a=entry("a", None, "30 2 * * *", "Europe/Amsterdam"))
+    world.clock.time = at("2026-10-25 00:00", "UTC") - HOUR
+    world.poller.replace({}, {}, {})
+    world.use()
+    reads = []
+    for _ in range(16):
+        await world.tick(15 * MINUTE)
+        reads.append(world.sources["a"].reads)
+    assert reads[-1] == 1
+
+
+async def test_a_reload_keeps_the_times_of_what_stays() -> None:
+    world = World(a=entry("a", HOUR), b=entry("b", HOUR))
+    await world.tick()
+    del world.entries["b"]
+    world.entries["c"] = entry("c", HOUR)
+    world.sources["c"] = Source()
+    world.use()
+    await world.tick(MINUTE)
+    assert {name: source.reads for name, source in world.sources.items()} == {"a": 1, "b": 1, "c": 1}
+
+
+async def test_a_clock_set_back_does_not_stop_the_polls() -> None:
+    world = World(a=entry("a"))
+    await world.tick()
+    await world.tick(-HOUR)
+    for _ in range(4):
+        await world.tick(5 * SECOND)
+    assert world.sources["a"].reads >= 2
+
+
+async def test_poll_now() -> None:
+    world = World(a=entry("a", HOUR))
+    assert await world.poller.poll_now("a") == [READING]
+    assert len(world.handled) == 1
+    world.sources["a"].raises = BadAnswer("no")
+    with pytest.raises(ConnectorError):
+        await world.poller.poll_now("a")
+    with pytest.raises(Unknown):
+        await world.poller.poll_now("b")
