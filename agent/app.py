@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agent import log as logging
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
@@ -77,6 +78,7 @@ class Setpoint:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         self.config = await asyncio.to_thread(load, self.settings.config, self.environ)
+        self._mask(self.config)
         self.store = await Store.open(self.settings.database_url, self.clock.now())
         stack.push_async_callback(self.store.close)
         shards = await self.store.take_shards(f"pid-{os.getpid()}", self.clock.now())
@@ -135,6 +137,7 @@ class Setpoint:
             http=http,
             now=self.clock.now,
             gateways=config.gateways,
+            timezone=config.timezone,
             external_url=settings.external_url,
             slack_bot_token=settings.slack_bot_token,
             slack_api_url=settings.slack_api_url,
@@ -239,7 +242,13 @@ class Setpoint:
             log.info("config.reloaded", sources=len(config.sources), targets=len(config.targets))
             return Reloaded(())
 
+    def _mask(self, config: Configuration) -> None:
+        """No line of the log holds a secret, neither of the configuration nor of the settings."""
+        database = self.settings.database_url if "@" in self.settings.database_url else ""
+        logging.mask((self.settings.slack_bot_token, self.settings.smtp_url, database, *config.secrets))
+
     async def _use(self, config: Configuration) -> None:
+        self._mask(config)
         old = self.connections
         self.services = self._services(self.services.http, config)
         connections = Connections(config, self.services, old)
@@ -264,6 +273,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
     from agent.watch import watch_files
 
+    _allow_open_files()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
     await daemon.start()
     stopping = asyncio.Event()
@@ -291,3 +301,12 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         await daemon.stop()
     if daemon.pipeline.failed.done():
         daemon.pipeline.failed.result()
+
+
+def _allow_open_files() -> None:
+    """Takes as many open files as the system allows: each polled host has a connection."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1_048_576 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

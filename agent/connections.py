@@ -25,7 +25,7 @@ class Connections:
         self._notifiers: dict[tuple[str, int], Notifier] = {}
         self._actions: dict[str, Action] = {}
         self._retired: list[Any] = []
-        kept = previous.sources if previous and _same_gateways(previous.config, config) else {}
+        kept = previous.sources if previous and _same_ways(previous.config, config) else {}
         for name, entry in config.sources.items():
             if name in kept and previous and previous.config.sources[name] == entry:
                 self.sources[name] = kept[name]
@@ -78,5 +78,5 @@ class Connections:
                 log.exception("connector.close_failed", connector=type(connector).__name__)
 
 
-def _same_gateways(one: Configuration, other: Configuration) -> bool:
-    return one.gateways == other.gateways
+def _same_ways(one: Configuration, other: Configuration) -> bool:
+    return (one.gateways, one.timezone) == (other.gateways, other.timezone)

@@ -57,6 +57,7 @@ class Configuration:
     receivers: Mapping[str, tuple[NotifierEntry, ...]] = field(default_factory=dict)
     gateways: Mapping[str, Any] = field(default_factory=dict)
     route: Route | None = None
+    timezone: str = "UTC"
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000
     files: tuple[str, ...] = ()  # what to watch: the configuration's own files

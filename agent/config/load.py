@@ -62,6 +62,7 @@ def _load(document: Document) -> Configuration:
         receivers=receivers,
         gateways=gateways,
         route=build_route(document),
+        timezone=defaults.timezone,
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,
         files=document.files,
