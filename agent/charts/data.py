@@ -12,7 +12,7 @@ from math import isnan
 from rules.model import Measure, Notice
 
 MOST_POINTS = 1_500  # more than pixels in a chart tell nothing
-_SHORTEST = 60_000_000  # what a chart of a level spans at least, though it may have one reading only
+_ALONE = 60_000_000  # what the chart of a single reading spans
 _BREAK = 5  # usual distances between readings after which a line is broken
 
 Point = tuple[int, float | None]
@@ -83,7 +83,7 @@ def _level(notice: Notice, points: Sequence[Point]) -> ChartData:
         ChartKind.LEVEL,
         standing=notice.standing,
         points=tuple(broken(points)),
-        start=min(start, notice.at - _SHORTEST),
+        start=start if start < notice.at else notice.at - _ALONE,
         end=notice.at,
         now=notice.at,
     )

@@ -33,7 +33,7 @@ def figure_text(value: float, unit: str = "") -> str:
     return number(value, unit)
 
 
-def number_ticks(low: float, high: float, about: int = 5) -> list[float]:
+def number_ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers from low to high, about so many of them."""
     if not high > low:
         return [low]

@@ -21,7 +21,7 @@ def clear(output: Path) -> None:
 
 
 def keep_all(output: Path, slack: SlackServer, posted: Callable[[Message], str]) -> list[Path]:
-    """Writes everything and returns the paths."""
+    """Writes everything as it is now and returns the paths."""
     names = {channel.id: channel.name for channel in slack.channels.values()}
     pictures = {identity: file.content for identity, file in slack.files.items()}
     made: list[Path] = []
@@ -30,13 +30,12 @@ def keep_all(output: Path, slack: SlackServer, posted: Callable[[Message], str])
         made.append(output / name)
         made[-1].write_bytes(content)
 
-    shown = [message for message in slack.messages if message.blocks]
-    for number, message in enumerate(shown, 1):
-        channel = names[message.channel]
-        keep(f"slack-{number}-{channel}.png", message_png(channel, posted(message), message.blocks, pictures))
+    for number, message in enumerate(slack.messages, 1):
+        name = f"{number}-{names[message.channel]}.png"
+        keep(f"slack-{name}", message_png(names[message.channel], posted(message), message.blocks, pictures))
         for block in message.blocks:
             if block["type"] == "image":
-                keep(f"chart-{number}-{channel}.png", pictures[block["slack_file"]["id"]])
+                keep(f"chart-{name}", pictures[block["slack_file"]["id"]])
     told = [
         {
             "channel": names[message.channel],

@@ -57,13 +57,16 @@ def in_terminal(channel: str, when: str, blocks: Sequence[dict[str, Any]]) -> st
         elif part.kind == "image":
             lines.append("[the chart]")
         else:
-            lines += [row for line in part.text.splitlines() for row in textwrap.wrap(line, _WIDTH) or [""]]
+            lines += part.text.splitlines()
         lines.append("")
-    rows = [row for line in lines[:-1] for row in textwrap.wrap(line, _WIDTH, drop_whitespace=False) or [""]]
+    rows = [row for line in lines[:-1] for row in _wrapped(line)]
     top = f"┌─ #{channel} " + "─" * (_WIDTH - len(channel) - 2) + "┐"
-    return "\n".join(
-        [top, *(f"│ {row}{' ' * (_WIDTH - columns(row))} │" for row in rows), "└" + "─" * (_WIDTH + 2) + "┘"]
-    )
+    framed = [f"│ {row}{' ' * (_WIDTH - columns(row))} │" for row in rows]
+    return "\n".join([top, *framed, "└" + "─" * (_WIDTH + 2) + "┘"])
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH - (columns(line) - len(line)), drop_whitespace=True) or [""]
 
 
 def columns(text: str) -> int:

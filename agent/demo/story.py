@@ -114,11 +114,21 @@ class Story:
         """When a message was posted, local time."""
         return f"{datetime.fromtimestamp(float(message.ts)).astimezone():%H:%M}"
 
-    async def end(self) -> None:
-        """What the daemon says of itself at the end, and what is kept."""
+    async def say_status(self) -> None:
+        """What the daemon's own command says of it."""
         self.say("`setpoint status` says:")
         self.print(await self.daemon.ask("status"))
-        for path in await asyncio.to_thread(keep_all, self.output, self.slack, self.posted):
+
+    async def stop(self) -> None:
+        """Asks the daemon to stop. Raises DaemonEnded if it does not stop well."""
+        status = await self.daemon.stop()
+        if status != 0:
+            raise DaemonEnded(f"the daemon was asked to stop and ended with exit status {status}")
+        self.say("The daemon was asked to stop and did, with exit status 0")
+
+    def keep(self) -> None:
+        """Writes what was posted and drawn."""
+        for path in keep_all(self.output, self.slack, self.posted):
             self.say(f"Kept {path}")
 
 
@@ -133,13 +143,12 @@ async def tell(story: Story, *, keep: bool) -> None:
         await story.begin(stack)
         await story.traffic_falls_behind()
         await story.room_is_brought_back()
-        await story.end()
+        await story.say_status()
         if keep:
+            story.keep()
             await _stay(story)
-        status = await story.daemon.stop()
-        if status != 0:
-            raise DaemonEnded(f"the daemon was asked to stop and ended with exit status {status}")
-        story.say("The daemon was asked to stop and did, with exit status 0")
+        await story.stop()
+        story.keep()
 
 
 async def _stay(story: Story) -> None:

@@ -230,7 +230,7 @@ def test_numbers_are_written_for_people():
         "2.5B",
         "-40M",
     ]
-    assert number_ticks(0, 10_800) == [0, 2_500, 5_000, 7_500, 10_000]
+    assert number_ticks(0, 10_800) == [0, 2_000, 4_000, 6_000, 8_000, 10_000]
     assert number_ticks(5, 5) == [5]
 
 

@@ -106,7 +106,8 @@ def test_a_message_is_taken_apart_as_slack_shows_it():
 
 
 def test_the_frame_in_the_terminal_is_straight():
-    shown = in_terminal("facilities", "09:12", BLOCKS)
+    long = {"type": "header", "text": {"type": "plain_text", "text": "✅ " + "back " * 15 + "x"}}
+    shown = in_terminal("facilities", "09:12", [*BLOCKS, long])
     assert "Value             19.4 °C" in shown
     assert len({columns(line) for line in shown.splitlines()}) == 1
 
