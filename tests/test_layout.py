@@ -30,7 +30,7 @@ PLACES = {
     "aiohttp.web": {"agent/web/", "agent/demo/"},
     "prometheus_client": {"agent/metrics.py", "agent/web/"},
     "watchfiles": {"agent/watch.py"},
-    "jinja2": {"connectors/mail_message.py", "connectors/template.py"},
+    "jinja2": {"agent/web/pages.py", "connectors/mail_message.py", "connectors/template.py"},
     "sqlite3": {"agent/store/"},
 }
 # What decides may use beside itself: nothing that waits, asks for the time, talks or writes.

@@ -1,1 +1,1 @@
-"""The HTTP face: health, metrics, API, inbound webhooks and pings."""
+"""The HTTP face: health, metrics, calls from outside, the API, the status page. aiohttp's server is used only here."""

@@ -1,0 +1,118 @@
+"""The API, version 1: what stands where, what happened, and the few things that can be done from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from difflib import get_close_matches
+
+from aiohttp import web
+
+from agent.web import body, overview, views
+from agent.web.doors import commit
+from agent.web.errors import Failure, answer
+from agent.web.face import FACE, runtime
+from agent.web.push import SOURCE, Push
+from connectors.base import ConnectorError
+
+_SAMPLE = 10  # readings shown of a poll
+_LONGEST = 200  # characters of a name
+_LONGEST_NOTE = 2_000
+
+
+async def status(request: web.Request) -> web.Response:
+    """The daemon in figures."""
+    body.query(request)
+    return answer(await overview.status(request.app[FACE]))
+
+
+async def targets(request: web.Request) -> web.Response:
+    """All targets."""
+    body.query(request)
+    return answer({"targets": await overview.targets(runtime(request))})
+
+
+async def target(request: web.Request) -> web.Response:
+    """One target."""
+    daemon = runtime(request)
+    name = request.match_info["name"]
+    if name not in daemon.config.targets:
+        near = get_close_matches(name, daemon.config.targets, 1)
+        raise Failure(404, f"no target {name[:100]!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    return answer((await overview.targets(daemon, name))[0])
+
+
+async def sources(request: web.Request) -> web.Response:
+    """All sources."""
+    body.query(request)
+    return answer({"sources": overview.sources(runtime(request))})
+
+
+async def poll(request: web.Request) -> web.Response:
+    """Reads a source now."""
+    name = request.match_info["name"]
+    try:
+        readings = await runtime(request).poll(name)
+    except ConnectorError as error:
+        raise Failure(502, str(error)) from None
+    sample = [views.reading_of(reading) for reading in readings[:_SAMPLE]]
+    return answer({"source": name, "readings": len(readings), "sample": sample})
+
+
+async def alerts(request: web.Request) -> web.Response:
+    """Alerts that are not inactive, worst first."""
+    body.query(request)
+    return answer({"alerts": [views.alert_of(alert) for alert in runtime(request).alerts()]})
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    """Takes open alerts for a person."""
+    given = await body.read_json(request)
+    if not isinstance(given, dict):
+        raise Failure(422, 'an acknowledgement is an object such as {"by": "ann", "note": "on it"}')
+    try:
+        body.check_keys(given, ("by", "note"), "key")
+    except ValueError as error:
+        raise Failure(422, str(error)) from None
+    by, note = given.get("by"), given.get("note", "")
+    if not isinstance(by, str) or not by.strip() or len(by) > _LONGEST:
+        raise Failure(422, f"by has to say who takes it, in at most {_LONGEST} characters")
+    if not isinstance(note, str) or len(note) > _LONGEST_NOTE:
+        raise Failure(422, f"note has to be a text of at most {_LONGEST_NOTE:,} characters")
+    taken = await runtime(request).acknowledge(request.match_info["id"], by.strip(), note.strip())
+    if not any(alert.acknowledged_by for alert in taken):
+        raise Failure(409, "this alert can't be acknowledged; it ends when its source can be read again")
+    return answer({"alerts": [views.alert_of(alert) for alert in taken]})
+
+
+async def push(request: web.Request) -> web.Response:
+    """Takes readings, all or none. Answered once they are committed."""
+    face = request.app[FACE]
+    daemon = face.runtime
+    given = await body.read_json(request)
+    readings = Push(face.series.of(daemon.config), daemon.clock.now()).readings(given)
+    await commit(daemon, SOURCE, readings)
+    return answer({"readings": len(readings)})
+
+
+async def deliveries(request: web.Request) -> web.Response:
+    """Messages and calls, newest first, each with its attempts."""
+    store = runtime(request).store
+    found = await store.deliveries(body.limit(request), body.query(request).get("fingerprint"))
+    attempts = await asyncio.gather(*(store.attempts(delivery.id) for delivery in found))
+    return answer({"deliveries": [views.delivery_of(one, tries) for one, tries in zip(found, attempts, strict=True)]})
+
+
+async def transitions(request: web.Request) -> web.Response:
+    """Changes of alerts, newest first."""
+    wanted = body.query(request)
+    found = await runtime(request).store.transitions(
+        body.limit(request), wanted.get("target"), body.since(request), wanted.get("fingerprint")
+    )
+    return answer({"transitions": [views.transition_of(change) for change in found]})
+
+
+async def corrections(request: web.Request) -> web.Response:
+    """Runs of actions, newest first."""
+    wanted = body.query(request)
+    found = await runtime(request).store.corrections(body.limit(request), wanted.get("target"), body.since(request))
+    return answer({"corrections": [views.correction_of(run) for run in found]})

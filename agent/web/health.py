@@ -1,0 +1,48 @@
+"""For those who watch the daemon: alive, ready, reload, metrics."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from agent.store.errors import StoreError
+from agent.web.errors import Failure, answer
+from agent.web.face import FACE, runtime
+
+log = structlog.get_logger()
+
+
+async def healthy(request: web.Request) -> web.Response:
+    """200 while the daemon does its work, else 503 with the reason."""
+    return _say(runtime(request).alive())
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 once it has started."""
+    return _say(runtime(request).ready())
+
+
+def _say(problem: str | None) -> web.Response:
+    return web.Response(text=f"{problem or 'OK'}\n", status=503 if problem else 200)
+
+
+async def reload(request: web.Request) -> web.Response:
+    """Reads the configuration again; a bad one changes nothing."""
+    reloaded = await runtime(request).reload()
+    if reloaded.errors:
+        raise Failure(422, "the new configuration can't be used; the old one stays in force", reloaded.errors)
+    return answer({"reloaded": True})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Everything for Prometheus; what the database can't say at the moment is absent."""
+    face = request.app[FACE]
+    try:
+        outbox = await face.runtime.store.outbox()
+    except StoreError as error:
+        log.warning("metrics.without_outbox", error=str(error))
+        outbox = None
+    body, content_type = await face.metrics.render(outbox, request.headers.get("Accept", ""))
+    response = web.Response(body=body, headers={"Content-Type": content_type})
+    response.enable_compression()
+    return response

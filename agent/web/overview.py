@@ -1,0 +1,81 @@
+"""What is known right now, gathered for the API and the status page without keeping the loop from its polls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from agent import __version__
+from agent.runtime import Runtime
+from agent.store.errors import StoreError
+from agent.web import views
+from agent.web.face import Face
+from rules.model import AlertState, Health, InstanceState, Standing
+
+_AT_A_TIME = 100  # instances described before others get their turn
+
+
+async def status(face: Face) -> dict[str, Any]:
+    """Version, uptime, and how many are how."""
+    daemon = face.runtime
+    standings = Counter(state.assessment.standing for state in daemon.instances().values())
+    health = Counter(state.health for state in daemon.sources().values())
+    alerts = Counter(alert.state for alert in daemon.alerts())
+    return {
+        "version": __version__,
+        "time": views.iso(daemon.clock.now()),
+        "uptime_seconds": round(daemon.clock.monotonic() - face.started, 3),
+        "healthy": daemon.alive() is None,
+        "ready": daemon.ready() is None,
+        "problems": [problem for problem in (daemon.alive(), daemon.ready()) if problem],
+        "targets": len(daemon.config.targets),
+        "instances": standings.total(),
+        "standings": {standing.value: standings[standing] for standing in Standing},
+        "alerts": {state.value: alerts[state] for state in AlertState if state is not AlertState.INACTIVE},
+        "sources": {one.value: health[one] for one in Health},
+        "corrections": len(daemon.corrections()),
+        "outbox": await _outbox(daemon),
+    }
+
+
+async def _outbox(daemon: Runtime) -> dict[str, Any] | None:
+    try:
+        stats = await daemon.store.outbox()
+    except StoreError:
+        return None
+    return {"depth": stats.depth, "oldest": views.iso(stats.oldest)}
+
+
+async def targets(daemon: Runtime, name: str | None = None) -> list[dict[str, Any]]:
+    """Targets (or the one of that name) with their instances, as `views.target_of` says them."""
+    now = daemon.clock.now()
+    config = daemon.config
+    grouped = _by_target(daemon.instances(), name)
+    found = []
+    described = 0
+    for target in config.targets.values() if name is None else (config.targets[name],):
+        states = grouped.get(target.name, [])
+        whole = views.target_of(target, [], now)
+        for state in sorted(states, key=lambda state: state.key):
+            whole["instances"].append(views.instance_of(target, state, now))
+            described += 1
+            if described % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        found.append(whole)
+    return found
+
+
+def _by_target(states: Mapping[Any, InstanceState], name: str | None) -> dict[str, list[InstanceState]]:
+    grouped: dict[str, list[InstanceState]] = {}
+    for state in states.values():
+        if name is None or state.key.target == name:
+            grouped.setdefault(state.key.target, []).append(state)
+    return grouped
+
+
+def sources(daemon: Runtime) -> list[dict[str, Any]]:
+    """Sources, as `views.source_of` says them."""
+    states = daemon.sources()
+    return [views.source_of(entry, states[name]) for name, entry in daemon.config.sources.items()]

@@ -1,0 +1,93 @@
+"""Readings sent to the API: rows of series, labels, time and value, taken all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from agent.config.language import LABEL_NAME
+from agent.web.body import check_keys
+from agent.web.errors import Failure
+from connectors.values import moment, number
+from rules.model import DAY, Reading, Series, labels_of
+
+SOURCE = "push"
+MOST_READINGS = 10_000
+_KEYS = ("series", "labels", "time", "value")
+_SAID = 50  # errors in one answer
+_HINTS = 5  # names that near ones are looked for
+
+
+class Push:
+    """Reads the rows of one request."""
+
+    def __init__(self, known: frozenset[str], now: int) -> None:
+        """`known` are the names of series that may come; `now` is the time of a reading that names none."""
+        self._known = known
+        self._now = now
+        self._unknown: dict[str, str] = {}
+
+    def readings(self, data: Any) -> list[Reading]:
+        """The readings of one row or a list of rows. Raises Failure with what is wrong with each."""
+        rows = data if isinstance(data, list) else [data]
+        if len(rows) > MOST_READINGS:
+            raise Failure(413, f"at most {MOST_READINGS:,} readings can be sent at once")
+        found, wrong = [], []
+        for place, row in enumerate(rows, 1):
+            try:
+                found.append(self._reading(row))
+            except ValueError as error:
+                wrong.append(f"row {place}: {error}")
+        if wrong:
+            more = [f"and {len(wrong) - _SAID} more"] if len(wrong) > _SAID else []
+            message = f"{len(wrong)} of {len(rows)} readings can't be taken, so none was: {wrong[0]}"
+            raise Failure(422, message, [*wrong[:_SAID], *more])
+        return found
+
+    def _reading(self, row: Any) -> Reading:
+        if not isinstance(row, dict):
+            raise ValueError('a reading is an object such as {"series": "sales", "value": 12}')  # noqa: TRY004
+        check_keys(row, _KEYS, "key")
+        if "value" not in row:
+            raise ValueError("it has no value")
+        return Reading(self._series(row), self._time(row.get("time")), number(row["value"]))
+
+    def _series(self, row: Mapping[str, Any]) -> Series:
+        name = row.get("series")
+        if not isinstance(name, str) or not name:
+            raise ValueError("it has no series")
+        if name not in self._known:
+            raise ValueError(self._say_unknown(name))
+        labels = row.get("labels")
+        if labels is not None and not isinstance(labels, dict):
+            raise ValueError('labels are an object such as {"shop": "berlin"}')
+        return Series(name, labels_of({"source": SOURCE, **_labels(labels or {})}))
+
+    def _say_unknown(self, name: str) -> str:
+        if name not in self._unknown:
+            near = get_close_matches(name, self._known, 3) if len(self._unknown) < _HINTS else []
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            self._unknown[name] = f"no source gives and no target reads a series {name[:100]!r}{hint}"
+        return self._unknown[name]
+
+    def _time(self, given: Any) -> int:
+        if given is None:
+            return self._now
+        time = moment(given, "UTC")
+        if time > self._now + DAY:
+            raise ValueError(f"its time is in the future: {str(given)[:40]}")
+        return time
+
+
+def _labels(given: Mapping[str, Any]) -> dict[str, str]:
+    labels = {}
+    for name, value in given.items():
+        if not LABEL_NAME.fullmatch(name):
+            raise ValueError(f"{name[:60]!r} is not the name of a label: letters, digits and _")
+        if isinstance(value, (dict, list)):
+            raise ValueError(f"label {name!r} is not a single value")  # noqa: TRY004
+        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        if text:
+            labels[name] = text
+    return labels

@@ -1,0 +1,168 @@
+"""Every address in one table: the router, the description and the documentation page are made of it."""
+
+from __future__ import annotations
+
+from agent.web import api, doors, health, pages
+from agent.web.face import Route
+
+_PLAIN = "text/plain"
+_LIMIT = {"limit": "How many, 1 to 1,000; 100 unless given."}
+_TARGET = {"target": "Only of this target."}
+_SINCE = {"since": "Only from this time on, ISO 8601 or Unix time."}
+_FINGERPRINT = {"fingerprint": "Only of the alert with this fingerprint."}
+_REST = "{rest:(?:/.*)?}"
+
+
+def _watched(path: str, what: str) -> Route:
+    handler = health.ready if "ready" in path else health.healthy
+    answers = {200: (what, _PLAIN), 503: ("It is not; the text says why.", _PLAIN)}
+    return Route("GET", path, handler, f"Whether the daemon {what}", answers, open=True, quiet=True)
+
+
+def _errors(**said: str) -> dict[int, tuple[str, str]]:
+    return {int(status.removeprefix("e")): (words, "Error") for status, words in said.items()}
+
+
+_WATCHED = (
+    _watched("/-/healthy", "does its work"),
+    _watched("/livez", "does its work"),
+    _watched("/healthz", "does its work"),
+    _watched("/-/ready", "has started"),
+    _watched("/readyz", "has started"),
+    Route("GET", "/metrics", health.metrics, "Metrics for Prometheus", {200: ("Metrics.", _PLAIN)}, quiet=True),
+    Route(
+        "POST",
+        "/-/reload",
+        health.reload,
+        "Read the configuration again",
+        {200: ("It is in force.", "Reloaded"), **_errors(e422="It can't be used; the old one stays in force.")},
+    ),
+)
+
+_CALLED = (
+    Route(
+        "POST",
+        f"/in/{{source}}{_REST}",
+        doors.inbound,
+        "Send readings to a source of type webhook",
+        {
+            202: ("Committed.", "Taken"),
+            **_errors(
+                e400="Not JSON.",
+                e401="Not signed as the source asks for.",
+                e404="No such source.",
+                e413="Larger than 5 MB, or than the source's max_bytes.",
+                e415="It says that it is not JSON.",
+                e422="Rows can't be read; none was taken.",
+            ),
+        },
+        open=True,
+    ),
+    *(
+        Route(
+            method,
+            f"/ping/{{source}}{_REST}",
+            doors.ping,
+            "Check in: success, or /start, /fail, /log, /<exit status>; up to 10 kB of text are kept",
+            {200: ("Committed.", _PLAIN), **_errors(e404="No such check-in.")},
+            open=True,
+            quiet=True,
+        )
+        for method in ("GET", "POST")
+    ),
+)
+
+_KNOWN = (
+    Route("GET", "/api/v1/status", api.status, "The daemon in figures", {200: ("Figures.", "Status")}),
+    Route("GET", "/api/v1/targets", api.targets, "All targets", {200: ("Targets.", "Targets")}),
+    Route(
+        "GET",
+        "/api/v1/targets/{name}",
+        api.target,
+        "One target with its instances",
+        {200: ("The target.", "Target"), **_errors(e404="No such target.")},
+    ),
+    Route("GET", "/api/v1/sources", api.sources, "All sources", {200: ("Sources.", "Sources")}),
+    Route(
+        "GET",
+        "/api/v1/alerts",
+        api.alerts,
+        "Alerts that are pending, firing or recovering, worst first",
+        {200: ("Alerts.", "Alerts")},
+    ),
+    Route(
+        "GET",
+        "/api/v1/deliveries",
+        api.deliveries,
+        "Messages and calls with their attempts, newest first",
+        {200: ("Deliveries.", "Deliveries"), **_errors(e422="A parameter can't be used.")},
+        query={**_LIMIT, **_FINGERPRINT},
+    ),
+    Route(
+        "GET",
+        "/api/v1/transitions",
+        api.transitions,
+        "Changes of alerts, newest first",
+        {200: ("Transitions.", "Transitions"), **_errors(e422="A parameter can't be used.")},
+        query={**_LIMIT, **_TARGET, **_SINCE, **_FINGERPRINT},
+    ),
+    Route(
+        "GET",
+        "/api/v1/corrections",
+        api.corrections,
+        "Runs of actions, newest first",
+        {200: ("Corrections.", "Corrections"), **_errors(e422="A parameter can't be used.")},
+        query={**_LIMIT, **_TARGET, **_SINCE},
+    ),
+)
+
+_DONE = (
+    Route(
+        "POST",
+        "/api/v1/readings",
+        api.push,
+        "Push readings: one, or a list of up to 10,000; taken all or none",
+        {
+            200: ("Committed.", "Taken"),
+            **_errors(
+                e400="Not JSON.",
+                e413="Too many, or more than 5 MB.",
+                e415="It says that it is not JSON.",
+                e422="Readings can't be taken; details name each row.",
+            ),
+        },
+        body="Push",
+    ),
+    Route(
+        "POST",
+        "/api/v1/alerts/{id}/ack",
+        api.acknowledge,
+        "Take open alerts for a person, by fingerprint, name of the alert, or target",
+        {
+            200: ("Taken.", "Alerts"),
+            **_errors(e404="No such open alert.", e409="It can't be taken.", e422="It does not say by whom."),
+        },
+        body="Acknowledge",
+    ),
+    Route(
+        "POST",
+        "/api/v1/sources/{name}/poll",
+        api.poll,
+        "Read a source now, besides its schedule",
+        {200: ("Read and committed.", "Polled"), **_errors(e404="No such source.", e502="It can't be read.")},
+    ),
+)
+
+_PAGES = (
+    Route("GET", "/", pages.overview_page, "The status page", {200: ("The page.", "text/html")}),
+    Route("GET", "/api/v1/", pages.documentation, "This documentation", {200: ("The page.", "text/html")}),
+    Route(
+        "GET",
+        "/api/v1/openapi.json",
+        pages.description,
+        "The API's description in OpenAPI 3.1",
+        {200: ("The description.", "application/json")},
+    ),
+)
+
+TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_WATCHED, *_PAGES)

@@ -1,0 +1,123 @@
+"""What the status page shows, in words: the worst first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from agent.config import words as config_words
+from agent.runtime import OpenAlert, Runtime
+from rules.model import AlertState, Health, InstanceState, SourceState, Standing, Target
+from rules.words import clock_time, describe, number, span, wanted
+
+MOST_ROWS = 500
+_AT_A_TIME = 50  # rows made before others get their turn
+_TONES = {
+    Standing.OUT_OF_BAND: "bad",
+    Standing.MISSED: "bad",
+    Standing.BEHIND: "warn",
+    Standing.NO_DATA: "none",
+    Standing.TOO_EARLY: "none",
+    Standing.ON_TRACK: "good",
+    Standing.IN_BAND: "good",
+    Standing.MET: "good",
+}
+_ORDER = {standing: place for place, standing in enumerate(_TONES)}
+_HEALTH = {Health.UP: "good", Health.DOWN: "bad", Health.UNKNOWN: "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One instance. `progress` and `pace` are shares of the bar from 0 to 100, None where there is no bar."""
+
+    title: str
+    labels: str
+    standing: str
+    tone: str
+    value: str
+    goal: str
+    words: str
+    progress: float | None
+    pace: float | None
+    percent: str
+    since: str
+
+
+async def page_facts(daemon: Runtime) -> dict[str, Any]:
+    """Everything the template of the status page uses."""
+    now = daemon.clock.now()
+    targets = daemon.config.targets
+    states = [state for state in daemon.instances().values() if state.key.target in targets]
+    states.sort(key=lambda state: (_ORDER[state.assessment.standing], state.key))
+    rows = []
+    for place, state in enumerate(states[:MOST_ROWS], 1):
+        rows.append(_row(targets[state.key.target], state, now))
+        if place % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    standings = Counter(state.assessment.standing for state in states)
+    alerts = daemon.alerts()
+    return {
+        "now": f"{clock_time(now, 'UTC')} UTC",
+        "problem": daemon.alive() or daemon.ready(),
+        "rows": rows,
+        "left_out": len(states) - len(rows),
+        "counts": [(_said(one), standings[one], tone) for one, tone in _TONES.items() if standings[one]],
+        "firing": sum(alert.state != AlertState.PENDING for alert in alerts),
+        "alerts": [_alert(alert, now) for alert in alerts[:MOST_ROWS]],
+        "sources": [_source(daemon, state, now) for state in daemon.sources().values()],
+    }
+
+
+def _row(target: Target, state: InstanceState, now: int) -> Row:
+    found = state.assessment
+    share = None if found.progress is None or found.start is None else found.progress * 100
+    bound = found.at_least if found.at_least is not None else found.at_most
+    pace = found.expected / bound * 100 if share is not None and found.expected is not None and bound else None
+    return Row(
+        title=target.title,
+        labels=", ".join(f"{name}: {value}" for name, value in state.key.labels if value),
+        standing=_said(found.standing),
+        tone=_TONES[found.standing],
+        value="–" if found.value is None else number(found.value, target.unit),
+        goal=wanted(found, target.unit) or config_words.wanted_of(target),
+        words=describe(target, found, now),
+        progress=None if share is None else min(max(share, 0.0), 100.0),
+        pace=None if pace is None else min(max(pace, 0.0), 100.0),
+        percent="" if share is None else f"{number(round(share))} %",
+        since=_ago(state.since, now),
+    )
+
+
+def _alert(alert: OpenAlert, now: int) -> dict[str, str]:
+    return {
+        "name": alert.name,
+        "headline": alert.headline,
+        "state": str(alert.state),
+        "severity": alert.labels.get("severity", ""),
+        "tone": "none" if alert.state == AlertState.PENDING else "bad",
+        "since": _ago(alert.fired_at or alert.since, now),
+        "by": alert.acknowledged_by or "",
+    }
+
+
+def _source(daemon: Runtime, state: SourceState, now: int) -> dict[str, str]:
+    entry = daemon.config.sources[state.name]
+    return {
+        "name": entry.name,
+        "type": entry.kind,
+        "schedule": config_words.schedule(entry),
+        "health": state.health.value,
+        "tone": _HEALTH[state.health],
+        "last": _ago(state.last_success, now) if state.last_success is not None else "never",
+        "error": state.last_error or "",
+    }
+
+
+def _said(standing: Standing) -> str:
+    return standing.value.replace("_", " ")
+
+
+def _ago(time: int, now: int) -> str:
+    return f"{span(now - time)} ago" if now - time >= 1_000_000 else "just now"

@@ -1,0 +1,183 @@
+"""The shapes of what the API takes and gives, as JSON Schema for its description. A test holds real answers to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": ["number", "null"]}
+YES: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+LABELS: Schema = {"type": "object", "additionalProperties": TEXT}
+
+
+def maybe(schema: Schema) -> Schema:
+    """That, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def some(name: str) -> Schema:
+    """A list of a named shape."""
+    return {"type": "array", "items": ref(name)}
+
+
+def ref(name: str) -> Schema:
+    """A named shape."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def shape(*, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
+    """An object that has just these keys, all of them but the optional ones always."""
+    required = [name for name in fields if name not in optional]
+    return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
+
+
+def counts(*names: str) -> Schema:
+    """How many there are of each."""
+    return shape(optional=(), **dict.fromkeys(names, COUNT))
+
+
+STANDINGS = ("no_data", "too_early", "on_track", "behind", "met", "missed", "in_band", "out_of_band")
+STATES = ("inactive", "pending", "firing", "recovering")
+HEALTH = ("unknown", "up", "down")
+
+SCHEMAS: dict[str, Schema] = {
+    "Error": shape(
+        error=shape(code=TEXT, message=TEXT, details={"type": "array", "items": TEXT}, optional=("details",))
+    ),
+    "Status": shape(
+        version=TEXT,
+        time=TIME,
+        uptime_seconds={"type": "number"},
+        healthy=YES,
+        ready=YES,
+        problems={"type": "array", "items": TEXT},
+        targets=COUNT,
+        instances=COUNT,
+        standings=counts(*STANDINGS),
+        alerts=counts(*STATES[1:]),
+        sources=counts(*HEALTH),
+        corrections=COUNT,
+        outbox=maybe(shape(depth=COUNT, oldest=maybe(TIME))),
+    ),
+    "InstanceAlert": shape(
+        name=TEXT,
+        state={"enum": list(STATES)},
+        since=maybe(TIME),
+        fired_at=maybe(TIME),
+        fingerprint=TEXT,
+        acknowledged=maybe(shape(by=TEXT, at=TIME, note=TEXT)),
+    ),
+    "Instance": shape(
+        labels=LABELS,
+        standing={"enum": list(STANDINGS)},
+        since=TIME,
+        headline=TEXT,
+        description=TEXT,
+        value=NUMBER,
+        time=maybe(TIME),
+        goal=shape(at_least=NUMBER, at_most=NUMBER),
+        progress=NUMBER,
+        expected=NUMBER,
+        pace=NUMBER,
+        required_rate=NUMBER,
+        projection=maybe(shape(value={"type": "number"}, low=NUMBER, high=NUMBER)),
+        period=maybe(shape(start=TIME, end=maybe(TIME))),
+        due=maybe(TIME),
+        inputs=LABELS,
+        reason=TEXT,
+        alerts=some("InstanceAlert"),
+    ),
+    "Target": shape(name=TEXT, title=TEXT, goal=TEXT, unit=TEXT, timezone=TEXT, instances=some("Instance")),
+    "Targets": shape(targets=some("Target")),
+    "Source": shape(
+        name=TEXT,
+        type=TEXT,
+        schedule=TEXT,
+        polled=YES,
+        series={"type": "array", "items": TEXT},
+        health={"enum": list(HEALTH)},
+        since=maybe(TIME),
+        failures=COUNT,
+        last_success=maybe(TIME),
+        last_error=maybe(TEXT),
+    ),
+    "Sources": shape(sources=some("Source")),
+    "Alert": shape(
+        fingerprint=TEXT,
+        name=TEXT,
+        target=maybe(TEXT),
+        instance=LABELS,
+        labels=LABELS,
+        state={"enum": list(STATES[1:])},
+        headline=TEXT,
+        since=TIME,
+        fired_at=maybe(TIME),
+        acknowledged_by=maybe(TEXT),
+    ),
+    "Alerts": shape(alerts=some("Alert")),
+    "Acknowledge": shape(by=TEXT, note=TEXT, optional=("note",)),
+    "Reading": shape(series=TEXT, labels=LABELS, time=TIME, value=NUMBER),
+    "NewReading": shape(
+        series=TEXT,
+        labels={"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+        time={"type": ["string", "number"], "description": "ISO 8601 (UTC unless it says so) or Unix time; else now"},
+        value={"type": ["number", "string", "null"]},
+        optional=("labels", "time"),
+    ),
+    "Push": {"oneOf": [ref("NewReading"), some("NewReading")]},
+    "Taken": shape(readings=COUNT),
+    "Polled": shape(source=TEXT, readings=COUNT, sample=some("Reading")),
+    "Reloaded": shape(reloaded=YES),
+    "Attempt": shape(number=COUNT, at=TIME, took_seconds={"type": "number"}, error=maybe(TEXT), permanent=YES),
+    "Delivery": shape(
+        id=COUNT,
+        key=TEXT,
+        kind={"enum": ["notice", "call"]},
+        receiver=TEXT,
+        position=COUNT,
+        state={"enum": ["queued", "sent", "failed"]},
+        created=TIME,
+        next_at=maybe(TIME),
+        error=maybe(TEXT),
+        about=LABELS,
+        attempts=some("Attempt"),
+    ),
+    "Deliveries": shape(deliveries=some("Delivery")),
+    "Transition": shape(
+        id=TEXT,
+        at=TIME,
+        target=maybe(TEXT),
+        instance=LABELS,
+        alert=TEXT,
+        fingerprint=TEXT,
+        episode=COUNT,
+        event=TEXT,
+        before={"enum": list(STATES)},
+        after={"enum": list(STATES)},
+        labels=LABELS,
+        fired_at=maybe(TIME),
+        detail=TEXT,
+    ),
+    "Transitions": shape(transitions=some("Transition")),
+    "Correction": shape(
+        id=TEXT,
+        target=TEXT,
+        instance=LABELS,
+        alert=TEXT,
+        fingerprint=TEXT,
+        action=TEXT,
+        state=TEXT,
+        attempt=COUNT,
+        created=TIME,
+        updated=TIME,
+        called_at=maybe(TIME),
+        deadline=maybe(TIME),
+        not_before=maybe(TIME),
+        detail=TEXT,
+    ),
+    "Corrections": shape(corrections=some("Correction")),
+}

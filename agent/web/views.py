@@ -1,0 +1,197 @@
+"""How things are said in JSON: plain names of the glossary, times as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from agent.config import words
+from agent.config.configuration import SourceEntry
+from agent.runtime import OpenAlert
+from agent.store.records import Attempt, Delivery
+from rules.model import (
+    AlertState,
+    AlertStatus,
+    Assessment,
+    Correction,
+    Event,
+    InstanceState,
+    Reading,
+    SourceState,
+    Target,
+    Transition,
+)
+from rules.periods import to_local
+from rules.words import describe, headline
+
+_OF_A_PAYLOAD = ("reason", "status", "headline", "alert", "target", "fingerprint")
+
+
+def iso(micros: int | None) -> str | None:
+    """`2026-01-31T09:30:00Z`, with a fraction if there is one."""
+    if micros is None:
+        return None
+    return to_local(micros, "UTC").isoformat().replace("+00:00", "Z")
+
+
+def target_of(target: Target, states: Iterable[InstanceState], now: int) -> dict[str, Any]:
+    """A target with its instances."""
+    return {
+        "name": target.name,
+        "title": target.title,
+        "goal": words.wanted_of(target),
+        "unit": target.unit,
+        "timezone": target.zone,
+        "instances": [instance_of(target, state, now) for state in states],
+    }
+
+
+def instance_of(target: Target, state: InstanceState, now: int) -> dict[str, Any]:
+    """An instance with the numbers that say why it stands where it stands."""
+    found = state.assessment
+    return {
+        "labels": dict(state.key.labels),
+        "standing": found.standing.value,
+        "since": iso(state.since),
+        "headline": headline(target, state.key, found, Event.FIRING, now),
+        "description": describe(target, found, now),
+        "value": found.value,
+        "time": iso(found.time),
+        "goal": {"at_least": found.at_least, "at_most": found.at_most},
+        "progress": found.progress,
+        "expected": found.expected,
+        "pace": found.pace,
+        "required_rate": found.required_rate,
+        "projection": _projection(found),
+        "period": None if found.start is None else {"start": iso(found.start), "end": iso(found.end)},
+        "due": iso(found.due),
+        "inputs": dict(found.inputs),
+        "reason": found.reason,
+        "alerts": [_alert_status(name, status) for name, status in state.alerts.items()],
+    }
+
+
+def _projection(found: Assessment) -> dict[str, Any] | None:
+    projection = found.projection
+    if projection is None:
+        return None
+    return {"value": projection.value, "low": projection.low, "high": projection.high}
+
+
+def _alert_status(name: str, status: AlertStatus) -> dict[str, Any]:
+    taken = status.acknowledged
+    return {
+        "name": name,
+        "state": status.state.value,
+        "since": iso(status.since) if status.since else None,
+        "fired_at": iso(status.fired_at) if status.state is not AlertState.INACTIVE else None,
+        "fingerprint": status.fingerprint,
+        "acknowledged": taken and {"by": taken.by, "at": iso(taken.at), "note": taken.note},
+    }
+
+
+def source_of(entry: SourceEntry, state: SourceState) -> dict[str, Any]:
+    """A source and how it is."""
+    return {
+        "name": entry.name,
+        "type": entry.kind,
+        "schedule": words.schedule(entry),
+        "polled": entry.polled,
+        "series": list(entry.rule.series),
+        "health": state.health.value,
+        "since": iso(state.since) if state.since else None,
+        "failures": state.failures,
+        "last_success": iso(state.last_success),
+        "last_error": state.last_error,
+    }
+
+
+def alert_of(alert: OpenAlert) -> dict[str, Any]:
+    """An alert that is not inactive."""
+    return {
+        "fingerprint": alert.fingerprint,
+        "name": alert.name,
+        "target": alert.key.target or None,
+        "instance": dict(alert.key.labels),
+        "labels": dict(alert.labels),
+        "state": str(alert.state),
+        "headline": alert.headline,
+        "since": iso(alert.since),
+        "fired_at": iso(alert.fired_at),
+        "acknowledged_by": alert.acknowledged_by,
+    }
+
+
+def reading_of(reading: Reading) -> dict[str, Any]:
+    """One reading."""
+    series = reading.series
+    return {"series": series.name, "labels": dict(series.labels), "time": iso(reading.time), "value": reading.value}
+
+
+def delivery_of(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """A delivery with its attempts, and of its payload what it is about."""
+    payload: Mapping[str, Any] = orjson.loads(delivery.payload)
+    about = {**payload.get("context", {}), **payload}
+    return {
+        "id": delivery.id,
+        "key": delivery.key,
+        "kind": delivery.kind.value,
+        "receiver": delivery.receiver,
+        "position": delivery.position,
+        "state": delivery.state.value,
+        "created": iso(delivery.created),
+        "next_at": iso(delivery.next_at) if delivery.state == "queued" else None,
+        "error": delivery.error,
+        "about": {name: about[name] for name in _OF_A_PAYLOAD if name in about},
+        "attempts": [
+            {
+                "number": one.number,
+                "at": iso(one.at),
+                "took_seconds": one.took / 1_000_000,
+                "error": one.error,
+                "permanent": one.permanent,
+            }
+            for one in attempts
+        ],
+    }
+
+
+def transition_of(change: Transition) -> dict[str, Any]:
+    """A stored change of an alert."""
+    return {
+        "id": change.id,
+        "at": iso(change.at),
+        "target": change.key.target or None,
+        "instance": dict(change.key.labels),
+        "alert": change.alert,
+        "fingerprint": change.fingerprint,
+        "episode": change.episode,
+        "event": change.event.value,
+        "before": change.before.value,
+        "after": change.after.value,
+        "labels": dict(change.labels),
+        "fired_at": iso(change.fired_at),
+        "detail": change.detail,
+    }
+
+
+def correction_of(run: Correction) -> dict[str, Any]:
+    """The run of an action."""
+    return {
+        "id": run.id,
+        "target": run.key.target,
+        "instance": dict(run.key.labels),
+        "alert": run.alert,
+        "fingerprint": run.fingerprint,
+        "action": run.action,
+        "state": run.state.value,
+        "attempt": run.attempt,
+        "created": iso(run.created),
+        "updated": iso(run.updated),
+        "called_at": iso(run.called_at),
+        "deadline": iso(run.deadline),
+        "not_before": iso(run.not_before),
+        "detail": run.detail,
+    }
