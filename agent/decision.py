@@ -15,6 +15,7 @@ from rules.engine import Batch, evaluate
 from rules.history import History
 from rules.model import (
     HOUR,
+    AlertState,
     AlertStatus,
     Correction,
     CorrectRule,
@@ -163,7 +164,8 @@ class Decider:
             return
         decision.runs[after.id] = after
         state = self._instance(decision, after.key)
-        if state is None or (before is not None and before.state is after.state and before.detail == after.detail):
+        unsaid = before is None and (after.not_before or 0) <= decision.now  # it is called in the same breath
+        if state is None or unsaid or (before and before.state is after.state and before.detail == after.detail):
             return
         event = Event.ESCALATED if after.state is RunState.ESCALATED else Event.CORRECTION
         transition = replace(self._happened(state, after.alert, event, decision.now), detail=corrections.line(after))
@@ -192,7 +194,8 @@ class Decider:
 
     def _tell(self, decision: Decision, transition: Transition) -> None:
         reason = reason_of(transition)
-        if reason is None:
+        over = transition.after is AlertState.INACTIVE
+        if reason is None or (over and reason is Reason.UPDATED):  # its resolve is told with the same runs, and is last
             return
         status = self._status(decision, transition)
         runs = [
