@@ -76,7 +76,7 @@ def _step_approved(run: Correction, instance: InstanceState | None, now: int) ->
 
 def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     if instance is not None and came_back(run, instance.assessment):
-        took = span((instance.assessment.time or now) - (run.called_at or now))
+        took = span(max((instance.assessment.time or now) - (run.called_at or now), SECOND))
         return replace(run, state=RunState.VERIFIED, updated=now, detail=f"back on target {took} after the call")
     if run.deadline is None or now < run.deadline:
         return run
