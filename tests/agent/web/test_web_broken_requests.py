@@ -1,0 +1,96 @@
+"""What is not HTTP, or breaks off, over real sockets: answered or dropped, and never a traceback in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from agent.settings import Address
+from agent.web.errors import response_to
+from agent.web.wire import listen
+
+PATIENCE = 10.0  # seconds
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@web.middleware
+async def _answer(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Exception as error:
+        return response_to(error, request)
+
+
+async def _length(request: web.Request) -> web.Response:
+    return web.Response(text=str(len(await request.read())))
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[Address]:
+    app = web.Application(middlewares=[_answer], client_max_size=1_000)
+    app.router.add_post("/", _length)
+    async with AsyncExitStack() as stack:
+        yield await listen(app, Address("127.0.0.1", 0), stack)
+
+
+async def say(address: Address, sent: bytes, *, hang_up: bool = False) -> bytes:
+    """What comes back until the server closes; with `hang_up` nobody waits for it."""
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(sent)
+        await writer.drain()
+        said = b"" if hang_up else await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    return said
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    lines = (*headers, b"Connection: close", b"Content-Length: %d" % len(body))
+    return POST + b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+BROKEN = {
+    "tls": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b" 400 "),
+    "unknown version": (b"POST / HTTP/9.9\r\n\r\n", b" 400 "),
+    "long address": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b" 400 "),
+    "bad chunk": (POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", b" 400 "),
+    "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", b" 400 "),
+    "not gzip": (post(b"not gzip", b"Content-Encoding: gzip"), b" 400 "),
+    "gzip with a broken end": (post(gzip.compress(b"a" * 900)[:-8] + b"x" * 8, b"Content-Encoding: gzip"), b" 400 "),
+    "too large": (post(b"a" * 1_001), b" 413 "),
+    "too large once unpacked": (post(gzip.compress(b"a" * 50_000_000), b"Content-Encoding: gzip"), b" 413 "),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+async def test_a_broken_request_is_answered_without_a_traceback(
+    address: Address, what: str, caplog: pytest.LogCaptureFixture
+):
+    sent, status = BROKEN[what]
+    with capture_logs() as logs, caplog.at_level(logging.INFO):
+        said = await say(address, sent)
+        assert (await say(address, post(b"abc"))).endswith(b"\r\n\r\n3")  # others are served on
+    first = said.partition(b"\r\n")[0]
+    assert status in first
+    assert b'"error"' in said
+    assert [line for line in logs if line["log_level"] != "debug"] == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("sent", [POST, POST + b"Content-Length: 100\r\n\r\n{", b"POST"], ids=["head", "body", "word"])
+async def test_a_caller_who_hangs_up_leaves_no_traceback(
+    address: Address, sent: bytes, caplog: pytest.LogCaptureFixture
+):
+    with capture_logs() as logs, caplog.at_level(logging.INFO):
+        await say(address, sent, hang_up=True)
+        assert (await say(address, post(b"abc"))).endswith(b"\r\n\r\n3")
+    assert [line for line in logs if line["log_level"] != "debug"] == []
+    assert caplog.records == []
