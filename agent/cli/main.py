@@ -15,6 +15,15 @@ from agent import __version__
 COMMANDS = {
     "run": "Run the daemon until it is told to stop.",
     "check": "Check the configuration and say what was understood.",
+    "schema": "Print the JSON Schema of the configuration.",
+    "init": "Write a first configuration that runs.",
+    "status": "Show how targets, alerts and sources stand.",
+    "poll": "Read a source now and show its readings.",
+    "push": "Send readings to the running daemon.",
+    "ack": "Acknowledge an open alert.",
+    "send-test": "Send a test notice to a receiver.",
+    "demo": "Show the main job in under a minute.",
+    "completion": "Print the shell's completion script.",
     "version": "Print the version.",
 }
 """What there is, with its line of help; `agent.cli.<name>` (with _ for -) has it as `command`."""

@@ -68,6 +68,23 @@ def configuration(settings: Settings) -> Configuration:
         raise click.exceptions.Exit(2) from None
 
 
+def unknown(what: str, name: str, known: Iterable[str]) -> Unusable:
+    """The error that there is no such target, source or receiver, with the nearest name or those there are."""
+    from agent.config.errors import choices, near
+
+    names = list(known)
+    hint = near(name, names) or (f"there are {choices(names)}" if names else f"there is no {what} at all")
+    return Unusable(f"there is no {what} {name!r}; {hint}")
+
+
+def configure_logs(settings: Settings, secrets: Iterable[str] = ()) -> None:
+    """Keeps what a command prints free of all logs but warnings, which go to standard error."""
+    from agent import log
+
+    own = (settings.slack_bot_token, settings.smtp_url)
+    log.configure(settings.log_format, "warning", [*(secret for secret in own if secret), *secrets])
+
+
 def print_lines(lines: Iterable[object], *, err: bool = False) -> None:
     """One line for each, written at once."""
     text = "\n".join(str(line) for line in lines)

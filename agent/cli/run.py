@@ -61,8 +61,10 @@ def _run(settings: Settings) -> None:
     from agent import app
     from agent.config.errors import ConfigErrors
     from agent.store.errors import StoreError
-    from agent.web.exposure import ServeError
+    from agent.web.exposure import ServeError, check_exposure
 
+    if problem := check_exposure(settings):  # before anything is read or sent
+        raise Unusable(problem)
     try:
         asyncio.run(app.run(settings, environment()))
     except ConfigErrors as refused:

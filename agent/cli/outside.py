@@ -1,0 +1,31 @@
+"""What a command needs to touch the outside itself, without a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from agent.clock import Clock
+from agent.config.configuration import Configuration
+from agent.settings import Settings
+from connectors.base import Services
+from connectors.http import HttpClient
+
+
+@asynccontextmanager
+async def services(settings: Settings, config: Configuration) -> AsyncIterator[Services]:
+    """The services of a daemon with these settings, for as long as the block lasts."""
+    clock = Clock()
+    http = HttpClient(clock.now, clock.monotonic)
+    try:
+        yield Services(
+            http=http,
+            now=clock.now,
+            gateways=config.gateways,
+            external_url=settings.external_url,
+            slack_bot_token=settings.slack_bot_token,
+            slack_api_url=settings.slack_api_url,
+            smtp_url=settings.smtp_url,
+        )
+    finally:
+        await http.close()

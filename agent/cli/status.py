@@ -1,0 +1,167 @@
+"""`setpoint status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from agent.cli.options import (
+    config_option,
+    database_option,
+    json_option,
+    listen_option,
+    print_json,
+    print_lines,
+    settings_of,
+    url_option,
+)
+from agent.cli.tables import coloured, figure, labels, line, local_time, percent, span_between, table
+
+_TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE")
+_ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "WHAT")
+_SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR")
+
+
+@click.command("status", short_help="Show how targets, alerts and sources stand.")
+@click.argument("target", required=False)
+@config_option
+@database_option
+@listen_option
+@url_option
+@json_option
+def command(target: str | None, url: str | None, as_json: bool, **given: str | None) -> None:
+    """Show how every target stands, which alerts are open, and how the sources are; or one TARGET in full.
+
+    It asks the running daemon. If none answers it reads what the database remembers, and says so.
+
+    \b
+    Examples:
+      setpoint status
+      setpoint status monthly-visitors
+      setpoint status --json | jq '.targets[].instances[].standing'
+    """
+    from agent.cli.snapshot import take
+
+    found = take(settings_of(**given), url, target)
+    if as_json:
+        print_json(found)
+    else:
+        print_lines(_one(found) if target else _all(found))
+
+
+def _from(found: dict[str, Any]) -> str:
+    if found["from"] == "daemon":
+        return f"From the daemon at {found['at']}"
+    return f"No daemon answers; from the database {found['at']} as it was left"
+
+
+def _all(found: dict[str, Any]) -> Iterator[str]:
+    yield _from(found)
+    yield from (f"Problem: {line(problem)}" for problem in found["problems"])
+    rows = [row for target in found["targets"] for row in _rows(target, found["time"])]
+    yield from ("", *table(_TARGETS, rows)) if rows else ("", "No targets")
+    yield from _alerts(found)
+    if found["sources"]:
+        yield from ("", *table(_SOURCES, [_source(source, found["time"]) for source in found["sources"]]))
+
+
+def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
+    name = line(target["name"])
+    if not target["instances"]:
+        yield (name, "", coloured("no_data"), *[""] * 6)
+    for instance in target["instances"]:
+        yield (
+            name,
+            labels(instance["labels"]),
+            coloured(instance["standing"]),
+            line(figure(instance["value"], target["unit"])),
+            line(_wanted(target, instance)),
+            percent(instance["progress"]),
+            figure(_rounded(instance["required_rate"])),
+            _projected(instance["projection"]),
+            span_between(instance["since"], now),
+        )
+
+
+def _wanted(target: dict[str, Any], instance: dict[str, Any]) -> str:
+    low, high = instance["goal"]["at_least"], instance["goal"]["at_most"]
+    if low is not None and high is not None:
+        return f"{figure(low)} to {figure(high, target['unit'])}"
+    if low is not None or high is not None:
+        return f"at {'most' if low is None else 'least'} {figure(high if low is None else low, target['unit'])}"
+    return str(target["goal"])
+
+
+def _projected(projection: dict[str, Any] | None) -> str:
+    if projection is None:
+        return ""
+    text = figure(_rounded(projection["value"]))
+    if projection["low"] is None:
+        return text
+    return f"{text} ({figure(_rounded(projection['low']))} to {figure(_rounded(projection['high']))})"
+
+
+def _rounded(value: float | None) -> float | None:
+    """A computed figure to about four digits: more would claim to know more."""
+    return value if value is None else round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+
+
+def _alerts(found: dict[str, Any]) -> Iterator[str]:
+    rows = [
+        (
+            line(alert["name"]),
+            line(alert["target"]),
+            coloured(alert["state"]),
+            line(alert["labels"].get("severity")),
+            span_between(alert["fired_at"] or alert["since"], found["time"]),
+            line(alert["acknowledged_by"]),
+            line(alert["headline"]),
+        )
+        for alert in found["alerts"]
+    ]
+    yield from ("", *table(_ALERTS, rows)) if rows else ("", "No open alerts")
+
+
+def _source(source: dict[str, Any], now: str) -> tuple[str, ...]:
+    last = source["last_success"]
+    return (
+        line(source["name"]),
+        source["type"],
+        line(source["schedule"]),
+        coloured(source["health"]),
+        f"{span_between(last, now)} ago" if last else "never",
+        line(source["last_error"]) if source["failures"] else "",
+    )
+
+
+def _one(found: dict[str, Any]) -> Iterator[str]:
+    target = found["targets"][0]
+    title = f" ({line(target['title'])})" if target["title"] != target["name"] else ""
+    yield from (_from(found), "", f"{line(target['name'])}{title}: {line(target['goal'], 300)}")
+    if not target["instances"]:
+        yield f"  {coloured('no_data')}: nothing was read yet"
+    for instance in target["instances"]:
+        if instance["labels"]:
+            yield from ("", f"  {labels(instance['labels'])}")
+        yield from (f"  {name:<10}  {text}" for name, text in _facts(target, instance, found["time"]) if text)
+    yield from _alerts(found)
+
+
+def _facts(target: dict[str, Any], instance: dict[str, Any], now: str) -> Iterator[tuple[str, str]]:
+    zone, period = target["timezone"], instance["period"]
+    yield "standing", f"{coloured(instance['standing'])} for {span_between(instance['since'], now)}"
+    yield "in words", line(instance["description"], 300)
+    read = f", read {local_time(instance['time'], zone)}" if instance["time"] else ""
+    yield "value", f"{line(figure(instance['value'], target['unit']))}{read}" if instance["value"] is not None else ""
+    yield "wanted", line(_wanted(target, instance))
+    yield "progress", percent(instance["progress"])
+    yield "expected", f"{figure(_rounded(instance['expected']))} by now" if instance["expected"] is not None else ""
+    yield "pace", percent(instance["pace"])
+    yield "per day", figure(_rounded(instance["required_rate"]))
+    yield "projected", _projected(instance["projection"])
+    yield "period", f"{local_time(period['start'], zone)} to {local_time(period['end'], zone)}" if period else ""
+    yield "due", local_time(instance["due"], zone)
+    for series, value in instance["inputs"].items():
+        yield "input", f"{line(series)} = {line(value)}"
