@@ -1,20 +1,38 @@
-"""Templates of annotations and actions: Jinja2 in its immutable sandbox, bounded in length and in what they make."""
+"""Templates of annotations and actions: Jinja2 in its immutable sandbox, bounded in length and in what they make.
+
+The sandbox alone bounds neither memory nor time. Here `{% if %}`, `{% for %}` (not nested) and `{% set %}` are the only
+statements, filters and methods are white lists, and every text or list an expression makes has a largest size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import functools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
+
+from connectors.template_filters import (
+    BUILT_IN,
+    EMPTY,
+    MAX_OUTPUT,
+    OWN,
+    check_repeat,
+    encode,
+    few,
+    in_url,
+    kept,
+    plain,
+    weigh,
+    weighing,
+)
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Template, nodes
     from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEMPLATE = 4_000
-MAX_OUTPUT = 64_000
-MAX_REPEAT = 1_000  # times a text or a list may be repeated
+_MAX_INT = 2**63 - 1
 
 NAMES = frozenset(
     {
@@ -24,39 +42,62 @@ NAMES = frozenset(
 )  # fmt: skip
 """What every template may use; `labels` is a mapping, the numbers are None where they are unknown."""
 
+_METHODS: Mapping[type, frozenset[str]] = {
+    str: frozenset(
+        {
+            "capitalize", "count", "endswith", "find", "isalpha", "isdigit", "lower", "lstrip", "partition",
+            "removeprefix", "removesuffix", "rstrip", "split", "startswith", "strip", "title", "upper",
+        }
+    ),
+    dict: frozenset({"get", "items", "keys", "values"}),
+    list: frozenset({"count", "index"}),
+    tuple: frozenset({"count", "index"}),
+}  # fmt: skip
+
+_Mode = Literal["text", "url", "value"]
+
 
 class TemplateError(ValueError):
     """A template that can't be used or did not come out; the message is for people."""
 
 
 def check(text: str, names: Collection[str] = NAMES) -> None:
-    """Raises TemplateError if the template can't be read or uses a name it can't have."""
-    from jinja2 import TemplateSyntaxError, meta
+    """Raises TemplateError if the template can't be read or uses a name or a filter it can't have."""
+    from jinja2 import meta, nodes
 
     if len(text) > MAX_TEMPLATE:
         raise TemplateError(f"a template has at most {MAX_TEMPLATE} characters")
-    try:
-        tree = _environment().parse(text)
-        unknown = sorted(meta.find_undeclared_variables(tree) - set(names))
-        _compiled(text, url=False)
-    except TemplateSyntaxError as error:
-        raise TemplateError(f"the template can't be read: {error.message}") from None
-    except RecursionError:
-        raise TemplateError("the template can't be read: nested too deeply") from None
+    tree = _parsed(text, "text")
+    environment = _environment("text")
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in environment.filters:
+            raise TemplateError(_unknown("filter", used.name, {name for name in environment.filters if name[0] != "_"}))
+    _compiled(text, "text")
+    unknown = sorted(meta.find_undeclared_variables(tree) - set(names))
     if unknown:
-        near = get_close_matches(unknown[0], names, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(names))}"
-        raise TemplateError(f"the template uses {unknown[0]!r}, which there is not; {hint}")
+        raise TemplateError(_unknown("name", unknown[0], names))
 
 
 def render(text: str, context: Mapping[str, Any]) -> str:
     """The text the template makes. Raises TemplateError."""
-    return _render(text, context, url=False)
+    return _render(text, context, "text")
 
 
 def render_url(text: str, context: Mapping[str, Any]) -> str:
-    """As `render`, with every value percent-encoded, so that no label can change an address's path or host."""
-    return _render(text, context, url=True)
+    """As `render`, with every value percent-encoded, so that no label can change an address's path or host.
+
+    A value that is empty before the query, or that makes a segment `.` or `..`, is an error: it would be another
+    address than the one that was meant.
+    """
+    address = _render(text, context, "url")
+    if address == text:
+        return text
+    path, mark, query = address.partition("?")
+    if EMPTY in path:
+        raise TemplateError("a value in the address is empty")
+    if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
+        raise TemplateError("a value in the address makes a segment . or .., which leads elsewhere")
+    return path + mark + query.replace(EMPTY, "")
 
 
 def render_json(value: Any, context: Mapping[str, Any]) -> Any:
@@ -65,31 +106,26 @@ def render_json(value: Any, context: Mapping[str, Any]) -> Any:
         return {render(key, context): render_json(item, context) for key, item in value.items()}
     if isinstance(value, list):
         return [render_json(item, context) for item in value]
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "{" not in value:
         return value
     inner = value.strip()
-    if inner.startswith("{{") and inner.endswith("}}") and inner.count("{{") == 1:
-        return _evaluate(inner[2:-2].strip(), context)
-    return render(value, context)
+    return _evaluate(inner, context) if _is_lone(inner) else render(value, context)
 
 
-def _evaluate(expression: str, context: Mapping[str, Any]) -> Any:
+def _evaluate(text: str, context: Mapping[str, Any]) -> Any:
     try:
-        made = _environment().compile_expression(expression, undefined_to_none=False)(**context)
+        made: Any = getattr(_compiled(text, "value").make_module(dict(context)), "made")  # noqa: B009 - set by the template
+        weigh(made)
+        return made if made is None or isinstance(made, bool | int | float | dict | list) else str(made)
     except Exception as error:
         raise _failed(error) from None
-    if made is None or isinstance(made, bool | int | float):
-        return made
-    return render("{{ " + expression + " }}", context)
 
 
-def _render(text: str, context: Mapping[str, Any], *, url: bool) -> str:
+def _render(text: str, context: Mapping[str, Any], mode: _Mode) -> str:
     if "{" not in text:
         return text
     try:
-        return "".join(_bounded(_compiled(text, url=url).generate(**context)))
-    except TemplateError:
-        raise
+        return "".join(_bounded(_compiled(text, mode).generate(**context)))
     except Exception as error:
         raise _failed(error) from None
 
@@ -104,65 +140,121 @@ def _bounded(parts: Iterable[str]) -> Iterator[str]:
 
 
 def _failed(error: Exception) -> TemplateError:
-    return TemplateError(f"{error}"[:200] or type(error).__name__)
+    if isinstance(error, TemplateError):
+        return error
+    said = f"{error}".replace("'dict object'", "labels")  # the only mapping a template has
+    return TemplateError(said[:200] or type(error).__name__)
 
 
-def _number(value: Any) -> str:
-    """1234.5 as `1,234.5`."""
-    if not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"the template uses the {what} {name!r}, which there is not; {hint}"
 
 
-def _percent(value: Any, digits: int = 1) -> str:
-    """0.621 as `62.1%`."""
-    return f"{value * 100:.{digits}f}%" if isinstance(value, int | float) else str(value)
-
-
-def _encoded(value: Any) -> str:
-    return quote(_plain(value), safe="")
-
-
-def _plain(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-@cache
-def _environment(finalize: Callable[[Any], str] = _plain) -> SandboxedEnvironment:
+@functools.cache
+def _environment(mode: _Mode) -> SandboxedEnvironment:
     from jinja2 import StrictUndefined
+    from jinja2.runtime import LoopContext
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Bounded(ImmutableSandboxedEnvironment):
-        """Keeps an expression from making something huge: repetition, powers and padding are bounded."""
+        """Lets through the methods listed here, and bounds what operators make."""
 
-        intercepted_binops = frozenset({"*", "**", "%"})
+        intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            if isinstance(obj, LoopContext):
+                return super().is_safe_attribute(obj, attr, value)
+            return attr in _METHODS.get(type(obj), ())
+
+        def wrap_str_format(self, _value: Any) -> None:
+            """`format` is no exception: a width in its text makes any length."""
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            texts = [side for side in (left, right) if isinstance(side, str | bytes | list | tuple)]
-            if operator == "**" or (operator == "%" and isinstance(left, str | bytes)):
+            numbers = isinstance(left, int | float) and isinstance(right, int | float)
+            if operator == "**" or (operator == "%" and not numbers):
                 raise TemplateError(f"{operator} is not allowed in a template")
-            if operator == "*" and texts and max(len(texts[0]) * _count(left, right), 0) > MAX_REPEAT:
-                raise TemplateError(f"a text is repeated at most to {MAX_REPEAT} characters")
-            return super().call_binop(context, operator, left, right)
+            if operator == "*" and not numbers:
+                check_repeat(left, right)
+            made = super().call_binop(context, operator, left, right)
+            if isinstance(made, int) and abs(made) > _MAX_INT:
+                raise TemplateError("a whole number in a template has at most 63 bits")
+            weigh(made)
+            return made
 
-        def call(self, context: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(function, "__name__", "") in {"center", "ljust", "rjust", "zfill", "expandtabs", "format"}:
-                raise TemplateError(f"{function.__name__}() is not allowed in a template")
-            return super().call(context, function, *args, **kwargs)
-
-    environment = Bounded(undefined=StrictUndefined, autoescape=False, finalize=finalize)
-    for name in ("center", "indent", "format", "xmlattr", "pprint", "random", "wordwrap"):
-        environment.filters.pop(name, None)
+    environment = Bounded(
+        undefined=StrictUndefined, autoescape=False, finalize=in_url if mode == "url" else plain, cache_size=0
+    )
     environment.globals.clear()
-    environment.filters["number"] = _number
-    environment.filters["percent"] = _percent
+    own: dict[str, Any] = {**OWN, "_few": few, "_kept": kept}
+    if mode == "url":
+        own["urlencode"] = encode  # which the values of an address are anyway, once
+    offered = {name: environment.filters[name] for name in BUILT_IN} | own
+    environment.filters = {name: weighing(filter_) for name, filter_ in offered.items()}
     return environment
 
 
-def _count(left: Any, right: Any) -> int:
-    return next((side for side in (left, right) if isinstance(side, int)), 1)
+def _parsed(text: str, mode: _Mode) -> nodes.Template:
+    """The template's tree, with loops, `set` and `~` led through what bounds them. Raises TemplateError."""
+    from jinja2 import TemplateSyntaxError, nodes
+    from jinja2.visitor import NodeTransformer
+
+    class Led(NodeTransformer):
+        def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja2's name
+            if node.recursive or any(True for _ in node.find_all(nodes.For)):
+                raise TemplateError("a loop in a loop is not allowed in a template")
+            node.iter = nodes.Filter(node.iter, "_few", [], [], None, None)
+            return self.generic_visit(node)
+
+        def visit_Assign(self, node: nodes.Assign) -> nodes.Node:  # noqa: N802
+            node.node = nodes.Filter(node.node, "_kept", [], [], None, None)
+            return self.generic_visit(node)
+
+        def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+            texts: list[nodes.Expr] = [nodes.Filter(part, "string", [], [], None, None) for part in node.nodes]
+            joined = functools.reduce(nodes.Add, texts)
+            return self.generic_visit(joined.set_lineno(node.lineno))
+
+    try:
+        tree = _environment(mode).parse(text)
+        statements = {type(node) for node in tree.find_all(nodes.Stmt)}
+        if statements - {nodes.Output, nodes.For, nodes.If, nodes.Assign}:
+            raise TemplateError("a template has no other statements than if, for and set")
+        led: nodes.Template = Led().visit(tree)
+        led.set_environment(_environment(mode))
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"the template can't be read: {error.message}") from None
+    except RecursionError:
+        raise TemplateError("the template can't be read: nested too deeply") from None
+    return led
 
 
-@lru_cache(maxsize=1_024)
-def _compiled(text: str, *, url: bool) -> Template:
-    return _environment(_encoded if url else _plain).from_string(text)
+@functools.lru_cache(maxsize=1_024)
+def _is_lone(text: str) -> bool:
+    """Whether a template is nothing but one expression."""
+    return _lone(_parsed(text, "value")) is not None
+
+
+def _lone(tree: nodes.Template) -> nodes.Expr | None:
+    from jinja2 import nodes
+
+    parts = [part for output in tree.body for part in getattr(output, "nodes", [output])]
+    only = parts[0] if len(parts) == 1 else None
+    return only if isinstance(only, nodes.Expr) and not isinstance(only, nodes.TemplateData) else None
+
+
+@functools.lru_cache(maxsize=1_024)
+def _compiled(text: str, mode: _Mode) -> Template:
+    from jinja2 import TemplateSyntaxError, nodes
+
+    environment, tree = _environment(mode), _parsed(text, mode)
+    expression = _lone(tree) if mode == "value" else None
+    if expression is not None:
+        tree.body = [nodes.Assign(nodes.Name("made", "store"), expression, lineno=1)]
+    try:
+        return environment.template_class.from_code(environment, environment.compile(tree), {})
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"the template can't be read: {error.message}") from None
+    except RecursionError:
+        raise TemplateError("the template can't be read: nested too deeply") from None
