@@ -1,6 +1,7 @@
 """Standard Webhooks signatures (https://www.standardwebhooks.com), the symmetric kind, `v1`.
 
-HMAC-SHA256 over `id.timestamp.body`. A secret written `whsec_<base64>` is decoded; any other text is used as it is.
+HMAC-SHA256 over `id.timestamp.body`. A secret written `whsec_<base64>` is decoded, padded or not; any other text is used
+as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from connectors.base import Misconfigured
 from rules.model import MINUTE, SECOND
 
 TOLERANCE = 5 * MINUTE  # how far a message's time may be from now; bounds replays
@@ -18,7 +20,10 @@ _PREFIX = "whsec_"
 
 
 def sign(secret: str, msg_id: str, timestamp: int, body: bytes) -> str:
-    """The value of the `webhook-signature` header; `timestamp` is in whole seconds."""
+    """The value of the `webhook-signature` header; `timestamp` is in whole seconds.
+
+    Raises Misconfigured where the secret is empty: anybody could sign with that.
+    """
     signed = f"{msg_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
 
@@ -35,8 +40,11 @@ def headers(secret: str, msg_id: str, timestamp: int, body: bytes) -> dict[str, 
 def verify(secret: str, given: Mapping[str, str], body: bytes, now: int) -> bool:
     """Whether a message is signed with the secret and recent. Header names are lower case, `now` in microseconds.
 
-    Several signatures, separated by spaces, may be given while a secret is being changed: one has to fit.
+    Several signatures, separated by spaces, may be given while a secret is being changed: one has to fit. With an empty
+    secret nothing is signed.
     """
+    if not _key_of(secret):
+        return False
     msg_id, timestamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     if not msg_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         return False
@@ -48,9 +56,17 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: int) -> bool
 
 
 def _key(secret: str) -> bytes:
+    key = _key_of(secret)
+    if not key:
+        raise Misconfigured("the secret that signs is empty")
+    return key
+
+
+def _key_of(secret: str) -> bytes:
     if not secret.startswith(_PREFIX):
         return secret.encode()
+    encoded = secret.removeprefix(_PREFIX).rstrip("=")
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except binascii.Error:
         return secret.encode()
