@@ -1,7 +1,7 @@
 """Standard Webhooks signatures (https://www.standardwebhooks.com), the symmetric kind, `v1`.
 
-HMAC-SHA256 over `id.timestamp.body`. A secret written `whsec_<base64>` is decoded, padded or not; any other text is used
-as it is.
+HMAC-SHA256 over `id.timestamp.body`. A secret written `whsec_<base64>` is decoded, padded or not; any other text is
+used as it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def sign(secret: str, msg_id: str, timestamp: int, body: bytes) -> str:
 
     Raises Misconfigured where the secret is empty: anybody could sign with that.
     """
-    signed = f"{msg_id}.{timestamp}.".encode() + body
+    signed = f"{msg_id}.{timestamp}.".encode("utf-8", "replace") + body  # a server may hand on any bytes
     return "v1," + base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
 
 
@@ -52,7 +52,7 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: int) -> bool
         return False
     right = sign(secret, msg_id, int(timestamp), body).encode()
     candidates = given.get("webhook-signature", "").split(" ")
-    return any(hmac.compare_digest(right, candidate.encode()) for candidate in candidates)
+    return any(hmac.compare_digest(right, candidate.encode("utf-8", "replace")) for candidate in candidates)
 
 
 def _key(secret: str) -> bytes:

@@ -77,6 +77,8 @@ def test_one_of_several_signatures_is_enough() -> None:
         {"webhook-timestamp": "٣"},
         {"webhook-signature": "v1,"},
         {"webhook-signature": "é"},
+        {"webhook-signature": "v1,\udce9"},
+        {"webhook-id": "\udce9"},
         {"webhook-signature": ""},
     ],
 )
