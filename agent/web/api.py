@@ -86,10 +86,10 @@ async def acknowledge(request: web.Request) -> web.Response:
 
 async def push(request: web.Request) -> web.Response:
     """Takes readings, all or none. Answered once they are committed."""
-    face = request.app[FACE]
-    daemon = face.runtime
+    daemon = runtime(request)
     given = await body.read_json(request)
-    readings = Push(face.series.of(daemon.config), daemon.clock.now()).readings(given)
+    known = frozenset(name for source in daemon.config.sources.values() for name in source.rule.series)
+    readings = Push(known, daemon.clock.now()).readings(given)
     await commit(daemon, SOURCE, readings)
     return answer({"readings": len(readings)})
 

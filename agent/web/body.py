@@ -94,6 +94,14 @@ def since(request: web.Request) -> int | None:
     if not text:
         return None
     try:
-        return moment(text, "UTC")
+        return time_of(text)
     except ValueError as error:
         raise Failure(422, f"since: {error}") from None
+
+
+def time_of(given: Any) -> int:
+    """The time that ISO 8601 (UTC unless it says so) or Unix time says, in UTC microseconds. Raises ValueError."""
+    try:
+        return moment(given, "UTC")
+    except ValueError:
+        raise ValueError(f"{str(given)[:40]!r} is not a time: ISO 8601 or Unix time") from None

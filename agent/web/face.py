@@ -9,7 +9,6 @@ from aiohttp import web
 
 from agent.metrics import Metrics
 from agent.runtime import Runtime
-from agent.web.series import SeriesNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,6 @@ class Face:
     runtime: Runtime
     metrics: Metrics
     started: float
-    series: SeriesNames = field(default_factory=SeriesNames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,33 @@ def _kind(name: str) -> dict[str, Any]:
 def _answer(words: str, what: str) -> dict[str, Any]:
     content = {what: {}} if "/" in what else {"application/json": {"schema": ref(what)}}
     return {"description": words, "content": content}
+
+
+def shapes() -> dict[str, dict[str, str]]:
+    """Each named shape as its keys in words; under the empty key, what a shape without keys is."""
+    found = {}
+    for name, schema in SCHEMAS.items():
+        required = schema.get("required", ())
+        fields = {
+            key: _words(of) + ("" if key in required else ", may be left out")
+            for key, of in schema.get("properties", {}).items()
+        }
+        found[name] = fields or {"": _words(schema)}
+    return found
+
+
+def _words(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "enum" in schema:
+        return "one of " + ", ".join(schema["enum"])
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return " or ".join(_words(one) for one in schema[several])
+    kind = schema["type"]
+    if kind == "array":
+        return f"list of {_words(schema['items'])}"
+    if kind == "object":
+        keys = ", ".join(schema.get("properties", ()))
+        return f"object with {keys}" if keys else "object of " + _words(schema["additionalProperties"])
+    return " or ".join(kind) if isinstance(kind, list) else "time" if "format" in schema else str(kind)

@@ -14,7 +14,7 @@ from agent import __version__
 from agent.web import body
 from agent.web.errors import answer
 from agent.web.face import ROUTES, runtime
-from agent.web.openapi import document, shown_path
+from agent.web.openapi import document, shapes, shown_path
 from agent.web.rows import page_facts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def overview_page(request: web.Request) -> web.Response:
 async def documentation(request: web.Request) -> web.Response:
     """What the API can do, from the table of routes."""
     routes = [{"route": route, "path": shown_path(route)} for route in request.app[ROUTES]]
-    return _page("documentation.html.j2", routes=routes)
+    return _page("documentation.html.j2", routes=routes, shapes=shapes())
 
 
 async def description(request: web.Request) -> web.Response:

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from agent.config.language import LABEL_NAME
-from agent.web.body import check_keys
+from agent.web.body import check_keys, time_of
 from agent.web.errors import Failure
-from connectors.values import moment, number
+from connectors.values import number
 from rules.model import DAY, Reading, Series, labels_of
 
 SOURCE = "push"
@@ -23,7 +23,10 @@ class Push:
     """Reads the rows of one request."""
 
     def __init__(self, known: frozenset[str], now: int) -> None:
-        """`known` are the names of series that may come; `now` is the time of a reading that names none."""
+        """`known` are the names of series that some source gives, and so all that targets read.
+
+        `now` is the time of a reading that names none.
+        """
         self._known = known
         self._now = now
         self._unknown: dict[str, str] = {}
@@ -68,13 +71,13 @@ class Push:
         if name not in self._unknown:
             near = get_close_matches(name, self._known, 3) if len(self._unknown) < _HINTS else []
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            self._unknown[name] = f"no source gives and no target reads a series {name[:100]!r}{hint}"
+            self._unknown[name] = f"no source gives a series {name[:100]!r}{hint}"
         return self._unknown[name]
 
     def _time(self, given: Any) -> int:
         if given is None:
             return self._now
-        time = moment(given, "UTC")
+        time = time_of(given)
         if time > self._now + DAY:
             raise ValueError(f"its time is in the future: {str(given)[:40]}")
         return time

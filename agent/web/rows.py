@@ -80,7 +80,7 @@ def _row(target: Target, state: InstanceState, now: int) -> Row:
         labels=", ".join(f"{name}: {value}" for name, value in state.key.labels if value),
         standing=_said(found.standing),
         tone=_TONES[found.standing],
-        value="–" if found.value is None else number(found.value, target.unit),
+        value="" if target.checkin else "–" if found.value is None else number(found.value, target.unit),
         goal=wanted(found, target.unit) or config_words.wanted_of(target),
         words=describe(target, found, now),
         progress=None if share is None else min(max(share, 0.0), 100.0),

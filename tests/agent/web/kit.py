@@ -1,0 +1,204 @@
+"""A small daemon to put the HTTP face before: it holds what it is given and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import ClientSession
+
+from agent.config.configuration import Configuration
+from agent.config.load import load
+from agent.connections import Connections
+from agent.metrics import Metrics
+from agent.runtime import OpenAlert, Reloaded, Unknown
+from agent.settings import read_settings
+from agent.store.records import Ping
+from agent.store.store import Store
+from agent.web.server import serve
+from connectors.base import ConnectorError, Inbound, InboundSource, Services
+from rules.model import (
+    SECOND,
+    Assessment,
+    Correction,
+    InstanceKey,
+    InstanceState,
+    Reading,
+    SourceState,
+    labels_of,
+)
+
+NOW = 1_767_225_600 * SECOND  # 2026-01-01T00:00:00Z
+SECRET = "push-secret-7153"
+KEY = "an-api-key-of-some-length"
+
+CONFIG = """
+sources:
+  csv: {type: file, path: v.csv, every: 5m, readings: [{series: visitors, value: n, labels: {site: site}}]}
+  free: {type: webhook, readings: [{series: sales, value: amount, time: at, labels: {shop: shop}}]}
+  signed: {type: webhook, secret: "push-secret-7153", readings: [{series: sales, value: amount}]}
+  small: {type: webhook, max_bytes: 20, readings: [{series: sales, value: amount}]}
+  rooms: {type: webhook, readings: [{series: temperature, value: v, labels: {room: room}}, {series: dau, value: d}]}
+  backup: {type: checkin, schedule: "0 3 * * *", grace: 30m}
+targets:
+  monthly:
+    title: Unique visitors
+    series: visitors
+    by: [site]
+    unit: visits
+    goal: {measure: sum, at_least: 10000, per: month}
+    alerts: [{name: behind, when: behind}]
+  room: {series: temperature, by: [room], goal: {at_least: 20, at_most: 23}}
+  engagement: {goal: {condition: "last(dau) > 1000"}}
+  nightly: {source: backup, alerts: [{name: late, when: missed, severity: critical}]}
+"""
+
+
+class FixedClock:
+    """Shows the time it is set to."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> int:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time / SECOND
+
+
+class Daemon:
+    """The Runtime protocol, in memory; `store` is set where a test needs one."""
+
+    store: Store
+
+    def __init__(self, config: Configuration, **settings: Any) -> None:
+        self.clock: Any = FixedClock()
+        self.settings = read_settings(**{"listen": "127.0.0.1:0", **settings})
+        self.use(config)
+        self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
+        self.states: dict[InstanceKey, InstanceState] = {}
+        self.health: dict[str, SourceState] = {}
+        self.open: list[OpenAlert] = []
+        self.runs: list[Correction] = []
+        self.polls: dict[str, Sequence[Reading] | ConnectorError] = {}
+        self.taken: list[tuple[str, str, str]] = []
+        self.reload_errors: Sequence[str] = ()
+        self.not_ready: str | None = None
+        self.sick: str | None = None
+        self.committing: asyncio.Event | None = None
+
+    def use(self, config: Configuration) -> None:
+        self.config = config
+        self.connections = Connections(config, Services(http=None, now=self.clock.now))  # type: ignore[arg-type]
+
+    def stands(self, target: str, assessment: Assessment, /, since: int = NOW, **labels: str) -> InstanceKey:
+        key = InstanceKey(target, labels_of(labels))
+        self.states[key] = InstanceState(key, assessment, since=since, created=since)
+        return key
+
+    def alert(self, name: str, state: str = "firing", **labels: str) -> OpenAlert:
+        one = OpenAlert(InstanceKey("monthly"), name, f"f-{name}", labels, f"{name} is on", state, NOW, NOW, None)
+        self.open.append(one)
+        return one
+
+    def instances(self) -> Mapping[InstanceKey, InstanceState]:
+        return self.states
+
+    def sources(self) -> Mapping[str, SourceState]:
+        return {name: self.health.get(name) or SourceState(name) for name in self.config.sources}
+
+    def corrections(self) -> Sequence[Correction]:
+        return self.runs
+
+    def alerts(self) -> Sequence[OpenAlert]:
+        return self.open
+
+    def inbound(self, door: str, name: str) -> InboundSource | None:
+        return self.connections.inbound(door, name)
+
+    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
+        if self.committing is not None:
+            await self.committing.wait()
+        self.received.append((source, readings, pings))
+
+    async def poll(self, source: str) -> Sequence[Reading]:
+        if source not in self.polls:
+            raise Unknown(f"no polled source {source!r}")
+        found = self.polls[source]
+        if isinstance(found, ConnectorError):
+            raise found
+        return found
+
+    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
+        self.taken.append((alert, by, note))
+        found = [one for one in self.open if alert in {one.name, one.fingerprint}]
+        if not found:
+            raise Unknown(f"no open alert {alert!r}")
+        return found
+
+    async def reload(self) -> Reloaded:
+        return Reloaded(self.reload_errors)
+
+    def ready(self) -> str | None:
+        return self.not_ready
+
+    def alive(self) -> str | None:
+        return self.sick
+
+
+class Broken(InboundSource):
+    """A source with a mistake in it."""
+
+    door = "in"
+
+    def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
+        raise RuntimeError("a mistake")
+
+
+def configuration(folder: Path, text: str = CONFIG) -> Configuration:
+    """A checked configuration of a text."""
+    path = folder / "setpoint.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, {})
+
+
+@asynccontextmanager
+async def served(daemon: Daemon) -> AsyncIterator[ClientSession]:
+    """A client of the face before a daemon, on a real socket."""
+    async with AsyncExitStack() as stack:
+        address = await serve(daemon, Metrics(daemon), stack)
+        client = ClientSession(f"http://127.0.0.1:{address.port}")
+        yield await stack.enter_async_context(client)
+
+
+@contextmanager
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """The log's lines as dictionaries, with what is bound to the context."""
+    lines: list[dict[str, Any]] = []
+
+    def keep(_logger: Any, method: str, event: Any) -> Any:
+        lines.append({**event, "log_level": method})
+        raise structlog.DropEvent
+
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, keep],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield lines
+    finally:
+        structlog.reset_defaults()
+
+
+async def error_of(response: Any) -> tuple[int, str, str]:
+    """Status, code and message of an error answer, which has the one form errors have."""
+    said = await response.json()
+    assert set(said) == {"error"}
+    assert {"code", "message"} <= set(said["error"]) <= {"code", "message", "details"}
+    return response.status, said["error"]["code"], said["error"]["message"]
