@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.engine import Batch, retire
-from rules.history import History
+from rules.history import Added, History
 from rules.model import (
     DAY,
     Acknowledgement,
@@ -44,6 +45,7 @@ log = structlog.get_logger()
 
 _ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
+_STOP_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
@@ -98,7 +100,8 @@ class Pipeline:
         if self._worker is None:
             return
         if not self._worker.done():
-            await self._queue.join()
+            with suppress(TimeoutError):  # a database that can't be written is not waited for
+                await asyncio.wait_for(self._queue.join(), _STOP_SECONDS)
             self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
 
@@ -158,12 +161,22 @@ class Pipeline:
 
     async def _decide(self, works: Sequence[Work]) -> None:
         now = self.clock.now()
-        history = self.decider.history
-        readings = [reading for work in works for reading in work.readings if history.add(reading)]
+        readings, fresh = self._sorted_out(reading for work in works for reading in work.readings)
         polls = [work.polled for work in works if work.polled is not None]
         due = [key for work in works for key in work.due]
-        decision = self.decider.decide(Batch(readings, polls, due), now)
+        decision = self.decider.decide(Batch(fresh, polls, due), now)
         await self._commit(decision, readings=readings, pings=[ping for work in works for ping in work.pings])
+
+    def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
+        """Those to store, and of these those to decide on. What is known already is neither."""
+        store, fresh = [], []
+        for reading in readings:
+            added = self.decider.history.add(reading)
+            if added is not Added.KNOWN:
+                store.append(reading)
+            if added is Added.NEW:
+                fresh.append(reading)
+        return store, fresh
 
     async def _commit(
         self,
@@ -259,11 +272,12 @@ class Pipeline:
         async with self._lock:
             now = self.clock.now()
             old = getattr(self, "decider", None)
-            forget, changed, transitions = retire(specs, self.memory.states, now)
+            retired = retire(specs, self.memory.states, now)
             ending = Decider(old.specs if old else specs, old.notices if old else notices, self.memory, history)
-            decision = ending.retire(transitions, now)
-            decision.instances.update({state.key: state for state in changed})
-            await self._commit(decision, forget=forget)
+            decision = ending.retire(retired.transitions, now)
+            decision.instances.update({state.key: state for state in retired.instances})
+            decision.sources.update({state.name: state for state in retired.sources})
+            await self._commit(decision, forget=retired.forget)
             self.decider = Decider(specs, notices, self.memory, history)
             due = dict.fromkeys([*self.memory.instances, *specs.lone_instances()])
             await self._commit(self.decider.decide(Batch(due=due), now))

@@ -37,6 +37,7 @@ class Due:
     source: Source
     at: int
     task: asyncio.Task[None] | None = None
+    taken: Sequence[Reading] | None = None  # what was handed on last: the very same again says nothing new
 
     def __lt__(self, other: Due) -> bool:
         return self.at < other.at
@@ -130,7 +131,8 @@ class Poller:
             error = f"unexpected {type(unexpected).__name__}; see the log"
         self._on_poll(name, "ok" if error is None else "failed", self._clock.monotonic() - started)
         self._say(name, error)
-        await self._handle(readings, Polled(name, now, error))
+        await self._handle(() if readings is due.taken else readings, Polled(name, now, error))
+        due.taken = readings
 
     def _say(self, name: str, error: str | None) -> None:
         """Logs once when a source begins to fail, and once when it works again."""

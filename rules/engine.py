@@ -88,7 +88,9 @@ def _evaluate_sources(
         after, event = fold_polls(before, polled, now)
         changed[polled.source] = after
         if event:
-            transitions.append(source_transition(specs, before, after, event, now))
+            transition = source_transition(specs, before, after, event, now)
+            transitions.append(transition)
+            changed[polled.source] = replace(after, alert=replace(after.alert, fingerprint=transition.fingerprint))
     return changed, transitions
 
 
@@ -300,25 +302,38 @@ class _Instance:
         return soon if end <= self.now else min(soon, end)
 
 
-def retire(specs: Specs, states: States, now: int) -> tuple[list[InstanceKey], list[InstanceState], list[Transition]]:
-    """What a new configuration ends: instances whose target is gone, and open alerts whose rule is gone.
+@dataclass(slots=True)
+class Retired:
+    """What a new configuration ends: the keys to forget, the states that change, and the resolves of what was open."""
 
-    Returns the keys to forget, the states that change, and the resolves of what was open.
-    """
-    forget: list[InstanceKey] = []
-    changed: list[InstanceState] = []
-    transitions: list[Transition] = []
+    forget: list[InstanceKey] = field(default_factory=list)
+    instances: list[InstanceState] = field(default_factory=list)
+    sources: list[SourceState] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+
+
+def retire(specs: Specs, states: States, now: int) -> Retired:
+    """Ends instances whose target is gone, and open alerts whose rule or source is gone."""
+    retired = Retired()
     for key, state in states.instances.items():
         target = specs.targets.get(key.target)
         gone = target is None or {name for name, _ in key.labels} != set(target.by)
         known = set() if gone else {rule.name for rule in specs.rules[key.target]}
         lost = {name: status for name, status in state.alerts.items() if name not in known}
-        transitions += [_retired(state, name, status, now) for name, status in lost.items() if alerts.is_open(status)]
+        retired.transitions += [_retired(state, n, status, now) for n, status in lost.items() if alerts.is_open(status)]
         if gone:
-            forget.append(key)
+            retired.forget.append(key)
         elif lost:
-            changed.append(replace(state, alerts={n: s for n, s in state.alerts.items() if n in known}))
-    return forget, changed, transitions
+            retired.instances.append(
+                replace(state, alerts={n: status for n, status in state.alerts.items() if n in known})
+            )
+    for source in states.sources.values():
+        if source.name not in specs.sources and alerts.is_open(source.alert):
+            after, _ = fold_polls(replace(source, health=Health.UNKNOWN), Polled(source.name, now), now)
+            resolved = source_transition(specs, source, after, Event.RESOLVED, now)
+            retired.transitions.append(replace(resolved, detail="is no longer configured"))
+            retired.sources.append(after)
+    return retired
 
 
 def _retired(state: InstanceState, name: str, status: AlertStatus, now: int) -> Transition:

@@ -33,7 +33,7 @@ def source_transition(specs: Specs, before: SourceState, after: SourceState, eve
     return Transition(
         InstanceKey(""),
         alerts.SOURCE_ALERT,
-        alerts.fingerprint(labels),
+        before.alert.fingerprint if alerts.is_open(before.alert) else alerts.fingerprint(labels),
         after.alert.episode,
         event,
         now,

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
@@ -84,6 +85,14 @@ class Summary:
         return {Measure.LAST: self.last, Measure.MIN: self.low, Measure.MAX: self.high}[measure]
 
 
+class Added(Enum):
+    """What a reading says to a history: something new, nothing new, or nothing it can tell since it is out of view."""
+
+    NEW = auto()
+    KNOWN = auto()
+    OUT_OF_VIEW = auto()
+
+
 class Track:
     """One series' readings, in time order. NaN stands for a reading without a value."""
 
@@ -95,36 +104,36 @@ class Track:
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, int], Summary] = {}
 
-    def add(self, time: int, value: float | None) -> bool:
-        """Records a reading; False if just this one is held already. Those out of reach are new, but not held."""
+    def add(self, time: int, value: float | None) -> Added:
+        """Records a reading. Those older than the horizon are not held."""
         number = nan if value is None else value
         times = self.times
-        if not times or time > times[-1]:
-            if not self.horizon and times:
-                times[0], self.values[0] = time, number
-                self._summaries.clear()
-                return True
-            times.append(time)
-            self.values.append(number)
-            if len(times) > _TRIM_AT:
-                self._trim()
-            return True
-        return self._insert(time, number)
+        if times and time <= times[-1]:
+            return self._insert(time, number)
+        if times and not self.horizon:
+            times[0], self.values[0] = time, number
+            self._summaries.clear()
+            return Added.NEW
+        times.append(time)
+        self.values.append(number)
+        if len(times) > _TRIM_AT:
+            self._trim()
+        return Added.NEW
 
-    def _insert(self, time: int, number: float) -> bool:
+    def _insert(self, time: int, number: float) -> Added:
         if time < self.times[-1] - self.horizon:
-            return True
+            return Added.OUT_OF_VIEW
         index = bisect_left(self.times, time)
-        if self.times[index] == time:
-            old = self.values[index]
-            if old == number or (isnan(old) and isnan(number)):
-                return False
-            self.values[index] = number
-        else:
+        if self.times[index] != time:
             self.times.insert(index, time)
             self.values.insert(index, number)
+        else:
+            old = self.values[index]
+            if old == number or (isnan(old) and isnan(number)):
+                return Added.KNOWN
+            self.values[index] = number
         self._summaries.clear()
-        return True
+        return Added.NEW
 
     def _trim(self) -> None:
         # One reading before the horizon stays: an increase counts from it.
@@ -189,13 +198,13 @@ class History:
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
 
-    def add(self, reading: Reading) -> bool:
-        """Records a reading; False if it says nothing new. Series that no target reads are always new."""
+    def add(self, reading: Reading) -> Added:
+        """Records a reading. Series that no target reads are out of view."""
         track = self._tracks.get(reading.series)
         if track is None:
             keys = self.specs.instances_of(reading.series)
             if not keys:
-                return True
+                return Added.OUT_OF_VIEW
             track = self._tracks[reading.series] = Track(self.specs.horizon(reading.series.name))
             for key in keys:
                 self._members.setdefault(key, []).append(reading.series)

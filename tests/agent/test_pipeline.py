@@ -227,6 +227,28 @@ async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
     assert world.pipeline.instances() == {}
 
 
+async def test_a_source_that_is_removed_while_it_fails_is_resolved(world: World) -> None:
+    for _ in range(3):
+        await world.read(None, error="answered 500")
+    world.config = replace(world.config, sources={})
+    await world.pipeline.use(*world.compiled())
+    assert await world.told() == ["team firing source-down", "team resolved source-down"]
+    said = orjson.loads((await world.outbox())[1].payload)
+    assert said["headline"] == "Source a is no longer configured"
+
+
+async def test_old_readings_are_stored_but_are_no_sign_of_life(world: World) -> None:
+    await world.use(replace(TARGET, no_data=NoData(MINUTE)))
+    await world.read(21)
+    for _ in range(7):
+        world.clock.time += 10 * SECOND
+        old = [Reading(series("temperature"), world.clock.time - 3600 * SECOND, 30.0)]
+        await world.pipeline.handle(old, Polled("a", world.clock.time))
+    await world.wait(SECOND)
+    assert await world.told() == ["team firing no-data"]
+    assert len(await world.store.window(["temperature"], 0, world.clock.time + 1)) == 8
+
+
 async def test_a_resolve_goes_to_those_who_were_told_whatever_is_configured_then(world: World) -> None:
     await world.read(25)
     await world.use(replace(TARGET, alerts=(replace(TARGET.alerts[0], severity="critical", notify=("oncall",)),)))

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.engine import Batch, States, evaluate
-from rules.history import History
+from rules.history import Added, History
 from rules.model import (
     InstanceKey,
     InstanceState,
@@ -49,7 +49,7 @@ class World:
         due: Iterable[InstanceKey] | None = None,
     ) -> list[str]:
         """What happened to alerts: `alert event` for each transition."""
-        fresh = [reading for reading in readings if self.history.add(reading)]
+        fresh = [reading for reading in readings if self.history.add(reading) is Added.NEW]
         keys = self.woken(now) if due is None else list(due)
         changed, moved = evaluate(self.specs, self.states, Batch(fresh, list(polls), keys), now, self.history)
         self.states = States({**self.states.instances, **changed.instances}, {**self.states.sources, **changed.sources})
