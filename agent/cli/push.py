@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,7 +48,7 @@ def command(series: str, value: str | None, label: tuple[str, ...], time: str | 
             raise Unusable("VALUE is missing; give a number, or - for rows from standard input")
         rows = [{**row, "value": _number(value)}]
     else:
-        rows = list(_rows(row, click.get_binary_stream("stdin").read()))
+        rows = list(_rows(row, sys.stdin.buffer.read()))
     url, as_json = others.pop("url"), others.pop("as_json")
     count = _send(Daemon(settings_of(**others), url), rows)
     if as_json:

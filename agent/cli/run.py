@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from agent.cli.options import (
+    Failed,
     Unusable,
     config_option,
     database_option,
@@ -37,7 +38,7 @@ def command(**given: str | None) -> None:
       setpoint run --config /etc/setpoint --listen 127.0.0.1:9000
       SETPOINT_API_KEY=... setpoint run --listen 0.0.0.0:8080
     """
-    signal.signal(signal.SIGTERM, _stop)  # until the daemon has its own: a stop while it starts is a stop too
+    signal.signal(signal.SIGTERM, _stop)  # what is imported from here on takes a while
     signal.signal(signal.SIGINT, _stop)
     settings = settings_of(**given)
     _configure_logs(settings)
@@ -58,17 +59,31 @@ def _configure_logs(settings: Settings) -> None:
 def _run(settings: Settings) -> None:
     import asyncio
 
-    from agent import app
     from agent.config.errors import ConfigErrors
-    from agent.store.errors import StoreError
+    from agent.store.errors import Fenced, StoreError
     from agent.web.exposure import ServeError, check_exposure
 
     if problem := check_exposure(settings):  # before anything is read or sent
         raise Unusable(problem)
     try:
-        asyncio.run(app.run(settings, environment()))
+        asyncio.run(_daemon(settings))
+    except asyncio.CancelledError:
+        return  # told to stop while it started
     except ConfigErrors as refused:
         print_lines(refused.errors, err=True)
         raise click.exceptions.Exit(2) from None
+    except Fenced as lost:
+        raise Failed(str(lost)) from None
     except (StoreError, ServeError) as error:
         raise Unusable(str(error)) from None
+
+
+async def _daemon(settings: Settings) -> None:
+    import asyncio
+
+    from agent import app
+
+    if task := asyncio.current_task():
+        for number in (signal.SIGTERM, signal.SIGINT):  # until the daemon has started and sets its own
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await app.run(settings, environment())

@@ -19,7 +19,7 @@ from agent.cli.options import (
 )
 from agent.cli.tables import coloured, figure, labels, line, local_time, percent, span_between, table
 
-_TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE")
+_TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE", "WHY")
 _ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "WHAT")
 _SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR")
 
@@ -70,7 +70,7 @@ def _all(found: dict[str, Any]) -> Iterator[str]:
 def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
     name = line(target["name"])
     if not target["instances"]:
-        yield (name, "", coloured("no_data"), *[""] * 6)
+        yield (name, "", coloured("no_data"), *[""] * 7)
     for instance in target["instances"]:
         yield (
             name,
@@ -82,6 +82,7 @@ def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
             figure(_rounded(instance["required_rate"])),
             _projected(instance["projection"]),
             span_between(instance["since"], now),
+            line(instance["reason"]),
         )
 
 
