@@ -29,6 +29,7 @@ CODES = {
     502: "source_failed",
     503: "unavailable",
 }
+_BODY_LEFT = frozenset({408, 413})  # what is still coming would be taken for the next request
 
 
 class Failure(Exception):
@@ -54,7 +55,10 @@ def said(failure: Failure) -> web.Response:
     error: dict[str, Any] = {"code": CODES.get(failure.status, "error"), "message": str(failure)}
     if failure.details:
         error["details"] = list(failure.details)
-    return answer({"error": error}, failure.status)
+    response = answer({"error": error}, failure.status)
+    if failure.status in _BODY_LEFT:
+        response.force_close()
+    return response
 
 
 def response_to(error: Exception, request: web.Request) -> web.Response:
@@ -69,7 +73,9 @@ def response_to(error: Exception, request: web.Request) -> web.Response:
     if isinstance(error, web.HTTPException):
         return _of_aiohttp(error, request)
     if isinstance(error, (ConnectionError, web.RequestPayloadError)):  # nobody may be there to read this
-        return said(Failure(400, "the body broke off or can't be unpacked"))
+        response = said(Failure(400, "the body broke off or can't be unpacked"))
+        response.force_close()
+        return response
     log.error("http.failed", exc_info=error)
     return said(Failure(500, "an error that is not the caller's; the log says more under this request's id"))
 

@@ -44,6 +44,14 @@ class _Protocol(web.RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What is left of a body that can't be unpacked is read once more after the answer: no fault of ours."""
+        error = kw.get("exc_info")
+        if isinstance(error, (web.RequestPayloadError, ConnectionError)):
+            log.debug("http.malformed", error=type(error).__name__)
+        else:
+            log.error("http.failed", exc_info=error)
+
 
 async def listen(app: web.Application, address: Address, stack: AsyncExitStack) -> Address:
     """Serves an application; on the stack: take no new connections, let requests end, close.
