@@ -2,177 +2,166 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from agent.config.schema import json_schema
+import aiohttp
+import click
+from reference_keys import NOTE, ROOT, configuration
+
+from agent import log
+from agent.app import Setpoint
+from agent.cli.main import cli
+from agent.demo.daemon import free_port
+from agent.settings import Settings, read_settings
+from agent.web.routes import TABLE
 from rules.words import span
 
-ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
-NOTE = "<!-- Written by `make docs` from the code; changes made here are lost. -->\n"
-
-KINDS = (
-    ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
-                            "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
-    ("Actions", "actions", {"webhook": "WebhookActionConfig"}),
-    ("Receivers", "receivers", {"console": "ConsoleConfig", "email": "EmailConfig", "slack": "SlackConfig",
-                                "webhook": "WebhookConfig"}),
-)  # fmt: skip
-ABOUT = {
-    "Sources": "Under `sources`, by name. The kind is chosen by `type`.",
-    "Actions": "Under `actions`, by name.",
-    "Receivers": "Under `receivers`, by name: each a list of one or more notifiers. `console` always exists.",
-}
-PARTS = (
-    ("`readings[]` of a source", "ReadingConfig"),
-    ("Targets", "TargetSection"),
-    ("`goal` of a target", "GoalSection"),
-    ("`per` of a goal, as a span", "FixedSpan"),
-    ("`recover` of a target", "RecoverSection"),
-    ("`no_data` of a target", "NoDataSection"),
-    ("`alerts[]` of a target", "AlertSection"),
-    ("`correct[]` of a target", "CorrectSection"),
-    ("`verify` of a correction", "VerifySection"),
-    ("`escalate` of a correction", "EscalateSection"),
-)
-REST = (
-    ("Route", "RouteSection"),
-    ("Gateways", "GatewayConfig"),
-    ("`auth` of a source, action or gateway", "Auth"),
-    ("`basic` of auth", "Basic"),
-    ("`api_key` of auth", "ApiKey"),
-    ("Defaults", "Defaults"),
-    ("Heartbeat", "Heartbeat"),
-)
+WIDTH = 100
+EXAMPLE = """
+sources: {sheet: {type: file, path: FOLDER/n.csv, readings: [{series: n, value: n}]}}
+targets:
+  n:
+    series: n
+    goal: {at_most: 1}
+    alerts: [{name: high, when: out_of_band, notify: [hook]}]
+    correct: [{on: high, action: lower}]
+  month: {series: n, goal: {measure: sum, at_least: 10, per: {from: 2000-01-01, to: 2099-12-31}}}
+receivers: {hook: [{type: webhook, url: "http://127.0.0.1:9/"}]}
+actions: {lower: {type: webhook, url: "http://127.0.0.1:9/"}}
+"""
 
 
-class Words:
-    """The meaning of keys; what was asked for is remembered, so that words without a key are found."""
-
-    def __init__(self) -> None:
-        self.by_model: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools/words.toml").read_text())
-        self.used: set[tuple[str, str]] = set()
-
-    def of(self, model: str, key: str) -> str:
-        """The words. Raises SystemExit if there are none."""
-        for place in (model, "any"):
-            if key in self.by_model.get(place, {}):
-                self.used.add((place, key))
-                return self.by_model[place][key]
-        raise SystemExit(f"tools/words.toml says nothing about {key} of {model}")
-
-    def check(self) -> None:
-        """Raises SystemExit if words belong to no key."""
-        said = {(model, key) for model, keys in self.by_model.items() for key in keys}
-        if said - self.used:
-            raise SystemExit(f"tools/words.toml has words for keys that don't exist: {sorted(said - self.used)}")
+def command_line() -> str:
+    """Every command's own help."""
+    first = ["# Command line\n", NOTE, "```text", _help(cli, "setpoint"), "```\n"]
+    return "\n".join([*first, *_commands(cli, "setpoint")])
 
 
-def configuration() -> str:
-    """Every key of every section, from the JSON Schema."""
-    schema, words = json_schema(), Words()
-    defs = schema["$defs"]
+def _commands(group: click.Group, title: str) -> Iterator[str]:
+    context = click.Context(group, info_name=title)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is None:
+            raise SystemExit(f"{title} has no command {name}")
+        yield f"## `{title} {name}`\n"
+        yield from ("```text", _help(command, f"{title} {name}"), "```\n")
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{title} {name}")
+
+
+def _help(command: click.Command, name: str) -> str:
+    with click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH) as context:
+        return command.get_help(context)
+
+
+def http() -> str:
+    """Every address, from the table of routes."""
     lines = [
-        "# Configuration keys\n",
+        "# HTTP\n",
         NOTE,
-        "The language itself (variables, secrets in files, durations, percentages) is described in the",
-        "[how-to guide](../how-to/configuration.md). `setpoint schema` prints the JSON Schema of it all.\n",
-        "A key marked *secret* has a twin that ends in `_file` and names a file which holds the value.\n",
+        "With `SETPOINT_API_KEY` set, a call needs `Authorization: Bearer <key>`, except where *open* is said.",
+        'Errors are `{"error": {"code": …, "message": …}}`. `/api/v1/openapi.json` describes the answers in detail.\n',
     ]
-    for title, role, members in KINDS:
-        lines += [f"## {title}\n", f"{ABOUT[title]}\n"]
-        for kind, model in members.items():
-            lines += [f"### `{role}: type: {kind}`\n", *table(model, defs, words)]
-        if title == "Sources":
-            for heading, model in PARTS:
-                lines += [f"{'##' if heading == 'Targets' else '###'} {heading}\n", *table(model, defs, words)]
-    for heading, model in REST:
-        lines += [f"{'##' if heading[0] != '`' else '###'} {heading}\n", *table(model, defs, words)]
-    words.check()
+    for route in TABLE:
+        path = re.sub(r"\{rest:.*\}$", "", re.sub(r"\{(\w+):[^{}]*\}", r"{\1}", route.path))
+        lines.append(f"## `{route.method} {path}`\n")
+        lines.append(f"{route.summary.rstrip('.')}.{' *Open.*' if route.open else ''}\n")
+        lines += [f"- `?{name}=`: {words}" for name, words in route.query.items()]
+        lines += [f"- {status}: {words}" for status, (words, _) in route.answers.items()]
+        lines.append("")
     return "\n".join(lines)
 
 
-def table(model: str, defs: dict[str, Any], words: Words) -> Iterator[str]:
-    """The keys of one model."""
-    schema = defs[model]
-    needed = set(schema.get("required", ()))
-    needed |= {rule["oneOf"][0]["required"][0] for rule in schema.get("allOf", ()) if "oneOf" in rule}
-    keys = schema.get("properties", {})
-    rows = [key for key in keys if not (key.endswith("_file") and key.removesuffix("_file") in keys)]
-    yield "| key | value | default | meaning |"
-    yield "|---|---|---|---|"
-    for key in rows:
-        given = keys[key]
-        default = "**required**" if key in needed else shown_default(given)
-        yield f"| `{key}` | {kind_of(given, defs)} | {default} | {words.of(model, key)} |"
-    yield ""
+def settings() -> str:
+    """Every setting of the process."""
+    said = tomllib.loads((ROOT / "tools/words.toml").read_text(encoding="utf-8"))["Settings"]
+    lines = [
+        "# Settings of the process\n",
+        NOTE,
+        "They come from the environment, then from `.env` in the working directory. One marked *secret* may instead be",
+        "named by a variable that ends in `_FILE` and holds the path of a file with the value.\n",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    names = {
+        name: field.validation_alias or f"SETPOINT_{name.upper()}" for name, field in Settings.model_fields.items()
+    }
+    if set(said) != set(names):
+        raise SystemExit(f"words.toml has other settings than there are: {sorted(set(said) ^ set(names))}")
+    for name, field in Settings.model_fields.items():
+        default = span(field.default) if name == "retention" else field.default
+        shown = f"`{default}`" if default not in (None, "") else ""
+        lines.append(f"| `{names[name]}` | {shown} | {said[name]} |")
+    return "\n".join(lines)
 
 
-def kind_of(given: dict[str, Any], defs: dict[str, Any]) -> str:
-    """The type of a value, in words."""
-    if "$ref" in given:
-        name = given["$ref"].rpartition("/")[2]
-        found = defs[name]
-        if name == "variable":
-            return ""
-        return kind_of(found, defs) if "properties" not in found else "mapping"
-    if "enum" in given:
-        return " ".join(f"`{value}`" for value in given["enum"])
-    if "const" in given:
-        return f"`{given['const']}`"
-    for joint in ("anyOf", "oneOf"):
-        if joint in given:
-            parts = [kind_of(one, defs) for one in given[joint] if one.get("type") != "null"]
-            return " or ".join(dict.fromkeys(part for part in parts if part))
-    return plain_kind(given, defs)
+def metrics() -> str:
+    """Every metric of a daemon that has polled, told and called."""
+    lines = [
+        "# Metrics\n",
+        NOTE,
+        "`/metrics` answers in Prometheus' text format or as OpenMetrics. Beside these there are the usual `process_…`",
+        "and `python_…`.\n",
+        "| name | type | labels | meaning |",
+        "|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "n.csv").write_text("n\n5\n", encoding="utf-8")
+        config = Path(folder, "setpoint.yaml")
+        config.write_text(EXAMPLE.replace("FOLDER", folder), encoding="utf-8")
+        listen, database = f"127.0.0.1:{free_port()}", f"sqlite:///{folder}/n.db"
+        text = asyncio.run(_exposed(read_settings(config=config, database_url=database, listen=listen)))
+    return "\n".join([*lines, *_rows(text)])
 
 
-def plain_kind(given: dict[str, Any], defs: dict[str, Any]) -> str:
-    """The type of a value that is no choice."""
-    if given.get("format") == "password":
-        return "text, *secret*"
-    if is_duration(given):
-        return "duration"
-    if given.get("pattern", "").endswith("(s|m|h|d)"):
-        return "rate"
-    kind = given.get("type")
-    if kind == "array":
-        return f"list of {kind_of(given['items'], defs) or 'values'}"
-    if kind == "object":
-        return "mapping"
-    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
-    return " or ".join(words.get(one, one) for one in (kind if isinstance(kind, list) else [kind])) if kind else "any"
+async def _exposed(settings: Settings) -> str:
+    daemon = Setpoint(settings, {})
+    await daemon.start()
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+            while True:
+                async with session.get(f"http://{settings.listen}/metrics") as answer:
+                    text = await answer.text()
+                if all(f"{name}{{" in text for name in ("setpoint_deliveries_total", "setpoint_corrections_total")):
+                    return text
+                await asyncio.sleep(0.05)
+    finally:
+        await daemon.stop()
 
 
-def is_duration(given: dict[str, Any]) -> bool:
-    """Whether the value is written like 30s."""
-    return "30s" in given.get("examples", ())
+def _rows(text: str) -> Iterator[str]:
+    """A row for each family of the text format."""
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    for name, words in sorted(re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE)):
+        if not name.startswith(("setpoint_", "ALERTS")):
+            continue
+        samples = re.findall(rf"^{name}(?:_bucket|_total|_info)?\{{(.*)\}} ", text, re.MULTILINE)
+        labels = {label for sample in samples for label in re.findall(r'(\w+)="', sample)} - {"le"}
+        yield f"| `{name}` | {kinds[name]} | {' '.join(f'`{label}`' for label in sorted(labels))} | {words} |"
 
 
-def shown_default(given: dict[str, Any]) -> str:
-    """What counts when the key is left out."""
-    for one in (given, *given.get("anyOf", ())):
-        if one.get("default") not in (None, "", {}, []):
-            value = one["default"]
-            if isinstance(value, dict):
-                return ""
-            if is_duration(one):
-                return f"`{span(value).replace(' ', '')}`"
-            return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-        if one.get("default") == 0 and is_duration(one):
-            return "`0s`"
-    return ""
-
-
-PAGES = {"configuration.md": configuration}
+PAGES = {
+    "configuration.md": configuration,
+    "cli.md": command_line,
+    "http.md": http,
+    "settings.md": settings,
+    "metrics.md": metrics,
+}
 
 
 def main() -> int:
     """Writes the pages, or says which are not current."""
+    log.configure("json", "critical", [])
+    for name in [name for name in os.environ if name.startswith("SETPOINT_")]:
+        del os.environ[name]
     check = "--check" in sys.argv[1:]
     stale = []
     for name, made in PAGES.items():

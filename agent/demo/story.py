@@ -44,6 +44,7 @@ class Story:
         self.slack: SlackServer
         self.traffic: TrafficServer
         self.room: RoomServer
+        self.last_message: Message
 
     def say(self, words: str) -> None:
         """A line with the time before it."""
@@ -109,6 +110,7 @@ class Story:
         self.say(f"It measured the den again and edited its message: {message.text}")
         await self.until("the word that the correction was verified", lambda: "verified" in str(message.blocks))
         self.print(in_terminal("facilities", self.posted(message), message.blocks))
+        self.last_message = message
 
     def posted(self, message: Message) -> str:
         """When a message was posted, local time."""
@@ -125,6 +127,8 @@ class Story:
         if status != 0:
             raise DaemonEnded(f"the daemon was asked to stop and ended with exit status {status}")
         self.say("The daemon was asked to stop and did, with exit status 0")
+        if "✅" not in self.last_message.text:
+            raise NotSeen(f"the message in #facilities did not stay resolved: {self.last_message.text}")
 
     def keep(self) -> None:
         """Writes what was posted and drawn."""

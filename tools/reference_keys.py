@@ -1,0 +1,166 @@
+"""The page of configuration keys, made from the JSON Schema and words.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agent.config.schema import json_schema
+from rules.words import span
+
+ROOT = Path(__file__).parent.parent
+NOTE = "<!-- Written by `make docs` from the code; changes made here are lost. -->\n"
+
+KINDS = (
+    ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
+                            "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
+    ("Actions", "actions", {"webhook": "WebhookActionConfig"}),
+    ("Receivers", "receivers", {"console": "ConsoleConfig", "email": "EmailConfig", "slack": "SlackConfig",
+                                "webhook": "WebhookConfig"}),
+)  # fmt: skip
+ABOUT = {
+    "Sources": "Under `sources`, by name. The kind is chosen by `type`.",
+    "Actions": "Under `actions`, by name.",
+    "Receivers": "Under `receivers`, by name: each a list of one or more notifiers. `console` always exists.",
+}
+PARTS = (
+    ("`readings[]` of a source", "ReadingConfig"),
+    ("Targets", "TargetSection"),
+    ("`goal` of a target", "GoalSection"),
+    ("`per` of a goal, as a span", "FixedSpan"),
+    ("`recover` of a target", "RecoverSection"),
+    ("`no_data` of a target", "NoDataSection"),
+    ("`alerts[]` of a target", "AlertSection"),
+    ("`correct[]` of a target", "CorrectSection"),
+    ("`verify` of a correction", "VerifySection"),
+    ("`escalate` of a correction", "EscalateSection"),
+)
+REST = (
+    ("Route", "RouteSection"),
+    ("Gateways", "GatewayConfig"),
+    ("`auth` of a source, action or gateway", "Auth"),
+    ("`basic` of auth", "Basic"),
+    ("`api_key` of auth", "ApiKey"),
+    ("Defaults", "Defaults"),
+    ("Heartbeat", "Heartbeat"),
+)
+
+
+class Words:
+    """The meaning of keys; what was asked for is remembered, so that words without a key are found."""
+
+    def __init__(self) -> None:
+        self.by_model: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools/words.toml").read_text())
+        self.used: set[tuple[str, str]] = set()
+
+    def of(self, model: str, key: str) -> str:
+        """The words. Raises SystemExit if there are none."""
+        for place in (model, "any"):
+            if key in self.by_model.get(place, {}):
+                self.used.add((place, key))
+                return self.by_model[place][key]
+        raise SystemExit(f"tools/words.toml says nothing about {key} of {model}")
+
+    def check(self) -> None:
+        """Raises SystemExit if words belong to no key."""
+        said = {(model, key) for model, keys in self.by_model.items() for key in keys if model != "Settings"}
+        if said - self.used:
+            raise SystemExit(f"tools/words.toml has words for keys that don't exist: {sorted(said - self.used)}")
+
+
+def configuration() -> str:
+    """Every key of every section, from the JSON Schema."""
+    schema, words = json_schema(), Words()
+    defs = schema["$defs"]
+    lines = [
+        "# Configuration keys\n",
+        NOTE,
+        "The language itself (variables, secrets in files, durations, percentages) is described in the",
+        "[how-to guide](../how-to/configuration.md). `setpoint schema` prints the JSON Schema of it all.\n",
+        "A key marked *secret* has a twin that ends in `_file` and names a file which holds the value.\n",
+    ]
+    for title, role, members in KINDS:
+        lines += [f"## {title}\n", f"{ABOUT[title]}\n"]
+        for kind, model in members.items():
+            lines += [f"### `{role}: type: {kind}`\n", *table(model, defs, words)]
+        if title == "Sources":
+            for heading, model in PARTS:
+                lines += [f"{'##' if heading == 'Targets' else '###'} {heading}\n", *table(model, defs, words)]
+    for heading, model in REST:
+        lines += [f"{'##' if heading[0] != '`' else '###'} {heading}\n", *table(model, defs, words)]
+    words.check()
+    return "\n".join(lines)
+
+
+def table(model: str, defs: dict[str, Any], words: Words) -> Iterator[str]:
+    """The keys of one model."""
+    schema = defs[model]
+    needed = set(schema.get("required", ()))
+    needed |= {rule["oneOf"][0]["required"][0] for rule in schema.get("allOf", ()) if "oneOf" in rule}
+    keys = schema.get("properties", {})
+    rows = [key for key in keys if not (key.endswith("_file") and key.removesuffix("_file") in keys)]
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for key in rows:
+        given = keys[key]
+        default = "**required**" if key in needed else shown_default(given)
+        yield f"| `{key}` | {kind_of(given, defs)} | {default} | {words.of(model, key)} |"
+    yield ""
+
+
+def kind_of(given: dict[str, Any], defs: dict[str, Any]) -> str:
+    """The type of a value, in words."""
+    if "$ref" in given:
+        name = given["$ref"].rpartition("/")[2]
+        found = defs[name]
+        if name == "variable":
+            return ""
+        return kind_of(found, defs) if "properties" not in found else "mapping"
+    if "enum" in given:
+        return " ".join(f"`{value}`" for value in given["enum"])
+    if "const" in given:
+        return f"`{given['const']}`"
+    for joint in ("anyOf", "oneOf"):
+        if joint in given:
+            parts = [kind_of(one, defs) for one in given[joint] if one.get("type") != "null"]
+            return " or ".join(dict.fromkeys(part for part in parts if part))
+    return plain_kind(given, defs)
+
+
+def plain_kind(given: dict[str, Any], defs: dict[str, Any]) -> str:
+    """The type of a value that is no choice."""
+    if given.get("format") == "password":
+        return "text, *secret*"
+    if is_duration(given):
+        return "duration"
+    if given.get("pattern", "").endswith("(s|m|h|d)"):
+        return "rate"
+    kind = given.get("type")
+    if kind == "array":
+        return f"list of {kind_of(given['items'], defs) or 'values'}"
+    if kind == "object":
+        return "mapping"
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    return " or ".join(words.get(one, one) for one in (kind if isinstance(kind, list) else [kind])) if kind else "any"
+
+
+def is_duration(given: dict[str, Any]) -> bool:
+    """Whether the value is written like 30s."""
+    return "30s" in given.get("examples", ())
+
+
+def shown_default(given: dict[str, Any]) -> str:
+    """What counts when the key is left out."""
+    for one in (given, *given.get("anyOf", ())):
+        if one.get("default") not in (None, "", {}, []):
+            value = one["default"]
+            if isinstance(value, dict):
+                return ""
+            if is_duration(one):
+                return f"`{span(value).replace(' ', '')}`"
+            return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        if one.get("default") == 0 and is_duration(one):
+            return "`0s`"
+    return ""
