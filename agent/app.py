@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from difflib import get_close_matches
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from agent.shards import assign
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping
 from agent.store.store import Store
+from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, SourceState
@@ -78,6 +80,8 @@ class Setpoint:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         self.config = await asyncio.to_thread(load, self.settings.config, self.environ)
+        if problem := check_exposure(self.settings):
+            raise Exposed(problem)
         self._mask(self.config)
         self.store = await Store.open(self.settings.database_url, self.clock.now())
         stack.push_async_callback(self.store.close)
@@ -96,8 +100,8 @@ class Setpoint:
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
         await self._start_deciding(stack)
-        await self._start_polling(stack)
         await self._start_faces(stack)
+        self._start_polling(stack)
 
     async def _start_deciding(self, stack: AsyncExitStack) -> None:
         specs, notices = self._compile(self.config)
@@ -107,27 +111,26 @@ class Setpoint:
         sending = self._spawn(self.dispatcher.run(), "dispatcher")
         stack.push_async_callback(self._stop_dispatcher, sending)
 
-    async def _start_polling(self, stack: AsyncExitStack) -> None:
+    async def _start_faces(self, stack: AsyncExitStack) -> None:
+        from agent.web.server import serve
+
         self.poller = Poller(self.clock, self.pipeline.handle, on_poll=self.metrics.polled)
         stack.push_async_callback(self.poller.close)
+        await serve(self, self.metrics, stack)
+        lag = LoopLag(self.metrics.loop_lag)
+        lag.start()
+        stack.callback(lag.stop)
+        self.heartbeat = Heartbeat(self.services.http, self.alive)
+        self.heartbeat.use(self.config.heartbeat_url, self.config.heartbeat_every)
+        stack.push_async_callback(self.heartbeat.stop)
+
+    def _start_polling(self, stack: AsyncExitStack) -> None:
         self._replace_sources(self.config)
         self.scheduler = Scheduler(self.clock, self._tick, on_lag=self.metrics.scheduler_lag)
         self.scheduler.start()
         stack.callback(self.scheduler.stop)
         self.scheduler.every("retention", 6 * 3600, self._prune)
-
-    async def _start_faces(self, stack: AsyncExitStack) -> None:
-        from agent.web.server import serve
-
-        lag = LoopLag(self.metrics.loop_lag)
-        lag.start()
-        stack.callback(lag.stop)
-        heartbeat = Heartbeat(self.services.http, self.alive)
-        heartbeat.use(self.config.heartbeat_url, self.config.heartbeat_every)
-        self.heartbeat = heartbeat
-        stack.push_async_callback(heartbeat.stop)
         self._started = self.clock.now()
-        await serve(self, self.metrics, stack)
 
     # parts
 
@@ -217,14 +220,18 @@ class Setpoint:
 
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
-        if source not in self.connections.polled():
-            raise Unknown(f"no polled source {source!r}")
+        polled = self.connections.polled()
+        if source not in polled:
+            near = get_close_matches(source, polled, 1)
+            raise Unknown(f"no polled source {source!r}" + (f"; did you mean {near[0]}?" if near else ""))
         return await self.poller.poll_now(source)
 
     async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
         """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
         found = find_alerts(alert, self.alerts())
-        await self.pipeline.acknowledge([(one.key, one.name) for one in found if one.key.target], by, note)
+        instances = [(one.key, one.name) for one in found if one.key.target]
+        sources = [one.labels["source"] for one in found if not one.key.target]
+        await self.pipeline.acknowledge(instances, sources, by, note)
         return find_alerts(alert, self.alerts())
 
     async def reload(self) -> Reloaded:

@@ -12,9 +12,11 @@ from agent.notices import Notices, Telling, context_of, idempotency_key, reason_
 from agent.store.records import Delivery, DeliveryKind
 from rules import alerts, corrections
 from rules.engine import Batch, evaluate
+from rules.health import source_transition
 from rules.history import History
 from rules.model import (
     HOUR,
+    Acknowledgement,
     AlertState,
     AlertStatus,
     Correction,
@@ -74,15 +76,22 @@ class Decider:
             self._tell(decision, transition)
         return decision
 
-    def acknowledge(self, states: Iterable[tuple[InstanceState, str]], status: AlertStatus, now: int) -> Decision:
-        """The decision that marks open alerts (state and alert name) as taken; `status` carries the acknowledgement."""
-        decision = Decision(now)
-        for state, name in states:
-            before = state.alerts[name]
-            after = replace(before, acknowledged=status.acknowledged)
-            current = decision.instances.get(state.key, state)
-            decision.instances[state.key] = replace(current, alerts={**current.alerts, name: after})
-            decision.transitions.append(self._happened(state, name, Event.ACKNOWLEDGED, now))
+    def acknowledge(
+        self, alerts_: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], taken: Acknowledgement
+    ) -> Decision:
+        """The decision that marks open alerts, of instances (key and rule) and of sources, as taken by a person."""
+        decision = Decision(taken.at)
+        for key, name in alerts_:
+            state = self._instance(decision, key)
+            if state is not None and name in state.alerts:
+                after = replace(state.alerts[name], acknowledged=taken)
+                decision.instances[key] = replace(state, alerts={**state.alerts, name: after})
+                decision.transitions.append(self._happened(state, name, Event.ACKNOWLEDGED, taken.at))
+        for name in sources:
+            source = self.memory.sources[name]
+            after_all = replace(source, alert=replace(source.alert, acknowledged=taken))
+            decision.sources[name] = after_all
+            decision.transitions.append(source_transition(self.specs, source, after_all, Event.ACKNOWLEDGED, taken.at))
         for transition in list(decision.transitions):
             self._tell(decision, transition)
         return decision
@@ -245,8 +254,7 @@ class Decider:
     def _happened(self, state: InstanceState, alert: str, event: Event, now: int) -> Transition:
         """A transition of an alert whose state stays: acknowledged, corrected, escalated."""
         status = state.alerts.get(alert, AlertStatus())
-        target = self.specs.targets.get(state.key.target)
-        rule = next((r for r in target.alerts if r.name == alert), None) if target else None
+        rule = next((r for r in self.specs.rules.get(state.key.target, ()) if r.name == alert), None)
         labels = alerts.alert_labels(rule, state.key) if rule else ()
         return Transition(
             state.key,

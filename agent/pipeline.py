@@ -28,7 +28,6 @@ from rules.history import Added, History
 from rules.model import (
     DAY,
     Acknowledgement,
-    AlertStatus,
     Correction,
     InstanceKey,
     InstanceState,
@@ -258,13 +257,13 @@ class Pipeline:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)
 
-    async def acknowledge(self, alerts: Iterable[tuple[InstanceKey, str]], by: str, note: str) -> None:
-        """Marks open alerts, named by instance and rule, as taken by a person."""
+    async def acknowledge(
+        self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], by: str, note: str
+    ) -> None:
+        """Marks open alerts, of instances (key and rule) and of sources, as taken by a person."""
         async with self._lock:
-            now = self.clock.now()
-            states = [(self.memory.instances[key], name) for key, name in alerts if key in self.memory.instances]
-            taken = AlertStatus(acknowledged=Acknowledgement(by, now, note))
-            await self._commit(self.decider.acknowledge(states, taken, now))
+            taken = Acknowledgement(by, self.clock.now(), note)
+            await self._commit(self.decider.acknowledge(alerts, sources, taken))
 
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""

@@ -208,7 +208,7 @@ async def test_readings_that_stop_are_told_when_time_passes(world: World) -> Non
 
 async def test_an_acknowledgement_is_kept_and_clears_itself(world: World) -> None:
     await world.read(25)
-    await world.pipeline.acknowledge([(KEY, "hot")], "ann", "on it")
+    await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "on it")
     await world.restart()
     taken = world.pipeline.instances()[KEY].alerts["hot"].acknowledged
     assert (taken and taken.by, taken and taken.note) == ("ann", "on it")
@@ -225,6 +225,16 @@ async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
     assert world.pipeline.instances() == {}
     await world.restart()
     assert world.pipeline.instances() == {}
+
+
+async def test_the_alert_of_a_source_can_be_taken_too(world: World) -> None:
+    for _ in range(3):
+        await world.read(None, error="answered 500")
+    await world.pipeline.acknowledge([], ["a"], "ann", "")
+    await world.restart()
+    taken = world.pipeline.sources()["a"].alert.acknowledged
+    assert taken and taken.by == "ann"
+    assert [t.event for t in await world.store.transitions(10)] == ["acknowledged", "firing"]
 
 
 async def test_a_source_that_is_removed_while_it_fails_is_resolved(world: World) -> None:
