@@ -233,7 +233,8 @@ async def test_the_alert_of_a_source_can_be_taken_too(world: World) -> None:
     await world.pipeline.acknowledge([], ["a"], "ann", "")
     await world.restart()
     taken = world.pipeline.sources()["a"].alert.acknowledged
-    assert taken and taken.by == "ann"
+    assert taken
+    assert taken.by == "ann"
     assert [t.event for t in await world.store.transitions(10)] == ["acknowledged", "firing"]
 
 
