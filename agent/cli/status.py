@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from agent.cli.names import complete
 from agent.cli.options import (
     config_option,
     database_option,
@@ -25,7 +26,7 @@ _SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR"
 
 
 @click.command("status", short_help="Show how targets, alerts and sources stand.")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=complete("targets"))
 @config_option
 @database_option
 @listen_option

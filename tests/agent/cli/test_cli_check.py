@@ -1,0 +1,93 @@
+import pytest
+
+GOOD = """\
+defaults: {timezone: Europe/Amsterdam, every: 1m}
+sources:
+  website: {type: file, path: visitors.csv, every: 15m, readings: [{series: visitors, time: date, value: n, labels: {site: site}}]}
+  backup: {type: checkin, schedule: "0 3 * * *", grace: 30m}
+targets:
+  monthly:
+    title: Unique visitors
+    series: visitors
+    by: [site]
+    goal: {measure: sum, at_least: 10000, per: month}
+    alerts: [{name: behind, when: behind, for: 6h, notify: [team]}]
+  nightly: {source: backup, alerts: [{name: late, when: missed, severity: critical}]}
+receivers:
+  team: [{type: webhook, url: "https://example.com/${TOKEN}", secret: "${TOKEN}"}]
+route: {receiver: team}
+"""
+
+
+@pytest.fixture
+def good(project):
+    (project / "setpoint.yaml").write_text(GOOD)
+    (project / ".env").write_text("TOKEN=swordfish-123456\n")
+
+
+@pytest.mark.usefixtures("good")
+def test_says_what_was_understood(setpoint):
+    said = setpoint("check")
+    assert (said.status, said.err) == (0, "")
+    for words in (
+        "setpoint.yaml: 2 sources, 2 targets, 2 receivers; no mistakes",
+        "website  file     every 15m",
+        "reads    visitors, one for each site",
+        "wants    sum at least 10,000 per month  (Europe/Amsterdam)",
+        "alert    behind: when behind for 6h, warning, to team",
+        "alert    late: when missed, critical, to whom the route names",
+        "wants    a call by cron 0 3 * * * Europe/Amsterdam, at most 30m late",
+        "all else: team",
+    ):
+        assert words in said.out
+    assert "swordfish" not in said.out
+
+
+@pytest.mark.usefixtures("good")
+def test_says_it_in_json(setpoint):
+    said = setpoint("check", "--json")
+    assert said.status == 0
+    assert said.json["valid"] is True
+    assert [target["name"] for target in said.json["targets"]] == ["monthly", "nightly"]
+    assert "swordfish" not in said.out
+
+
+def test_every_mistake_with_its_place(setpoint, project):
+    (project / "bad.yaml").write_text(
+        "sources:\n  a: {type: htpp, url: x}\n"
+        "targets:\n  t:\n    series: s\n    gaol: {at_least: 1}\n    goal: {at_least: 1}\n    alerts: [{name: x, when: off}]\n"
+    )
+    said = setpoint("check", "bad.yaml")
+    assert said.status == 1
+    lines = said.out.splitlines()
+    assert lines[0].startswith("bad.yaml:2:13: sources.a.type: ")
+    assert any(line.startswith("bad.yaml:6:5: targets.t.gaol: unknown key (did you mean goal?)") for line in lines)
+    assert any(line.startswith("bad.yaml:8:30: targets.t.alerts[0].when: ") for line in lines)
+    as_json = setpoint("check", "bad.yaml", "--json")
+    assert as_json.status == 1
+    assert [error["line"] for error in as_json.json["errors"]] == [2, 6, 8]
+    assert as_json.json["valid"] is False
+
+
+def test_a_file_that_is_not_there(setpoint):
+    said = setpoint("check", "nowhere.yaml")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("Error: nowhere.yaml: there is no such file")
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_directory(setpoint, project):
+    (project / "conf").mkdir()
+    (project / "conf" / "a.yaml").write_text("sources: {a: {type: webhook, readings: [{series: s, value: v}]}}\n")
+    (project / "conf" / "b.yaml").write_text("targets: {t: {series: s, goal: {at_least: 1}}}\n")
+    said = setpoint("check", SETPOINT_CONFIG="conf")
+    assert said.status == 0
+    assert "1 source, 1 target" in said.out
+
+
+def test_settings_that_are_wrong(setpoint):
+    said = setpoint("check", SETPOINT_LISTEN="nowhere", SETPOINT_DATABASE_URL="sqlite:/x")
+    assert said.status == 2
+    assert said.err.startswith("Error: SETPOINT_")
+    assert "; SETPOINT_LISTEN: has to be host:port" in said.err
+    assert len(said.err.splitlines()) == 1
