@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Literal, Self
 
 import orjson
 from pydantic import Field, SecretStr, model_validator
-from yarl import URL
 
 from connectors import fields
 from connectors.answers import excerpt
 from connectors.auth import Auth
 from connectors.base import Call, Misconfigured, Services
-from connectors.gateway import way
+from connectors.gateway import Way, check_http_url, way
 from connectors.http import Request
 from connectors.signing import headers as signature_headers
 from connectors.template import NAMES, TemplateError, check, render, render_json, render_url
@@ -21,10 +21,14 @@ from rules.model import SECOND
 
 _NAMES = NAMES | {"attempt", "correction"}
 _READ_AT_MOST = 4_096
+_TELLING = 5  # what is this short in an address's query tells nothing
 
 
 class WebhookActionConfig(fields.Config):
-    """`json` or `body`, not both; without either the body is empty. `secret` signs, `budget` bounds how often."""
+    """`json` or `body`, not both; without either the body is empty. `secret` signs, `budget` bounds how often.
+
+    `url`, `headers`, `json` and `body` are templates.
+    """
 
     type: Literal["webhook"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
@@ -42,12 +46,26 @@ class WebhookActionConfig(fields.Config):
     def _templates(self) -> Self:
         if self.json_ is not None and self.body is not None:
             raise fields.KeyProblem("body", "give json or body, not both")
+        if self.secret is not None and not self.secret.get_secret_value():
+            raise fields.KeyProblem("secret", "is empty")
+        self._check_url()
         for key, text in self._texts():
             try:
                 check(text, _NAMES)
             except TemplateError as error:
                 raise fields.KeyProblem(key, str(error)) from None
         return self
+
+    def _check_url(self) -> None:
+        if self.gateway is not None:
+            return
+        if not self.url.startswith(("http://", "https://")):
+            raise fields.KeyProblem("url", "has to begin with http:// or https://, or be a path of a gateway")
+        if "{" not in self.url:
+            try:
+                check_http_url(self.url)
+            except ValueError as error:
+                raise fields.KeyProblem("url", str(error)) from None
 
     def _texts(self) -> list[tuple[str, str]]:
         texts = [("url", self.url), ("body", self.body or "")]
@@ -74,29 +92,43 @@ class WebhookAction:
         self._services = services
 
     async def call(self, call: Call) -> str:
-        """Makes the call; any 2xx is an answer, which proves nothing yet. Raises ConnectorError."""
-        config = self._config
+        """Makes the call; any 2xx is an answer, which proves nothing yet. Raises ConnectorError.
+
+        Redirects are not followed: what was meant for one address is not given to another.
+        """
         try:
-            url = render_url(config.url, call.context)
-            body, kind = self._body(call.context)
-            own = {n: SecretStr(render(v.get_secret_value(), call.context)) for n, v in config.headers.items()}
-        except TemplateError as error:
+            request = self._request(call)
+        except (TemplateError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
             raise Misconfigured(f"action {self._name}: {error}") from None
-        found = way(self._services, url, gateway=config.gateway, headers=own, auth=config.auth)
-        secrets = (*found.secrets, config.secret.get_secret_value() if config.secret else "")
-        request = Request(
+        started = self._services.now()
+        answer = await self._services.http.send(request)
+        took = max(self._services.now() - started, 0) // 1_000
+        said = excerpt(answer.body, request.secrets)
+        return f"answered {_phrase(answer.status)} in {took} ms" + (f": {said}" if said else "")
+
+    def _request(self, call: Call) -> Request:
+        config = self._config
+        headers = {n: SecretStr(render(v.get_secret_value(), call.context)) for n, v in config.headers.items()}
+        url = render_url(config.url, call.context)
+        found = way(self._services, url, gateway=config.gateway, headers=headers, auth=config.auth)
+        body, kind = self._body(call.context)
+        timeout = config.timeout / SECOND
+        if found.timeout is not None and "timeout" not in config.model_fields_set:
+            timeout = found.timeout
+        return Request(
             config.method,
-            URL(found.url),
+            found.url,
             {**kind, **found.headers, **self._identity(call.key, body)},
             body or None,
-            config.timeout / SECOND,
+            timeout,
             _READ_AT_MOST,
-            secrets=secrets,
+            secrets=self._secrets(found),
             limits=found.limits,
         )
-        answer = await self._services.http.send(request)
-        said = excerpt(answer.body, secrets)
-        return f"answered {answer.status}" + (f": {said}" if said else "")
+
+    def _secrets(self, found: Way) -> tuple[str, ...]:
+        own = [self._config.secret.get_secret_value()] if self._config.secret else []
+        return (*found.secrets, *own, *(value for value in found.url.query.values() if len(value) > _TELLING))
 
     def _body(self, context: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
         if self._config.json_ is not None:
@@ -107,11 +139,18 @@ class WebhookAction:
         return b"", {}
 
     def _identity(self, key: str, body: bytes) -> dict[str, str]:
+        same = {"idempotency-key": key, "webhook-id": key}
         if self._config.secret is None:
-            return {"idempotency-key": key}
+            return same
         timestamp = self._services.now() // SECOND
-        secret = self._config.secret.get_secret_value()
-        return {"idempotency-key": key, **signature_headers(secret, key, timestamp, body)}
+        return same | signature_headers(self._config.secret.get_secret_value(), key, timestamp, body)
 
     async def close(self) -> None:
         """Nothing is held open: the HTTP client is shared."""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
