@@ -1,39 +1,41 @@
-"""Logs: structlog, one line for each unit of work, as text for a terminal or as JSON; configured secrets are masked.
-
-Whatever is bound by `structlog.contextvars` (a request's id) is on every line of that task.
-"""
+"""Logs: structlog, one line for each unit of work, as text for a terminal or as JSON; configured secrets are masked."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
-from typing import Any, cast
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, TextIO
+from urllib.parse import quote, unquote, urlsplit
 
 import orjson
 import structlog
 
 MASK = "***"
 _SHORTEST = 4  # shorter secrets would mask parts of ordinary words
-_FIRST = ("timestamp", "level", "event")
-_LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO)  # those structlog has a name for
-_secrets: re.Pattern[str] | None = None
+_SHORTEST_PATH = 10  # of an address; a shorter one is hardly a secret, and stands in other addresses too
+_DEEPEST = 12
+_INTEGERS = range(-(2**63), 2**64)  # what JSON libraries agree on
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LINES = ("exception", "stack")  # the values that have several lines
+_secrets: list[str] = []
 
 
 def configure(format_: str | None, level: str, secrets: Iterable[str] = ()) -> None:
     """Sets logging up: `console` or `json` (None: console on a terminal), from `level` on, masking `secrets`.
 
-    Raises KeyError for a level there is not.
+    May be called again; loggers made before follow. A standard error that is closed or broken only loses lines.
     """
     mask(secrets)
+    terminal = _is_terminal(sys.stderr)
+    console = format_ == "console" or (format_ is None and terminal)
+    last: list[Any] = [_json]
+    if console:
+        # Its own way with exceptions would print the values of variables.
+        plain = structlog.dev.plain_traceback
+        last = [_printable, structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain)]
     number = logging.getLevelNamesMapping()[level.upper()]
-    console = format_ == "console" or (format_ is None and sys.stderr.isatty())
-    factory: Any = (
-        structlog.PrintLoggerFactory(sys.stderr) if console else structlog.BytesLoggerFactory(sys.stderr.buffer)
-    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -41,74 +43,138 @@ def configure(format_: str | None, level: str, secrets: Iterable[str] = ()) -> N
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _masked,
-            _console() if console else _json,
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=factory,
-        cache_logger_on_first_use=True,
+        logger_factory=_Lines,
+        cache_logger_on_first_use=False,  # a cached one would keep the format and the stream it began with
     )
-    _bridge(number)
+    _bridge()
 
 
 def mask(secrets: Iterable[str]) -> None:
-    """Masks these values in every line from now on, also percent-encoded; for a reload."""
-    global _secrets  # noqa: PLW0603 - logging is the process's own
-    found = {form for secret in secrets for form in (secret, quote(secret, safe="")) if len(secret) >= _SHORTEST}
-    longest_first = sorted(found, key=len, reverse=True)
-    _secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    """Masks these values in every line from now on; of an address also its password, its path and its query."""
+    parts = {part for secret in secrets for part in (secret, *_parts(secret)) if len(part) >= _SHORTEST}
+    found = {form for part in parts for form in (part, quote(part, safe=""), repr(part)[1:-1])}
+    _secrets[:] = sorted(found, key=len, reverse=True)
 
 
-def _console() -> structlog.dev.ConsoleRenderer:
-    # A plain traceback: the pretty one prints the values of variables, secrets among them.
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
-    )
-
-
-def _json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> bytes:
-    line = {key: event.pop(key) for key in _FIRST if key in event} | dict(event)
+def _parts(secret: str) -> Iterator[str]:
     try:
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # a number of more than 64 bits, half a character: the line matters more than its speed
-        return json.dumps(line, default=str).encode()
+        address = urlsplit(secret)
+    except ValueError:
+        return
+    if not address.netloc:
+        return
+    if address.password:
+        yield from (address.password, unquote(address.password))
+    if address.scheme in {"http", "https"} and len(address.path) >= _SHORTEST_PATH:
+        yield address.path
+    if address.query:
+        yield address.query
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+class _Lines:
+    """Writes each line at once to what is standard error then."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        try:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # none, nobody reads it, or closed: there is no other place to say so
+
+    log = debug = info = warn = warning = error = critical = exception = fatal = msg
+
+
+# values
+
+
+def _json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+    return orjson.dumps(event).decode()
+
+
+def _printable(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """On a terminal a value can neither begin a line of its own nor move the cursor."""
+    return {key: value if key in _LINES else _visible(value) for key, value in event.items()}
+
+
+def _visible(value: Any) -> Any:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], value) if isinstance(value, str) else value
 
 
 def _masked(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return cast("MutableMapping[str, Any]", _clean(event, _secrets)) if _secrets is not None else event
+    """The line in nothing but what JSON knows, so that every text in it has been looked at."""
+    return {_clean_text(key): _clean(value) for key, value in event.items()}
 
 
-def _clean(value: Any, secrets: re.Pattern[str]) -> Any:
-    if isinstance(value, str):
-        return secrets.sub(MASK, value)
-    if value is None or isinstance(value, bool | int | float):
+def _clean(value: Any, depth: int = 0) -> Any:
+    if value is None or isinstance(value, bool | float):
         return value
-    if isinstance(value, dict):
-        return {_clean(key, secrets): _clean(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_clean(item, secrets) for item in value]
-    return secrets.sub(MASK, str(value))  # an error, an address: as the line would show it
+    if isinstance(value, int):
+        return int(value) if value in _INTEGERS else str(value)
+    if depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {_clean_text(_text(key)): _clean(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_clean(item, depth + 1) for item in value]
+    return _clean_text(_text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} that can't be shown: {type(error).__name__}>"
+
+
+def _clean_text(text: str) -> str:
+    for secret in _secrets:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()  # file names may be no Unicode
+
+
+# what libraries log
 
 
 class _ToStructlog(logging.Handler):
     """What libraries log goes the same way as our own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = next((one for one in _LEVELS if record.levelno >= one), logging.DEBUG)
-        told = {"exc_info": record.exc_info} if record.exc_info else {}
-        structlog.get_logger().log(level, _said(record), logger=record.name, **told)
+        said: dict[str, Any] = {"exc_info": record.exc_info} if record.exc_info else {}
+        try:
+            message = record.getMessage()
+        except Exception as error:
+            message, said["unreadable"] = str(record.msg), type(error).__name__
+        level = max(level for level in _LEVELS if level <= max(record.levelno, logging.DEBUG))
+        structlog.get_logger().log(level, message, logger=record.name, **said)
 
 
-def _said(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # the library's arguments don't fit its text
-        return f"{record.msg} {record.args}"
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+_QUIET = (
+    "aiohttp.access",
+    "httpcore",
+    "httpx",
+    "slack_sdk",
+)  # below a warning they write addresses, with what is in them
 
 
-def _bridge(level: int) -> None:
-    """Libraries are heard from warnings on, none of them ever at debug."""
+def _bridge() -> None:
     root = logging.getLogger()
     root.handlers = [_ToStructlog()]
-    root.setLevel(max(level, logging.WARNING))
-    logging.captureWarnings(capture=True)
-    logging.getLogger("slack_sdk").setLevel(max(level, logging.INFO))  # at debug it writes webhooks' addresses
+    root.setLevel(logging.WARNING)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
