@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from agent.clock import Clock
 from agent.store.commits import SHARDS
-from rules.model import SECOND
+from rules.model import MINUTE, SECOND
+from rules.periods import EPOCH, to_micros
 
 log = structlog.get_logger()
 
 TICK = SECOND
-_LATE_IS_FINE = 3_600  # seconds; a run that is late runs once, however late
+_SET = 2.0  # seconds the wall clock may move against the monotonic one within a second before it counts as set
 
 
 class Scheduler:
@@ -32,12 +34,16 @@ class Scheduler:
         self._clock = clock
         self._on_tick = on_tick
         self._on_lag = on_lag
-        self._watching: asyncio.TimerHandle
+        self._expected: dict[int, float] = {}  # monotonic seconds at which a shard's next tick is due
+        self._jobs: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {}
+        self._watching: asyncio.TimerHandle | None = None
+        logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)  # what fails is said here, once
         self._scheduler: Any = AsyncIOScheduler(
             timezone=UTC,
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": _LATE_IS_FINE},
+            # None: a run that is late runs once, however late.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        self._scheduler.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        self._scheduler.add_listener(_report, EVENT_JOB_ERROR)
 
     def start(self) -> None:
         """Begins to tick, in the running event loop."""
@@ -45,54 +51,70 @@ class Scheduler:
         self._scheduler.start()
         self._watch(self._offset())
 
+    def every(self, name: str, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
+        """Runs a job each so many seconds, first after a minute; one of the same name is replaced."""
+        self._jobs[name] = seconds, job
+        first = self._clock.now() + min(seconds * SECOND, MINUTE)
+        self._scheduler.add_job(job, _Grid(first, seconds * SECOND), id=name, replace_existing=True)
+
+    def stop(self) -> None:
+        """Ticks no more; a job that runs is cancelled."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._scheduler.shutdown(wait=False)
+
     def _set_ticks(self) -> None:
-        second = self._clock.now() // TICK * TICK + TICK
+        now = self._clock.now()
         for shard in range(SHARDS):
-            begin = second + shard * TICK // SHARDS
+            begin = now // TICK * TICK + TICK + shard * TICK // SHARDS
+            self._expect(shard, begin - now)
             self._scheduler.add_job(
-                self._tick,
-                IntervalTrigger(seconds=TICK // SECOND, start_date=_moment(begin), timezone=UTC),
-                args=(shard, begin),
-                id=f"tick-{shard}",
-                replace_existing=True,
+                self._tick, _Grid(begin, TICK), args=(shard, begin), id=f"tick-{shard}", replace_existing=True
             )
+
+    def _expect(self, shard: int, wait: int) -> None:
+        self._expected[shard] = self._clock.monotonic() + wait / SECOND
+
+    async def _tick(self, shard: int, begin: int) -> None:
+        now = self._clock.now()
+        due = begin + (now - begin) // TICK * TICK
+        # By the monotonic clock: a wall clock that is set makes no tick late.
+        self._on_lag(max(self._clock.monotonic() - self._expected[shard], 0.0))
+        self._expect(shard, due + TICK - now)
+        await self._on_tick(shard, due)
 
     def _offset(self) -> float:
         return self._clock.now() / SECOND - self._clock.monotonic()
 
     def _watch(self, offset: float) -> None:
-        """Sets the ticks anew when the wall clock was set back: APScheduler would wait until it is there again."""
+        """Sets all times anew when the wall clock was set back: APScheduler would wait until it is there again."""
         now = self._offset()
-        if now < offset - 2:
-            log.warning("clock.set_back", seconds=round(offset - now, 1))
-            self._set_ticks()
         self._watching = asyncio.get_running_loop().call_later(1, self._watch, now)
+        if abs(now - offset) > _SET:
+            log.warning("clock.set", seconds=round(now - offset, 1))
+        if now < offset - _SET:
+            self._set_ticks()
+            for name, (seconds, job) in self._jobs.items():
+                self.every(name, seconds, job)
 
-    def every(self, name: str, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
-        """Runs a job each so many seconds, first after a minute; one of the same name is replaced."""
-        first = _moment(self._clock.now()) + timedelta(seconds=min(seconds, 60))
-        trigger = IntervalTrigger(seconds=seconds, start_date=first, timezone=UTC)
-        self._scheduler.add_job(job, trigger, id=name, replace_existing=True)
 
-    def stop(self) -> None:
-        """Ticks no more; what runs is left to end."""
-        self._watching.cancel()
-        self._scheduler.shutdown(wait=False)
+class _Grid(BaseTrigger):  # type: ignore[misc]
+    """Fires at `begin` and each `step` microseconds from it; what was missed is left out, not counted one by one.
 
-    async def _tick(self, shard: int, begin: int) -> None:
-        now = self._clock.now()
-        due = begin + (now - begin) // TICK * TICK
-        self._on_lag((now - due) / SECOND)
-        await self._on_tick(shard, due)
+    APScheduler's own interval goes through every missed time, which after a clock jumped by years takes minutes.
+    """
+
+    def __init__(self, begin: int, step: int) -> None:
+        self._begin = begin
+        self._step = step
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """The first time of the grid after `previous`, and after `now` if something fired before."""
+        after = to_micros(now) - 1 if previous is None else max(to_micros(previous), to_micros(now))
+        passed = max(after - self._begin, -1) // self._step + 1
+        return EPOCH + timedelta(microseconds=self._begin + passed * self._step)
 
 
 def _report(event: JobExecutionEvent) -> None:
-    error = getattr(event, "exception", None)
-    if error is not None:
-        log.error("job.failed", job=event.job_id, exc_info=error)
-    else:
-        log.warning("job.missed", job=event.job_id)
-
-
-def _moment(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / SECOND, UTC)
+    if not isinstance(event.exception, asyncio.CancelledError):  # stopped
+        log.error("job.failed", job=event.job_id, exc_info=event.exception)

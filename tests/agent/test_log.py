@@ -85,7 +85,8 @@ class Unshowable:
 @pytest.mark.parametrize("format_", ["json", "console"])
 def test_a_secret_is_masked_wherever_it_is(format_, capsys):
     configure(format_, "info", [SECRET])
-    log.info("with " + SECRET, a=SECRET, deep={"x": [{"y": (f"<{SECRET}>",)}], SECRET: 1}, of={SECRET})
+    words = f"with {SECRET}"
+    log.info(words, a=SECRET, deep={"x": [{"y": (f"<{SECRET}>",)}], SECRET: 1}, of={SECRET})
     log.info("objects", holder=Holder(SECRET), path=Path(f"/x/{SECRET}"), error=ValueError(SECRET), raw=SECRET.encode())
     log.bind(**{SECRET: 1}).info("key")
     try:
