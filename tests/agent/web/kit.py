@@ -90,7 +90,9 @@ class Daemon:
         self.reload_errors: Sequence[str] = ()
         self.not_ready: str | None = None
         self.sick: str | None = None
-        self.committing: asyncio.Event | None = None
+        self.arrived = asyncio.Event()
+        self.may_commit = asyncio.Event()
+        self.may_commit.set()
 
     def use(self, config: Configuration) -> None:
         self.config = config
@@ -122,8 +124,8 @@ class Daemon:
         return self.connections.inbound(door, name)
 
     async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
-        if self.committing is not None:
-            await self.committing.wait()
+        self.arrived.set()
+        await self.may_commit.wait()
         self.received.append((source, readings, pings))
 
     async def poll(self, source: str) -> Sequence[Reading]:

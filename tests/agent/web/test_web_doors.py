@@ -22,14 +22,12 @@ def sales(value, time=NOW, **labels):
 
 
 async def test_readings_are_taken_once_they_are_committed(client, daemon):
-    daemon.committing = asyncio.Event()
+    daemon.may_commit.clear()
     rows = [{"shop": "a", "amount": 3, "at": "2025-12-31"}, {"shop": "b", "amount": "4.5", "at": "2025-12-30"}]
     calling = asyncio.create_task(client.post("/in/free", json=rows))
-    while not daemon.committing._waiters:
-        assert not calling.done()
-        await asyncio.sleep(0)
+    await daemon.arrived.wait()
     assert not calling.done()
-    daemon.committing.set()
+    daemon.may_commit.set()
     response = await calling
     assert (response.status, await response.json()) == (202, {"readings": 2})
     day = 86_400 * SECOND
@@ -135,4 +133,29 @@ async def test_what_a_job_says_is_kept_up_to_10_kb(client, daemon):
 async def test_unknown_check_ins(client, daemon, path):
     assert (await error_of(await client.get(path)))[:2] == (404, "not_found")
     assert (await client.delete(path)).status == 405
+    assert daemon.received == []
+
+
+@pytest.mark.parametrize("path", ["/in/free", "/ping/backup", "/api/v1/readings"])
+async def test_a_commit_that_takes_too_long_is_to_be_tried_again(client, daemon, monkeypatch, path):
+    monkeypatch.setattr("agent.web.doors._PATIENCE", 0)
+    daemon.may_commit.clear()
+    row = {"amount": 1, "at": "2025-12-31"} if path == "/in/free" else {"series": "sales", "value": 1}
+    status, code, message = await error_of(await client.post(path, json=row))
+    assert (status, code) == (503, "unavailable")
+    assert "send it again" in message
+    assert daemon.received == []
+
+
+@pytest.mark.parametrize("path", ["/in/free", "/ping/backup"])
+async def test_a_body_that_does_not_come_is_not_waited_for(client, daemon, monkeypatch, path):
+    monkeypatch.setattr("agent.web.body._PATIENCE", 0)
+    host, port = client._base_url.host, client._base_url.port
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"Connection: close" in head
+    writer.close()
+    await writer.wait_closed()
     assert daemon.received == []
