@@ -14,6 +14,9 @@ from rules.model import SECOND
 
 log = structlog.get_logger()
 
+_NAME = "the heartbeat's address"  # which is a secret
+_READ_AT_MOST = 1_000_000
+
 
 class Heartbeat:
     """Pings one URL at an interval, while `alive` says None. Failing is logged once, and once when it is over."""
@@ -30,6 +33,7 @@ class Heartbeat:
         if (url, every) == self._set:
             return
         self._set = (url, every)
+        self._failing = False
         if self._task is not None:
             self._task.cancel()
         self._task = asyncio.create_task(self._run(url, every), name="heartbeat") if url else None
@@ -41,18 +45,27 @@ class Heartbeat:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, url: str, every: int) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            if self._alive() is None:
-                await self.ping(url)
-            await asyncio.sleep(every / SECOND)
+            began = loop.time()
+            try:
+                if self._alive() is None:
+                    await self.ping(url)
+            except Exception as error:  # its words may hold the address
+                log.error("heartbeat.failed", error=type(error).__name__)  # noqa: TRY400
+            await asyncio.sleep(max(began + every / SECOND - loop.time(), 0))
 
     async def ping(self, url: str) -> None:
-        """One ping; never raises, a failure is logged."""
+        """One ping; a failure is logged, not raised."""
+        problem: str | None = None
         try:
-            answer = await self._http.fetch(Request("GET", URL(url), name="the heartbeat's address", max_bytes=64_000))
-            problem = None if answer.status < 400 else f"answered {answer.status}"
+            answer = await self._http.fetch(Request("GET", URL(url), name=_NAME, max_bytes=_READ_AT_MOST))
+            if answer.status >= 400:
+                problem = f"{_NAME} answered {answer.status}"
         except ConnectorError as error:
             problem = str(error)
+        except ValueError:
+            problem = f"{_NAME} is not an address of the web"
         if problem and not self._failing:
             log.warning("heartbeat.failing", error=problem)
         elif self._failing and not problem:
@@ -75,8 +88,9 @@ class LoopLag:
         self._handle = loop.call_later(self._every, self._measure, loop.time() + self._every)
 
     def _measure(self, due: float) -> None:
-        self._on_lag(max(asyncio.get_running_loop().time() - due, 0.0))
+        late = max(asyncio.get_running_loop().time() - due, 0.0)
         self.start()
+        self._on_lag(late)
 
     def stop(self) -> None:
         """Measures no more."""
