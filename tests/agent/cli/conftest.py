@@ -2,7 +2,9 @@ import os
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
+from agent.cli.main import cli
 from tests.agent.cli.kit import COMMAND, DEADLINE, Daemon, Said, clean_environment
 
 
@@ -33,6 +35,19 @@ def setpoint(project):
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def here(project):
+    """Runs `setpoint` in this process: for commands that set up no logs. Much quicker."""
+
+    def run(*arguments, given="", **environment):
+        ended = CliRunner(env=environment).invoke(cli, arguments, input=given, prog_name="setpoint")
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return Said(ended.exit_code, ended.stdout, ended.stderr)
 
     return run
 
