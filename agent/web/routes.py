@@ -15,7 +15,7 @@ _REST = "{rest:(?:/.*)?}"
 
 def _watched(path: str, what: str) -> Route:
     handler = health.ready if "ready" in path else health.healthy
-    answers = {200: (what, _PLAIN), 503: ("It is not; the text says why.", _PLAIN)}
+    answers = {200: (f"It {what}.", _PLAIN), 503: ("It is not; the text says why.", _PLAIN)}
     return Route("GET", path, handler, f"Whether the daemon {what}", answers, open=True, quiet=True)
 
 
