@@ -7,8 +7,8 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -189,7 +189,7 @@ async def test_waiting_times_go_on_over_a_kill(daemon: Daemon, api: Api, sink: R
     await daemon.happenings.until(lambda: daemon.said("alert", change="pending"), "pending")
     await daemon.kill()
     await daemon.start()
-    await daemon.happenings.until(lambda: sink.taken(), "firing")
+    await daemon.happenings.until(sink.taken, "firing")
     api.values["house"]["kitchen"] = 21.0
     await daemon.happenings.until(lambda: daemon.said("alert", change="recovering"), "recovering")
     await daemon.kill()
