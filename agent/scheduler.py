@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -15,25 +15,17 @@ from apscheduler.triggers.base import BaseTrigger
 
 from agent.clock import Clock
 from agent.store.commits import SHARDS
-from rules.cron import next_run
 from rules.model import MINUTE, SECOND
-from rules.periods import to_local, to_micros
+from rules.periods import EPOCH, to_micros
 
 log = structlog.get_logger()
 
 TICK = SECOND
-_WATCH = 1.0  # seconds between two looks at the wall clock
-_SET_BACK = 2 * SECOND  # what is less is waited for
-
-After = Callable[[int], int]
-"""The first time a job is due after a time."""
+_SET = 2.0  # seconds the wall clock may move against the monotonic one within a second before it counts as set
 
 
 class Scheduler:
-    """Calls `on_tick(shard, time)` each second, shard i shifted by i/SHARDS of it, `time` being when it was due.
-
-    What was missed, however long, because the loop was busy or the machine slept, is one run.
-    """
+    """Calls `on_tick(shard, time)` each second, shard i shifted by i/SHARDS of it, `time` being when it was due."""
 
     def __init__(
         self, clock: Clock, on_tick: Callable[[int, int], Awaitable[None]], on_lag: Callable[[float], None]
@@ -42,78 +34,87 @@ class Scheduler:
         self._clock = clock
         self._on_tick = on_tick
         self._on_lag = on_lag
-        self._due: dict[int, int] = {}
-        self._watching: asyncio.TimerHandle
+        self._expected: dict[int, float] = {}  # monotonic seconds at which a shard's next tick is due
+        self._jobs: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {}
+        self._watching: asyncio.TimerHandle | None = None
+        logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)  # what fails is said here, once
         self._scheduler: Any = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+            timezone=UTC,
+            # None: a run that is late runs once, however late.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(_report, EVENT_JOB_ERROR)
-        logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)  # would say it a second time
 
     def start(self) -> None:
         """Begins to tick, in the running event loop."""
-        for shard in range(SHARDS):
-            after = grid(TICK, shard * TICK // SHARDS)
-            self._due[shard] = after(self._clock.now())
-            self._add(f"tick-{shard}", after, self._tick, shard, after)
+        self._set_ticks()
         self._scheduler.start()
         self._watch(self._offset())
 
     def every(self, name: str, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
-        """Runs a job each so many seconds, first after a minute at most; one of the same name is replaced."""
+        """Runs a job each so many seconds, first after a minute; one of the same name is replaced."""
+        self._jobs[name] = seconds, job
         first = self._clock.now() + min(seconds * SECOND, MINUTE)
-        self._add(name, grid(seconds * SECOND, first), job)
-
-    def cron(self, name: str, expression: str, zone: str, job: Callable[[], Awaitable[None]]) -> None:
-        """Runs a job when a cron expression comes round in a zone; one of the same name is replaced."""
-        self._add(name, lambda now: next_run(expression, zone, now), job)
+        self._scheduler.add_job(job, _Grid(first, seconds * SECOND), id=name, replace_existing=True)
 
     def stop(self) -> None:
-        """Runs no more; a job that is running is cancelled."""
-        self._watching.cancel()
+        """Ticks no more; a job that runs is cancelled."""
+        if self._watching is not None:
+            self._watching.cancel()
         self._scheduler.shutdown(wait=False)
 
-    def _add(self, name: str, after: After, job: Callable[..., Awaitable[None]], *args: Any) -> None:
-        self._scheduler.add_job(job, Upcoming(after), args=args, id=name, replace_existing=True)
-
-    async def _tick(self, shard: int, after: After) -> None:
+    def _set_ticks(self) -> None:
         now = self._clock.now()
-        following = after(now)
-        self._on_lag(max(now - self._due[shard], 0) / SECOND)
-        self._due[shard] = following
-        await self._on_tick(shard, following - TICK)
+        for shard in range(SHARDS):
+            begin = now // TICK * TICK + TICK + shard * TICK // SHARDS
+            self._expect(shard, begin - now)
+            self._scheduler.add_job(
+                self._tick, _Grid(begin, TICK), args=(shard, begin), id=f"tick-{shard}", replace_existing=True
+            )
 
-    def _offset(self) -> int:
-        return self._clock.now() - round(self._clock.monotonic() * SECOND)
+    def _expect(self, shard: int, wait: int) -> None:
+        self._expected[shard] = self._clock.monotonic() + wait / SECOND
 
-    def _watch(self, offset: int) -> None:
-        """Looks again what is due when the wall clock was set back: APScheduler would wait until it is there again."""
+    async def _tick(self, shard: int, begin: int) -> None:
+        now = self._clock.now()
+        due = begin + (now - begin) // TICK * TICK
+        # By the monotonic clock: a wall clock that is set makes no tick late.
+        self._on_lag(max(self._clock.monotonic() - self._expected[shard], 0.0))
+        self._expect(shard, due + TICK - now)
+        await self._on_tick(shard, due)
+
+    def _offset(self) -> float:
+        return self._clock.now() / SECOND - self._clock.monotonic()
+
+    def _watch(self, offset: float) -> None:
+        """Sets all times anew when the wall clock was set back: APScheduler would wait until it is there again."""
         now = self._offset()
-        if now < offset - _SET_BACK:
-            log.warning("clock.set_back", seconds=(offset - now) // SECOND)
-            for job in self._scheduler.get_jobs():
-                job.reschedule(job.trigger)
-        self._watching = asyncio.get_running_loop().call_later(_WATCH, self._watch, now)
+        self._watching = asyncio.get_running_loop().call_later(1, self._watch, now)
+        if abs(now - offset) > _SET:
+            log.warning("clock.set", seconds=round(now - offset, 1))
+        if now < offset - _SET:
+            self._set_ticks()
+            for name, (seconds, job) in self._jobs.items():
+                self.every(name, seconds, job)
 
 
-class Upcoming(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Fires at what a function says comes after now, so that time that was slept through is not counted through."""
+class _Grid(BaseTrigger):  # type: ignore[misc]
+    """Fires at `begin` and each `step` microseconds from it; what was missed is left out, not counted one by one.
 
-    __slots__ = ("_after",)
+    APScheduler's own interval goes through every missed time, which after a clock jumped by years takes minutes.
+    """
 
-    def __init__(self, after: After) -> None:
-        self._after = after
+    def __init__(self, begin: int, step: int) -> None:
+        self._begin = begin
+        self._step = step
 
-    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        """APScheduler asks for the run after a missed one until it is in the future, which this one is at once."""
-        return to_local(self._after(to_micros(now)), "UTC")
-
-
-def grid(step: int, start: int) -> After:
-    """The times `start` plus or minus a whole number of steps."""
-    return lambda now: now + step - (now - start) % step
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """The first time of the grid after `previous`, and after `now` if something fired before."""
+        after = to_micros(now) - 1 if previous is None else max(to_micros(previous), to_micros(now))
+        passed = max(after - self._begin, -1) // self._step + 1
+        return EPOCH + timedelta(microseconds=self._begin + passed * self._step)
 
 
 def _report(event: JobExecutionEvent) -> None:
-    if not isinstance(event.exception, asyncio.CancelledError):
+    if not isinstance(event.exception, asyncio.CancelledError):  # stopped
         log.error("job.failed", job=event.job_id, exc_info=event.exception)

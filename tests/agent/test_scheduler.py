@@ -1,222 +1,274 @@
-"""The real APScheduler: tests wait for ticks, on intervals of a second; what needs hours is put to the trigger itself."""
+"""The real scheduler in a running loop. Where the wall clock is set, ours and APScheduler's are set together."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
+import apscheduler.schedulers.base
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+import agent.scheduler
 from agent.clock import Clock
-from agent.scheduler import TICK, Scheduler, Upcoming, grid
+from agent.scheduler import Scheduler, _Grid
 from agent.store.commits import SHARDS
-from rules.cron import next_run
-from rules.model import DAY, HOUR, MINUTE, SECOND
-from rules.periods import to_local, to_micros
-from tests.rules.world import at
+from rules.model import SECOND
+from rules.periods import EPOCH, to_micros
 
-T0 = at("2026-11-24 12:00")
+QUICK = SECOND // 20
 
 
-class Shifted(Clock):
-    """The real clock, set back or forward by a test."""
+class SetClock(Clock):
+    """The system's clock, moved by as much as the test says."""
 
-    def __init__(self) -> None:
-        self.shift = 0
+    moved = 0  # microseconds
 
     def now(self) -> int:
-        return super().now() + self.shift
-
-
-class World:
-    """A scheduler whose ticks are kept."""
-
-    def __init__(self) -> None:
-        self.clock = Shifted()
-        self.ticks: list[tuple[int, int]] = []
-        self.lags: list[float] = []
-        self.more = asyncio.Condition()
-        self.on_tick: Callable[[int, int], Awaitable[None]] | None = None
-        self.scheduler = Scheduler(self.clock, self._tick, self.lags.append)
-
-    async def _tick(self, shard: int, time: int) -> None:
-        async with self.more:
-            self.ticks.append((shard, time))
-            self.more.notify_all()
-        if self.on_tick is not None:
-            await self.on_tick(shard, time)
-
-    async def until(self, enough: Callable[[], bool], seconds: float = 10.0) -> None:
-        async with asyncio.timeout(seconds), self.more:
-            await self.more.wait_for(enough)
-
-    def of(self, shard: int) -> list[int]:
-        return [time for number, time in self.ticks if number == shard]
-
-    def put_off(self, name: str, to: int) -> None:
-        """As if the job's next run had been worked out at another time."""
-        self.scheduler._scheduler.modify_job(name, next_run_time=to_local(to, "UTC"))
-
-    def next_run(self, name: str) -> int:
-        return to_micros(self.scheduler._scheduler.get_job(name).next_run_time)
+        return super().now() + self.moved
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    made = World()
-    made.scheduler.start()
+def clock(monkeypatch) -> SetClock:
+    made = SetClock()
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(microseconds=made.moved)
+
+    monkeypatch.setattr(apscheduler.schedulers.base, "datetime", Shifted)
+    return made
+
+
+class Ticks:
+    """What was ticked; `until` waits for it, and fails after some seconds."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+        self.lags: list[float] = []
+        self.raises: dict[int, BaseException] = {}
+        self.gate: asyncio.Event | None = None
+        self._moved = asyncio.Condition()
+
+    async def tick(self, shard: int, time: int) -> None:
+        async with self._moved:
+            self.seen.append((shard, time))
+            self._moved.notify_all()
+        if shard in self.raises:
+            raise self.raises[shard]
+        if self.gate is not None and shard == 3:
+            await self.gate.wait()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(8), self._moved:
+            await self._moved.wait_for(done)
+
+    async def more(self, ticks: int) -> None:
+        wanted = len(self.seen) + ticks
+        await self.until(lambda: len(self.seen) >= wanted)
+
+    def counts(self) -> Counter[int]:
+        return Counter(shard for shard, _ in self.seen)
+
+
+@pytest.fixture
+async def ticks():
+    return Ticks()
+
+
+@pytest.fixture
+async def scheduler(clock, ticks):
+    made = Scheduler(clock, ticks.tick, ticks.lags.append)
     yield made
-    made.scheduler.stop()
+    if made._scheduler.running:
+        made.stop()
 
 
-async def test_each_shard_ticks_each_second_on_its_own_part_of_it(world: World) -> None:
-    started = world.clock.now()
-    await world.until(lambda: all(len(world.of(shard)) >= 2 for shard in range(SHARDS)))
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(agent.scheduler, "TICK", QUICK)
+
+
+async def test_each_shard_ticks_each_second_at_its_own_phase(scheduler, ticks, clock):
+    began = clock.now()
+    scheduler.start()
+    await ticks.until(lambda: len(ticks.counts()) == SHARDS and min(ticks.counts().values()) == 2)
     for shard in range(SHARDS):
-        times = world.of(shard)
-        assert all(time % TICK == shard * TICK // SHARDS for time in times)
-        assert times[0] < times[1]  # by a second, where the machine is not busy
-        assert started < times[0] <= started + TICK
-    assert len(world.lags) >= 2 * SHARDS
-    assert all(0 <= lag < 5 for lag in world.lags)
+        first, second, *_ = [time for of, time in ticks.seen if of == shard]
+        assert second - first == SECOND
+        assert first % SECOND == shard * SECOND // SHARDS
+        assert began < first <= began + 2 * SECOND
+    assert [shard for shard, _ in ticks.seen[:SHARDS]] == list(range(SHARDS))
+    assert all(0 <= lag < 5 for lag in ticks.lags)
 
 
-async def test_a_machine_that_slept_for_days_ticks_once_and_goes_on(world: World) -> None:
-    now = world.clock.now()
-    world.scheduler._due[3] = now - 3 * DAY
-    world.put_off("tick-3", now - 3 * DAY)
-    await world.until(lambda: len(world.of(3)) >= 2)
-    first, second = world.of(3)[:2]
-    assert now - TICK < first <= world.clock.now()
-    assert second > first
-    assert 3 * 86_400 <= max(world.lags) < 3 * 86_400 + 60
+async def test_a_tick_that_fails_is_said_once_and_the_next_comes(quick, scheduler, ticks, caplog):
+    ticks.raises[2] = ValueError("broken")
+    with capture_logs() as said:
+        scheduler.start()
+        await ticks.until(lambda: ticks.counts()[2] >= 3)
+    failed = [line for line in said if line["event"] == "job.failed"]
+    assert {line["job"] for line in failed} == {"tick-2"}
+    assert 1 <= len(failed) <= ticks.counts()[2]
+    assert isinstance(failed[0]["exc_info"], ValueError)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_a_clock_set_back_does_not_stop_the_ticks(world: World) -> None:
-    world.put_off("tick-5", world.clock.now() + HOUR)  # what APScheduler waits for once the clock is an hour earlier
-    world.scheduler.every("nightly", 6 * 3600, job_of(world))
-    world.put_off("nightly", world.clock.now() + 7 * HOUR)
-    world.clock.shift = -HOUR
-    with capture_logs() as logs:
-        await world.until(lambda: len(world.of(5)) >= 1)
-    assert [(line["event"], line["seconds"]) for line in logs] == [("clock.set_back", 3600)]
-    assert world.next_run("nightly") < world.clock.now() + HOUR + 6 * HOUR + SECOND
-    assert min(world.lags) >= 0
+async def test_a_tick_that_takes_long_neither_piles_up_nor_holds_up_the_others(quick, scheduler, ticks):
+    ticks.gate = asyncio.Event()
+    scheduler.start()
+    await ticks.until(lambda: ticks.counts()[4] >= 5)
+    assert ticks.counts()[3] == 1
+    ticks.gate.set()
+    await ticks.until(lambda: ticks.counts()[3] >= 3)
+    times = [time for shard, time in ticks.seen if shard == 3]
+    assert times == sorted(set(times))
 
 
-async def test_a_clock_set_forward_is_told_as_lag_once(world: World) -> None:
-    world.clock.shift = HOUR
-    await world.until(lambda: len(world.of(0)) >= 3)
-    assert sum(lag > 3000 for lag in world.lags) <= SHARDS
-    assert world.of(0) == sorted(set(world.of(0)))
+async def test_a_tick_that_comes_late_is_told_for_the_latest_time_and_its_whole_lag(quick, scheduler, ticks, clock):
+    scheduler.start()
+    await ticks.more(SHARDS)
+    _block(clock, 4 * QUICK)
+    before = len(ticks.seen)
+    await ticks.more(SHARDS)
+    assert max(ticks.lags[before:]) >= 3 * QUICK / SECOND
+    for shard, time in ticks.seen[before : before + SHARDS]:
+        earlier = max(at for of, at in ticks.seen[:before] if of == shard)
+        assert (time - earlier) % QUICK == 0
+        assert time - earlier >= 3 * QUICK  # once, not once for each that was missed
 
 
-def job_of(world: World) -> Callable[[], Awaitable[None]]:
-    async def job() -> None:
-        async with world.more:
-            world.ticks.append((-1, world.clock.now()))
-            world.more.notify_all()
-
-    return job
+def _block(clock: Clock, span: int) -> None:
+    """Holds the whole loop up, as a long computation does."""
+    until = clock.now() + span
+    while clock.now() < until:
+        pass
 
 
-async def test_a_late_calendar_job_runs_once_however_late(world: World) -> None:
-    world.scheduler.cron("report", "0 9 * * mon", "Europe/Amsterdam", job_of(world))
-    due = world.next_run("report")
-    assert due == next_run("0 9 * * mon", "Europe/Amsterdam", world.clock.now())
-    world.put_off("report", world.clock.now() - 60 * DAY)
-    await world.until(lambda: len(world.of(-1)) >= 1)
-    assert world.next_run("report") == due
-    await world.until(lambda: len(world.of(0)) >= 2)
-    assert len(world.of(-1)) == 1
+@pytest.mark.parametrize("years", [0, 30])
+async def test_a_clock_set_forward_makes_one_tick_and_no_lag(quick, scheduler, ticks, clock, years):
+    """Thirty years: a small computer without a battery that learns the time from the network."""
+    scheduler.start()
+    await ticks.more(SHARDS)
+    clock.moved = years * 365 * 86_400 * SECOND + 3_600 * SECOND
+    before = len(ticks.seen)
+    await ticks.more(3 * SHARDS)
+    assert clock.now() - ticks.seen[-1][1] < 5 * SECOND
+    for shard in range(SHARDS):
+        times = [time for of, time in ticks.seen[before:] if of == shard]
+        assert times == sorted(set(times))
+    assert max(ticks.lags) < 5
 
 
-async def test_a_job_of_the_same_name_is_replaced_and_ticks_keep_their_phase(world: World) -> None:
-    before = [world.next_run(f"tick-{shard}") % TICK for shard in range(SHARDS)]
-    world.scheduler.every("retention", 3600, job_of(world))
-    assert world.next_run("retention") - world.clock.now() <= MINUTE
-    world.scheduler.every("retention", 10, job_of(world))
-    assert world.next_run("retention") - world.clock.now() <= 10 * SECOND
-    world.scheduler.cron("retention", "30 3 * * *", "UTC", job_of(world))
-    assert world.next_run("retention") % DAY == 3 * HOUR + 30 * MINUTE
-    assert [world.next_run(f"tick-{shard}") % TICK for shard in range(SHARDS)] == before
+async def test_a_clock_set_back_keeps_ticking(quick, scheduler, ticks, clock):
+    scheduler.start()
+    await ticks.more(SHARDS)
+    with capture_logs() as said:
+        clock.moved = -3_600 * SECOND
+        await ticks.more(3 * SHARDS)
+    assert abs(clock.now() - ticks.seen[-1][1]) < 5 * SECOND
+    assert [round(line["seconds"]) for line in said if line["event"] == "clock.set"] == [-3600]
+    assert max(ticks.lags) < 8
 
 
-async def test_a_tick_that_fails_is_logged_once_and_the_next_one_comes(world: World) -> None:
-    async def fail(shard: int, _time: int) -> None:
-        if shard == 2:
-            raise ZeroDivisionError("oops")
+class TestEvery:
+    async def test_a_job_runs_and_runs_again(self, scheduler, clock):
+        scheduler.start()
+        ran: asyncio.Queue[int] = asyncio.Queue()
 
-    world.on_tick = fail
-    with capture_logs() as logs:
-        await world.until(lambda: len(world.of(2)) >= 2)
-    assert {(line["event"], line["job"], str(line["exc_info"])) for line in logs} == {("job.failed", "tick-2", "oops")}
+        async def job() -> None:
+            ran.put_nowait(clock.now())
+
+        scheduler.every("it", 1, job)
+        async with asyncio.timeout(8):
+            first, second = await ran.get(), await ran.get()
+        assert 0.5 * SECOND < second - first < 3 * SECOND
+
+    async def test_one_of_the_same_name_is_replaced(self, scheduler):
+        scheduler.start()
+        ran: asyncio.Queue[str] = asyncio.Queue()
+
+        async def old() -> None:
+            ran.put_nowait("old")
+
+        async def new() -> None:
+            ran.put_nowait("new")
+
+        scheduler.every("it", 1, old)
+        scheduler.every("it", 1, new)
+        async with asyncio.timeout(8):
+            assert [await ran.get(), await ran.get()] == ["new", "new"]
+
+    async def test_a_run_missed_for_long_runs_once(self, quick, scheduler, ticks, clock):
+        scheduler.start()
+        ran = []
+
+        async def job() -> None:
+            ran.append(clock.now())
+
+        scheduler.every("it", 6 * 3600, job)
+        await ticks.more(SHARDS)
+        clock.moved = 20 * 3600 * SECOND  # three runs and a grace of an hour ago
+        await ticks.more(5 * SHARDS)
+        assert len(ran) == 1
+
+    async def test_a_clock_set_back_does_not_put_it_off(self, quick, scheduler, ticks, clock):
+        clock.moved = 400 * 86_400 * SECOND
+        scheduler.start()
+        ran = asyncio.Event()
+
+        async def job() -> None:
+            ran.set()
+
+        scheduler.every("it", 1, job)
+        clock.moved = 0
+        async with asyncio.timeout(8):
+            await ran.wait()
 
 
-async def test_a_tick_that_hangs_is_not_started_again_and_holds_up_no_other(world: World) -> None:
-    release = asyncio.Event()
-
-    async def hang(shard: int, _time: int) -> None:
-        if shard == 7:
-            await release.wait()
-
-    world.on_tick = hang
-    await world.until(lambda: len(world.of(7)) >= 1 and len(world.of(8)) >= 3)
-    assert len(world.of(7)) == 1
-    release.set()
-    await world.until(lambda: len(world.of(7)) >= 2)
-
-
-async def test_stop_ends_the_ticks_and_says_nothing(world: World) -> None:
-    held = asyncio.Event()
-
-    async def hang(_shard: int, _time: int) -> None:
-        await held.wait()
-
-    world.on_tick = hang
-    await world.until(lambda: len(world.ticks) >= 1)
-    with capture_logs() as logs:
-        world.scheduler.stop()
-        count = len(world.ticks)
-        for _ in range(10):
+async def test_nothing_ticks_after_stop_and_a_cancelled_job_is_no_failure(quick, scheduler, ticks):
+    ticks.gate = asyncio.Event()
+    scheduler.start()
+    await ticks.until(lambda: ticks.counts()[3] == 1 and len(ticks.seen) >= SHARDS)
+    with capture_logs() as said:
+        scheduler.stop()
+        for _ in range(5):
             await asyncio.sleep(0)
-    assert (len(world.ticks), logs) == (count, [])
-    world.scheduler = Scheduler(world.clock, world._tick, world.lags.append)
-    world.scheduler.start()  # for the fixture to stop
+        count = len(ticks.seen)
+        await asyncio.get_running_loop().run_in_executor(None, _block, Clock(), 3 * QUICK)
+    assert len(ticks.seen) == count
+    assert said == []
 
 
-@pytest.mark.parametrize(
-    ("expression", "before", "runs"),
-    [
-        ("30 2 * * *", "2026-03-28 12:00", ["2026-03-29 01:00", "2026-03-30 00:30"]),  # the clocks go forward
-        ("30 2 * * *", "2026-10-24 12:00", ["2026-10-25 00:30", "2026-10-26 01:30"]),  # and back
-    ],
-)
-def test_cron_on_the_days_the_clocks_change(expression: str, before: str, runs: list[str]) -> None:
-    trigger = Upcoming(lambda now: next_run(expression, "Europe/Amsterdam", now))
-    moment = to_local(at(before), "UTC")
-    for run in runs:
-        moment = trigger.get_next_fire_time(None, moment)
-        assert to_micros(moment) == at(run)
+async def test_it_can_be_stopped_at_once(clock, ticks):
+    made = Scheduler(clock, ticks.tick, ticks.lags.append)
+    made.start()
+    made.stop()
+    await asyncio.sleep(0)
+    assert ticks.seen == []
 
 
-def test_a_missed_time_is_not_counted_through() -> None:
-    asked = []
-
-    def after(now: int) -> int:
-        asked.append(now)
-        return grid(TICK, 0)(now)
-
-    now = to_local(T0, "UTC")
-    assert Upcoming(after).get_next_fire_time(now - timedelta(days=400), now) == now + timedelta(seconds=1)
-    assert asked == [T0]
+moments = st.integers(0, 4_000_000_000 * SECOND)
 
 
-@pytest.mark.parametrize("start", [T0, T0 + 90 * DAY, 0, 62_500])
-def test_the_grid_is_always_later_by_at_most_a_step(start: int) -> None:
-    after = grid(TICK, start)
-    for now in (T0, T0 + 1, T0 + 62_500, T0 + TICK - 1):
-        assert now < after(now) <= now + TICK
-        assert (after(now) - start) % TICK == 0
+@given(begin=moments, step=st.integers(1, 10**12), now=moments, previous=st.none() | moments)
+def test_the_grid_gives_the_first_time_that_is_not_over(begin, step, now, previous):
+    found = _Grid(begin, step).get_next_fire_time(None if previous is None else _at(previous), _at(now))
+    at = to_micros(found)
+    earliest = now if previous is None else max(previous, now) + 1
+    assert at >= begin
+    assert (at - begin) % step == 0
+    assert at >= earliest
+    assert at == begin or at - step < earliest
+
+
+def _at(micros: int) -> datetime:
+    moment = EPOCH + timedelta(microseconds=micros)
+    assert moment.tzinfo is UTC
+    return moment
