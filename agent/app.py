@@ -295,7 +295,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    watching = asyncio.create_task(watch_files(lambda: daemon.config.files, reload, stopping))
+    watching = asyncio.create_task(watch_files(settings.config, reload, stopping))
     waiting = asyncio.create_task(stopping.wait())
     try:
         log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
