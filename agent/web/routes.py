@@ -140,7 +140,7 @@ _DONE = (
         "Take open alerts for a person, by fingerprint, name of the alert, or target",
         {
             200: ("Taken.", "Alerts"),
-            **_errors(e404="No such open alert.", e409="It can't be taken.", e422="It does not say by whom."),
+            **_errors(e404="No such open alert.", e422="It does not say by whom."),
         },
         body="Acknowledge",
     ),

@@ -178,14 +178,12 @@ async def test_alerts_and_their_acknowledgement(client, daemon):
     daemon.alert("behind", severity="warning")
     (said,) = (await get(client, "alerts", "Alerts"))["alerts"]
     assert (said["name"], said["state"], said["headline"]) == ("behind", "firing", "behind is on")
-    unmoved = await client.post("/api/v1/alerts/behind/ack", json={"by": "ann"})
-    assert (await error_of(unmoved))[:2] == (409, "conflict")
     taken = daemon.open.pop()
     daemon.open.append(type(taken)(*[*[getattr(taken, name) for name in taken.__slots__][:-1], "ann"]))
     response = await client.post("/api/v1/alerts/f-behind/ack", json={"by": " ann ", "note": "on it"})
     (said,) = check("Alerts", await response.json())["alerts"]
     assert (response.status, said["acknowledged_by"]) == (200, "ann")
-    assert daemon.taken == [("behind", "ann", ""), ("f-behind", "ann", "on it")]
+    assert daemon.taken == [("f-behind", "ann", "on it")]
     assert (await error_of(await client.post("/api/v1/alerts/other/ack", json={"by": "ann"})))[:2] == (404, "not_found")
 
 
