@@ -22,7 +22,7 @@ class NoDaemon(Failed):
     """No Setpoint answers at the address."""
 
 
-class Refusal(Exception):
+class Refusal(Failed):
     """The daemon said no; `details` are further lines."""
 
     def __init__(self, status: int, message: str, details: Iterable[str] = ()) -> None:

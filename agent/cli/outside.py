@@ -22,6 +22,7 @@ async def services(settings: Settings, config: Configuration) -> AsyncIterator[S
             http=http,
             now=clock.now,
             gateways=config.gateways,
+            timezone=config.timezone,
             external_url=settings.external_url,
             slack_bot_token=settings.slack_bot_token,
             slack_api_url=settings.slack_api_url,

@@ -196,6 +196,16 @@ def test_poll_from_here_shows_the_rows_that_can_be_read(setpoint, configured):
     assert "'warm' is not a number" in said.err
 
 
+def test_poll_from_here_reads_local_times_in_the_default_zone(setpoint, configured):
+    (configured / "setpoint.yaml").write_text(
+        "defaults: {timezone: Asia/Tokyo}\nsources:\n"
+        "  sheet: {type: file, path: rooms.csv, every: 1h, readings: [{series: s, value: v, time: day}]}\n"
+    )
+    (configured / "rooms.csv").write_text("day,v\n2026-03-02,1\n")
+    said = setpoint("poll", "sheet", "--json", SETPOINT_LISTEN="127.0.0.1:1").json
+    assert [reading["time"] for reading in said["sample"]] == ["2026-03-01T15:00:00Z"]
+
+
 # push
 
 
@@ -220,6 +230,16 @@ def test_push_rows(asking):
     assert asking("push", "-", given=ndjson).out == "2 readings stored\n"
     assert asking("push", "-", "--label", "shop=bern", given='[{"series": "sales", "value": 5}]').status == 0
     assert stored(asking) == {"berlin": 1002, "rome": 3, "oslo": 4, "bern": 5}
+
+
+def test_push_in_several_parts(asking, monkeypatch):
+    monkeypatch.setattr("agent.cli.push._AT_ONCE", 2)
+    rows = [f"2026-01-0{day}T00:00:00Z,berlin,{day}" for day in (1, 2, 3)]
+    assert asking("push", "sales", "-", given="\n".join(["time,shop,value", *rows])).out == "3 readings stored\n"
+    assert stored(asking) == {"berlin": 3}
+    said = asking("push", "sales", "-", given="\n".join(["time,shop,value", *rows[:2], "soon,berlin,4"]))
+    assert said.status == 2
+    assert said.err.startswith("Error: rows 1 to 2 are stored; counted from there, 1 of 1 readings can't be taken")
 
 
 @pytest.mark.parametrize(
