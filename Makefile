@@ -44,6 +44,10 @@ format: $(EDITABLE) ## put the source into its one format
 	ruff check --fix-only --quiet .
 	ruff format .
 
+.PHONY: bench
+bench: $(EDITABLE) ## measure what a poll costs, beside a bare loop; takes minutes
+	python bench/polls.py $(BENCH_ARGS)
+
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code
 	python tools/reference.py

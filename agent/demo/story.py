@@ -157,7 +157,7 @@ async def tell(story: Story, *, keep: bool) -> None:
 
 async def _stay(story: Story) -> None:
     story.print(
-        f"\nStill running, until Ctrl-C:\n  daemon   {story.daemon.url}/metrics\n  traffic  {story.traffic.url}\n"
+        f"\nStill running, until Ctrl-C:\n  page     {story.daemon.url}/\n  metrics  {story.daemon.url}/metrics\n  traffic  {story.traffic.url}\n"
         f"  room     {story.room.url}\n  slack    {story.slack.api_url}\n  files    {story.output}"
     )
     stopped = asyncio.Event()
