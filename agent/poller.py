@@ -7,17 +7,15 @@ import hashlib
 import heapq
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import structlog
-from cronsim import CronSim
 
 from agent.clock import Clock
 from agent.config.configuration import SourceEntry
 from agent.runtime import Unknown
 from connectors.base import ConnectorError, PartialAnswer, Source, TimedOut
+from rules.cron import next_run
 from rules.model import SECOND, Polled, Reading
-from rules.periods import to_local, to_micros
 
 log = structlog.get_logger()
 
@@ -53,6 +51,7 @@ class Poller:
         self._on_poll = on_poll
         self._due: dict[str, Due] = {}
         self._heaps: dict[int, list[Due]] = {}
+        self._ticked: dict[int, int] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._failing: set[str] = set()
 
@@ -87,8 +86,9 @@ class Poller:
         heap = self._heaps.get(shard)
         if not heap:
             return
-        if heap[0].at > time + (heap[0].entry.every or 0) + SPREAD and heap[0].entry.every:
+        if time < self._ticked.get(shard, time):
             self._set_back(heap, time)
+        self._ticked[shard] = time
         while heap[0].at <= time:
             due = heap[0]
             due.at = _next(due.entry, due.at, time)
@@ -99,10 +99,9 @@ class Poller:
             due.task = asyncio.create_task(self._poll(due))
 
     def _set_back(self, heap: list[Due], time: int) -> None:
-        """The clock was set back: nothing waits longer than its interval for it to catch up."""
+        """The clock was set back: nothing waits longer than its interval or schedule for it to catch up."""
         for due in heap:
-            if due.entry.every and due.at > time + due.entry.every:
-                due.at = time + due.entry.every
+            due.at = min(due.at, _next(due.entry, time, time))
         heapq.heapify(heap)
 
     async def _poll(self, due: Due) -> None:
@@ -118,21 +117,30 @@ class Poller:
         readings: Sequence[Reading] = ()
         error: str | None = None
         try:
-            async with asyncio.timeout(_patience(due.entry)):
-                readings = await due.source.read(now)
+            readings = await self._fetch(due, now)
         except PartialAnswer as partial:
             readings, error = partial.readings, str(partial)
-        except TimeoutError:
-            error = f"no answer within {_patience(due.entry):g} s"
         except ConnectorError as failed:
             error = str(failed)
-        except Exception as unexpected:
-            log.exception("poll.crashed", source=name)
-            error = f"unexpected {type(unexpected).__name__}; see the log"
-        self._on_poll(name, "ok" if error is None else "failed", self._clock.monotonic() - started)
+        took = self._clock.monotonic() - started
+        self._on_poll(name, "ok" if error is None else "failed", took)
+        log.debug("poll", source=name, readings=len(readings), seconds=took, error=error)
         self._say(name, error)
         await self._handle(() if readings is due.taken else readings, Polled(name, now, error))
         due.taken = readings
+
+    async def _fetch(self, due: Due, now: int) -> Sequence[Reading]:
+        """What the source answers. Raises ConnectorError and nothing else: one source is no trouble of the others."""
+        try:
+            async with asyncio.timeout(_patience(due.entry)):
+                return await due.source.read(now)
+        except ConnectorError:
+            raise
+        except TimeoutError:
+            raise TimedOut(f"no answer within {_patience(due.entry):g} s") from None
+        except Exception as unexpected:
+            log.exception("poll.crashed", source=due.entry.name)
+            raise ConnectorError(f"unexpected {type(unexpected).__name__}; see the log") from unexpected
 
     def _say(self, name: str, error: str | None) -> None:
         """Logs once when a source begins to fail, and once when it works again."""
@@ -144,16 +152,19 @@ class Poller:
             log.info("source.back", source=name)
 
     async def poll_now(self, name: str) -> Sequence[Reading]:
-        """Reads a source now, besides its schedule. Raises Unknown or ConnectorError."""
+        """Reads a source now, besides its schedule. Raises Unknown or ConnectorError.
+
+        What can be read of a partly bad answer is kept all the same.
+        """
         due = self._due.get(name)
         if due is None:
             raise Unknown(f"no polled source {name!r}")
         now = self._clock.now()
         try:
-            async with asyncio.timeout(_patience(due.entry)):
-                readings = await due.source.read(now)
-        except TimeoutError:
-            raise TimedOut(f"no answer within {_patience(due.entry):g} s") from None
+            readings = await self._fetch(due, now)
+        except PartialAnswer as partial:
+            await self._handle(partial.readings, Polled(name, now, str(partial)))
+            raise
         await self._handle(readings, Polled(name, now))
         return readings
 
@@ -174,7 +185,7 @@ def _patience(entry: SourceEntry) -> float:
 def _first(entry: SourceEntry, now: int, last: int | None, *, crowd: bool) -> int:
     """The first poll: at once where there are few sources, else spread; a cron source waits unless it missed a run."""
     if entry.cron is not None:
-        due = _cron(entry.cron, entry.zone, last if last is not None else now)
+        due = next_run(entry.cron, entry.zone, last if last is not None else now)
         return now if due <= now else due
     spread = min(entry.every or SPREAD, SPREAD)
     return now + _phase(entry.name, spread) // SECOND * SECOND if crowd else now
@@ -183,13 +194,9 @@ def _first(entry: SourceEntry, now: int, last: int | None, *, crowd: bool) -> in
 def _next(entry: SourceEntry, due: int, now: int) -> int:
     """The next time after `now` on the source's own grid, counted from `due`; what was missed is not made up for."""
     if entry.cron is not None:
-        return _cron(entry.cron, entry.zone, now)
+        return next_run(entry.cron, entry.zone, now)
     every = entry.every or SECOND
     return due + ((now - due) // every + 1) * every
-
-
-def _cron(expression: str, zone: str, after: int) -> int:
-    return to_micros(next(CronSim(expression, to_local(after, zone).astimezone(ZoneInfo(zone)))))
 
 
 def _phase(name: str, every: int) -> int:

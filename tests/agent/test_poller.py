@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.config.configuration import SourceEntry
 from agent.poller import Poller
@@ -176,6 +178,31 @@ async def test_cron_on_the_night_the_clocks_go_back() -> None:
     assert reads[-1] == 1
 
 
+async def test_a_start_within_the_repeated_hour_neither_polls_nor_hangs() -> None:
+    world = World(a=entry("a", None, "30 2 * * *", "Europe/Amsterdam"))
+    world.poller.replace({}, {}, {})
+    world.clock.time = at("2026-10-25 01:05")  # UTC: 02:05 for the second time
+    world.use({"a": at("2026-10-25 00:30")})
+    await world.tick()
+    assert world.sources["a"].reads == 0
+    world.clock.time = at("2026-10-26 01:30")
+    await world.tick()
+    assert world.sources["a"].reads == 1
+
+
+async def test_cron_on_the_night_the_clocks_go_forward() -> None:
+    world = World(a=entry("a", None, "30 2 * * *", "Europe/Amsterdam"))
+    world.poller.replace({}, {}, {})
+    world.clock.time = at("2026-03-28 23:00")
+    world.use()
+    read_at = []
+    for _ in range(16):
+        await world.tick(15 * MINUTE)
+        if len(world.handled) > len(read_at):
+            read_at.append(world.clock.time)
+    assert read_at == [at("2026-03-29 01:00")]  # 02:30 is not there; 03:00 summer time is the first that is
+
+
 async def test_a_reload_keeps_the_times_of_what_stays() -> None:
     world = World(a=entry("a", HOUR), b=entry("b", HOUR))
     await world.tick()
@@ -194,6 +221,74 @@ async def test_a_clock_set_back_does_not_stop_the_polls() -> None:
     for _ in range(4):
         await world.tick(5 * SECOND)
     assert world.sources["a"].reads >= 2
+
+
+async def test_a_clock_set_back_from_the_far_future_does_not_stop_a_schedule() -> None:
+    world = World(a=entry("a", None, "*/10 * * * *"), b=entry("b", DAY))
+    world.clock.time += 4_000 * DAY
+    await world.tick()
+    await world.tick(10 * MINUTE)
+    assert (world.sources["a"].reads, world.sources["b"].reads) == (2, 1)
+    await world.tick(-4_000 * DAY)
+    await world.tick(10 * MINUTE)
+    assert (world.sources["a"].reads, world.sources["b"].reads) == (3, 1)
+    await world.tick(DAY)
+    assert world.sources["b"].reads == 2
+
+
+async def test_one_source_hanging_crashing_or_failing_is_no_trouble_of_another() -> None:
+    world = World(**{name: entry(name) for name in ("hangs", "crashes", "fails", "works")})
+    world.sources["hangs"].gate = asyncio.Event()
+    world.sources["crashes"].raises = RecursionError("deep")
+    world.sources["fails"].raises = Unreachable("gone")
+    for _ in range(5):
+        await world.tick(10 * SECOND)
+    assert {name: source.reads for name, source in world.sources.items()} == {
+        "hangs": 1,
+        "crashes": 5,
+        "fails": 5,
+        "works": 5,
+    }
+    assert [outcome for name, outcome in world.outcomes if name == "hangs"] == ["skipped"] * 4
+    errors = [(polled.source, polled.error) for _, polled in world.handled]
+    assert errors.count(("works", None)) == errors.count(("fails", "gone")) == 5
+    assert errors.count(("crashes", "unexpected RecursionError; see the log")) == 5
+    await world.poller.close()
+
+
+async def test_a_source_that_hangs_is_given_up_at_its_timeout() -> None:
+    world = World(a=dataclasses.replace(entry("a"), timeout=-900_000))  # with the grace of a second: after 0.1 s
+    world.sources["a"].gate = asyncio.Event()
+    await world.tick()
+    async with asyncio.timeout(5):
+        while not world.handled:
+            await asyncio.sleep(0)
+    ((readings, polled),) = world.handled
+    assert (list(readings), polled.error) == ([], "no answer within 0.1 s")
+
+
+async def test_it_says_once_that_a_source_fails_and_once_that_it_is_back() -> None:
+    world = World(a=entry("a"))
+    with capture_logs() as logs:
+        for error in (None, Unreachable("gone"), Unreachable("still gone"), None, None):
+            world.sources["a"].raises = error
+            await world.tick(10 * SECOND)
+    said = [(line["event"], line.get("error")) for line in logs if line["log_level"] != "debug"]
+    assert said == [("source.failing", "gone"), ("source.back", None)]
+    polls = [(line["source"], line["readings"], line["error"]) for line in logs if line["log_level"] == "debug"]
+    assert polls == [("a", 1, None), ("a", 0, "gone"), ("a", 0, "still gone"), ("a", 1, None), ("a", 1, None)]
+
+
+async def test_poll_now_keeps_what_can_be_read_and_says_what_can_not() -> None:
+    world = World(a=entry("a", HOUR))
+    world.sources["a"].raises = PartialAnswer("row 2: 'x' is not a number", [READING])
+    with pytest.raises(PartialAnswer):
+        await world.poller.poll_now("a")
+    assert world.handled == [([READING], Polled("a", T0, "row 2: 'x' is not a number"))]
+    world.sources["a"].raises = ZeroDivisionError("oops")
+    with capture_logs() as logs, pytest.raises(ConnectorError, match="unexpected ZeroDivisionError"):
+        await world.poller.poll_now("a")
+    assert [line["event"] for line in logs] == ["poll.crashed"]
 
 
 async def test_poll_now() -> None:
