@@ -156,10 +156,16 @@ async def tell(story: Story, *, keep: bool) -> None:
 
 
 async def _stay(story: Story) -> None:
-    story.print(
-        f"\nStill running, until Ctrl-C:\n  page     {story.daemon.url}/\n  metrics  {story.daemon.url}/metrics\n  traffic  {story.traffic.url}\n"
-        f"  room     {story.room.url}\n  slack    {story.slack.api_url}\n  files    {story.output}"
-    )
+    addresses = {
+        "page": f"{story.daemon.url}/",
+        "metrics": f"{story.daemon.url}/metrics",
+        "traffic": story.traffic.url,
+        "room": story.room.url,
+        "slack": story.slack.api_url,
+        "files": str(story.output),
+    }
+    lines = [f"  {name:<9}{address}" for name, address in addresses.items()]
+    story.print("\n".join(["\nStill running, until Ctrl-C:", *lines]))
     stopped = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
