@@ -41,7 +41,7 @@ from rules.specs import Specs
 
 log = structlog.get_logger()
 
-DRAIN = 8 * SECOND  # of the ten seconds a stop may take
+DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
 class Setpoint:

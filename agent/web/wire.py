@@ -17,7 +17,7 @@ from agent.web.exposure import CannotListen
 
 log = structlog.get_logger()
 
-_DRAIN = 5.0  # seconds that requests being answered may take when the daemon stops
+_DRAIN = 2.0  # seconds that requests being answered may take when the daemon stops
 
 
 class _Protocol(web.RequestHandler):
