@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -84,7 +85,7 @@ class Notices:
         for receiver in receivers:
             notice = self.notice(telling, reason, receiver)
             for position, entry in enumerate(self.notifiers(receiver)):
-                if reason is Reason.UPDATED and not registry.load("notifiers", entry.kind).wants_updates:
+                if reason is Reason.UPDATED and not _wants_updates(entry):
                     continue
                 made.append(_delivery(notice, telling.transition, receiver, position))
         return made
@@ -176,8 +177,14 @@ class Notices:
             yield transition.detail
 
 
+def _wants_updates(entry: NotifierEntry) -> bool:
+    """A kind says so, but for those configurations that know better: a Slack webhook can't edit what it sent."""
+    kind = registry.load("notifiers", entry.kind)
+    return bool(getattr(entry.config, "wants_updates", kind.wants_updates))
+
+
 def values_of(assessment: Assessment) -> dict[str, float]:
-    """The numbers of an assessment by name; those that are unknown are absent."""
+    """The numbers of an assessment by name; those that are unknown, or too large to be one, are absent."""
     projection = assessment.projection
     named = {
         "value": assessment.value,
@@ -191,7 +198,7 @@ def values_of(assessment: Assessment) -> dict[str, float]:
         "projection_low": projection.low if projection else None,
         "projection_high": projection.high if projection else None,
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return {name: value for name, value in named.items() if value is not None and isfinite(value)}
 
 
 def context_of(target: Target | None, transition: Transition, line_: str) -> dict[str, Any]:

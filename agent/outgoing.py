@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -21,7 +22,11 @@ log = structlog.get_logger()
 
 Points = Callable[[Series, int, int, int], Awaitable[list[Reading]]]
 _CHART_POINTS = 600
+_CHART_SECONDS = 10.0  # of the 30 a sending may take; many alerts at once wait for one another's charts
 _LEVEL_SPAN = DAY  # how much a chart of a goal without a period shows
+_MERGED = frozenset({Measure.SUM, Measure.COUNT})  # what readings of several series add up to in any order
+
+Point = tuple[int, float | None]
 
 
 def read_notice(payload: bytes) -> Notice:
@@ -90,28 +95,45 @@ class Outgoing:
         ]
 
     async def _chart(self, notice: Notice) -> bytes | None:
-        """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn."""
+        """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn.
+
+        The words come first: whatever goes wrong with a chart, or takes long, only costs the chart.
+        """
+        try:
+            async with asyncio.timeout(_CHART_SECONDS):
+                return await self._draw(notice)
+        except TimeoutError:
+            log.warning("chart.failed", target=notice.target, error=f"not ready within {_CHART_SECONDS:g} s")
+        except ChartError as error:
+            log.warning("chart.failed", target=notice.target, error=str(error))
+        except Exception:
+            log.exception("chart.failed", target=notice.target)
+        return None
+
+    async def _draw(self, notice: Notice) -> bytes | None:
         target = self.notices.specs.targets.get(notice.target)
         if target is None or target.goal is None or target.goal.condition or target.checkin:
             return None
+        measure = target.goal.measure if target.goal.per else Measure.LAST
         labels = tuple(sorted((name, notice.labels.get(name, "")) for name in target.by))
-        points: list[tuple[int, float | None]] = []
-        for series in self.history.series(InstanceKey(notice.target, labels)):
-            points += await self._points(series, notice)
+        several = self.history.series(InstanceKey(notice.target, labels))
+        if len(several) > 1 and measure not in _MERGED:
+            return None
+        points: list[Point] = []
+        for series in several:
+            points += await self._points(series, notice, measure)
         if not points:
             return None
-        measure = target.goal.measure if target.goal.per else Measure.LAST
-        try:
-            return await self.charts.png(
-                chart_data(notice, sorted(points, key=lambda point: point[0]), measure=measure)
-            )
-        except ChartError as error:
-            log.warning("chart.failed", target=notice.target, error=str(error))
-            return None
+        points.sort(key=lambda point: point[0])
+        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, measure=measure))
 
-    async def _points(self, series: Series, notice: Notice) -> list[tuple[int, float | None]]:
+    async def _points(self, series: Series, notice: Notice, measure: Measure) -> list[Point]:
         """Of a period all readings, since each one counts; of a level as many as a chart can show."""
-        if notice.period_start is not None:
-            return list(self.history.track(series).between(notice.period_start, notice.at + 1))
-        found = await self.points(series, notice.at - _LEVEL_SPAN, notice.at + 1, _CHART_POINTS)
-        return [(reading.time, reading.value) for reading in found]
+        start = notice.period_start
+        if start is None:
+            found = await self.points(series, notice.at - _LEVEL_SPAN, notice.at + 1, _CHART_POINTS)
+            return [(reading.time, reading.value) for reading in found]
+        track = self.history.track(series)
+        before = track.at(start - 1) if measure is Measure.INCREASE else None
+        counted_from: list[Point] = [] if before is None else [(start - 1, before)]
+        return [*counted_from, *track.between(start, notice.at + 1)]

@@ -149,7 +149,9 @@ class Notifier(Protocol):
     """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`."""
 
     wants_chart: bool
-    wants_updates: bool  # also acknowledgements and progress of corrections, because it can edit what it sent
+    # Also acknowledgements and progress of corrections, because it can edit what it sent. Asked of the class, before
+    # there is a notifier; where it depends on the configuration, that model has a property of the same name.
+    wants_updates: bool
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Sends, and returns what it needs to edit or follow up later (JSON), or None. Raises ConnectorError."""

@@ -44,6 +44,11 @@ class SlackConfig(fields.Config):
             raise fields.KeyProblem("token", "an incoming webhook needs no token")
         return self
 
+    @property
+    def wants_updates(self) -> bool:
+        """An incoming webhook can't edit what it posted."""
+        return self.url is None
+
 
 class SlackNotifier:
     """Posts, edits and answers in one channel. An incoming webhook can't edit: it posts firing and resolve."""

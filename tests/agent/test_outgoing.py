@@ -1,0 +1,307 @@
+"""What leaves the outbox. Notifiers and actions are real and talk to a server on this machine; one test draws."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+import agent.outgoing
+from agent.charts import ChartData, ChartError, Charts
+from agent.config.configuration import ActionEntry, Configuration, NotifierEntry
+from agent.connections import Connections
+from agent.notices import EXPIRES_AFTER, Notices
+from agent.outgoing import Outgoing, read_notice
+from agent.store.records import Delivery, DeliveryKind
+from connectors import registry
+from connectors.base import Misconfigured, Refused, Sending, Services
+from connectors.http import HttpClient
+from rules.history import History
+from rules.model import (
+    DAY,
+    HOUR,
+    CalendarPeriod,
+    Goal,
+    Matcher,
+    Measure,
+    Notice,
+    Reading,
+    Reason,
+    Selector,
+    SourceRule,
+    Target,
+)
+from rules.routing import Route
+from rules.specs import Specs
+from tests.connectors.notifiers import kit
+from tests.rules.world import series
+
+START = 1_777_586_400_000_000  # of kit.notice()'s period
+PERIOD = Target(
+    "monthly-visitors", "Visitors", Goal(Measure.SUM, 10_000, per=CalendarPeriod("month")), Selector("visitors")
+)
+LEVEL = Target("room", "Room", Goal(at_most=23), Selector("temperature"), by=("room",))
+
+
+def config_of(role: str, kind: str, **keys):
+    return registry.load(role, kind).Config.model_validate({"type": kind, **keys})
+
+
+class Recording:
+    """A notifier that wants charts, and keeps what it was given."""
+
+    wants_chart = True
+    wants_updates = True
+
+    def __init__(self) -> None:
+        self.got: list[Sending] = []
+
+    async def send(self, sending: Sending):
+        self.got.append(sending)
+        return {"ts": "1"}
+
+    async def close(self) -> None:
+        pass
+
+
+class Drawing:
+    """Stands where the child process is: gives back a picture, raises or hangs."""
+
+    def __init__(self) -> None:
+        self.asked: list[ChartData] = []
+        self.raises: Exception | None = None
+        self.hangs = False
+
+    async def png(self, data: ChartData) -> bytes:
+        self.asked.append(data)
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.raises:
+            raise self.raises
+        return kit.PNG
+
+
+class World:
+    def __init__(self, services: Services, *targets: Target, **receivers: tuple[NotifierEntry, ...]) -> None:
+        self.stored: list[Reading] = []
+        self.drawing = Drawing()
+        self.outgoing = Outgoing(self.points, self.drawing)
+        self.specs = Specs(targets, [SourceRule("a", ("visitors", "temperature"), None)])
+        self.history = History(self.specs)
+        self.services = services
+        self.notifier = Recording()
+        self.use(Configuration({}, {}, receivers=receivers))
+        self.connections._notifiers["growth", 0] = self.notifier
+
+    def use(self, config: Configuration) -> None:
+        self.connections = Connections(config, self.services)
+        self.outgoing.use(self.connections, Notices(config, self.specs), self.history)
+
+    async def points(self, of, start, end, most):
+        return [r for r in self.stored if r.series == of and start <= r.time < end]
+
+    async def sent(self, notice: Notice | None = None) -> Sending:
+        await self.outgoing.notify(delivery(notice or kit.notice()))
+        return self.notifier.got[-1]
+
+
+def delivery(notice: Notice, **changes) -> Delivery:
+    payload = orjson.dumps(notice, option=orjson.OPT_SERIALIZE_DATACLASS)
+    made = Delivery(
+        "key", DeliveryKind.NOTICE, notice.receiver, 0, "lane", payload, notice.at, notice.at, notice.at + EXPIRES_AFTER
+    )
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.fixture
+async def services():
+    http = HttpClient(now=lambda: kit.NOW)
+    yield Services(http=http, now=lambda: kit.NOW)
+    await http.close()
+
+
+@pytest.fixture
+def world(services) -> World:
+    return World(services, PERIOD, LEVEL)
+
+
+@pytest.mark.parametrize("notice", kit.ALL_REASONS, ids=lambda notice: notice.reason)
+def test_a_notice_comes_out_of_the_outbox_as_it_went_in(notice):
+    assert read_notice(delivery(notice).payload) == notice
+
+
+async def test_a_sending_has_key_attempt_and_thread(world):
+    thread = {"ts": "0"}
+    assert await world.outgoing.notify(delivery(kit.notice(), attempts=2, thread=thread)) == {"ts": "1"}
+    (sending,) = world.notifier.got
+    assert (sending.key, sending.attempt, sending.thread) == ("key", 3, thread)
+
+
+async def test_a_receiver_or_action_that_is_gone_is_for_good(world):
+    with pytest.raises(Misconfigured, match="gone is no longer configured"):
+        await world.outgoing.notify(delivery(kit.notice(receiver="gone")))
+    with pytest.raises(Misconfigured, match="no longer configured"):
+        await world.outgoing.notify(delivery(kit.notice(), position=7))
+    with pytest.raises(Misconfigured, match="no longer configured"):
+        await world.outgoing.call(delivery(kit.notice(), kind=DeliveryKind.CALL, receiver="gone"))
+
+
+async def test_a_call_is_made_with_its_context(world):
+    async with kit.sink() as sink:
+        made = config_of("actions", "webhook", url=sink.url + "/rooms/{{ labels.room }}", json={"at": "{{ value }}"})
+        world.use(Configuration({}, {}, actions={"cool": ActionEntry("cool", "webhook", made, None)}))
+        payload = orjson.dumps({"run": "r", "context": {"labels": {"room": "a/b"}, "value": None}})
+        said = await world.outgoing.call(delivery(kit.notice(), receiver="cool", payload=payload))
+    assert said.startswith("answered 200")
+    ((request, body),) = sink.requests
+    assert request.raw_path == "/rooms/a%2Fb"
+    assert json.loads(body) == {"at": None}
+    assert request.headers["idempotency-key"] == "key"
+
+
+class TestCharts:
+    async def test_of_a_period_all_readings_add_up(self, world):
+        for day in range(4):
+            world.history.add(Reading(series("visitors"), START + day * DAY, 100.0))
+        world.history.add(Reading(series("visitors"), START - DAY, 7_000.0))
+        assert (await world.sent()).chart == kit.PNG
+        (data,) = world.drawing.asked
+        assert data.kind == "period"
+        assert data.points[-1][1] == 400.0
+
+    async def test_of_several_series_only_what_adds_up_in_any_order(self, services):
+        last = dataclasses.replace(PERIOD, goal=Goal(Measure.LAST, 10_000, per=CalendarPeriod("month")))
+        for target, drawn in ((PERIOD, True), (last, False)):
+            world = World(services, target)
+            for site in ("www", "shop"):
+                world.history.add(Reading(series("visitors", site=site), START + DAY, 100.0))
+            assert bool((await world.sent()).chart) is drawn
+
+    async def test_an_increase_counts_from_the_reading_before(self, services):
+        world = World(
+            services, dataclasses.replace(PERIOD, goal=Goal(Measure.INCREASE, 10, per=CalendarPeriod("month")))
+        )
+        for day, value in ((-1, 100.0), (1, 130.0), (2, 150.0)):
+            world.history.add(Reading(series("visitors"), START + day * DAY, value))
+        await world.sent()
+        assert world.drawing.asked[0].points[-1][1] == 50.0
+
+    async def test_of_a_level_the_stored_readings_of_its_own_instance(self, world):
+        notice = kit.notice(target="room", labels={"room": "b"}, period_start=None, period_end=None)
+        for room in ("a", "b"):
+            for hour in range(30):
+                reading = Reading(series("temperature", room=room), notice.at - hour * HOUR, 20.0 + hour)
+                world.history.add(reading)
+                world.stored.append(reading)
+        await world.sent(notice)
+        (data,) = world.drawing.asked
+        assert data.kind == "level"
+        assert len(data.points) == 25
+        assert {value for _, value in data.points} == {20.0 + hour for hour in range(25)}
+
+    async def test_whether_one_is_wanted_is_the_notifier_s_own_word(self, services):
+        hook = config_of("notifiers", "slack", url="https://hooks.slack.com/services/T/B/x")
+        channel = config_of("notifiers", "slack", channel="#x")
+        world = World(services, PERIOD)
+        world.use(
+            Configuration({}, {}, receivers={"growth": (NotifierEntry("slack", hook), NotifierEntry("slack", channel))})
+        )
+        wants = [world.connections.notifier("growth", position).wants_chart for position in (0, 1)]
+        assert wants == [False, True]
+
+    async def test_none_without_readings_or_target(self, world):
+        assert (await world.sent()).chart is None
+        assert (await world.sent(kit.notice(target="gone"))).chart is None
+        assert (await world.sent(kit.notice(target=""))).chart is None
+        assert world.drawing.asked == []
+
+    @pytest.mark.parametrize(
+        "error", [ChartError("the drawing process ended with status -9"), ValueError("nan"), OSError(24, "x")]
+    )
+    async def test_its_failure_costs_the_chart_not_the_notice(self, world, error):
+        world.history.add(Reading(series("visitors"), START + DAY, 100.0))
+        world.drawing.raises = error
+        with capture_logs() as said:
+            assert (await world.sent()).chart is None
+        assert [line["event"] for line in said] == ["chart.failed"]
+
+    async def test_nor_does_a_store_that_can_not_be_read(self, world):
+        async def refuse(*_):
+            raise RuntimeError("the database is locked")
+
+        world.outgoing.points = refuse
+        notice = kit.notice(target="room", labels={"room": "b"}, period_start=None, period_end=None)
+        world.history.add(Reading(series("temperature", room="b"), notice.at, 20.0))
+        with capture_logs() as said:
+            assert (await world.sent(notice)).chart is None
+        assert [line["event"] for line in said] == ["chart.failed"]
+
+    async def test_one_that_takes_long_is_not_waited_for(self, world, monkeypatch):
+        monkeypatch.setattr(agent.outgoing, "_CHART_SECONDS", 0.01)
+        world.history.add(Reading(series("visitors"), START + DAY, 100.0))
+        world.drawing.hangs = True
+        with capture_logs() as said:
+            assert (await world.sent()).chart is None
+        assert "not ready" in said[0]["error"]
+
+    async def test_a_sending_that_is_cancelled_is_cancelled(self, world):
+        world.history.add(Reading(series("visitors"), START + DAY, 100.0))
+        world.drawing.hangs = True
+        task = asyncio.create_task(world.outgoing.notify(delivery(kit.notice())))
+        while not world.drawing.asked:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert world.notifier.got == []
+
+    async def test_a_real_one(self, world):
+        charts = Charts()
+        world.outgoing.charts = charts
+        for day in range(4):
+            world.history.add(Reading(series("visitors"), START + day * DAY, 100.0))
+        try:
+            assert (await world.sent()).chart.startswith(b"\x89PNG")
+        finally:
+            await charts.close()
+
+
+class TestUndeliverable:
+    ERROR = Refused("https://hooks.example.com answered 410 Gone", status=410)
+
+    def told(self, world, route: Route | None, receiver="growth", reason=Reason.FIRING) -> list[Delivery]:
+        entry = NotifierEntry("console", config_of("notifiers", "console"))
+        receivers = {"growth": (entry,), "fallback": (entry, entry)}
+        world.use(Configuration({}, {}, receivers=receivers, route=route))
+        return world.outgoing.undeliverable(delivery(kit.notice(receiver=receiver, reason=reason)), self.ERROR)
+
+    def test_each_notifier_of_the_route_s_receiver_hears_of_it(self, world):
+        made = self.told(world, Route("fallback"))
+        assert [(one.receiver, one.position) for one in made] == [("fallback", 0), ("fallback", 1)]
+        assert len({one.key for one in made}) == len({one.lane for one in made}) == 2
+        assert all(one.key != "key" and one.expires_at > kit.NOW + EXPIRES_AFTER for one in made)
+        notice = read_notice(made[0].payload)
+        assert (notice.reason, notice.receiver) == (Reason.UNDELIVERABLE, "fallback")
+        assert notice.details[-1] == "Receiver growth could not be told: https://hooks.example.com answered 410 Gone"
+        assert notice.details[0] == "Taken by Ann at 18:53"
+        assert notice.headline == kit.notice().headline
+
+    def test_the_same_failure_makes_the_same_notice(self, world):
+        first, second = self.told(world, Route("fallback")), self.told(world, Route("fallback"))
+        assert [one.key for one in first] == [one.key for one in second]
+
+    @pytest.mark.parametrize("route", [None, Route("growth")])
+    def test_without_another_receiver_the_console_hears_of_it(self, world, route):
+        (made,) = self.told(world, route)
+        assert made.receiver == "console"
+
+    def test_one_about_a_fallback_s_own_failure_is_not_made(self, world):
+        assert self.told(world, Route("fallback"), reason=Reason.UNDELIVERABLE) == []
+
+    def test_labels_and_matchers_do_not_matter(self, world):
+        route = Route("fallback", routes=(Route("growth", (Matcher("severity", "=", "critical"),)),))
+        assert {one.receiver for one in self.told(world, route)} == {"fallback"}
