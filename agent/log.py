@@ -1,7 +1,11 @@
-"""Logs: structlog, one line for each unit of work, as text for a terminal or as JSON; configured secrets are masked."""
+"""Logs: structlog, one line for each unit of work, as text for a terminal or as JSON; configured secrets are masked.
+
+Whatever is bound by `structlog.contextvars` (a request's id) is on every line of that task.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -16,26 +20,29 @@ MASK = "***"
 _SHORTEST = 4  # shorter secrets would mask parts of ordinary words
 _SHORTEST_PATH = 10  # of an address; a shorter one is hardly a secret, and stands in other addresses too
 _DEEPEST = 12
-_INTEGERS = range(-(2**63), 2**64)  # what JSON libraries agree on
+_FIRST = ("timestamp", "level", "event")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LINES = ("exception", "stack")  # the values that have several lines
-_secrets: list[str] = []
+_LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO)  # those structlog has a name for
+_secrets: re.Pattern[str] | None = None
 
 
 def configure(format_: str | None, level: str, secrets: Iterable[str] = ()) -> None:
     """Sets logging up: `console` or `json` (None: console on a terminal), from `level` on, masking `secrets`.
 
-    May be called again; loggers made before follow. A standard error that is closed or broken only loses lines.
+    May be called again; loggers made before follow. A standard error that is closed or broken only loses lines. Raises
+    KeyError for a level there is not.
     """
     mask(secrets)
+    number = logging.getLevelNamesMapping()[level.upper()]
     terminal = _is_terminal(sys.stderr)
     console = format_ == "console" or (format_ is None and terminal)
     last: list[Any] = [_json]
     if console:
         # Its own way with exceptions would print the values of variables.
         plain = structlog.dev.plain_traceback
-        last = [_printable, structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain)]
-    number = logging.getLevelNamesMapping()[level.upper()]
+        renderer = structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=plain, sort_keys=False)
+        last = [_printable, renderer]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -49,14 +56,19 @@ def configure(format_: str | None, level: str, secrets: Iterable[str] = ()) -> N
         logger_factory=_Lines,
         cache_logger_on_first_use=False,  # a cached one would keep the format and the stream it began with
     )
-    _bridge()
+    _bridge(number)
 
 
 def mask(secrets: Iterable[str]) -> None:
-    """Masks these values in every line from now on; of an address also its password, its path and its query."""
+    """Masks these values in every line from now on, for a reload too; also percent-encoded or quoted by Python.
+
+    Of an address also its password, its path and its query are masked.
+    """
+    global _secrets  # noqa: PLW0603 - logging is the process's own
     parts = {part for secret in secrets for part in (secret, *_parts(secret)) if len(part) >= _SHORTEST}
     found = {form for part in parts for form in (part, quote(part, safe=""), repr(part)[1:-1])}
-    _secrets[:] = sorted(found, key=len, reverse=True)
+    longest_first = sorted(found, key=len, reverse=True)
+    _secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
 
 def _parts(secret: str) -> Iterator[str]:
@@ -101,7 +113,11 @@ class _Lines:
 
 
 def _json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
-    return orjson.dumps(event).decode()
+    line = {key: event[key] for key in _FIRST if key in event} | dict(event)
+    try:
+        return orjson.dumps(line).decode()
+    except TypeError:  # a number of more than 64 bits: the line matters more than its speed
+        return json.dumps(line)
 
 
 def _printable(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -122,7 +138,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        return int(value) if value in _INTEGERS else str(value)
+        return int(value)
     if depth < _DEEPEST:
         if isinstance(value, Mapping):
             return {_clean_text(_text(key)): _clean(item, depth + 1) for key, item in value.items()}
@@ -141,9 +157,7 @@ def _text(value: Any) -> str:
 
 
 def _clean_text(text: str) -> str:
-    for secret in _secrets:
-        if secret in text:
-            text = text.replace(secret, MASK)
+    text = _secrets.sub(MASK, text) if _secrets is not None else text
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()  # file names may be no Unicode
 
 
@@ -154,27 +168,24 @@ class _ToStructlog(logging.Handler):
     """What libraries log goes the same way as our own lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        said: dict[str, Any] = {"exc_info": record.exc_info} if record.exc_info else {}
-        try:
-            message = record.getMessage()
-        except Exception as error:
-            message, said["unreadable"] = str(record.msg), type(error).__name__
-        level = max(level for level in _LEVELS if level <= max(record.levelno, logging.DEBUG))
-        structlog.get_logger().log(level, message, logger=record.name, **said)
+        level = next((one for one in _LEVELS if record.levelno >= one), logging.DEBUG)
+        told = {"exc_info": record.exc_info} if record.exc_info else {}
+        structlog.get_logger().log(level, _said(record), logger=record.name, **told)
 
 
-_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
-_QUIET = (
-    "aiohttp.access",
-    "httpcore",
-    "httpx",
-    "slack_sdk",
-)  # below a warning they write addresses, with what is in them
+def _said(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # the library's arguments don't fit its text, or can't be shown
+        return f"{record.msg} {_text(record.args)}"
 
 
-def _bridge() -> None:
+def _bridge(level: int) -> None:
+    """Libraries are heard from warnings on, none of them ever at debug."""
     root = logging.getLogger()
     root.handlers = [_ToStructlog()]
-    root.setLevel(logging.WARNING)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    root.setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(capture=True)
+    logging.getLogger("slack_sdk").setLevel(max(level, logging.INFO))  # at debug it writes webhooks' addresses
+    for name in ("aiohttp.access", "httpcore", "httpx"):  # at info they write whole addresses
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
