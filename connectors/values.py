@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rules.model import SECOND
+from rules.model import LARGEST, SECOND
 
 _NUMBER = re.compile(r"([+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+))([eE][+-]?[0-9]+)?( ?%)?")
 _UNIX = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
@@ -45,11 +45,13 @@ def _finite(value: float | Decimal) -> float | None:
         converted = float(value)
     except (OverflowError, ValueError):
         raise ValueError("the number is too large") from None
-    if converted - converted == 0.0:  # neither infinite nor NaN
+    if -LARGEST <= converted <= LARGEST:
         return converted
     if math.isnan(converted):
         return None
-    raise ValueError("infinity is not a number a target can have")
+    if math.isinf(converted):
+        raise ValueError("infinity is not a number a target can have")
+    raise ValueError("the number is too large")
 
 
 def _from_text(text: str) -> float | None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
+from rules.cron import next_run
 from rules.history import Track
 from rules.model import Assessment, Checkin, Standing
-from rules.periods import to_local, to_micros
 
 
 def next_due(checkin: Checkin, after: int) -> int:
     """When the next call is due after a time, in UTC microseconds, without the grace."""
     if checkin.every is not None:
         return after + checkin.every
-    local = to_local(after, checkin.zone).astimezone(ZoneInfo(checkin.zone))
-    return to_micros(next(CronSim(checkin.schedule or "", local)))
+    return next_run(checkin.schedule or "", checkin.zone, after)
 
 
 def assess_checkin(checkin: Checkin, tracks: Mapping[str, Track], now: int, created: int) -> Assessment:
@@ -29,7 +25,7 @@ def assess_checkin(checkin: Checkin, tracks: Mapping[str, Track], now: int, crea
         status = _exit_status(tracks, at)
         return Assessment(Standing.MISSED, value=0.0, time=at, due=at, reason=f"failed{status}")
     due = next_due(checkin, at)
-    if begun and begun[0] > at and now > begun[0] + checkin.grace:
+    if begun and (last is None or begun[0] > at) and now > begun[0] + checkin.grace:
         return Assessment(Standing.MISSED, value=0.0, time=begun[0], due=begun[0], reason="started but did not finish")
     if now > due + checkin.grace:
         return Assessment(Standing.MISSED, value=0.0, time=last[0] if last else None, due=due, reason="late")

@@ -54,6 +54,8 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
         return _held(scene, "no reading yet")
     if len(scene.tracks) > 1 and combine is None:
         return _held(scene, _two_series(scene))
+    if combine is Combine.LAST:
+        scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
         return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
     return judge(scene, *_newest(scene, combine))
@@ -112,11 +114,16 @@ def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:
 
 def _newest(scene: Scene, combine: Combine | None) -> tuple[int | None, float | None]:
     pairs = [pair for pair in (track.newest for track in scene.tracks) if pair is not None]
-    newest = max(pairs, default=None)
-    if newest is None or len(pairs) == 1 or combine is Combine.LAST:
-        return newest or (None, None)
     values = [value for _, value in pairs if value is not None]
-    return newest[0], _combined(combine, values) if len(values) == len(pairs) else None
+    time = max((time for time, _ in pairs), default=None)
+    return time, _combined(combine, values) if len(values) == len(pairs) else None
+
+
+def _last_read(tracks: Sequence[Track]) -> list[Track]:
+    """The track with the newest reading; of several with one of the same time the one with the largest value."""
+    read = [(*track.newest, track) for track in tracks if track.newest is not None]
+    best = max(read, key=lambda one: (one[0], one[1] is not None, one[1] or 0.0), default=None)
+    return [best[2]] if best else []
 
 
 def _two_series(scene: Scene) -> str:
@@ -160,7 +167,7 @@ def _selected(scene: Scene, query: Query) -> list[Track]:
 def _asked(query: Query, tracks: list[Track], now: int, combine: Combine | None) -> float | None:
     if query.function == "absent":
         return float(all(ask(query, track, now) for track in tracks))
-    if combine is Combine.LAST and len(tracks) > 1:
-        tracks = [max(tracks, key=lambda track: track.times[-1] if track.times else 0)]
+    if combine is Combine.LAST:
+        tracks = _last_read(tracks)
     values = [ask(query, track, now) for track in tracks]
     return _combined(combine, [v for v in values if v is not None]) if None not in values else None

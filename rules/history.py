@@ -14,7 +14,7 @@ from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
-from rules.model import InstanceKey, Measure, Reading, Series
+from rules.model import LARGEST, InstanceKey, Measure, Reading, Series
 from rules.specs import Specs
 
 _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
@@ -105,7 +105,7 @@ class Track:
         self._summaries: dict[tuple[int, Measure, int], Summary] = {}
 
     def add(self, time: int, value: float | None) -> Added:
-        """Records a reading. Those older than the horizon are not held."""
+        """Records a reading. Those older than the horizon are not held, but for the last value before it."""
         number = nan if value is None else value
         times = self.times
         if times and time <= times[-1]:
@@ -121,9 +121,9 @@ class Track:
         return Added.NEW
 
     def _insert(self, time: int, number: float) -> Added:
-        if time < self.times[-1] - self.horizon:
-            return Added.OUT_OF_VIEW
         index = bisect_left(self.times, time)
+        if time < self.times[-1] - self.horizon and not self._counted_from(index, time):
+            return Added.OUT_OF_VIEW
         if self.times[index] != time:
             self.times.insert(index, time)
             self.values.insert(index, number)
@@ -135,9 +135,18 @@ class Track:
         self._summaries.clear()
         return Added.NEW
 
+    def _counted_from(self, index: int, time: int) -> bool:
+        """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
+        if not self.horizon:
+            return False
+        inside = bisect_left(self.times, self.times[-1] - self.horizon)
+        return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
+
     def _trim(self) -> None:
-        # One reading before the horizon stays: an increase counts from it.
+        # The last value before the horizon stays: an increase counts from it.
         cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
+        while cut > 0 and isnan(self.values[cut]):
+            cut -= 1
         if cut > len(self.times) // 2:
             del self.times[:cut]
             del self.values[:cut]
@@ -210,7 +219,7 @@ class History:
                 self._members.setdefault(key, []).append(reading.series)
                 self._of_target.setdefault(key.target, {})[key] = None
         value = reading.value
-        return track.add(reading.time, None if value is None or isnan(value) else value)
+        return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)
 
     def instances_of_target(self, target: str) -> Iterable[InstanceKey]:
         """The instances of a target that are known."""

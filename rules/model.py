@@ -12,6 +12,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+LARGEST = 1e100
+"""The largest value, of either sign, that a reading can have: sums and squares of it are numbers still."""
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, so that equal label sets are equal values."""

@@ -15,10 +15,10 @@ from connectors.extract import Extractor, Table, compile_path
 from connectors.fields import ReadingConfig
 from connectors.formats import parse_csv, parse_json, parse_ndjson
 from connectors.values import moment, number
-from rules.model import DAY, SECOND
+from rules.model import DAY, LARGEST, SECOND
 from tests.connectors.conformance import NOW
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
+finite = st.floats(-LARGEST, LARGEST)
 
 
 def extractor(zone: str = "UTC", **keys) -> Extractor:
