@@ -8,7 +8,7 @@ from agent.config.configuration import SourceEntry
 from rules.model import CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
 from rules.periods import to_local
 
-_UNITS = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def span(micros: int) -> str:
