@@ -149,7 +149,9 @@ class _Instance:
         scene = self._scene()
         for passed in self._passed_through(scene, values):
             transitions += self._apply(passed)
-        transitions += self._apply(assess(replace(scene, verdict=self.verdict) if transitions else scene))
+        if self.verdict is not scene.verdict:
+            scene = replace(scene, verdict=self.verdict)
+        transitions += self._apply(assess(scene))
         state = InstanceState(
             self.key,
             self.assessment,

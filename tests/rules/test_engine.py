@@ -461,3 +461,32 @@ def test_a_checkin_with_a_period() -> None:
     world.step(NOON, ping(NOON))
     assert world.step(NOON + HOUR + MINUTE) == []
     assert world.step(NOON + HOUR + MINUTE + SECOND) == ["late firing"]
+
+
+def test_a_band_to_recover_into_counts_for_every_reading_of_a_batch() -> None:
+    target = room(recover=Recover(at_most=22.5), alerts=())
+    together, apart = World(target), World(target)
+    hot, still_warm = Reading(TEMPERATURE, NOON + 1, 25.0), Reading(TEMPERATURE, NOON + 2, 22.8)
+    for world in (together, apart):
+        world.step(NOON, Reading(TEMPERATURE, NOON, 21.0))
+    together.step(NOON + 2, hot, still_warm)
+    apart.step(NOON + 2, hot)
+    apart.step(NOON + 2, still_warm)
+    for world in (together, apart):
+        assert world.states.instances[InstanceKey("t")].assessment.standing is Standing.OUT_OF_BAND
+
+
+@pytest.mark.parametrize("combine", list(Combine))
+@pytest.mark.parametrize("values", [(21.0, None), (None, 21.0), (None, None)])
+def test_series_without_a_value_at_the_same_time_are_held(combine: Combine, values: tuple[float | None, ...]) -> None:
+    world = World(room(combine=combine))
+    world.step(NOON, *(Reading(series("temperature", wall=str(i)), NOON, value) for i, value in enumerate(values)))
+    found = world.states.instances[InstanceKey("t")].assessment
+    assert found.hold is (combine is not Combine.LAST or values == (None, None))
+
+
+def test_of_several_series_the_one_read_last_can_count_for_a_period() -> None:
+    world = World(month(Measure.LAST, combine=Combine.LAST))
+    old, new = (series("visitors", site=site) for site in ("old", "new"))
+    world.step(NOON, Reading(old, NOON - DAY, 11_000.0), Reading(new, NOON, 9_000.0))
+    assert world.look(NOON).assessment.value == 9_000
