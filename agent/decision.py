@@ -142,10 +142,9 @@ class Decider:
         return after
 
     def _calls(self, decision: Decision, action: str) -> list[int]:
-        runs = {**self.memory.runs, **decision.runs}
-        return [r.called_at for r in runs.values() if r.action == action and r.called_at is not None] + [
-            r.updated for r in runs.values() if r.action == action and r.state is RunState.CALLED
-        ]
+        """When the action was called, calls that this decision makes counted."""
+        made = [run.updated for run in decision.runs.values() if run.action == action and run.state is RunState.CALLED]
+        return [*self.memory.calls_of(action), *made]
 
     def _budget(self, action: str) -> tuple[int, int] | None:
         entry = self.notices.config.actions.get(action)
@@ -210,7 +209,7 @@ class Decider:
         runs = [
             run
             for run in {**self.memory.runs, **decision.runs}.values()
-            if run.fingerprint == transition.fingerprint and run.episode == transition.episode
+            if run.fingerprint == transition.fingerprint and run.created == transition.fired_at
         ]
         telling = Telling(transition, status, runs, self._escalate_to(decision, transition))
         receivers = self.notices.receivers(telling, reason)

@@ -6,12 +6,12 @@ All of it is also in the store; this is the copy decisions are made on, changed 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agent.store.records import Remembered
 from rules import corrections
 from rules.engine import States
-from rules.model import MINUTE, Correction, InstanceKey, InstanceState, SourceState
+from rules.model import MINUTE, Correction, InstanceKey, InstanceState, RunState, SourceState
 
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
@@ -19,11 +19,17 @@ _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may
 class Memory:
     """States and timers of one process."""
 
-    def __init__(self, remembered: Remembered, ended: Iterable[Correction] = ()) -> None:
-        """`ended` are corrections that ended lately, oldest first: their calls start cool-downs and fill budgets."""
+    def __init__(
+        self, remembered: Remembered, ended: Iterable[Correction] = (), calls: Iterable[tuple[str, int]] = ()
+    ) -> None:
+        """`ended` are corrections that ended lately, oldest first: their calls start cool-downs.
+
+        `calls` are (action, time) of every call within the longest budget, oldest first.
+        """
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
         self.runs: dict[str, Correction] = {}
+        self._calls: dict[str, list[int]] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._timers: list[tuple[int, InstanceKey]] = []
         self._set_for: dict[InstanceKey, int] = {}
@@ -31,6 +37,8 @@ class Memory:
             self._set_timer(state)
         for run in (*ended, *remembered.corrections):
             self._keep_run(run)
+        for action, at in calls:
+            self._note_call(action, at)
 
     @property
     def states(self) -> States:
@@ -69,6 +77,14 @@ class Memory:
         """The open and the last ended corrections of an instance."""
         return [run for run in self.runs.values() if run.key == key]
 
+    def calls_of(self, action: str) -> Sequence[int]:
+        """When an action was called, as far back as a budget can reach."""
+        return self._calls.get(action, ())
+
+    def _note_call(self, action: str, at: int) -> None:
+        since = at - corrections.LONGEST_BUDGET
+        self._calls[action] = [*(call for call in self.calls_of(action) if call > since), at]
+
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""
         return [state for state in changed if self._worth_storing(state)]
@@ -97,6 +113,8 @@ class Memory:
         for source in stored:
             self._stored_sources[source.name] = source
         for run in runs:
+            if run.state is RunState.CALLED:
+                self._note_call(run.action, run.updated)
             self._keep_run(run)
 
     def _keep_run(self, run: Correction) -> None:

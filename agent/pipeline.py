@@ -75,11 +75,14 @@ class Pipeline:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _worker: asyncio.Task[None] | None = None
     _unstored: bool = False
+    _meanwhile: list[Reading] | None = None  # what is stored while a reload reads what was stored before
 
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
-        ended = await self.store.corrections(_ENDED_RUNS, since=self.clock.now() - 7 * DAY)
-        self.memory = Memory(await self.store.load(), reversed(ended))
+        now = self.clock.now()
+        ended = await self.store.corrections(_ENDED_RUNS, since=now - 7 * DAY)
+        calls = await self.store.calls(now - corrections.LONGEST_BUDGET)
+        self.memory = Memory(await self.store.load(), reversed(ended), calls)
         self.failed = asyncio.get_running_loop().create_future()
         await self.use(specs, notices)
         self._worker = asyncio.create_task(self._run(), name="pipeline")
@@ -175,6 +178,8 @@ class Pipeline:
                 store.append(reading)
             if added is Added.NEW:
                 fresh.append(reading)
+        if self._meanwhile is not None:
+            self._meanwhile += store
         return store, fresh
 
     async def _commit(
@@ -267,8 +272,12 @@ class Pipeline:
 
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
+        meanwhile = self._meanwhile = list[Reading]()
         history = await self._history(specs)
         async with self._lock:
+            self._meanwhile = None
+            for reading in meanwhile:
+                history.add(reading)
             now = self.clock.now()
             old = getattr(self, "decider", None)
             retired = retire(specs, self.memory.states, now)
@@ -278,7 +287,8 @@ class Pipeline:
             decision.sources.update({state.name: state for state in retired.sources})
             await self._commit(decision, forget=retired.forget)
             self.decider = Decider(specs, notices, self.memory, history)
-            due = dict.fromkeys([*self.memory.instances, *specs.lone_instances()])
+            known = (key for target in specs.targets for key in history.instances_of_target(target))
+            due = dict.fromkeys([*self.memory.instances, *known])
             await self._commit(self.decider.decide(Batch(due=due), now))
 
     async def _history(self, specs: Specs) -> History:

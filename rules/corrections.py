@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rules.model import (
+    DAY,
     SECOND,
     AlertState,
     Assessment,
@@ -24,6 +25,7 @@ from rules.model import (
 from rules.words import span
 
 OPEN = frozenset({RunState.PROPOSED, RunState.APPROVED, RunState.CALLED, RunState.VERIFYING})
+LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
 
 
@@ -41,7 +43,7 @@ def begin(target: Target, transition: Transition, earlier: Iterable[Correction])
         last = max((r.called_at for r in earlier if r.action == rule.action and r.called_at), default=None)
         runs.append(
             Correction(
-                id=f"{transition.fingerprint}-{transition.episode}-{rule.action}",
+                id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
                 key=transition.key,
                 alert=transition.alert,
                 fingerprint=transition.fingerprint,

@@ -90,11 +90,7 @@ def stats(connection: sqlite3.Connection) -> OutboxStats:
     return OutboxStats(row[0], row[1])
 
 
-def calls_since(connection: sqlite3.Connection, action: str | None, since: int) -> int:
-    """Calls made since, and those about to be made, so that a budget can't be overdrawn by two at once."""
-    sql = (
-        "SELECT count(*) FROM deliveries WHERE kind = ? AND (? IS NULL OR receiver = ?) "
-        "AND (state = 'queued' OR settled_at >= ?)"
-    )
-    found: int = connection.execute(sql, (DeliveryKind.CALL.value, action, action, since)).fetchone()[0]
-    return found
+def calls(connection: sqlite3.Connection, since: int) -> list[tuple[str, int]]:
+    """(action, time) of the calls decided on since, made or not, oldest first."""
+    sql = "SELECT receiver, created FROM deliveries WHERE kind = ? AND created >= ? ORDER BY id"
+    return [(row[0], row[1]) for row in connection.execute(sql, (DeliveryKind.CALL.value, since))]

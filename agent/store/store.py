@@ -154,9 +154,9 @@ class Store:
         """How much is queued."""
         return await self._readers.run(outbox.stats)
 
-    async def calls_since(self, action: str | None, since: int) -> int:
-        """Calls of an action (None: of all) made since, and those queued."""
-        return await self._readers.run(outbox.calls_since, action, since)
+    async def calls(self, since: int) -> list[tuple[str, int]]:
+        """(action, time) of the corrective calls decided on since, oldest first."""
+        return await self._readers.run(outbox.calls, since)
 
     # History
 

@@ -136,16 +136,15 @@ async def test_when_the_next_is_due(store: Store) -> None:
     assert await store.next_delivery_at(70) == 50 + LEASE
 
 
-async def test_the_outbox_and_the_budget(store: Store) -> None:
+async def test_the_outbox_and_the_calls_that_fill_budgets(store: Store) -> None:
     assert await store.outbox() == OutboxStats(0, None)
     call = {"kind": DeliveryKind.CALL, "receiver": "heat"}
     await queue(store, notice("n", created=3), notice("a", lane="a", created=4, **call), notice("b", lane="b", **call))
     await queue(store, notice("c", lane="c", kind=DeliveryKind.CALL, receiver="cool"))
     assert await store.outbox() == OutboxStats(4, 0)
-    assert await store.calls_since("heat", 0) == 2
-    assert await store.calls_since(None, 0) == 3
+    assert await store.calls(0) == [("heat", 4), ("heat", 0), ("cool", 0)]
+    assert await store.calls(1) == [("heat", 4)]
     for call_delivery in await store.claim(1, LEASE, 9, DeliveryKind.CALL):
         await store.settle(call_delivery, tried(call_delivery), now=50, sent=True)
-    assert await store.calls_since("heat", 50) == 2
-    assert await store.calls_since("heat", 51) == 0
+    assert len(await store.calls(0)) == 3
     assert await store.outbox() == OutboxStats(1, 3)

@@ -1,0 +1,106 @@
+"""What a reload, or a configuration changed while the daemon was away, may not lose, forget or do twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agent.config.configuration import ActionEntry
+from agent.store.records import DeliveryKind
+from connectors.base import Unreachable
+from rules.model import (
+    MINUTE,
+    SECOND,
+    CalendarPeriod,
+    Goal,
+    InstanceKey,
+    Measure,
+    Polled,
+    Reading,
+    RunState,
+    Standing,
+)
+from tests.agent.test_pipeline import CORRECT, KEY, TARGET, World
+from tests.rules.world import series
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = await World(tmp_path).start()
+    yield made
+    await made.stop()
+
+
+async def test_readings_that_come_while_a_reload_reads_the_past_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = replace(TARGET, goal=Goal(Measure.SUM, at_least=1000, per=CalendarPeriod("day")))
+    await world.use(total)
+    await world.read(1)
+    read, stored, window = asyncio.Event(), asyncio.Event(), world.store.window
+
+    async def slow(*args: Any) -> list[Reading]:
+        found = await window(*args)
+        read.set()
+        await stored.wait()
+        return found
+
+    monkeypatch.setattr(world.store, "window", slow)
+    reload = asyncio.create_task(world.use(total))
+    await read.wait()
+    await world.read(2)
+    stored.set()
+    await reload
+    assert world.pipeline.instances()[KEY].assessment.value == 3
+    await world.read(4)
+    assert world.pipeline.instances()[KEY].assessment.value == 7
+
+
+async def test_a_split_target_that_is_new_is_judged_by_the_readings_there_are(world: World) -> None:
+    now = world.clock.time
+    await world.pipeline.handle([Reading(series("temperature", room="attic"), now, 30.0)], Polled("a", now))
+    await world.use(replace(TARGET, by=("room",)))
+    attic = InstanceKey("room", (("room", "attic"),))
+    assert world.pipeline.instances()[attic].assessment.standing is Standing.OUT_OF_BAND
+    assert orjson.loads((await world.outbox())[-1].payload)["labels"]["room"] == "attic"
+
+
+class TestCorrections:
+    target = replace(TARGET, correct=(CORRECT,))
+
+    async def test_a_target_that_was_away_is_corrected_again(self, world: World) -> None:
+        await world.use(self.target)
+        await world.read(25)
+        await world.answer()
+        await world.use(None)
+        world.clock.time += SECOND
+        await world.use(self.target)
+        world.clock.time += 10 * MINUTE
+        await world.read(25)
+        assert len(await world.outbox(DeliveryKind.CALL)) == 2
+        assert len(await world.store.corrections(10)) == 2
+        said = orjson.loads((await world.outbox())[-1].payload)
+        assert not any("no longer configured" in line for line in said["details"])
+
+    async def test_every_call_fills_the_budget_also_one_that_failed(self, world: World) -> None:
+        await world.use(self.target)
+        world.config = replace(world.config, actions={"cool": ActionEntry("cool", "webhook", None, (2, 3600))})
+        await world.pipeline.use(*world.compiled())
+        await world.read(25)
+        await world.answer(Unreachable("refused"))
+        await world.wait(10 * SECOND)
+        await world.answer(Unreachable("refused"))
+        assert world.run().state is RunState.ESCALATED
+        await world.restart()
+        await world.read(22)
+        await world.read(25)
+        await world.wait(10 * MINUTE)
+        assert len(await world.outbox(DeliveryKind.CALL)) == 2
+        await world.wait(3600 * SECOND)
+        assert len(await world.outbox(DeliveryKind.CALL)) == 3
