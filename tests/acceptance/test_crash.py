@@ -21,7 +21,8 @@ from tests.acceptance.waiting import passed
 
 SOURCES = ("north", "east", "south", "west")
 ROOMS = 50  # of each source
-ROUNDS = 4
+ROUNDS = 5
+SEEDS = (1,)  # each kills at other instants
 IN_BAND, TOO_COLD, TOO_HOT = 21.0, 15.0, 30.0
 
 
@@ -131,7 +132,7 @@ def check_nothing_lost_nothing_repeated(daemon: Daemon, sink: Receiver, demanded
     assert {len(bodies) for bodies in by_id.values()} == {1}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_kill_9_loses_no_alert_and_repeats_none(daemon: Daemon, api: Api, sink: Receiver, seed: int):
     script = Script(api, seed)
     killer = Killer(daemon, api, sink, script.rng)
@@ -148,7 +149,7 @@ async def test_kill_9_loses_no_alert_and_repeats_none(daemon: Daemon, api: Api, 
     script.calm()
     await asyncio.gather(*(api.asked_again(source) for source in SOURCES))
     wanted = sum(len(events) for events in script.demanded().values())
-    assert wanted > 250
+    assert wanted > 300
     await daemon.happenings.until(
         lambda: (
             len(sink.once()) >= wanted and not daemon.rows("SELECT 1 FROM deliveries WHERE state = 'queued' LIMIT 1")
@@ -245,7 +246,7 @@ async def test_stopped_for_a_while_it_goes_on_where_it_was(daemon: Daemon, api: 
     await daemon.happenings.until(lambda: len(daemon.said("delivery.sent")) == 2, "both told")
     daemon.signal(signal.SIGSTOP)
     api.values["house"] |= {"ended": 21.0, "began": 10.0}
-    await passed(6)
+    await passed(4)
     daemon.signal(signal.SIGCONT)
     await daemon.happenings.until(lambda: len(sink.taken()) >= 4, "told what changed meanwhile", 5)
     await api.asked_again("house", 3)

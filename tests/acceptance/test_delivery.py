@@ -108,7 +108,7 @@ async def test_a_slow_receiver_keeps_nobody_waiting(daemon: Daemon, api: Api, si
     await api.asked_again("house")
     api.values["house"] = dict.fromkeys(api.values["house"], 30.0)
     await daemon.happenings.until(lambda: len(sink.taken("alerts")) == 20, "the quick one has all", 5)
-    await api.asked_again("house", 3, within=6)
+    await api.asked_again("house", 2, within=5)
     assert sink.taken("slow") == []
     release.set()
     await daemon.happenings.until(lambda: len(sink.taken("slow")) == 20, "the slow one too")

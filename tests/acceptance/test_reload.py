@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
+import yaml
 from aiohttp import web
 
 from tests.acceptance.configs import house, rooms, source
@@ -49,76 +49,70 @@ async def test_a_bad_configuration_at_the_start_is_refused(daemon: Daemon, api: 
     assert not daemon.database.exists()
 
 
-class Reload:
-    """The three ways to reload; each returns once the daemon has tried."""
-
-    def __init__(self, daemon: Daemon) -> None:
-        self.daemon = daemon
-
-    async def __call__(self, how: str, config: dict[str, Any]) -> None:
-        tries = self.tries()
-        path = self.daemon.config
-        if how == "file":
-            self.daemon.configure(config)
-        else:
-            # Written where nobody watches, so that only the signal or the call reloads.
-            elsewhere = path.with_name("away")
-            elsewhere.mkdir(exist_ok=True)
-            self.daemon.config = elsewhere / "setpoint.yaml"
-            self.daemon.configure(config)
-            self.daemon.config = path
-        if how == "signal":
-            self.daemon.signal(signal.SIGHUP)
-        elif how == "call":
-            self.status, self.text, _ = await self.daemon.request("POST", "/-/reload")
-        await self.daemon.happenings.until(lambda: self.tries() > tries, f"reloaded by {how}")
-
-    def tries(self) -> int:
-        return len(self.daemon.said("config.refused")) + len(self.daemon.said("config.reloaded"))
+async def changed(daemon: Daemon, config: dict[str, Any]) -> None:
+    """Writes a configuration; returns once the daemon has noticed by itself and tried it."""
+    before = tries(daemon)
+    daemon.configure(config)
+    await daemon.happenings.until(lambda: tries(daemon) > before, "the changed file is noticed")
 
 
-@pytest.mark.parametrize("how", ["signal", "call", "file"])
+async def hung_up(daemon: Daemon) -> None:
+    """SIGHUP; returns once the daemon has tried the configuration again."""
+    before = tries(daemon)
+    daemon.signal(signal.SIGHUP)
+    await daemon.happenings.until(lambda: tries(daemon) > before, "reloaded by SIGHUP")
+
+
+def tries(daemon: Daemon) -> int:
+    return len(daemon.said("config.refused")) + len(daemon.said("config.reloaded"))
+
+
+async def last_was_successful(daemon: Daemon) -> bool:
+    text = (await daemon.request("GET", "/metrics"))[1]
+    (line,) = (line for line in text.splitlines() if line.startswith("setpoint_config_last_reload_successful "))
+    return line.endswith((" 1", " 1.0"))
+
+
 async def test_a_bad_configuration_keeps_the_old_one_and_a_good_one_is_taken_up(
-    daemon: Daemon, api: Api, sink: Receiver, how: str
+    daemon: Daemon, api: Api, sink: Receiver
 ):
-    reload = Reload(daemon)
-    if how != "file":  # the folder that is watched holds only a link
-        (daemon.folder / "away").mkdir()
-        daemon.config.symlink_to(daemon.folder / "away" / "setpoint.yaml")
+    """Whether a changed file, SIGHUP or a call made it look."""
     api.values = {"house": {"kitchen": 30.0}, "shed": {"bench": 30.0}}
-    first = house(api, sink)
-    if how == "file":
-        daemon.configure(first)
-    else:
-        (daemon.folder / "away" / "setpoint.yaml").write_text(_text(first), encoding="utf-8")
+    daemon.configure(house(api, sink))
     await daemon.start()
     await daemon.happenings.until(lambda: len(daemon.said("delivery.sent")) == 1, "kitchen told")
 
-    await reload(how, {**house(api, sink, **BAD)})
-    (refused,) = daemon.said("config.refused")
-    assert any("targets.room.gaol" in error and "did you mean goal" in error for error in refused["errors"])
-    if how == "call":
-        assert reload.status == 422
-        assert "the old one stays in force" in reload.text
-        assert "targets.room.gaol" in reload.text
-    assert "setpoint_config_last_reload_successful 0" in (await daemon.request("GET", "/metrics"))[1]
-    await api.asked_again("house")
+    await changed(daemon, house(api, sink, **BAD))
+    await hung_up(daemon)
+    status, text, _ = await daemon.request("POST", "/-/reload")
+    assert status == 422
+    assert "the old one stays in force" in text
+    assert "targets.room.gaol" in text
+    refused = daemon.said("config.refused")
+    assert len(refused) == 3
+    assert daemon.said("config.reloaded") == []
+    assert all(
+        "targets.room.gaol" in line["errors"][0] and "did you mean goal" in line["errors"][0] for line in refused
+    )
+    assert not await last_was_successful(daemon)
+    await api.asked_again("house")  # goes on as before
 
-    await reload(how, house(api, sink, "house", "shed"))
+    await changed(daemon, house(api, sink, "house", "shed"))
     await daemon.happenings.until(lambda: len(sink.taken()) == 2, "the new source's room told")
+    await hung_up(daemon)
+    status, text, _ = await daemon.request("POST", "/-/reload")
+    assert (status, text.strip()) == (200, '{"reloaded":true}')
+    assert await last_was_successful(daemon)
+    assert len(daemon.said("config.reloaded")) == 3
     await api.asked_again("house")
     assert [message.what for message in sink.arrived.messages] == [("firing", "kitchen"), ("firing", "bench")]
-    assert "setpoint_config_last_reload_successful 1" in (await daemon.request("GET", "/metrics"))[1]
 
 
 def _text(config: dict[str, Any]) -> str:
-    import yaml
-
     return yaml.safe_dump(config, sort_keys=False)
 
 
 async def test_what_a_reload_removes_is_resolved_and_what_it_keeps_goes_on(daemon: Daemon, api: Api, sink: Receiver):
-    reload = Reload(daemon)
     api.values = {"house": {"kitchen": 30.0}}
     config = house(api, sink)
     config["targets"]["other"] = rooms(goal={"at_most": 25})
@@ -126,7 +120,7 @@ async def test_what_a_reload_removes_is_resolved_and_what_it_keeps_goes_on(daemo
     await daemon.start()
     await daemon.happenings.until(lambda: len(daemon.said("delivery.sent")) == 2, "both told")
     del config["targets"]["other"]
-    await reload("file", config)
+    await changed(daemon, config)
     await daemon.happenings.until(lambda: len(sink.taken()) == 3, "the removed one is resolved")
     await api.asked_again("house")
     (resolved,) = sink.taken()[2:]
@@ -156,13 +150,12 @@ async def test_a_failing_source_that_is_removed_ends_its_alert(daemon: Daemon, a
     async def broken(_request: web.Request) -> web.Response:
         return web.Response(status=500)
 
-    reload = Reload(daemon)
     api.answers["shed"] = broken
     api.values = {"house": {"kitchen": 21.0}}
     daemon.configure(house(api, sink, "house", "shed"))
     await daemon.start()
     await daemon.happenings.until(lambda: len(daemon.said("delivery.sent")) == 1, "the shed can't be read")
-    await reload("file", house(api, sink, "house"))
+    await changed(daemon, house(api, sink, "house"))
     await daemon.happenings.until(lambda: len(sink.taken()) == 2, "resolved")
     assert sink.taken()[1].what == ("resolved", "shed")
     assert (await daemon.get("alerts"))["alerts"] == []
@@ -170,7 +163,6 @@ async def test_a_failing_source_that_is_removed_ends_its_alert(daemon: Daemon, a
 
 async def test_a_new_goal_is_judged_at_once(daemon: Daemon, api: Api, sink: Receiver):
     """The value stays; what is wanted of it changes."""
-    reload = Reload(daemon)
     api.values = {"house": {"kitchen": 21.0}, "shed": {"bench": 23.0}}
     config = house(api, sink, "house", "shed")
     config["sources"]["house"] = source(api, "house", every="1h")
@@ -178,7 +170,7 @@ async def test_a_new_goal_is_judged_at_once(daemon: Daemon, api: Api, sink: Rece
     await daemon.start()
     await api.asked_again("shed", 3)
     config["targets"]["room"]["goal"] = {"at_least": 22}
-    await reload("file", config)
+    await changed(daemon, config)
     await daemon.happenings.until(lambda: len(sink.taken()) == 1, "told", 5)
     assert sink.taken()[0].what == ("firing", "kitchen")
     assert api.times_asked("house") == 1

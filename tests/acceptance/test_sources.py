@@ -68,7 +68,7 @@ async def test_each_bad_source_is_one_alert_and_the_good_one_goes_on(daemon: Dae
     await daemon.start()
     resting = daemon.memory()
     await daemon.happenings.until(lambda: len(sink.once()) >= 6, "six alerts", 30)
-    await api.asked_again("good", 4)
+    await api.asked_again("good", 3)
     await daemon.happenings.until(lambda: flood.answers >= 4, "flooded again and again")
 
     said = {message.what[1]: message.json["headline"] for message in sink.arrived.messages}
