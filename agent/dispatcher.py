@@ -114,17 +114,16 @@ class Dispatcher:
 
     async def _claim(self) -> int | None:
         """Starts all that may be sent now; returns when to look again, None if nothing is due later."""
-        limits = self._limits
+        limits, now = self._limits, self._clock.now()
         most = {DeliveryKind.NOTICE: limits.notices, DeliveryKind.CALL: limits.calls}
         for kind, sends in self._sends.items():
             room = most[kind] - len(sends)
             if room <= 0:
                 continue
-            now = self._clock.now()
             for delivery in await self._store.claim(now, limits.lease, room, kind, limits.per_receiver):
                 self._start(delivery)
-        # What is due now but found no room is claimed when a send ends.
-        return await self._store.next_delivery_at(self._clock.now())
+        # What is due but found no room is claimed when a send ends; what became due since then was not looked at yet.
+        return await self._store.next_delivery_at(now)
 
     def _start(self, delivery: Delivery) -> None:
         if self._stopping:

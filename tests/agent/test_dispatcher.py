@@ -443,6 +443,20 @@ async def test_a_crashed_claim_is_sent_after_its_lease(world: World) -> None:
     assert world.sent == [("a", MINUTE)]
 
 
+async def test_what_becomes_due_while_others_are_claimed_is_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = world.store.claim
+
+    async def slow(*args: Any) -> list[Delivery]:
+        found = await claim(*args)
+        world.clock.go_to(START + SECOND)
+        return found
+
+    monkeypatch.setattr(world.store, "claim", slow)
+    await world.queue(replace(notice("a"), next_at=START + 1))
+    async with world.running():
+        await world.until(lambda: world.settled == [("a", "sent")])
+
+
 async def test_many_lanes_to_a_flaky_receiver_keep_their_order(world: World) -> None:
     rng = random.Random(5)
     lanes = [f"l{n}" for n in range(60)]
