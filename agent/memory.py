@@ -29,6 +29,7 @@ class Memory:
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
         self.runs: dict[str, Correction] = {}
+        self._runs_of: dict[InstanceKey, dict[str, None]] = {}
         self._calls: dict[str, list[int]] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._timers: list[tuple[int, InstanceKey]] = []
@@ -53,7 +54,7 @@ class Memory:
             self._set_for[state.key] = state.wake
 
     def take_due(self, now: int) -> list[InstanceKey]:
-        """The instances whose time has come; each is given once, until its state sets a new time."""
+        """The instances whose time has come; each is given once, until its state or `looked_at` sets a time again."""
         due: list[InstanceKey] = []
         while self._timers and self._timers[0][0] <= now:
             wake, key = heapq.heappop(self._timers)
@@ -69,13 +70,19 @@ class Memory:
                 self._set_timer(state)
         return due
 
+    def looked_at(self, keys: Iterable[InstanceKey]) -> None:
+        """Sets the times of instances anew that were given as due and did not change: the clock was set back since."""
+        for key in keys:
+            if key in self.instances:
+                self._set_timer(self.instances[key])
+
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
         return [run for run in self.runs.values() if (corrections.wake(run) or now + 1) <= now]
 
     def runs_of(self, key: InstanceKey) -> list[Correction]:
         """The open and the last ended corrections of an instance."""
-        return [run for run in self.runs.values() if run.key == key]
+        return [self.runs[name] for name in self._runs_of.get(key, ())]
 
     def calls_of(self, action: str) -> Sequence[int]:
         """When an action was called, as far back as a budget can reach."""
@@ -95,7 +102,7 @@ class Memory:
             return True
         if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
             return True
-        return (state.last_success or 0) - (stored.last_success or 0) >= _SOURCE_EVERY
+        return abs((state.last_success or 0) - (stored.last_success or 0)) >= _SOURCE_EVERY  # a clock may be set back
 
     def remember(
         self,
@@ -118,12 +125,14 @@ class Memory:
             self._keep_run(run)
 
     def _keep_run(self, run: Correction) -> None:
+        known = self._runs_of.setdefault(run.key, {})
         if run.state not in corrections.OPEN:
             # The last ended run of an action on an instance stays: its call starts the cool-down of the next.
             for old in self.runs_of(run.key):
                 if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
-                    del self.runs[old.id]
+                    del self.runs[old.id], known[old.id]
         self.runs[run.id] = run
+        known[run.id] = None
 
     def forget(self, keys: Iterable[InstanceKey]) -> None:
         """Drops instances that no longer exist by configuration."""

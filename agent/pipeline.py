@@ -168,6 +168,7 @@ class Pipeline:
         due = [key for work in works for key in work.due]
         decision = self.decider.decide(Batch(fresh, polls, due), now)
         await self._commit(decision, readings=readings, pings=[ping for work in works for ping in work.pings])
+        self.memory.looked_at(due)
 
     def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
         """Those to store, and of these those to decide on. What is known already is neither."""

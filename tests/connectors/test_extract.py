@@ -25,6 +25,12 @@ def extractor(zone: str = "UTC", **keys) -> Extractor:
     return Extractor("src", [ReadingConfig.model_validate({"series": "v", "value": "v", **keys})], zone)
 
 
+@pytest.mark.parametrize("value", [1e101, -1e308, 10**400, "1e101", "9" * 200])
+def test_a_number_whose_square_is_none_is_said(value):
+    with pytest.raises(ValueError, match="too large"):
+        number(value)
+
+
 @given(finite)
 def test_a_number_stays_itself_however_it_is_written(value):
     for written in (value, repr(value), f"  {value!r}\t", Decimal(repr(value))):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rules.conditions import FUNCTIONS, WINDOWED, Query, compile_condition
 from rules.history import Track
-from rules.model import LARGEST, SECOND, Assessment, Goal, Reading, Selector, Standing, Target
+from rules.model import LARGEST, SECOND, Assessment, Combine, Goal, Reading, Selector, Standing, Target
 from rules.queries import ask
 from tests.rules.world import World, series
 
@@ -120,3 +120,11 @@ def test_no_value_ends_a_decision(value, condition):
     found = world.look(NOW + 5 * SECOND).assessment
     assert isinstance(found, Assessment)
     assert found.standing in Standing
+
+
+@pytest.mark.parametrize("combine", Combine)
+def test_two_series_of_which_one_has_no_value_at_the_same_time(combine):
+    world = World(Target("t", "T", Goal(at_least=1), Selector("x"), combine=combine))
+    readings = [Reading(series("x", of=of), NOW, value) for of, value in (("a", None), ("b", 5.0))]
+    world.step(NOW, *readings)
+    assert world.look(NOW + SECOND).assessment.standing in {Standing.NO_DATA, Standing.IN_BAND}
