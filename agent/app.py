@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from difflib import get_close_matches
 from typing import Any
@@ -58,13 +58,13 @@ class Setpoint:
         self.poller: Poller
         self.scheduler: Scheduler
         self.dispatcher: Dispatcher
+        self.sending: asyncio.Task[None]
         self.connections: Connections
         self.outgoing: Outgoing
         self.services: Services
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
         self._started = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Raises ConfigErrors or StoreError; what was started by then is stopped."""
@@ -108,8 +108,8 @@ class Setpoint:
         await self.pipeline.start(specs, notices)
         stack.push_async_callback(self.pipeline.stop)
         self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
-        sending = self._spawn(self.dispatcher.run(), "dispatcher")
-        stack.push_async_callback(self._stop_dispatcher, sending)
+        self.sending = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
+        stack.push_async_callback(self._stop_dispatcher)
 
     async def _start_faces(self, stack: AsyncExitStack) -> None:
         from agent.web.server import serve
@@ -157,16 +157,9 @@ class Setpoint:
         polled = self.connections.polled()
         self.poller.replace({name: (config.sources[name], source) for name, source in polled.items()}, shards, last)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        task.set_name(name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _stop_dispatcher(self, sending: asyncio.Task[None]) -> None:
+    async def _stop_dispatcher(self) -> None:
         await self.dispatcher.stop(DRAIN)
-        await sending
+        await self.sending  # raises what it ended with
 
     async def _close_connections(self) -> None:
         await self.connections.close()
@@ -299,7 +292,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     waiting = asyncio.create_task(stopping.wait())
     try:
         log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
-        ends: set[asyncio.Future[Any]] = {waiting, daemon.pipeline.failed}
+        ends: set[asyncio.Future[Any]] = {waiting, daemon.pipeline.failed, daemon.sending}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()

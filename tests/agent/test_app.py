@@ -1,0 +1,41 @@
+"""The daemon as a whole, in this process: what ends it, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.app import run
+from agent.settings import Settings, read_settings
+from agent.store.store import Store, StoreError
+
+CONFIG = """
+sources: {push: {type: webhook, readings: [{series: visitors, value: v}]}}
+targets: {visitors: {series: visitors, goal: {at_least: 1}, alerts: [{name: low, when: out_of_band}]}}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "setpoint.yaml").write_text(CONFIG, encoding="utf-8")
+    return read_settings(
+        config=tmp_path / "setpoint.yaml", database_url=f"sqlite:///{tmp_path / 's.db'}", listen="127.0.0.1:0"
+    )
+
+
+async def test_a_daemon_that_can_send_nothing_any_more_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise StoreError("is damaged")
+
+    monkeypatch.setattr(Store, "claim", broken)
+    running = asyncio.create_task(run(settings, {}))
+    ended, _ = await asyncio.wait({running}, timeout=10)
+    running.cancel()
+    with pytest.raises(StoreError, match="is damaged"):
+        await running
+    assert ended
