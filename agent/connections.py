@@ -24,7 +24,6 @@ class Connections:
         self.sources: dict[str, Any] = {}
         self._notifiers: dict[tuple[str, int], Notifier] = {}
         self._actions: dict[str, Action] = {}
-        self._retired: list[Any] = []
         kept = previous.sources if previous and _same_ways(previous.config, config) else {}
         for name, entry in config.sources.items():
             if name in kept and previous and previous.config.sources[name] == entry:

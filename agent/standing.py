@@ -43,7 +43,7 @@ def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertSta
 def _of_source(specs: Specs, state: SourceState) -> OpenAlert:
     rules = tuple(rule for name in specs.targets_of(state.name) for rule in specs.targets[name].alerts)
     labels = alerts.source_labels(state, alerts.worst_severity(rules))
-    line = f"Source {state.name} can't be read: {state.last_error}"
+    line = f"Source {state.name} can't be read: {state.last_error or 'no reason is known'}"
     return _alert(InstanceKey(""), alerts.SOURCE_ALERT, state.alert, dict(labels), line)
 
 
@@ -73,4 +73,5 @@ def find_alerts(name: str, alerts_: Sequence[OpenAlert]) -> list[OpenAlert]:
 
 
 def _names(one: OpenAlert) -> tuple[str, ...]:
-    return (one.fingerprint, one.name, one.key.target, *([one.labels["source"]] if "source" in one.labels else []))
+    names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""))
+    return tuple(name for name in names if name)
