@@ -39,11 +39,14 @@ def decode(body: bytes, charset: str = "") -> str:
             charset = name
             break
     try:
-        return body.decode(charset or "utf-8")
+        text = body.decode(charset or "utf-8")
+        if charset.lower() not in _UTF8:
+            text.encode()  # some charsets can write half a character, which can't be stored
     except LookupError:
         return decode(body)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise ValueError(f"is not text in {(charset or 'utf-8').upper()}") from None
+    return text
 
 
 def parse_json(body: bytes, charset: str = "") -> Table:
@@ -62,9 +65,11 @@ def _loads(body: bytes) -> Any:
         if b"NaN" not in body and b"Infinity" not in body:
             raise ValueError(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     try:
-        return json.loads(body)
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character, which orjson refuses, can't be stored
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is not JSON: {error}") from None
+    return found
 
 
 def parse_ndjson(body: bytes) -> Table:
