@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from rules.model import DAY, HOUR, SECOND
+from rules.model import DAY, MINUTE, SECOND
 
 FIRST = 5 * SECOND
-LONGEST = HOUR
+LONGEST = 10 * MINUTE  # how long a receiver that is back may wait for what it missed
 LONGEST_ASKED = DAY
 
 

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from agent.clock import Clock
 from agent.dispatcher import Dispatcher, Edges, Limits, Settle
-from agent.retry import retry_at
+from agent.retry import LONGEST, retry_at
 from agent.store import writer
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState
 from agent.store.store import Store, StoreUnavailable
@@ -214,9 +214,9 @@ async def test_a_receiver_that_stays_down_is_given_up_after_three_days(world: Wo
         await world.run_until(lambda: world.settled[-1:] == [("a", "failed")])
     times = [at for _, at in world.sent]
     waits = [later - earlier for earlier, later in pairwise(times)]
-    assert all(SECOND <= wait <= HOUR for wait in waits)
-    assert max(waits) > 50 * MINUTE
-    assert 3 * DAY - HOUR <= times[-1] <= 3 * DAY
+    assert all(SECOND <= wait <= LONGEST for wait in waits)
+    assert max(waits) > LONGEST * 0.8
+    assert 3 * DAY - LONGEST <= times[-1] <= 3 * DAY
     assert len(await world.store.attempts(1)) == len(times) > 72
     assert (await world.store.deliveries(1))[0].error == "no connection"
 
@@ -240,7 +240,7 @@ async def test_retry_after_is_honoured(world: World) -> None:
 
 def test_back_off_has_full_jitter_and_bounds() -> None:
     rng = random.Random(3)
-    for attempt, ceiling in ((1, 5 * SECOND), (4, 40 * SECOND), (11, HOUR), (5_000, HOUR)):
+    for attempt, ceiling in ((1, 5 * SECOND), (4, 40 * SECOND), (11, LONGEST), (5_000, LONGEST)):
         waits = [retry_at(START, attempt, None, rng) - START for _ in range(500)]
         assert SECOND <= min(waits) <= max(SECOND, ceiling // 20)
         assert ceiling * 0.95 <= max(waits) <= ceiling
