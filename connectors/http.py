@@ -142,7 +142,11 @@ class HttpClient:
                 async with (
                     asyncio.timeout(request.timeout),
                     self.client().stream(
-                        request.method, str(url), headers=headers, content=request.body, timeout=patience
+                        request.method,
+                        str(url),
+                        headers=httpx.Headers(headers, encoding="utf-8"),  # as the session has it for what is fetched
+                        content=request.body,
+                        timeout=patience,
                     ) as answer,
                 ):
                     body = b""

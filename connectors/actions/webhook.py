@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connectors import fields
 from connectors.answers import excerpt
@@ -24,6 +24,14 @@ _READ_AT_MOST = 4_096
 _TELLING = 5  # what is this short in an address's query tells nothing
 
 
+def _as_json(value: Any) -> Any:
+    """As JSON has it: keys that YAML reads as numbers are texts."""
+    try:
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"can't be sent as JSON: {error}") from None
+
+
 class WebhookActionConfig(fields.Config):
     """`json` or `body`, not both; without either the body is empty. `secret` signs, `budget` bounds how often.
 
@@ -36,7 +44,7 @@ class WebhookActionConfig(fields.Config):
     gateway: str | None = None
     auth: Auth | None = None
     headers: dict[str, fields.Secret] = Field(default_factory=dict)
-    json_: Any = Field(default=None, alias="json")
+    json_: Annotated[Any, AfterValidator(_as_json)] = Field(default=None, alias="json")
     body: str | None = None
     secret: fields.Secret | None = None
     timeout: fields.Span = 10 * SECOND
