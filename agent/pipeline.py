@@ -45,6 +45,7 @@ log = structlog.get_logger()
 _ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
 _STOP_SECONDS = 5.0
+_END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was stored
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
@@ -281,7 +282,7 @@ class Pipeline:
                 history.add(reading)
             now = self.clock.now()
             old = getattr(self, "decider", None)
-            retired = retire(specs, self.memory.states, now)
+            retired = retire(specs, self.memory.states, now, history)
             ending = Decider(old.specs if old else specs, old.notices if old else notices, self.memory, history)
             decision = ending.retire(retired.transitions, now)
             decision.instances.update({state.key: state for state in retired.instances})
@@ -303,7 +304,7 @@ class Pipeline:
             if reach:
                 for reading in await self.store.reading_before(names, now - reach):
                     history.add(reading)
-                for reading in await self.store.window(names, now - reach, now + 2 * 86_400_000_000):
+                for reading in await self.store.window(names, now - reach, _END_OF_TIME):
                     history.add(reading)
             else:
                 for reading in await self.store.latest(names):

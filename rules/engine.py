@@ -314,12 +314,16 @@ class Retired:
     transitions: list[Transition] = field(default_factory=list)
 
 
-def retire(specs: Specs, states: States, now: int) -> Retired:
-    """Ends instances whose target is gone, and open alerts whose rule or source is gone."""
+def retire(specs: Specs, states: States, now: int, history: History) -> Retired:
+    """Ends instances whose target is gone or means other series now, and open alerts whose rule or source is gone.
+
+    `history` holds what is stored, as `specs` see it.
+    """
     retired = Retired()
     for key, state in states.instances.items():
         target = specs.targets.get(key.target)
         gone = target is None or {name for name, _ in key.labels} != set(target.by)
+        gone = gone or (bool(key.labels) and not history.series(key))
         known = set() if gone else {rule.name for rule in specs.rules[key.target]}
         lost = {name: status for name, status in state.alerts.items() if name not in known}
         retired.transitions += [_retired(state, n, status, now) for n, status in lost.items() if alerts.is_open(status)]

@@ -15,15 +15,19 @@ from agent.config.configuration import ActionEntry
 from agent.store.records import DeliveryKind
 from connectors.base import Unreachable
 from rules.model import (
+    DAY,
     MINUTE,
     SECOND,
     CalendarPeriod,
     Goal,
     InstanceKey,
+    Matcher,
     Measure,
     Polled,
     Reading,
+    RollingPeriod,
     RunState,
+    Selector,
     Standing,
 )
 from tests.agent.test_pipeline import CORRECT, KEY, TARGET, World
@@ -104,3 +108,24 @@ class TestCorrections:
         assert len(await world.outbox(DeliveryKind.CALL)) == 2
         await world.wait(3600 * SECOND)
         assert len(await world.outbox(DeliveryKind.CALL)) == 3
+
+
+async def test_an_instance_that_a_new_selector_leaves_out_is_resolved_and_forgotten(world: World) -> None:
+    split = replace(TARGET, by=("room",))
+    await world.use(split)
+    now = world.clock.time
+    rooms = [Reading(series("temperature", room=room), now, 30.0) for room in ("attic", "cellar")]
+    await world.pipeline.handle(rooms, Polled("a", now))
+    await world.use(replace(split, selector=Selector("temperature", (Matcher("room", "=", "attic"),))))
+    assert [key.labels for key in world.pipeline.instances()] == [(("room", "attic"),)]
+    assert (await world.told())[2:] == ["team resolved hot"]
+    assert orjson.loads((await world.outbox())[-1].payload)["labels"]["room"] == "cellar"
+
+
+async def test_a_clock_that_was_set_back_over_a_restart_hides_no_reading(world: World) -> None:
+    await world.use(replace(TARGET, by=("room",), goal=Goal(Measure.MAX, at_most=23, per=RollingPeriod(DAY))))
+    now = world.clock.time
+    await world.pipeline.handle([Reading(series("temperature", room="attic"), now, 30.0)], Polled("a", now))
+    await world.restart(after=-30 * DAY)
+    assert len(world.pipeline.instances()) == 1
+    assert "team resolved hot" not in await world.told()
