@@ -6,6 +6,7 @@ import base64
 from typing import Self
 
 from pydantic import model_validator
+from yarl import URL
 
 from connectors.fields import Config, KeyProblem, Secret
 
@@ -13,6 +14,13 @@ from connectors.fields import Config, KeyProblem, Secret
 def basic(username: str, password: str) -> str:
     """The value of an `Authorization` header (RFC 7617, in UTF-8)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def url_secrets(url: URL) -> list[str]:
+    """What no message may hold of an address: its password (its user, where that stands alone), and both as sent."""
+    if url.user is None:
+        return []
+    return [url.password or url.user, basic(url.user, url.password or "").partition(" ")[2]]
 
 
 class Basic(Config):

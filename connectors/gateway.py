@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from yarl import URL
 
-from connectors.auth import Auth
+from connectors.auth import Auth, url_secrets
 from connectors.base import Misconfigured, Services
 from connectors.fields import Config, Rate, Secret, Span
 from connectors.limits import Limits
@@ -85,7 +85,7 @@ def way(
         merged |= {name.lower(): value for name, value in credentials.headers().items()}
         address = address.extend_query(credentials.query())
     merged |= _plain(headers or {})
-    secrets = [value for value in (*merged.values(), address.password or "") if len(value) > _TELLING]
+    secrets = [value for value in (*merged.values(), *url_secrets(address)) if len(value) > _TELLING]
     secrets += credentials.secrets() if credentials else []
     if params:
         address = address.extend_query(_pairs(params))

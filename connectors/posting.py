@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from yarl import URL
 
+from connectors.auth import url_secrets
 from connectors.base import Misconfigured, Refused, Services
 from connectors.http import Request
 from rules.model import SECOND
@@ -36,7 +37,7 @@ async def post(
         within / SECOND,
         _READ_AT_MOST,
         name=place,
-        secrets=tuple(words(url, secrets)),
+        secrets=(*words(url, secrets), *url_secrets(address)),
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at info level it logs whole addresses
     try:

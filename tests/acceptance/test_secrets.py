@@ -29,8 +29,21 @@ SECRETS = {
 
 async def echo(request: web.Request) -> web.Response:
     """A server that repeats what it was given, as careless ones do."""
-    said = {**request.headers, "url": str(request.url), "body": await request.text()}
-    return web.json_response(said, status=500)
+    given = [request.headers.get("Authorization", ""), request.headers.get("X-Key", ""), request.path_qs]
+    return web.Response(status=500, text=" ".join(given))
+
+
+async def refuse(path: str, _json: Any) -> web.Response:
+    if path == "refuse/user":  # what it was given in the header
+        user = base64.b64encode(f"bob:{SECRETS['USER_PASSWORD']}".encode()).decode()
+        return web.Response(status=400, text=f"{user} {SECRET}")
+    if path.startswith("refuse/"):
+        return web.Response(status=400, text=f"no: {path} {SECRETS['HOOK_HEADER']} {SECRET}")
+    return web.Response()
+
+
+async def refuse_call(_path: str, _json: Any) -> web.Response:
+    return web.Response(status=500, text=f"{SECRETS['ACTION_HEADER']} {SECRET}")
 
 
 def careless(api: Api, sink: Receiver, hvac: Receiver) -> dict[str, Any]:
@@ -49,6 +62,7 @@ def careless(api: Api, sink: Receiver, hvac: Receiver) -> dict[str, Any]:
     }
     config["receivers"] |= {
         "refusing": [{**hook(sink, "refuse/${SINK_PATH}"), "headers": {"X-Key": "${HOOK_HEADER}"}}],
+        "by-user": [{**hook(sink), "url": f"http://bob:${{USER_PASSWORD}}@127.0.0.1:{sink.port}/refuse/user"}],
         "unreachable": [{"type": "webhook", "url": "http://127.0.0.1:1/${SINK_PATH}", "secret": HOOK}],
     }
     config["actions"] = {
@@ -56,11 +70,14 @@ def careless(api: Api, sink: Receiver, hvac: Receiver) -> dict[str, Any]:
             "type": "webhook",
             "url": f"{hvac.url}/set",
             "headers": {"X-Key": "${ACTION_HEADER}"},
+            "json": {"to": 22},
             "secret": HOOK,
         }
     }
     config["targets"]["room"] |= {
-        "alerts": [{"name": "out-of-band", "when": "out_of_band", "notify": ["all", "refusing", "unreachable"]}],
+        "alerts": [
+            {"name": "out-of-band", "when": "out_of_band", "notify": ["all", "refusing", "by-user", "unreachable"]}
+        ],
         "correct": [{"on": "out-of-band", "action": "set"}],
     }
     return config
@@ -71,14 +88,6 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
 ):
     daemon.environ |= {**SECRETS, "SETPOINT_LOG_LEVEL": "debug", "SETPOINT_API_KEY": "operatorskey-e5f6a7b8"}
     seen: list[str] = []
-
-    async def refuse(path: str, json_: Any) -> web.Response:
-        if path.startswith("refuse/"):
-            return web.Response(status=400, text=f"no: {path} {SECRETS['HOOK_HEADER']} {SECRET} {json_}")
-        return web.Response()
-
-    async def refuse_call(_path: str, _json: Any) -> web.Response:
-        return web.Response(status=500, text=f"{SECRETS['ACTION_HEADER']} {SECRET}")
 
     sink.answer, hvac.answer = refuse, refuse_call
     for number in range(1, 6):
@@ -96,8 +105,10 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     names = [name for name in careless(api, sink, hvac)["sources"] if name not in {"house", "push"}]
     await daemon.happenings.until(lambda: len(daemon.said("alert", alert="source-down")) == len(names), "all sources")
     await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="refusing"), "refused for good")
+    await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="by-user"), "refused for good")
     await daemon.happenings.until(lambda: daemon.said("delivery.retry", receiver="unreachable"), "unreachable")
     await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="set"), "the call failed")
+    assert "***" in daemon.said("delivery.failed", receiver="set")[0]["error"]
 
     assert "unauthorized" in await ask("GET", "/api/v1/status")
     description = json.loads(await ask("GET", "/api/v1/openapi.json", headers=key))
@@ -126,7 +137,9 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     assert "echo-3 answered 500" in places["database"]
     basic = base64.b64encode(f"ann:{SECRETS['BASIC_PASSWORD']}".encode()).decode()
     userinfo = base64.b64encode(f"ann:{SECRETS['USER_PASSWORD']}".encode()).decode()
+    hook_user = base64.b64encode(f"bob:{SECRETS['USER_PASSWORD']}".encode()).decode()
     secrets = {**SECRETS, "HOOK_SECRET": SECRET, "key": "operatorskey-e5f6a7b8", "basic": basic, "userinfo": userinfo}
+    secrets["hook_user"] = hook_user
     found = {(name, place) for name, secret in secrets.items() for place, text in places.items() if secret in text}
     assert not found
     for file in daemon.folder.glob("setpoint.db*"):
