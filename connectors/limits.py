@@ -25,6 +25,7 @@ class Limits:
         count, self._seconds = rate or (0, 0)
         self._begun: deque[float] | None = deque(maxlen=count) if rate else None
         self._open = asyncio.Semaphore(concurrency) if concurrency else None
+        self._queue = asyncio.Lock()
         self._monotonic = monotonic
         self._sleep = sleep
 
@@ -50,8 +51,10 @@ class Limits:
         begun = self._begun
         if begun is None:
             return
-        now = self._monotonic()
-        turn = max(now, begun[0] + self._seconds) if len(begun) == begun.maxlen else now
-        begun.append(turn)
-        if turn > now:
-            await self._sleep(turn - now)
+        # One at a time, so that who gives up leaves no turn reserved: those would be ever more, and ever later.
+        async with self._queue:
+            now = self._monotonic()
+            turn = max(now, begun[0] + self._seconds) if len(begun) == begun.maxlen else now
+            if turn > now:
+                await self._sleep(turn - now)
+            begun.append(max(turn, self._monotonic()))
