@@ -173,7 +173,9 @@ class Setpoint:
 
     async def _prune(self) -> None:
         now = self.clock.now()
-        removed = await self.store.prune(now - self.settings.retention)
+        # Without the readings that its targets reach back to, a restart would see a period short of them.
+        needed = {name: now - reach for name, reach in self.pipeline.decider.specs.series_names().items()}
+        removed = await self.store.prune(now - self.settings.retention, needed)
         log.info("store.pruned", rows=removed)
 
     async def _called(

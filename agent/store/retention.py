@@ -7,7 +7,7 @@ queued, what belongs to an open alert and the newest reading of each series stay
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -71,18 +71,20 @@ def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -
     return len(old)
 
 
-def readings(connection: sqlite3.Connection, before: int, after_series: int) -> tuple[int, int | None]:
+def readings(
+    connection: sqlite3.Connection, before: int, needed: Mapping[str, int], after_series: int
+) -> tuple[int, int | None]:
     """Removes old readings of the series after `after_series`; returns how many, and the series to go on after.
 
-    None means that the last series was done.
+    None means that the last series was done. Of series named in `needed` those from that time on stay.
     """
     removed = 0
     cursor: int | None = after_series
     while removed < CHUNK:
-        row = connection.execute("SELECT min(id) FROM series WHERE id > ?", (cursor,)).fetchone()
-        if row[0] is None:
+        row = connection.execute("SELECT id, name FROM series WHERE id > ? ORDER BY id LIMIT 1", (cursor,)).fetchone()
+        if row is None:
             return removed, None
-        gone = _readings_of(connection, row[0], before)
+        gone = _readings_of(connection, row[0], min(before, needed.get(row[1], before)))
         removed += gone
         if gone >= CHUNK:
             return removed, cursor  # the same series again

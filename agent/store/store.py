@@ -192,10 +192,11 @@ class Store:
 
         return await self._readers.run(read_pings, source, limit)
 
-    async def prune(self, before: int) -> int:
+    async def prune(self, before: int, needed: Mapping[str, int] | None = None) -> int:
         """Forgets what is older than `before`, a little at a time; returns how many rows.
 
-        What is queued, what belongs to an open alert and the newest reading of each series stay.
+        What is queued, what belongs to an open alert and the newest reading of each series stay; of series named in
+        `needed` all readings from that time on.
         """
         removed = 0
         for step in retention.steps(before, await self._readers.run(retention.open_fingerprints)):
@@ -203,12 +204,12 @@ class Store:
                 removed += gone
         series: int | None = 0
         while series is not None:
-            gone, series = await self._prune_readings(before, series)
+            gone, series = await self._prune_readings(before, needed or {}, series)
             removed += gone
         return removed
 
-    async def _prune_readings(self, before: int, after: int) -> tuple[int, int | None]:
-        return await self._write().run(lambda connection: retention.readings(connection, before, after))
+    async def _prune_readings(self, before: int, needed: Mapping[str, int], after: int) -> tuple[int, int | None]:
+        return await self._write().run(lambda connection: retention.readings(connection, before, needed, after))
 
 
 def _load(connection: sqlite3.Connection) -> Remembered:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from agent.app import run
+from agent.app import Setpoint, run
 from agent.settings import Settings, read_settings
+from agent.store.records import Commit
 from agent.store.store import Store, StoreError
+from rules.model import DAY, Reading, Series
 
 CONFIG = """
 sources: {push: {type: webhook, readings: [{series: visitors, value: v}]}}
-targets: {visitors: {series: visitors, goal: {at_least: 1}, alerts: [{name: low, when: out_of_band}]}}
+targets: {visitors: {series: visitors, goal: {at_least: 1, per: year}, alerts: [{name: low, when: missed}]}}
 """
 
 
@@ -39,3 +41,16 @@ async def test_a_daemon_that_can_send_nothing_any_more_ends(
     with pytest.raises(StoreError, match="is damaged"):
         await running
     assert ended
+
+
+async def test_readings_of_the_year_before_outlive_the_retention_while_they_count(settings: Settings) -> None:
+    daemon = Setpoint(settings, {})
+    await daemon.start()
+    try:
+        now = daemon.clock.now()
+        days = [Reading(Series("visitors", (("source", "push"),)), now - day * DAY, 1.0) for day in (900, 401, 1)]
+        await daemon.store.commit(Commit(now, readings=days))
+        await daemon._prune()
+        assert await daemon.store.window(["visitors"], 0, now) == days[1:]
+    finally:
+        await daemon.stop()

@@ -44,6 +44,14 @@ async def test_readings_go_but_the_newest_of_each_series(store: Store, monkeypat
     assert await store.prune(40) == 0
 
 
+async def test_readings_that_targets_reach_back_to_stay(store: Store) -> None:
+    other = Series("other")
+    await store.commit(Commit(1, readings=[Reading(one, time, 1.0) for one in (A, other) for time in range(50)]))
+    assert await store.prune(40, {"s": 10, "other": 60}) == 50
+    assert [reading.time for reading in await store.window(["s"], 0, 99)] == list(range(10, 50))
+    assert [reading.time for reading in await store.window(["other"], 0, 99)] == list(range(40, 50))
+
+
 async def test_what_is_queued_or_of_an_open_alert_stays(store: Store) -> None:
     def notice(key: str, fingerprint: str) -> Delivery:
         payload = f'{{"fingerprint":"{fingerprint}"}}'.encode()
