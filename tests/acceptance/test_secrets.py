@@ -118,7 +118,12 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     await ask("GET", "/api/v1/targets/room", headers=key)
     for name in names:
         await ask("POST", f"/api/v1/sources/{name}/poll", headers=key)
-    await ask("POST", "/in/push", data=b"[]", headers={"Authorization": f"Bearer {SECRET}x"})
+    await ask(
+        "POST",
+        "/in/push",
+        data=b"[]",
+        headers={"Authorization": f"Bearer {SECRET}x", "Content-Type": "application/json"},
+    )
     await ask("GET", f"/nowhere?key={SECRETS['API_TOKEN']}", headers=key)
     daemon.configure(json.dumps({**careless(api, sink, hvac), "gateway": "${GATEWAY_TOKEN}"}))
     await ask("POST", "/-/reload", headers=key)
