@@ -59,7 +59,9 @@ class Closing:
 
 
 async def test_polled_and_waiting_sources(services):
-    made = Connections(configuration(http("a"), push("p"), source("c", "checkin", None, every="1h", grace="5m")), services)
+    made = Connections(
+        configuration(http("a"), push("p"), source("c", "checkin", None, every="1h", grace="5m")), services
+    )
     assert set(made.polled()) == {"a"}
     assert made.inbound("in", "p") is made.sources["p"]
     assert made.inbound("ping", "c") is made.sources["c"]
