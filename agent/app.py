@@ -234,12 +234,12 @@ class Setpoint:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(load, self.settings.config, self.environ)
-            except ConfigErrors as refused:
-                errors = [str(error) for error in refused.errors]
+                await self._use(config)
+            except (ConfigErrors, ConnectorError, OSError) as refused:
+                errors = [str(error) for error in getattr(refused, "errors", [refused])]
                 log.error("config.refused", errors=errors)  # noqa: TRY400
                 self.metrics.reloaded(successful=False)
                 return Reloaded(errors)
-            await self._use(config)
             self.metrics.reloaded(successful=True)
             log.info("config.reloaded", sources=len(config.sources), targets=len(config.targets))
             return Reloaded(())

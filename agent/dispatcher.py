@@ -80,6 +80,7 @@ class Dispatcher:
         self._wait_until = wait_until or self._sleep_until
         self._woken = asyncio.Event()
         self._stopping = False
+        self._in_flight: dict[int, Delivery] = {}  # with the newest lease
         self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {kind: set() for kind in DeliveryKind}
 
     def wake(self) -> None:
@@ -128,12 +129,17 @@ class Dispatcher:
     def _start(self, delivery: Delivery) -> None:
         if self._stopping:
             return
+        sent_already = delivery.id in self._in_flight
+        self._in_flight[delivery.id] = delivery
+        if sent_already:
+            return  # its lease lapsed because its outcome could not be stored; now it can, under the new lease
         sends = self._sends[delivery.kind]
         task = asyncio.create_task(self._deliver(delivery))
         sends.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             sends.discard(task)
+            del self._in_flight[delivery.id]
             self._woken.set()
 
         task.add_done_callback(ended)
@@ -160,7 +166,7 @@ class Dispatcher:
             commit = Commit(self._clock.now(), deliveries=self._edges.on_failed(delivery, error))
         kept = await self._insist(
             lambda: self._store.settle(
-                delivery,
+                self._in_flight[delivery.id],
                 attempt,
                 now=self._clock.now(),
                 sent=error is None,
@@ -183,7 +189,8 @@ class Dispatcher:
 
         async def settle(commit: Commit | None) -> bool:
             now = self._clock.now()
-            kept.append(await self._store.settle(delivery, attempt, now=now, sent=error is None, commit=commit))
+            leased = self._in_flight[delivery.id]
+            kept.append(await self._store.settle(leased, attempt, now=now, sent=error is None, commit=commit))
             return kept[-1]
 
         try:

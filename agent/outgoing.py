@@ -67,7 +67,11 @@ class Outgoing:
 
     def undeliverable(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
         """The notice to the fallback receiver that another receiver could not be told; none about a fallback's own."""
-        notice = read_notice(delivery.payload)
+        try:
+            notice = read_notice(delivery.payload)
+        except (ValueError, TypeError, KeyError):
+            log.exception("delivery.unreadable", delivery=delivery.id)  # written by another version; nobody can be told
+            return []
         fallback = self.notices.config.route.receiver if self.notices.config.route else CONSOLE
         if notice.reason is Reason.UNDELIVERABLE:
             return []

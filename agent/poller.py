@@ -116,17 +116,18 @@ class Poller:
         now = self._clock.now()
         readings: Sequence[Reading] = ()
         error: str | None = None
+        partly: str | None = None
         try:
             readings = await self._fetch(due, now)
-        except PartialAnswer as partial:
-            readings, error = partial.readings, str(partial)
+        except PartialAnswer as answer:
+            readings, partly = answer.readings, str(answer)
         except ConnectorError as failed:
             error = str(failed)
         took = self._clock.monotonic() - started
         self._on_poll(name, "ok" if error is None else "failed", took)
         log.debug("poll", source=name, readings=len(readings), seconds=took, error=error)
-        self._say(name, error)
-        await self._handle(() if readings is due.taken else readings, Polled(name, now, error))
+        self._say(name, error or partly)
+        await self._handle(() if readings is due.taken else readings, Polled(name, now, error, partly))
         due.taken = readings
 
     async def _fetch(self, due: Due, now: int) -> Sequence[Reading]:
@@ -163,7 +164,7 @@ class Poller:
         try:
             readings = await self._fetch(due, now)
         except PartialAnswer as partial:
-            await self._handle(partial.readings, Polled(name, now, str(partial)))
+            await self._handle(partial.readings, Polled(name, now, partly=str(partial)))
             raise
         await self._handle(readings, Polled(name, now))
         return readings

@@ -35,6 +35,7 @@ class Scheduler:
         self._on_tick = on_tick
         self._on_lag = on_lag
         self._expected: dict[int, float] = {}  # monotonic seconds at which a shard's next tick is due
+        self._ticked: dict[int, int] = {}  # the time each shard was told last
         self._jobs: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {}
         self._watching: asyncio.TimerHandle | None = None
         logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)  # what fails is said here, once
@@ -78,6 +79,9 @@ class Scheduler:
     async def _tick(self, shard: int, begin: int) -> None:
         now = self._clock.now()
         due = begin + (now - begin) // TICK * TICK
+        if due == self._ticked.get(shard):
+            return  # the tick before was so late that it was told this time already
+        self._ticked[shard] = due
         # By the monotonic clock: a wall clock that is set makes no tick late.
         self._on_lag(max(self._clock.monotonic() - self._expected[shard], 0.0))
         self._expect(shard, due + TICK - now)

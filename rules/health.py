@@ -14,7 +14,7 @@ DOWN_AFTER = 2  # one failure may be a blip, and a poll later is soon enough
 def fold_polls(before: SourceState, polled: Polled, now: int) -> tuple[SourceState, Event | None]:
     """The source after a poll, and what happened to its alert, if anything."""
     if polled.error is None:
-        after = replace(before, health=Health.UP, failures=0, last_success=polled.at, last_error=None)
+        after = replace(before, health=Health.UP, failures=0, last_success=polled.at, last_error=polled.partly)
     else:
         failures = before.failures + 1
         down = failures >= DOWN_AFTER or before.health is Health.DOWN

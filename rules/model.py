@@ -366,11 +366,12 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """How one poll of a source ended; `error` is None when it was read."""
+    """How one poll of a source ended; `error` is None when it was read, `partly` says what of it could not be."""
 
     source: str
     at: int
     error: str | None = None
+    partly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _REACH = {
     "quarter": 190 * DAY,
     "year": 740 * DAY,
 }
+PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
 
 
@@ -114,6 +115,9 @@ class Specs:
 
     def _find_instances(self, series: Series) -> Iterable[InstanceKey]:
         labels = dict(series.labels)
+        source = labels.get("source", PUSHED)
+        if source != PUSHED and source not in self.sources:
+            return  # what a source gave that is removed or has another name now counts no more, else it counted twice
         for target in self._by_series.get(series.name, ()):
             if target.checkin:
                 if labels.get("source") == target.source:

@@ -134,7 +134,7 @@ def _source(source: dict[str, Any], now: str) -> tuple[str, ...]:
         line(source["schedule"]),
         coloured(source["health"]),
         f"{span_between(last, now)} ago" if last else "never",
-        line(source["last_error"]) if source["failures"] else "",
+        line(source["last_error"] or ""),
     )
 
 

@@ -11,8 +11,9 @@ from agent.web.body import check_keys, time_of
 from agent.web.errors import Failure
 from connectors.values import number
 from rules.model import DAY, Reading, Series, labels_of
+from rules.specs import PUSHED
 
-SOURCE = "push"
+SOURCE = PUSHED
 MOST_READINGS = 10_000
 _KEYS = ("series", "labels", "time", "value")
 _SAID = 50  # errors in one answer
@@ -65,7 +66,9 @@ class Push:
         labels = row.get("labels")
         if labels is not None and not isinstance(labels, dict):
             raise ValueError('labels are an object such as {"shop": "berlin"}')
-        return Series(name, labels_of({"source": SOURCE, **_labels(labels or {})}))
+        if "source" in (labels or {}):
+            raise ValueError(f"the label source is not for senders: what is pushed has source={SOURCE!r}")
+        return Series(name, labels_of({**_labels(labels or {}), "source": SOURCE}))
 
     def _say_unknown(self, name: str) -> str:
         if name not in self._unknown:

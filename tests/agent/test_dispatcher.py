@@ -361,10 +361,11 @@ async def test_a_lost_lease_is_said_and_changes_nothing(world: World) -> None:
     assert await world.store.attempts(1) == []
 
 
+@pytest.mark.parametrize("seconds", [5, 200])  # shorter and longer than a lease
 async def test_what_was_sent_is_marked_once_the_database_works_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    settle, failures = world.store.settle, [StoreUnavailable("the disk is full")] * 5
+    settle, failures = world.store.settle, [StoreUnavailable("the disk is full")] * seconds
 
     async def sometimes(*args: Any, **fields: Any) -> bool:
         if failures:
@@ -376,7 +377,7 @@ async def test_what_was_sent_is_marked_once_the_database_works_again(
     async with world.running():
         await world.run_until(lambda: world.settled == [("a", "sent")])
     assert len(world.sent) == 1
-    assert world.clock.now() == START + 5 * SECOND
+    assert world.clock.now() == START + seconds * SECOND
 
 
 async def test_a_database_that_does_not_work_stops_no_dispatcher(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

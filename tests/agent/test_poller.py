@@ -122,7 +122,7 @@ async def test_the_good_rows_of_a_partly_bad_answer_count() -> None:
     world.sources["a"].raises = PartialAnswer("row 2: 'x' is not a number", [READING])
     await world.tick()
     readings, polled = world.handled[0]
-    assert (list(readings), polled.error) == ([READING], "row 2: 'x' is not a number")
+    assert (list(readings), polled.error, polled.partly) == ([READING], None, "row 2: 'x' is not a number")
 
 
 async def test_a_source_that_still_runs_is_skipped() -> None:
@@ -284,7 +284,7 @@ async def test_poll_now_keeps_what_can_be_read_and_says_what_can_not() -> None:
     world.sources["a"].raises = PartialAnswer("row 2: 'x' is not a number", [READING])
     with pytest.raises(PartialAnswer):
         await world.poller.poll_now("a")
-    assert world.handled == [([READING], Polled("a", T0, "row 2: 'x' is not a number"))]
+    assert world.handled == [([READING], Polled("a", T0, partly="row 2: 'x' is not a number"))]
     world.sources["a"].raises = ZeroDivisionError("oops")
     with capture_logs() as logs, pytest.raises(ConnectorError, match="unexpected ZeroDivisionError"):
         await world.poller.poll_now("a")

@@ -31,9 +31,11 @@ from rules.model import (
     Recover,
     RollingPeriod,
     Selector,
+    Series,
     SourceRule,
     Standing,
     Target,
+    labels_of,
 )
 from tests.rules.world import World, at, series
 
@@ -490,3 +492,20 @@ def test_of_several_series_the_one_read_last_can_count_for_a_period() -> None:
     old, new = (series("visitors", site=site) for site in ("old", "new"))
     world.step(NOON, Reading(old, NOON - DAY, 11_000.0), Reading(new, NOON, 9_000.0))
     assert world.look(NOON).assessment.value == 9_000
+
+
+def test_what_a_source_gave_under_another_name_counts_no_more() -> None:
+    world = World(month())
+    old = [
+        Reading(Series("visitors", labels_of({"source": "before"})), r.time, r.value) for r in daily("2026-11-01", 5, 5)
+    ]
+    pushed = Reading(Series("visitors", labels_of({"source": "push"})), at("2026-11-02"), 7.0)
+    world.step(NOON, *old, *daily("2026-11-01", 5, 5), pushed)
+    assert world.look(NOON).assessment.value == 17
+
+
+def test_a_bad_row_does_not_take_a_source_down() -> None:
+    world = World(room())
+    for i in range(4):
+        assert world.step(NOON + i, polls=[Polled("a", NOON + i, partly="row 2: no number")]) == []
+    assert world.states.sources["a"].last_error == "row 2: no number"

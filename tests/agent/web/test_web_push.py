@@ -25,7 +25,6 @@ def reading(value, time=NOW, name="sales", **labels):
         ({"series": "sales", "value": 12}, reading(12)),
         ({"series": "sales", "value": "1,582.5", "labels": {"shop": "a"}}, reading(1582.5, shop="a")),
         ({"series": "sales", "value": None}, reading(None)),
-        ({"series": "sales", "value": 1, "labels": {"source": "till"}}, reading(1, source="till")),
         ({"series": "sales", "value": 1, "labels": None}, reading(1)),
         (
             {"series": "sales", "value": 1, "labels": {"a": 3, "b": True, "c": "", "d": None}},
@@ -48,6 +47,10 @@ async def test_what_is_taken(client, daemon, row, taken):
 @pytest.mark.parametrize(
     ("row", "words"),
     [
+        (
+            {"series": "sales", "value": 1, "labels": {"source": "till"}},
+            "the label source is not for senders: what is pushed has source='push'",
+        ),
         ({"series": "sale", "value": 1}, "no source gives a series 'sale'; did you mean sales?"),
         ({"series": "unlike_all", "value": 1}, "no source gives a series 'unlike_all'"),
         ({"value": 1}, "it has no series"),
