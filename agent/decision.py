@@ -30,6 +30,7 @@ from rules.model import (
     Transition,
 )
 from rules.specs import Specs
+from rules.words import headline
 
 
 @dataclass(slots=True)
@@ -183,7 +184,9 @@ class Decider:
 
     def _call(self, run: Correction, transition: Transition) -> Delivery:
         target = self.specs.targets.get(run.key.target)
-        context = context_of(target, transition, transition.detail)
+        assessment = transition.assessment
+        said = headline(target, run.key, assessment, Event.FIRING, transition.at) if target and assessment else ""
+        context = context_of(target, transition, said)
         which = {"fingerprint": run.fingerprint, "starts_at": transition.fired_at}
         payload = {"run": run.id, "context": {**context, "attempt": run.attempt, "correction": run.id, **which}}
         return Delivery(
@@ -254,7 +257,7 @@ class Decider:
         """A transition of an alert whose state stays: acknowledged, corrected, escalated."""
         status = state.alerts.get(alert, AlertStatus())
         rule = next((r for r in self.specs.rules.get(state.key.target, ()) if r.name == alert), None)
-        labels = alerts.alert_labels(rule, state.key) if rule else ()
+        labels = status.labels or (alerts.alert_labels(rule, state.key) if rule else ())
         return Transition(
             state.key,
             alert,

@@ -15,6 +15,7 @@ from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
 from connectors.template import TemplateError, render
 from rules.corrections import line
+from rules.engine import NOT_CONFIGURED
 from rules.model import (
     DAY,
     AlertRule,
@@ -148,6 +149,8 @@ class Notices:
         return f"Source {dict(transition.labels).get('source', transition.key.target)}"
 
     def _headline(self, target: Target | None, transition: Transition) -> str:
+        if transition.detail == NOT_CONFIGURED:
+            return f"{target.title if target else self._source_title(transition)} {NOT_CONFIGURED}"
         if target is not None and transition.assessment is not None:
             return headline(target, transition.key, transition.assessment, transition.event, transition.at)
         title = self._source_title(transition) if not transition.key.target else transition.key.target

@@ -40,6 +40,7 @@ def payload(notice: Notice) -> dict[str, Any]:
             }
         ],
         "headline": notice.headline,
+        "details": list(notice.details),
         "reason": str(notice.reason),
     }
 

@@ -70,7 +70,8 @@ def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now
 
 def _step_approved(run: Correction, instance: InstanceState | None, now: int) -> Correction:
     if not is_firing(run, instance):
-        return replace(run, state=RunState.SKIPPED, updated=now, detail="came back before the call")
+        which = "another" if run.attempt else "the"
+        return replace(run, state=RunState.SKIPPED, updated=now, detail=f"came back before {which} call")
     if run.not_before is not None and now < run.not_before:
         return run
     return replace(run, state=RunState.CALLED, attempt=run.attempt + 1, updated=now, not_before=None)
@@ -138,7 +139,8 @@ def line(run: Correction) -> str:
     """One line of plain words about the run."""
     attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
     detail = f": {run.detail}" if run.detail else ""
-    return f"Correction {run.action} {_WORDS[run.state]}{attempt}{detail}"
+    words = "was not repeated" if run.state is RunState.SKIPPED and run.attempt else _WORDS[run.state]
+    return f"Correction {run.action} {words}{attempt}{detail}"
 
 
 _WORDS = {

@@ -32,6 +32,7 @@ from rules.model import (
 from rules.scene import Scene
 from rules.specs import Specs
 
+NOT_CONFIGURED = "is no longer configured"
 _INACTIVE = AlertStatus()
 _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
@@ -144,8 +145,9 @@ class _Instance:
     def evaluate(self, readings: Sequence[Reading]) -> tuple[InstanceState, list[Transition]]:
         transitions: list[Transition] = []
         values = [reading for reading in readings if reading.value is not None]
-        if values:
-            self.seen = self.now
+        newest = self.assessment.time
+        if any(newest is None or reading.time >= newest for reading in values):
+            self.seen = self.now  # an old reading that comes late is no sign of life, a revised newest one is
         scene = self._scene()
         for passed in self._passed_through(scene, values):
             transitions += self._apply(passed)
@@ -178,7 +180,18 @@ class _Instance:
             self.assessment if self.assessment is not _UNKNOWN else None,
             before.created,
             self.seen if self.seen is not None else before.created,
+            self._read_until(),
         )
+
+    def _read_until(self) -> int | None:
+        """Up to when its sources are known to have had nothing more: a poll that fails or hangs tells nothing."""
+        until: int | None = self.now
+        for name in self._sources():
+            rule = self.specs.sources.get(name)
+            if rule is not None and rule.every is not None:
+                last = self.sources[name].last_success if name in self.sources else None
+                until = None if last is None or until is None else min(until, last)
+        return until
 
     def _sources(self) -> Iterable[str]:
         """The sources that give its readings; before there are any, those that may."""
@@ -205,7 +218,7 @@ class _Instance:
             return
         for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
             if reading.time > last:
-                yield judge(replace(scene, verdict=self.verdict), reading.time, reading.value)
+                yield judge(replace(scene, verdict=self.verdict), reading.time)
 
     def _apply(self, assessment: Assessment) -> list[Transition]:
         """Takes the assessment in and moves the alerts on."""
@@ -229,7 +242,10 @@ class _Instance:
             )
             if event is not None:
                 transition = self._transition(rule, status, after, event, assessment)
-                self.alerts = {**self.alerts, rule.name: replace(after, fingerprint=transition.fingerprint)}
+                self.alerts = {
+                    **self.alerts,
+                    rule.name: replace(after, fingerprint=transition.fingerprint, labels=transition.labels),
+                }
                 moved.append(transition)
         return moved
 
@@ -256,7 +272,8 @@ class _Instance:
     def _transition(
         self, rule: AlertRule, before: AlertStatus, after: AlertStatus, event: Event, assessment: Assessment
     ) -> Transition:
-        labels = alerts.alert_labels(rule, self.key)
+        open_ = alerts.is_open(before) and before.labels
+        labels = before.labels if open_ else alerts.alert_labels(rule, self.key)
         return Transition(
             self.key,
             rule.name,
@@ -337,13 +354,13 @@ def retire(specs: Specs, states: States, now: int, history: History) -> Retired:
         if source.name not in specs.sources and alerts.is_open(source.alert):
             after, _ = fold_polls(replace(source, health=Health.UNKNOWN), Polled(source.name, now), now)
             resolved = source_transition(specs, source, after, Event.RESOLVED, now)
-            retired.transitions.append(replace(resolved, detail="is no longer configured"))
+            retired.transitions.append(replace(resolved, detail=NOT_CONFIGURED))
             retired.sources.append(after)
     return retired
 
 
 def _retired(state: InstanceState, name: str, status: AlertStatus, now: int) -> Transition:
-    labels = alerts.alert_labels(AlertRule(name, state.assessment.standing), state.key)
+    labels = status.labels or alerts.alert_labels(AlertRule(name, state.assessment.standing), state.key)
     return Transition(
         state.key,
         name,
@@ -356,5 +373,5 @@ def _retired(state: InstanceState, name: str, status: AlertStatus, now: int) -> 
         labels,
         state.assessment,
         status.fired_at,
-        "no longer configured",
+        NOT_CONFIGURED,
     )

@@ -40,7 +40,7 @@ def assess(scene: Scene) -> Assessment:
     if target.checkin:
         return assess_checkin(target.checkin, _by_name(scene), scene.now, scene.created)
     after = target.no_data.after if target.no_data else None
-    if after is not None and scene.now - scene.quiet_since >= after:
+    if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
         return replace(_held(scene, "no reading"), silent=True)
     goal = target.goal or Goal()
     combine = _combine_of(target, goal)
@@ -58,28 +58,54 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
         scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
         return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
-    return judge(scene, *_newest(scene, combine))
-
-
-def judge(scene: Scene, time: int | None, value: float | None) -> Assessment:
-    """How an instance whose goal has no period stands at a value."""
-    goal = scene.target.goal or Goal()
-    low, high = goal.at_least, goal.at_most
+    if len(scene.tracks) == 1:
+        return judge(scene)
+    time, value = _newest(scene, combine)
     if value is None:
-        held = _held(scene, "no value")
-        return replace(held, standing=scene.verdict or Standing.NO_DATA, time=time, at_least=low, at_most=high)
-    breaching = _outside(value, low, high)
-    recover = scene.target.recover
-    recovered = not _outside(value, recover.at_least, recover.at_most) and not breaching if recover else not breaching
-    out = breaching or (scene.verdict is Standing.OUT_OF_BAND and not recovered)
+        return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
+    out = _breaches(scene.target, value)
+    if out is None:
+        out = scene.verdict is Standing.OUT_OF_BAND
+    return _leveled(scene.target, value, time, out=out)
+
+
+def judge(scene: Scene, until: int | None = None) -> Assessment:
+    """How an instance of one series whose goal has no period stands, now or as of its reading at `until`.
+
+    The newest value that is either outside the goal or inside the recover band decides; one between the two leaves it
+    as it was. So the verdict follows from the readings alone, in whatever order they came.
+    """
+    newest: tuple[int, float] | None = None
+    out: bool | None = None
+    for time, value in scene.tracks[0].backwards(until):
+        newest = newest or (time, value)
+        out = _breaches(scene.target, value)
+        if out is not None:
+            break
+    if newest is None:
+        return _held(replace(scene, previous=None), "no value")
+    known = out if out is not None else scene.verdict is Standing.OUT_OF_BAND
+    return _leveled(scene.target, newest[1], newest[0], out=known)
+
+
+def _breaches(target: Target, value: float) -> bool | None:
+    """Whether a value is outside the goal; None where it is inside, but not yet inside the recover band."""
+    goal, recover = target.goal or Goal(), target.recover
+    if _outside(value, goal.at_least, goal.at_most):
+        return True
+    return None if recover and _outside(value, recover.at_least, recover.at_most) else False
+
+
+def _leveled(target: Target, value: float, time: int | None, *, out: bool) -> Assessment:
+    goal, breaches = target.goal or Goal(), _breaches(target, value)
     return Assessment(
         Standing.OUT_OF_BAND if out else Standing.IN_BAND,
         value=value,
         time=time,
-        at_least=low,
-        at_most=high,
-        breaching=breaching,
-        recovered=recovered,
+        at_least=goal.at_least,
+        at_most=goal.at_most,
+        breaching=breaches is True,
+        recovered=breaches is False,
     )
 
 

@@ -17,6 +17,7 @@ from math import isnan, nan
 from rules.model import LARGEST, InstanceKey, Measure, Reading, Series
 from rules.specs import Specs
 
+_NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
 
 
@@ -34,6 +35,7 @@ class Summary:
     total: float = 0.0
     low: float | None = None
     high: float | None = None
+    first: tuple[int, float] | None = None  # time and value
     last: float | None = None
     last_time: int | None = None
     increase: float = 0.0
@@ -56,6 +58,8 @@ class Summary:
             bucket = (time - self.start) // self.width
             self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added
         self.count += 1
+        if self.first is None:
+            self.first = time, value
         self.total += value
         self.low = value if self.low is None or value < self.low else self.low
         self.high = value if self.high is None or value > self.high else self.high
@@ -110,19 +114,15 @@ class Track:
         times = self.times
         if times and time <= times[-1]:
             return self._insert(time, number)
-        if times and not self.horizon:
-            times[0], self.values[0] = time, number
-            self._summaries.clear()
-            return Added.NEW
         times.append(time)
         self.values.append(number)
-        if len(times) > _TRIM_AT:
+        if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
             self._trim()
         return Added.NEW
 
     def _insert(self, time: int, number: float) -> Added:
         index = bisect_left(self.times, time)
-        if time < self.times[-1] - self.horizon and not self._counted_from(index, time):
+        if self._is_out_of_view(index, time):
             return Added.OUT_OF_VIEW
         if self.times[index] != time:
             self.times.insert(index, time)
@@ -135,14 +135,21 @@ class Track:
         self._summaries.clear()
         return Added.NEW
 
+    def _is_out_of_view(self, index: int, time: int) -> bool:
+        if not self.horizon:
+            return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
+        return time < self.times[-1] - self.horizon and not self._counted_from(index, time)
+
     def _counted_from(self, index: int, time: int) -> bool:
         """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
-        if not self.horizon:
-            return False
         inside = bisect_left(self.times, self.times[-1] - self.horizon)
         return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
 
     def _trim(self) -> None:
+        if not self.horizon:
+            del self.times[:-_NEWEST]
+            del self.values[:-_NEWEST]
+            return
         # The last value before the horizon stays: an increase counts from it.
         cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
         while cut > 0 and isnan(self.values[cut]):
@@ -159,6 +166,12 @@ class Track:
             return None
         value = self.values[-1]
         return self.times[-1], None if isnan(value) else value
+
+    def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
+        """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
+        for index in range(len(self.times) if until is None else bisect_right(self.times, until), 0, -1):
+            if not isnan(self.values[index - 1]):
+                yield self.times[index - 1], self.values[index - 1]
 
     def summary(self, start: int, end: int, kind: Measure = Measure.SUM, width: int = 0) -> Summary:
         """The readings with start <= time < end, folded. A growing stretch is folded on, not anew."""

@@ -334,6 +334,7 @@ class AlertStatus:
     episode: int = 0
     acknowledged: Acknowledgement | None = None
     fingerprint: str = ""  # as it fired
+    labels: Labels = ()  # as it fired
     told: tuple[str, ...] = ()
 
 

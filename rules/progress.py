@@ -59,12 +59,23 @@ def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> As
     """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
     start, end = bounds(per, scene.now, scene.target.zone)
     if isinstance(per, RollingPeriod):
-        return _rolling(goal, _stretch(scene, goal, combine, start + 1, end + 1))
+        return _rolling(goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
     current = _assess(goal, _stretch(scene, goal, combine, start, end), scene.now)
     if isinstance(per, FixedPeriod) or scene.created >= start or current.standing is not Standing.TOO_EARLY:
         return current
     before = _assess(goal, _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone)), scene.now)
     return before if before.standing is Standing.MISSED or before.hold else current
+
+
+def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
+    """Start and end (exclusive) of a rolling period: it ends where the readings' knowledge does.
+
+    Thirty days of daily readings are thirty readings, in the morning too, when today's is not there yet.
+    """
+    covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
+    newest = max((track.newest[0] for track in scene.tracks if track.newest), default=covered)
+    until = covered + 1 if newest >= covered else covered
+    return until - (end - start), until
 
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
@@ -128,12 +139,24 @@ def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
         return None
     if goal.measure not in _GROWS:
         return Projection(value)
-    mid = value / stretch.fraction
+    mid = _projected_last(stretch, value) if goal.measure is Measure.LAST else value / stretch.fraction
     spread = _spread(goal, stretch)
     if spread is None:
         return Projection(mid)
     floor = value if _never_falls(goal, stretch) else mid - spread
     return Projection(mid, max(mid - spread, floor), mid + spread)
+
+
+def _projected_last(stretch: Stretch, value: float) -> float:
+    """Where a number that is read, not added up, ends if it goes on as it did since its first reading in the period.
+
+    Before its readings span a tenth of the period it is taken for a running total that began at nothing.
+    """
+    first_time, first = stretch.summaries[0].first or (stretch.start, 0.0)
+    span = stretch.covered - first_time
+    if len(stretch.summaries) > 1 or span < EARLY * (stretch.end - stretch.start):
+        return value / stretch.fraction
+    return value + (value - first) / span * (stretch.end - stretch.covered)
 
 
 def _never_falls(goal: Goal, stretch: Stretch) -> bool:
@@ -143,6 +166,8 @@ def _never_falls(goal: Goal, stretch: Stretch) -> bool:
 def _spread(goal: Goal, stretch: Stretch) -> float | None:
     """Half the width of the projection's 80 % interval; None with fewer than three stretches to compare."""
     if len(stretch.summaries) > 1 and goal.measure not in _ADDS_UP:
+        return None
+    if goal.measure is Measure.LAST:
         return None
     width = stretch.summaries[0].width
     full = (stretch.covered - stretch.start) // width
@@ -158,9 +183,9 @@ def _described(
 ) -> Assessment:
     value, wanted = stretch.value, goal.at_least if goal.at_least is not None else goal.at_most
     expected = None
-    if wanted is not None and goal.measure in _GROWS and projection is not None:
+    if wanted is not None and goal.measure in _ADDS_UP and projection is not None:
         expected = wanted * stretch.fraction
-    elif wanted is not None and projection is not None:
+    elif wanted is not None and goal.measure is not Measure.LAST and projection is not None:
         expected = wanted
     return Assessment(
         standing,

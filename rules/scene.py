@@ -15,6 +15,8 @@ class Scene:
     """An instance, its readings and what was said of it before.
 
     `down` names its sources that can't be read now; `quiet_since` is when its newest value arrived, or it began.
+    `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
+    None if one never was.
     """
 
     key: InstanceKey
@@ -28,3 +30,4 @@ class Scene:
     previous: Assessment | None
     created: int
     quiet_since: int
+    silent_until: int | None

@@ -68,7 +68,7 @@ def describe(target: Target, assessment: Assessment, now: int) -> str:
     if assessment.inputs:
         word = "condition holds" if standing is Standing.IN_BAND else "condition does not hold"
         return f"{word}: " + ", ".join(f"{text} = {value}" for text, value in assessment.inputs)
-    value = "no value" if assessment.value is None else number(assessment.value, target.unit)
+    value = "no value" if assessment.value is None else _beside_bounds(assessment.value, assessment, target.unit)
     return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target.unit)}"
 
 
@@ -84,6 +84,9 @@ _WORDS = {
 }
 
 
+_GOOD = frozenset({Standing.IN_BAND, Standing.ON_TRACK, Standing.MET})
+
+
 def _describe_period(target: Target, assessment: Assessment) -> str:
     goal = assessment.at_least if assessment.at_least is not None else assessment.at_most
     value = "nothing" if assessment.value is None else number(assessment.value)
@@ -96,6 +99,15 @@ def _describe_period(target: Target, assessment: Assessment) -> str:
         if assessment.projection is not None:
             parts.append(f"projected {number(_rounded(assessment.projection.value))}")
     return ", ".join(parts)
+
+
+def _beside_bounds(value: float, assessment: Assessment, unit: str) -> str:
+    """A value rounded, but never onto a bound that it does not touch: 19.999 is not 20."""
+    said = number(value, unit)
+    bounds = [bound for bound in (assessment.at_least, assessment.at_most) if bound is not None and bound != value]
+    if all(number(bound, unit) != said for bound in bounds):
+        return said
+    return f"{value:,.12g}" + (f" {unit}" if unit else "")
 
 
 def _rounded(value: float) -> float:
@@ -118,5 +130,5 @@ def _describe_checkin(target: Target, assessment: Assessment, now: int) -> str:
 def headline(target: Target, key: InstanceKey, assessment: Assessment, event: Event, now: int) -> str:
     """One line of plain words: whose number it is and how it stands."""
     of = f" ({', '.join(value for _, value in key.labels if value)})" if key.labels else ""
-    back = "back, " if event is Event.RESOLVED else ""
+    back = "back, " if event is Event.RESOLVED and assessment.standing in _GOOD else ""
     return f"{target.title}{of} {back}{describe(target, assessment, now)}"

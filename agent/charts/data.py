@@ -19,7 +19,7 @@ Point = tuple[int, float | None]
 """Time and value; None is a reading without a value."""
 
 _ADDS_UP = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
-_PACED = _ADDS_UP | {Measure.LAST}
+_PACED = _ADDS_UP
 
 
 class ChartKind(StrEnum):

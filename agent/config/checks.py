@@ -65,6 +65,9 @@ def _possible(target: TargetSection) -> tuple[frozenset[Standing], str]:
     return _PERIOD, "a goal with per"
 
 
+_IDENTITY = ("alertname", "target", "severity")
+
+
 def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
     """Alerts have different names and wait for what can happen."""
     possible, why = _possible(target)
@@ -80,7 +83,17 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
         if alert.when not in possible:
             can = choices(possible)
             document.report((*at, "when"), f"{alert.when} never happens to {why}", f"what can happen: {can}")
+        for name in alert.labels:
+            if name in _IDENTITY or name in target.by:
+                document.report(
+                    (*at, "labels", name), "is a label that every alert of this target has already", at_key=True
+                )
         _check_templates(alert.annotations, (*at, "annotations"), document)
+    for index, name in enumerate(target.by):
+        if name in _IDENTITY:
+            document.report(
+                (*path, "by", index), f"{name} is a label of the alert itself; give the series' label another name"
+            )
 
 
 def check_corrections(target: TargetSection, path: Path, document: Document) -> None:

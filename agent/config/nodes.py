@@ -103,9 +103,7 @@ def files_of(path: Path) -> list[Path]:
     """The files a path means: itself, or the `*.yaml` of a directory in order of their names. Raises ConfigErrors."""
     if not path.is_dir():
         return [path]
-    found = sorted(
-        file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and not file.name.startswith(".")
-    )
+    found = sorted(file for file in path.iterdir() if file.suffix == ".yaml" and not file.name.startswith("."))
     if not found:
         raise ConfigErrors([ConfigError(str(path), 0, 0, "", "has no *.yaml file")])
     return found

@@ -222,6 +222,7 @@ async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
     await world.read(25)
     await world.use(None)
     assert await world.told() == ["team firing hot", "team resolved hot"]
+    assert orjson.loads((await world.outbox())[1].payload)["headline"] == "Room is no longer configured"
     assert world.pipeline.instances() == {}
     await world.restart()
     assert world.pipeline.instances() == {}
@@ -276,7 +277,8 @@ class TestCorrections:
         await world.use(self.target)
         await world.read(25)
         call = (await world.outbox(DeliveryKind.CALL))[0]
-        assert orjson.loads(call.payload)["context"]["value"] == 25
+        context = orjson.loads(call.payload)["context"]
+        assert (context["value"], context["headline"]) == (25, "Room out of band: 25, wanted at most 23")
         await world.answer()
         assert world.run().state is RunState.VERIFYING
         await world.restart()

@@ -70,6 +70,14 @@ def test_a_number_that_comes_back_before_the_call_needs_none() -> None:
     assert corrections.step(begun(), RULE, None, T0).state is RunState.SKIPPED
 
 
+def test_a_number_that_comes_back_between_two_calls_needs_no_other() -> None:
+    run = corrections.step(begun(), RULE, room(), T0)
+    failed = corrections.answered(run, RULE, T0 + 1, "answered 500", error=True, permanent=False)
+    ended = corrections.step(failed, RULE, room(AlertState.INACTIVE), T0 + 2)
+    assert ended.state is RunState.SKIPPED
+    assert corrections.line(ended) == "Correction cool was not repeated: came back before another call"
+
+
 def test_only_a_reading_taken_after_the_call_verifies() -> None:
     run = called(begun(), T0)
     before = corrections.step(run, RULE, room(time=T0, recovered=True), T0 + MINUTE)

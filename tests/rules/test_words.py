@@ -65,6 +65,12 @@ def test_out_of_band_and_back() -> None:
     )
 
 
+def test_a_value_is_not_rounded_onto_the_bound_it_misses() -> None:
+    target = Target("room", "Room", Goal(at_least=20, at_most=23))
+    out = Assessment(Standing.OUT_OF_BAND, 19.999, at_least=20, at_most=23)
+    assert headline(target, InstanceKey("room"), out, Event.FIRING, NOW) == "Room out of band: 19.999, wanted 20 to 23"
+
+
 def test_a_late_checkin() -> None:
     target = Target("b", "Nightly backup", None, checkin=Checkin("0 3 * * *", None, "UTC", 0), zone="UTC")
     late = Assessment(Standing.MISSED, due=at("2026-11-24 03:00"), time=at("2026-11-23 03:05"), reason="late")

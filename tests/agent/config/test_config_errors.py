@@ -148,6 +148,16 @@ TARGETS = {
         "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: burning}]",
         ["8:68: targets.t.alerts[0].when: burning is not built yet"],
     ),
+    "labels of the alert itself": (
+        (
+            "series: sales, by: [region], goal: {at_least: 3},"
+            " alerts: [{name: a, when: out_of_band, labels: {target: x, region: y}}]"
+        ),
+        [
+            "8:104: targets.t.alerts[0].labels.target: is a label that every alert of this target has already",
+            "8:115: targets.t.alerts[0].labels.region: is a label that every alert of this target has already",
+        ],
+    ),
     "alert twice": (
         "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: out_of_band}, {name: a, when: no_data}]",
         [
