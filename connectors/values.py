@@ -68,13 +68,23 @@ def _from_text(text: str) -> float | None:
     return _finite(float(digits + (exponent or "")))
 
 
+_EARLIEST = -2_208_988_800_000_000  # 1900-01-01 UTC in microseconds
+
+
 def moment(value: Any, zone: str, time_format: str | None = None) -> int:
     """The time a value says, in UTC microseconds.
 
     ISO 8601 dates and times, dates and times of a database, Unix time in seconds, milliseconds, microseconds or
     nanoseconds (told apart by magnitude); with `time_format` a text is read as `strptime` does. What names no offset
-    is local time in `zone`. Raises ValueError.
+    is local time in `zone`. Raises ValueError, also for times before 1900: they are mistakes, and no zone knows them.
     """
+    at = _moment(value, zone, time_format)
+    if at < _EARLIEST:
+        raise ValueError(f"{_shown(value)} is a time before 1900")
+    return at
+
+
+def _moment(value: Any, zone: str, time_format: str | None) -> int:
     if value is None or value == "":
         raise ValueError("it has no time")
     if isinstance(value, datetime):
