@@ -178,10 +178,18 @@ def _spread(goal: Goal, stretch: Stretch) -> float | None:
     return _Z80 * stdev(sums) * sqrt(left + left * left / full)
 
 
+def is_budget(low: float | None, high: float | None, value: float | None, projection: Projection | None) -> bool:
+    """Whether the upper bound is the one that matters: the only one, or the one that is or will be exceeded."""
+    if low is None or high is None:
+        return low is None
+    return any(number is not None and number > high for number in (value, projection.value if projection else None))
+
+
 def _described(
     goal: Goal, stretch: Stretch, standing: Standing, now: int, projection: Projection | None, *, hold: bool = False
 ) -> Assessment:
-    value, wanted = stretch.value, goal.at_least if goal.at_least is not None else goal.at_most
+    value = stretch.value
+    wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
     expected = None
     if wanted is not None and goal.measure in _ADDS_UP and projection is not None:
         expected = wanted * stretch.fraction

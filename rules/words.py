@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rules.model import DAY, HOUR, MINUTE, SECOND, Assessment, Event, InstanceKey, Standing, Target
 from rules.periods import to_local
+from rules.progress import is_budget
 
 _STEPS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"))
 
@@ -88,9 +89,9 @@ _GOOD = frozenset({Standing.IN_BAND, Standing.ON_TRACK, Standing.MET})
 
 
 def _describe_period(target: Target, assessment: Assessment) -> str:
-    goal = assessment.at_least if assessment.at_least is not None else assessment.at_most
+    budget = is_budget(assessment.at_least, assessment.at_most, assessment.value, assessment.projection)
+    goal = assessment.at_most if budget else assessment.at_least
     value = "nothing" if assessment.value is None else number(assessment.value)
-    budget = assessment.at_least is None
     of = "" if goal is None else f" of {'at most ' if budget else ''}{number(goal, target.unit)}"
     parts = [f"{_WORDS[assessment.standing]}: {value}{of}"]
     if assessment.standing in {Standing.BEHIND, Standing.ON_TRACK}:

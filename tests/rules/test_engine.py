@@ -37,6 +37,7 @@ from rules.model import (
     Target,
     labels_of,
 )
+from rules.words import describe
 from tests.rules.world import World, at, series
 
 NOON = at("2026-11-24 12:00")
@@ -211,6 +212,16 @@ def test_a_budget_is_behind_when_the_projection_exceeds_it_and_missed_when_it_is
     world = World(budget)
     assert world.step(at("2026-11-11"), *daily("2026-11-01", *[200] * 10)) == ["behind firing"]
     assert world.step(at("2026-11-12"), *daily("2026-11-11", 3001)) == ["behind resolved", "missed firing"]
+
+
+def test_of_two_bounds_the_one_that_will_be_exceeded_is_spoken_of() -> None:
+    both = month(goal=Goal(Measure.SUM, at_least=5000, at_most=8000, per=CalendarPeriod("month")))
+    world = World(both)
+    world.step(at("2026-11-24"), *daily("2026-11-01", *[300] * 23))
+    found = world.look(at("2026-11-24")).assessment
+    assert (found.standing, found.required_rate) == (Standing.BEHIND, pytest.approx(1100 / 7))
+    said = describe(both, found, NOON)
+    assert said == "behind: 6,900 of at most 8,000, may add 157 a day, projected 9,000"
 
 
 @pytest.mark.parametrize(
