@@ -75,10 +75,15 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
     for error in errors:
         _report(model, error, path, document, said)
     left_out: set[Path] = set()
+    unknown: set[Path] = set()
     for _ in range(_ROUNDS):
         if not errors or not isinstance(data, dict):
             break
         for error in errors:
+            if error["type"] == "extra_forbidden":
+                unknown.add(_place_of(error, path, document))
+            elif left_out and _is_news(error, path, document, left_out - unknown):
+                _report(model, error, path, document, said)
             at, stand_in = _broken_at(error, path, document, left_out)
             document.broken.add(at)
             left_out.add(at)
@@ -95,6 +100,16 @@ def _tried(model: type[Model], data: Any, document: Document) -> tuple[Model | N
         return model.model_validate(data, context={"folder": document.folder}), []
     except ValidationError as problem:
         return None, problem.errors(include_url=False)
+
+
+def _is_news(error: ErrorDetails, path: Path, document: Document, left_out: set[Path]) -> bool:
+    """Whether a mistake that shows only after others were left out is one by itself: keys that contradict each other.
+
+    With another key of the same mapping left out it may be what that left behind.
+    """
+    at = _place_of(error, path, document)
+    known = isinstance(error.get("ctx", {}).get("error"), KeyProblem) and document.node(at) is not None
+    return known and all(other[:-1] != at[:-1] for other in left_out)
 
 
 def _broken_at(error: ErrorDetails, path: Path, document: Document, left_out: set[Path]) -> tuple[Path, str | None]:

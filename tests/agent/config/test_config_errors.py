@@ -418,3 +418,13 @@ def test_errors_come_in_order_and_carry_their_parts(tmp_path: Path) -> None:
     assert (first.path, first.message) == ("route.receiver", "there is no receiver consol")
     assert first.hint == "did you mean console?"
     assert [error.line for error in caught.value.errors] == [1, 2, 2]
+
+
+def test_an_unknown_key_hides_no_contradiction(tmp_path: Path) -> None:
+    source = (
+        '{type: http, url: "http://x.local/", methd: POST, json: {a: 1}, body: x, readings: [{series: s, value: v}]}'
+    )
+    assert errors_of(tmp_path, f"sources:\n  a: {source}\n") == [
+        "setpoint.yaml:2:43: sources.a.methd: unknown key (did you mean method?)",
+        "setpoint.yaml:2:76: sources.a.body: give json or body, not both",
+    ]
