@@ -34,10 +34,6 @@ def _check_base(text: str) -> str:
     return text
 
 
-HttpUrl = Annotated[str, AfterValidator(check_http_url)]
-"""An absolute http or https address."""
-
-
 class GatewayConfig(Config):
     """A gateway. Its limits hold for all sources and actions that name it, together."""
 
