@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rules import alerts
+from rules import alerts, whens
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
 from rules.health import fold_polls, source_transition
@@ -21,7 +21,6 @@ from rules.model import (
     Health,
     InstanceKey,
     InstanceState,
-    NoDataThen,
     Polled,
     Reading,
     SourceState,
@@ -150,10 +149,10 @@ class _Instance:
             self.seen = self.now  # an old reading that comes late is no sign of life, a revised newest one is
         scene = self._scene()
         for passed in self._passed_through(scene, values):
-            transitions += self._apply(passed)
+            transitions += self._apply(scene, passed)
         if self.verdict is not scene.verdict:
             scene = replace(scene, verdict=self.verdict)
-        transitions += self._apply(assess(scene))
+        transitions += self._apply(scene, assess(scene))
         state = InstanceState(
             self.key,
             self.assessment,
@@ -220,7 +219,7 @@ class _Instance:
             if reading.time > last:
                 yield judge(replace(scene, verdict=self.verdict), reading.time)
 
-    def _apply(self, assessment: Assessment) -> list[Transition]:
+    def _apply(self, scene: Scene, assessment: Assessment) -> list[Transition]:
         """Takes the assessment in and moves the alerts on."""
         if assessment.standing is not self.assessment.standing:
             self.since = self.now
@@ -228,9 +227,10 @@ class _Instance:
             self.verdict = assessment.standing
         self.assessment = assessment
         moved: list[Transition] = []
-        for rule, active in self._actives(assessment):
+        for rule in self.specs.rules[self.target.name]:
+            active = whens.holds(whens.Asked(rule, scene, assessment))
             status = self.alerts.get(rule.name, _INACTIVE)
-            if not active and status.state is AlertState.INACTIVE:
+            if active is None or (not active and status.state is AlertState.INACTIVE):
                 continue
             after, event = alerts.step(
                 status,
@@ -248,17 +248,6 @@ class _Instance:
                 }
                 moved.append(transition)
         return moved
-
-    def _actives(self, assessment: Assessment) -> Iterable[tuple[AlertRule, bool]]:
-        """Which rules the assessment speaks to, and what it says; those left out stay as they are."""
-        then = self.target.no_data.then if self.target.no_data else NoDataThen.KEEP
-        settled = assessment.silent and then is NoDataThen.OK
-        for rule in self.specs.rules[self.target.name]:
-            if rule.when is Standing.NO_DATA:
-                if assessment.silent or not assessment.hold:
-                    yield rule, assessment.silent
-            elif not assessment.hold or settled:
-                yield rule, assessment.standing is rule.when
 
     def _recent(self) -> bool:
         """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""

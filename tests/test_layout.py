@@ -38,7 +38,6 @@ RULES_MAY_USE = {
     "__future__", "array", "ast", "bisect", "collections", "cronsim", "dataclasses", "datetime", "difflib", "enum",
     "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "statistics", "typing", "zoneinfo",
 }  # fmt: skip
-LARGER = {"rules/model.py": 500}  # the whole vocabulary has to be on one page
 CLOCKS = {
     ("time", "time"), ("time", "time_ns"), ("time", "monotonic"), ("time", "monotonic_ns"), ("time", "perf_counter"),
     ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"),
@@ -68,7 +67,7 @@ def under(name: str, package: str) -> bool:
 
 
 def test_there_is_something_to_look_at():
-    assert {"agent/clock.py", "connectors/registry.py", "rules/model.py"} <= {place(path) for path in SOURCES}
+    assert {"agent/clock.py", "connectors/registry.py", "rules/model/__init__.py"} <= {place(path) for path in SOURCES}
 
 
 def test_agent_imports_connectors_imports_rules():
@@ -185,7 +184,7 @@ def test_a_daemon_starts_without_what_it_may_never_need():
 @pytest.mark.parametrize("path", SOURCES, ids=place)
 def test_files_and_functions_stay_small(path):
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= LARGER.get(place(path), 400)
+    assert text.count("\n") <= 400
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "migrations" not in path.parts:
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]

@@ -1,0 +1,208 @@
+"""What is known: how sources, instances, alerts and corrections stand, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from rules.model.values import Labels
+from rules.model.wants import Standing
+
+
+class Health(StrEnum):
+    """How a source is."""
+
+    UNKNOWN = "unknown"
+    UP = "up"
+    DOWN = "down"
+
+
+class AlertState(StrEnum):
+    """Where one alert rule on one instance is; *resolved* is an event, not a state."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+
+
+class Event(StrEnum):
+    """What a transition says."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+    RESOLVED = "resolved"
+    INACTIVE = "inactive"  # pending that never fired
+    ACKNOWLEDGED = "acknowledged"
+    CORRECTION = "correction"  # a corrective run moved on while the alert is open
+    ESCALATED = "escalated"
+
+
+class InstanceKey(NamedTuple):
+    """One target on one set of labels."""
+
+    target: str
+    labels: Labels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The value expected at the end of the period, with its 80 % interval."""
+
+    value: float
+    low: float | None = None  # None: too few readings for an interval
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How an instance stands, with the numbers that say why.
+
+    `pace` is actual over expected so far, `progress` value over goal, `required_rate` what is needed per day from
+    now (None where it has no meaning). `start` and `end` bound the period.
+    """
+
+    standing: Standing
+    value: float | None = None
+    time: int | None = None  # of the newest reading behind `value`
+    at_least: float | None = None
+    at_most: float | None = None
+    start: int | None = None
+    end: int | None = None
+    expected: float | None = None
+    pace: float | None = None
+    progress: float | None = None
+    required_rate: float | None = None
+    projection: Projection | None = None
+    breaching: bool | None = None  # outside the goal now; None: can't be said
+    recovered: bool | None = None  # inside the recover band now; None: can't be said
+    due: int | None = None  # when the next check-in is due, or the missed one was
+    inputs: Labels = ()  # series and value behind a condition, as text
+    reason: str = ""  # in plain words, what the standing alone does not say
+    hold: bool = False  # nothing can be said now: alerts stay as they are
+    silent: bool = False  # readings stopped for longer than `no_data.after`
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Taken by a person until it clears."""
+
+    by: str
+    at: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStatus:
+    """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
+
+    `told` are the receivers that heard of the firing: its resolve goes to the same, even if the configuration changed.
+    """
+
+    state: AlertState = AlertState.INACTIVE
+    since: int = 0
+    fired_at: int | None = None
+    episode: int = 0
+    acknowledged: Acknowledgement | None = None
+    fingerprint: str = ""  # as it fired
+    labels: Labels = ()  # as it fired
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """What is remembered of an instance. `seen` is when its newest value arrived, `wake` when to look again."""
+
+    key: InstanceKey
+    assessment: Assessment
+    since: int  # of the standing
+    created: int
+    verdict: Standing | None = None  # the last standing that was a verdict, kept while there is no data
+    seen: int | None = None
+    alerts: Mapping[str, AlertStatus] = field(default_factory=dict)
+    wake: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is remembered of a source."""
+
+    name: str
+    health: Health = Health.UNKNOWN
+    since: int = 0
+    failures: int = 0  # in a row
+    last_success: int | None = None
+    last_error: str | None = None
+    alert: AlertStatus = field(default_factory=AlertStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How one poll of a source ended; `error` is None when it was read, `partly` says what of it could not be."""
+
+    source: str
+    at: int
+    error: str | None = None
+    partly: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A stored change of an alert. For a source's alert `key.target` is empty and `labels` name the source."""
+
+    key: InstanceKey
+    alert: str
+    fingerprint: str
+    episode: int
+    event: Event
+    at: int
+    before: AlertState
+    after: AlertState
+    labels: Labels  # all labels of the alert
+    assessment: Assessment | None = None
+    fired_at: int | None = None
+    detail: str = ""  # plain words for what the event alone does not say
+
+    @property
+    def id(self) -> str:
+        """Stable name of this transition, part of every idempotency key."""
+        return f"{self.fingerprint}:{self.episode}:{self.event}:{self.at}"
+
+
+class RunState(StrEnum):
+    """Where a correction stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    CALLED = "called"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    ESCALATED = "escalated"
+    SKIPPED = "skipped"  # the number came back before the call
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """The durable run of an action for one episode of one alert.
+
+    `attempt` counts calls, `called_at` is when the last call ended, `not_before` when the next may start.
+    """
+
+    id: str
+    key: InstanceKey
+    alert: str
+    fingerprint: str
+    episode: int
+    action: str
+    state: RunState
+    attempt: int
+    created: int
+    updated: int
+    called_at: int | None = None
+    deadline: int | None = None
+    not_before: int | None = None
+    detail: str = ""

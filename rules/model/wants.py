@@ -1,0 +1,168 @@
+"""What is wanted: targets with their goals, alerts and corrections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rules.model.values import Labels, Selector
+
+
+class Standing(StrEnum):
+    """Where an instance stands."""
+
+    NO_DATA = "no_data"
+    TOO_EARLY = "too_early"
+    ON_TRACK = "on_track"
+    BEHIND = "behind"
+    MET = "met"
+    MISSED = "missed"
+    IN_BAND = "in_band"
+    OUT_OF_BAND = "out_of_band"
+
+
+class Measure(StrEnum):
+    """What is made of the readings of a period."""
+
+    SUM = "sum"
+    LAST = "last"
+    INCREASE = "increase"
+    COUNT = "count"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+
+
+class Combine(StrEnum):
+    """How the series of one instance become one number."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+
+
+class NoDataThen(StrEnum):
+    """What an instance's alerts do when its readings stop."""
+
+    ALERT = "alert"
+    KEEP = "keep"
+    OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarPeriod:
+    """hour, day, week (from Monday), month, quarter or year in the target's zone."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPeriod:
+    """One span, from `start` (inclusive) to `end` (exclusive)."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollingPeriod:
+    """The last `length` microseconds before now."""
+
+    length: int
+
+
+Period = CalendarPeriod | FixedPeriod | RollingPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The wanted number. Without `per` every reading counts; `condition` excludes all the others."""
+
+    measure: Measure = Measure.LAST
+    at_least: float | None = None
+    at_most: float | None = None
+    per: Period | None = None
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """The stricter band a value must reach before an out-of-band alert counts as over."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """`after` microseconds without a value, `then` what."""
+
+    after: int
+    then: NoDataThen = NoDataThen.ALERT
+
+
+@dataclass(frozen=True, slots=True)
+class Checkin:
+    """What a check-in source promises: a cron `schedule` (in `zone`) or one call `every` so often, plus `grace`."""
+
+    schedule: str | None
+    every: int | None
+    zone: str
+    grace: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """Fires when the instance's standing is `when` for `for_`."""
+
+    name: str
+    when: Standing
+    for_: int = 0
+    keep_firing_for: int = 0
+    severity: str = "warning"
+    labels: Labels = ()
+    annotations: Labels = ()  # templates, rendered when a notice is made
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectRule:
+    """The corrective call made when alert `on` fires."""
+
+    on: str
+    action: str
+    cooldown: int
+    max_attempts: int
+    verify_within: int
+    escalate_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What we want of a series, an expression or a check-in source."""
+
+    name: str
+    title: str
+    goal: Goal | None
+    selector: Selector | None = None
+    source: str | None = None  # of a check-in target
+    checkin: Checkin | None = None
+    by: tuple[str, ...] = ()
+    combine: Combine | None = None
+    recover: Recover | None = None
+    no_data: NoData | None = None
+    alerts: tuple[AlertRule, ...] = ()
+    correct: tuple[CorrectRule, ...] = ()
+    zone: str = "UTC"
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """What the engine must know of a source: the series it gives and how often it is read (None: it is called)."""
+
+    name: str
+    series: tuple[str, ...]
+    every: int | None

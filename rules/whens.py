@@ -1,0 +1,46 @@
+"""When the condition of an alert holds: one entry for each thing that an alert can wait for (`when`).
+
+A kind is asked with everything known of its instance and answers yes, no, or None: it can't be said, the alert stays
+as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rules.model import AlertRule, Assessment, NoDataThen, Standing
+from rules.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One alert rule, and how its instance was found to stand in a scene."""
+
+    rule: AlertRule
+    scene: Scene
+    assessment: Assessment
+
+
+Kind = Callable[[Asked], bool | None]
+
+
+def holds(asked: Asked) -> bool | None:
+    """Whether the alert's condition holds; None leaves the alert as it is."""
+    return KINDS[asked.rule.when](asked)
+
+
+def _stands(asked: Asked) -> bool | None:
+    """The instance's standing is the one waited for."""
+    assessment, no_data = asked.assessment, asked.scene.target.no_data
+    settled = assessment.silent and no_data is not None and no_data.then is NoDataThen.OK
+    return assessment.standing is asked.rule.when if settled or not assessment.hold else None
+
+
+def _stopped(asked: Asked) -> bool | None:
+    """Readings stopped for longer than they may."""
+    assessment = asked.assessment
+    return assessment.silent if assessment.silent or not assessment.hold else None
+
+
+KINDS: Mapping[str, Kind] = {**dict.fromkeys(Standing, _stands), Standing.NO_DATA: _stopped}
