@@ -128,9 +128,7 @@ class Decider:
             run
             for run in runs.values()
             if run.state in corrections.OPEN
-            and (
-                run.key in touched or run.id in decision.runs or (corrections.wake(run) or decision.now) <= decision.now
-            )
+            and (run.key in touched or run.id in decision.runs or corrections.is_due(run, decision.now))
         ]
 
     def _step(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:

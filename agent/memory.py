@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from agent.store.records import Remembered
 from rules import corrections
 from rules.engine import States
-from rules.model import MINUTE, Correction, InstanceKey, InstanceState, RunState, SourceState
+from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, SourceState
 
+_PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
 
@@ -20,12 +21,19 @@ class Memory:
     """States and timers of one process."""
 
     def __init__(
-        self, remembered: Remembered, ended: Iterable[Correction] = (), calls: Iterable[tuple[str, int]] = ()
+        self,
+        remembered: Remembered,
+        ended: Iterable[Correction] = (),
+        calls: Iterable[tuple[str, int]] = (),
+        now: int = 0,
     ) -> None:
         """`ended` are corrections that ended lately, oldest first: their calls start cool-downs.
 
-        `calls` are (action, time) of every call within the longest budget, oldest first.
+        `calls` are (action, time) of every call within the longest budget, oldest first. From `now` on readings can
+        be sent.
         """
+        self.listening = now
+        self._ticked = now
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
         self.runs: dict[str, Correction] = {}
@@ -39,12 +47,12 @@ class Memory:
         for run in (*ended, *remembered.corrections):
             self._keep_run(run)
         for action, at in calls:
-            self._note_call(action, at)
+            self._note_call(action, min(at, now))
 
     @property
     def states(self) -> States:
         """The states as the engine takes them."""
-        return States(self.instances, self.sources)
+        return States(self.instances, self.sources, self.listening)
 
     def _set_timer(self, state: InstanceState) -> None:
         # A time that only moves later, as most do with each reading, is found out when the earlier one comes.
@@ -54,7 +62,17 @@ class Memory:
             self._set_for[state.key] = state.wake
 
     def take_due(self, now: int) -> list[InstanceKey]:
-        """The instances whose time has come; each is given once, until its state or `looked_at` sets a time again."""
+        """The instances whose time has come; each is given once, until its state or `looked_at` sets a time again.
+
+        All that wait for a time, where the clock was set back: theirs may be of before.
+        """
+        before, self._ticked = self._ticked, now
+        if now < before:
+            self.listening = min(self.listening, now)
+            self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
+            return [key for key, state in self.instances.items() if state.wake is not None]
+        if now - before > _PAUSE:
+            self.listening = now
         due: list[InstanceKey] = []
         while self._timers and self._timers[0][0] <= now:
             wake, key = heapq.heappop(self._timers)
@@ -78,7 +96,7 @@ class Memory:
 
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
-        return [run for run in self.runs.values() if (corrections.wake(run) or now + 1) <= now]
+        return [run for run in self.runs.values() if corrections.is_due(run, now)]
 
     def runs_of(self, key: InstanceKey) -> list[Correction]:
         """The open and the last ended corrections of an instance."""

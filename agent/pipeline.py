@@ -83,7 +83,7 @@ class Pipeline:
         now = self.clock.now()
         ended = await self.store.corrections(_ENDED_RUNS, since=now - 7 * DAY)
         calls = await self.store.calls(now - corrections.LONGEST_BUDGET)
-        self.memory = Memory(await self.store.load(), reversed(ended), calls)
+        self.memory = Memory(await self.store.load(), reversed(ended), calls, now)
         self.failed = asyncio.get_running_loop().create_future()
         await self.use(specs, notices)
         self._worker = asyncio.create_task(self._run(), name="pipeline")

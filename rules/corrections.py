@@ -40,7 +40,8 @@ def begin(target: Target, transition: Transition, earlier: Iterable[Correction])
     for rule in target.correct:
         if rule.on != transition.alert:
             continue
-        last = max((r.called_at for r in earlier if r.action == rule.action and r.called_at), default=None)
+        calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
+        last = max(calls, default=None)
         runs.append(
             Correction(
                 id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
@@ -62,10 +63,26 @@ def begin(target: Target, transition: Transition, earlier: Iterable[Correction])
 def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """The run after time passed or its instance changed; the same run if nothing moved it."""
     if run.state is RunState.APPROVED:
-        return _step_approved(run, instance, now)
+        return _step_approved(_not_later(run, now), instance, now)
     if run.state is RunState.VERIFYING:
-        return _step_verifying(run, rule, instance, now)
+        return _step_verifying(_not_later(run, now), rule, instance, now)
     return run
+
+
+def _not_later(run: Correction, now: int) -> Correction:
+    """The run, moved with a clock that was set back since: what was to come in ten minutes comes in ten minutes."""
+    ahead = max(run.updated - now, 0)
+
+    def moved(at: int | None) -> int | None:
+        return None if at is None else at - ahead
+
+    return replace(
+        run,
+        updated=run.updated - ahead,
+        called_at=moved(run.called_at),
+        deadline=moved(run.deadline),
+        not_before=moved(run.not_before),
+    )
 
 
 def _step_approved(run: Correction, instance: InstanceState | None, now: int) -> Correction:
@@ -124,6 +141,12 @@ def is_firing(run: Correction, instance: InstanceState | None) -> bool:
 def wake(run: Correction) -> int | None:
     """When time alone moves the run on."""
     return {RunState.APPROVED: run.not_before, RunState.VERIFYING: run.deadline}.get(run.state)
+
+
+def is_due(run: Correction, now: int) -> bool:
+    """Whether its time has come, or has to be set anew since it was set by a clock that was ahead."""
+    at = wake(run)
+    return at is not None and (at <= now or run.updated > now)
 
 
 def within_budget(calls: Sequence[int], budget: tuple[int, int] | None, now: int) -> int:

@@ -28,7 +28,7 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.scene import Scene
+from rules.scene import Scene, not_later
 from rules.specs import Specs
 
 NOT_CONFIGURED = "is no longer configured"
@@ -38,10 +38,11 @@ _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What is remembered: instances by key, sources by name."""
+    """What is remembered: instances by key, sources by name, and since when readings could be sent without a break."""
 
     instances: Mapping[InstanceKey, InstanceState] = field(default_factory=dict)
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    listening: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,15 @@ def evaluate(
     sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
     fresh = _fresh_readings(specs, batch.readings)
     keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources)])
-    everything = {**states.sources, **sources} if sources else states.sources
+    known = replace(states, sources={**states.sources, **sources}) if sources else states
     instances: dict[InstanceKey, InstanceState] = {}
     for key in keys:
         target = specs.targets.get(key.target)
         if target is None:
             continue
         before = states.instances.get(key)
-        known = before or InstanceState(key, _UNKNOWN, since=now, created=now)
-        state, moved = _Instance(specs, target, known, everything, history, now).evaluate(fresh.get(key, ()))
+        own = not_later(before, now) if before else InstanceState(key, _UNKNOWN, since=now, created=now)
+        state, moved = _Instance(specs, target, own, known, history, now).evaluate(fresh.get(key, ()))
         transitions += moved
         if state != before:
             instances[key] = state
@@ -124,7 +125,7 @@ class _Instance:
         specs: Specs,
         target: Target,
         before: InstanceState,
-        sources: Mapping[str, SourceState],
+        known: States,
         history: History,
         now: int,
     ) -> None:
@@ -132,7 +133,8 @@ class _Instance:
         self.target = target
         self.key = before.key
         self.before = before
-        self.sources = sources
+        self.sources = known.sources
+        self.listening = known.listening
         self.history = history
         self.now = now
         self.assessment = before.assessment
@@ -145,8 +147,9 @@ class _Instance:
         transitions: list[Transition] = []
         values = [reading for reading in readings if reading.value is not None]
         newest = self.assessment.time
-        if any(newest is None or reading.time >= newest for reading in values):
-            self.seen = self.now  # an old reading that comes late is no sign of life, a revised newest one is
+        # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
+        if any(newest is None or newest > self.now or reading.time >= newest for reading in values):
+            self.seen = self.now
         scene = self._scene()
         for passed in self._passed_through(scene, values):
             transitions += self._apply(scene, passed)
@@ -178,9 +181,18 @@ class _Instance:
             self.verdict,
             self.assessment if self.assessment is not _UNKNOWN else None,
             before.created,
-            self.seen if self.seen is not None else before.created,
+            self._quiet_since(),
             self._read_until(),
         )
+
+    def _quiet_since(self) -> int:
+        """When its newest value arrived; while nothing could be sent nobody was silent, but who was before still is."""
+        seen = self.seen if self.seen is not None else self.before.created
+        if self.target.no_data is None or self.assessment.silent:
+            return seen
+        rules = [self.specs.sources.get(name) for name in self._sources()]
+        called = not rules or any(rule is None or rule.every is None for rule in rules)
+        return max(seen, self.listening) if called else seen
 
     def _read_until(self) -> int | None:
         """Up to when its sources are known to have had nothing more: a poll that fails or hangs tells nothing."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.conditions import Condition
 from rules.history import Track
-from rules.model import Assessment, InstanceKey, Series, Standing, Target
+from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +31,17 @@ class Scene:
     created: int
     quiet_since: int
     silent_until: int | None
+
+
+def not_later(state: InstanceState, now: int) -> InstanceState:
+    """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
+    alerts = state.alerts
+    if max(state.since, state.created, state.seen or 0, *(status.since for status in alerts.values())) <= now:
+        return state
+    return replace(
+        state,
+        since=min(state.since, now),
+        created=min(state.created, now),
+        seen=None if state.seen is None else min(state.seen, now),
+        alerts={name: replace(status, since=min(status.since, now)) for name, status in alerts.items()},
+    )

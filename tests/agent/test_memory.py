@@ -11,6 +11,7 @@ from agent.memory import Memory
 from agent.store.records import Remembered
 from rules import corrections
 from rules.model import (
+    HOUR,
     MINUTE,
     SECOND,
     AlertStatus,
@@ -78,12 +79,30 @@ def test_an_instance_that_was_looked_at_and_stayed_is_due_again():
     remember(memory, state(KEYS[0], 10))
     assert memory.take_due(10) == [KEYS[0]]
     memory.looked_at([KEYS[0], KEYS[1]])
-    assert memory.take_due(9) == []
     assert memory.take_due(10) == [KEYS[0]]
     remember(memory, state(KEYS[0], 30))
     memory.looked_at([KEYS[0]])
     assert memory.take_due(29) == []
     assert memory.take_due(30) == [KEYS[0]]
+
+
+def test_a_clock_set_back_makes_all_due_that_wait_for_a_time():
+    memory = Memory(EMPTY, calls=[("cool", 50)], now=100)
+    remember(memory, state(KEYS[0], 3_000), state(KEYS[1], None))
+    assert memory.take_due(101) == []
+    assert memory.take_due(10) == [KEYS[0]]
+    assert (memory.states.listening, memory.calls_of("cool")) == (10, [10])
+    remember(memory, state(KEYS[0], 20))
+    assert memory.take_due(19) == []
+    assert memory.take_due(20) == [KEYS[0]]
+
+
+def test_after_a_pause_readings_can_be_sent_from_then_on():
+    memory = Memory(EMPTY, now=SECOND)
+    memory.take_due(2 * SECOND)
+    assert memory.states.listening == SECOND
+    memory.take_due(HOUR)
+    assert memory.states.listening == HOUR
 
 
 def test_times_that_move_later_with_each_reading_gather_nothing():
@@ -149,7 +168,7 @@ class TestRuns:
         assert memory.due_runs(20) == [waits, verifies]
 
     def test_every_call_counts_for_its_action_as_long_as_a_budget_reaches(self):
-        memory = Memory(EMPTY, calls=[("cool", 0), ("cool", 5)])
+        memory = Memory(EMPTY, calls=[("cool", 0), ("cool", 5)], now=6)
         memory.remember(
             (), (), (), [run("1", of=RunState.CALLED, updated=7), run("2", action="warm", of=RunState.CALLED)]
         )

@@ -23,11 +23,13 @@ from rules.model import (
     InstanceKey,
     Matcher,
     Measure,
+    NoData,
     Polled,
     Reading,
     RollingPeriod,
     RunState,
     Selector,
+    SourceRule,
     Standing,
 )
 from tests.agent.test_pipeline import CORRECT, KEY, TARGET, World
@@ -129,3 +131,41 @@ async def test_a_clock_that_was_set_back_over_a_restart_hides_no_reading(world: 
     await world.restart(after=-30 * DAY)
     assert len(world.pipeline.instances()) == 1
     assert "team resolved hot" not in await world.told()
+
+
+async def test_for_goes_on_when_the_clock_is_set_back(world: World) -> None:
+    waits = replace(TARGET.alerts[0], for_=2 * MINUTE)
+    await world.use(replace(TARGET, alerts=(waits,)))
+    await world.read(25)
+    await world.wait(SECOND)
+    await world.wait(-3600 * SECOND)
+    await world.wait(2 * MINUTE)
+    assert await world.told() == ["team firing hot"]
+
+
+async def test_a_verification_ends_when_the_clock_is_set_back(world: World) -> None:
+    await world.use(replace(TARGET, correct=(CORRECT,)))
+    await world.read(25)
+    await world.answer()
+    await world.wait(SECOND)
+    await world.wait(-3600 * SECOND)
+    await world.wait(MINUTE)
+    assert (world.run().state, world.run().detail) == (RunState.APPROVED, "not back on target within 1m")
+
+
+async def test_nobody_was_silent_while_the_daemon_was_away(world: World) -> None:
+    rule = replace(world.config.sources["a"], every=None, rule=SourceRule("a", ("temperature",), None))
+    world.config = replace(
+        world.config, sources={"a": rule}, targets={"room": replace(TARGET, no_data=NoData(20 * SECOND))}
+    )
+    await world.pipeline.use(*world.compiled())
+    now = world.clock.time
+    await world.pipeline.receive("a", [Reading(series("temperature"), now, 21.0)])
+    await world.restart(after=3600 * SECOND)
+    await world.wait(20 * SECOND - 1)
+    assert await world.told() == []
+    await world.wait(1)
+    assert await world.told() == ["team firing no-data"]
+    await world.restart(after=3600 * SECOND)
+    await world.wait(SECOND)
+    assert await world.told() == ["team firing no-data"]

@@ -125,3 +125,38 @@ def test_budget() -> None:
     assert corrections.within_budget([T0 - 5 * MINUTE], (2, 3600), T0) == 0
     assert corrections.within_budget([T0 - 5 * MINUTE, T0 - MINUTE], (2, 3600), T0) == T0 - 5 * MINUTE + hour
     assert corrections.within_budget([T0 - hour, T0 - MINUTE], (2, 3600), T0) == 0
+
+
+class TestClockSetBack:
+    """What was to come in so long comes in so long, counted from the step."""
+
+    BACK = T0 - 60 * MINUTE
+
+    def test_a_deadline(self) -> None:
+        run = called(begun(), T0)
+        assert corrections.is_due(run, self.BACK)
+        moved = corrections.step(run, RULE, room(), self.BACK)
+        assert (moved.called_at, moved.deadline) == (self.BACK, self.BACK + 10 * MINUTE)
+        assert (moved.created, moved.state) == (run.created, RunState.VERIFYING)
+        assert not corrections.is_due(moved, self.BACK + 10 * MINUTE - 1)
+        assert corrections.step(moved, RULE, room(), self.BACK + 10 * MINUTE).state is RunState.APPROVED
+        seen = room(time=self.BACK + 1, recovered=True)
+        assert corrections.step(run, RULE, seen, self.BACK + 2).state is RunState.VERIFYING  # taken before the step
+        assert corrections.step(moved, RULE, seen, self.BACK + 2).state is RunState.VERIFIED
+
+    def test_the_wait_for_the_next_attempt(self) -> None:
+        failed = corrections.step(called(begun(), T0), RULE, room(), T0 + 10 * MINUTE)
+        assert failed.not_before == T0 + 15 * MINUTE
+        moved = corrections.step(failed, RULE, room(), self.BACK)
+        assert moved.not_before == self.BACK + 5 * MINUTE
+        assert corrections.step(moved, RULE, room(), self.BACK + 5 * MINUTE).state is RunState.CALLED
+
+    def test_the_cooldown_of_a_call_in_the_future(self) -> None:
+        earlier = replace(begun(), state=RunState.VERIFIED, called_at=T0 + 60 * MINUTE)
+        assert corrections.begin(TARGET, firing(), [earlier])[0].not_before == T0 + 15 * MINUTE
+
+    def test_a_call_under_way_and_a_run_that_ended_wait_for_nothing(self) -> None:
+        run = corrections.step(begun(), RULE, room(), T0)
+        assert corrections.step(run, RULE, room(), self.BACK) == run
+        for state in (RunState.CALLED, RunState.VERIFIED, RunState.ESCALATED):
+            assert not corrections.is_due(replace(run, state=state), self.BACK)

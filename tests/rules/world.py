@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, *targets: Target, sources: Iterable[SourceRule] | None = None) -> None:
         names = {query.name for target in targets for query in _selectors(target)}
-        self.specs = Specs(targets, sources or [SourceRule("a", tuple(names), None)])
+        self.specs = Specs(targets, [SourceRule("a", tuple(names), None)] if sources is None else sources)
         self.history = History(self.specs)
         self.states = States()
         self.transitions: list[Transition] = []
@@ -52,7 +52,8 @@ class World:
         fresh = [reading for reading in readings if self.history.add(reading) is Added.NEW]
         keys = self.woken(now) if due is None else list(due)
         changed, moved = evaluate(self.specs, self.states, Batch(fresh, list(polls), keys), now, self.history)
-        self.states = States({**self.states.instances, **changed.instances}, {**self.states.sources, **changed.sources})
+        instances = {**self.states.instances, **changed.instances}
+        self.states = States(instances, {**self.states.sources, **changed.sources}, self.states.listening)
         self.transitions += moved
         return [f"{transition.alert} {transition.event}" for transition in moved]
 
