@@ -6,7 +6,7 @@ import difflib
 import re
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -38,6 +38,11 @@ class KeyProblem(ValueError):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
         self.key = key
+
+
+def not_both(one: str, other: str) -> str:
+    """What is said where both of two keys are given."""
+    return f"give {one} or {other}, not both"
 
 
 def _duration(value: object) -> object:
@@ -161,11 +166,12 @@ def _read_secret(twin: str, path: object, folder: Path) -> str:
 class Config(BaseModel):
     """Base of every configuration model: unknown keys are errors, secrets may come from files.
 
-    A relative path of a `_file` twin starts at the folder given as `folder` in the validation context (default: the
-    working folder).
+    Of each two keys in `NOT_BOTH` one may be given. A relative path of a `_file` twin starts at the folder given as
+    `folder` in the validation context (default: the working folder).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    NOT_BOTH: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -180,9 +186,20 @@ class Config(BaseModel):
             if twin not in read:
                 continue
             if key in read:
-                raise KeyProblem(twin, f"give {key} or {twin}, not both")
+                raise KeyProblem(twin, not_both(key, twin))
             read[key] = _read_secret(twin, read.pop(twin), folder)
         return read
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.NOT_BOTH:
+            given = {
+                info.alias or name for name, info in type(self).model_fields.items() if name in self.model_fields_set
+            }
+            for one, other in self.NOT_BOTH:
+                if one in given and other in given:
+                    raise KeyProblem(other, not_both(one, other))
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -216,8 +233,9 @@ class ReadingConfig(Config):
 
 
 class PolledConfig(Config):
-    """Keys every polled source has. Exactly one of `every` and `cron` counts; neither means the configured default."""
+    """Keys every polled source has. Without `every` and `cron` it is read as often as the configured default says."""
 
+    NOT_BOTH: ClassVar[tuple[tuple[str, str], ...]] = (("every", "cron"),)
     type: str
     every: Span | None = None
     cron: Cron | None = None

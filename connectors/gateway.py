@@ -103,19 +103,34 @@ def _gateway(services: Services, name: str | None) -> GatewayConfig | None:
     return found
 
 
+def is_absolute(url: str) -> bool:
+    """Whether an address names its own host, not only a path."""
+    return "://" in url.partition("?")[0]
+
+
+def check_through(url: str, gateway: GatewayConfig, name: str) -> None:
+    """Raises ValueError for an absolute address of another host than the gateway's, which its credentials are not for.
+
+    Of a template only what is before its first value is looked at, as far as that names the host.
+    """
+    fixed, value, _ = url.partition("{")
+    if not is_absolute(fixed) or (value and "/" not in fixed.partition("://")[2]):
+        return
+    at, base = URL(check_http_url(fixed)), URL(gateway.base_url)
+    if (at.scheme, at.host, at.port) != (base.scheme, base.host, base.port):  # the default port may be written out
+        raise ValueError(f"is not an address of the gateway {name!r}; write a path, or leave out the gateway")
+
+
 def _address(url: str, gateway: GatewayConfig | None, name: str | None) -> URL:
     try:
         if gateway is None:
             return URL(check_http_url(url))
-        base = URL(gateway.base_url)
-        if "://" not in url.partition("?")[0]:
+        if not is_absolute(url):
             return URL(gateway.base_url.rstrip("/") + ("/" + url.lstrip("/") if url else ""))
-        address = URL(check_http_url(url))
+        check_through(url, gateway, name or "")
+        return URL(check_http_url(url))
     except ValueError as error:
         raise Misconfigured(f"url: {error}") from None
-    if address.origin() != base.origin():  # the gateway's credentials are for its own host
-        raise Misconfigured(f"url: is not an address of the gateway {name!r}; write a path, or leave out the gateway")
-    return address
 
 
 def _pairs(params: Parameters) -> list[tuple[str, str]]:

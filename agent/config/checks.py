@@ -16,10 +16,6 @@ _PERIOD = _DECIDED | {Standing.TOO_EARLY, Standing.ON_TRACK, Standing.BEHIND}
 def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
     """A goal says at least one number or a condition, and nothing that can't be."""
     if goal.condition is not None:
-        for key in ("measure", "at_least", "at_most", "per"):
-            if getattr(goal, key) is not None:
-                message = "means nothing beside a condition, which says it all; remove one of them"
-                document.report((*path, key), message, at_key=True)
         return
     if goal.at_least is None and goal.at_most is None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)

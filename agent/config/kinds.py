@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agent.config.configuration import ActionEntry, NotifierEntry
@@ -82,13 +83,26 @@ def build_gateways(document: Document) -> dict[str, Any]:
     return {name: config for name, config in found.items() if config is not None}
 
 
-def build_actions(document: Document) -> dict[str, ActionEntry]:
+def check_way(config: Any, path: Path, gateways: Mapping[str, Any], document: Document) -> None:
+    """What names a gateway has an address of it."""
+    name, url = getattr(config, "gateway", None), getattr(config, "url", None)
+    if isinstance(name, str) and name in gateways and isinstance(url, str):
+        from connectors.gateway import check_through
+
+        try:
+            check_through(url, gateways[name], name)
+        except ValueError as error:
+            document.report((*path, "url"), str(error))
+
+
+def build_actions(document: Document, gateways: Mapping[str, Any]) -> dict[str, ActionEntry]:
     """The actions by name."""
     found: dict[str, ActionEntry] = {}
     for name, data in section(document, "actions").items():
         path = ("actions", name)
         kind = configured("actions", data, path, document)
         if kind is not None:
+            check_way(kind.config, path, gateways, document)
             found[name] = ActionEntry(name, kind.name, kind.config, getattr(kind.config, "budget", None))
     return found
 

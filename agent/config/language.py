@@ -138,8 +138,9 @@ class Heartbeat(Config):
 
 
 class GoalSection(Config):
-    """The wanted number."""
+    """The wanted number; a condition says all of it."""
 
+    NOT_BOTH = tuple(("condition", key) for key in ("measure", "at_least", "at_most", "per"))
     measure: Measure | None = None
     at_least: Number | None = None
     at_most: Number | None = None

@@ -49,10 +49,10 @@ def _collector_paused() -> Iterator[None]:
 def _load(document: Document) -> Configuration:
     _check_sections(document)
     defaults = _defaults(document)
-    sources = build_sources(document, defaults)
-    checkins = {name: source.config for name, source in sources.items() if source.kind == CHECKIN}
     gateways = build_gateways(document)
-    actions = build_actions(document)
+    sources = build_sources(document, defaults, gateways)
+    checkins = {name: source.config for name, source in sources.items() if source.kind == CHECKIN}
+    actions = build_actions(document, gateways)
     receivers = build_receivers(document)
     heartbeat = _heartbeat(document)
     configuration = Configuration(

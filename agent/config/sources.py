@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from agent.config.configuration import SourceEntry
 from agent.config.document import Document
 from agent.config.errors import Path
-from agent.config.kinds import Kind, configured
+from agent.config.kinds import Kind, check_way, configured
 from agent.config.language import LABEL_NAME, Defaults
 from agent.config.validate import section
 from connectors.fields import PolledConfig
@@ -27,7 +27,7 @@ class Given(NamedTuple):
     complete: bool
 
 
-def build_sources(document: Document, defaults: Defaults) -> dict[str, SourceEntry]:
+def build_sources(document: Document, defaults: Defaults, gateways: Mapping[str, Any]) -> dict[str, SourceEntry]:
     """The sources by name; mistakes are reported to the document."""
     found: dict[str, SourceEntry] = {}
     for name, data in section(document, "sources").items():
@@ -36,10 +36,10 @@ def build_sources(document: Document, defaults: Defaults) -> dict[str, SourceEnt
             document.report(
                 path, "a source's name is part of its address; it can't hold spaces or / ? # %", at_key=True
             )
-        _check_rhythm(data, path, document)
         kind = configured("sources", data, path, document)
         if kind is not None:
             _check_readings(kind.config, path, document)
+            check_way(kind.config, path, gateways, document)
             found[name] = _entry(name, kind, defaults)
     return found
 
@@ -65,11 +65,6 @@ def _series(kind: Kind) -> tuple[str, ...]:
     if kind.name == CHECKIN:
         return CHECKIN_SERIES
     return tuple(dict.fromkeys(reading.series for reading in getattr(kind.config, "readings", ())))
-
-
-def _check_rhythm(data: Any, path: Path, document: Document) -> None:
-    if isinstance(data, dict) and data.get("type") != CHECKIN and {"every", "cron"} <= data.keys():
-        document.report((*path, "cron"), "give every or cron, not both", at_key=True)
 
 
 def _check_readings(config: Any, path: Path, document: Document) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.later import key_comes_later, value_comes_later
-from connectors.fields import KeyProblem, secret_keys
+from connectors.fields import KeyProblem, not_both, secret_keys
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,6 +66,7 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
     After mistakes, which are reported, what remains when they are left out, so that the rest can be checked too; None
     if nothing remains.
     """
+    _report_both_given(model, data, path, document)
     found, errors = _tried(model, data, document)
     if errors:
         mended = _with_texts(data, errors, path, document)
@@ -93,6 +95,27 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
             data = _without(data, rest) if stand_in is None else _put(data, rest, stand_in)
         found, errors = _tried(model, data, document)
     return found
+
+
+def _report_both_given(model: type[BaseModel], data: Any, path: Path, document: Document) -> None:
+    """Says which keys exclude each other by what is written: a mistake in the value of one does not hide that."""
+    for inside, one, other in _excluding(model):
+        held = data
+        for key in inside:
+            held = held.get(key) if isinstance(held, dict) else None
+        if isinstance(held, dict) and one in held and other in held:
+            document.report((*path, *inside, other), not_both(one, other))
+
+
+@cache
+def _excluding(model: type[BaseModel]) -> tuple[tuple[Path, str, str], ...]:
+    """(where, key, key) for each two keys of a model, and of those in it, of which one may be given."""
+    found: list[tuple[Path, str, str]] = [((), one, other) for one, other in getattr(model, "NOT_BOTH", ())]
+    for name, info in model.model_fields.items():
+        for inner in models_in(info.annotation):
+            if inner is not model:
+                found += [((info.alias or name, *at), one, other) for at, one, other in _excluding(inner)]
+    return tuple(found)
 
 
 def _tried(model: type[Model], data: Any, document: Document) -> tuple[Model | None, list[ErrorDetails]]:
@@ -187,7 +210,7 @@ def _report(model: type[BaseModel], error: ErrorDetails, path: Path, document: D
     said.add(at)
     if kind == "extra_forbidden":
         _report_unknown(model, error["loc"], at, document)
-    elif value_comes_later(at, error.get("input")):
+    elif not isinstance(error.get("ctx", {}).get("error"), KeyProblem) and value_comes_later(at, error.get("input")):
         document.report(at, f"{document.written(at) or 'a series or table'} is not built yet")
     elif error.get("input", ...) is None and kind != "missing":
         document.report(at, "is empty")

@@ -38,6 +38,7 @@ class WebhookActionConfig(fields.Config):
     `url`, `headers`, `json` and `body` are templates.
     """
 
+    NOT_BOTH = (("json", "body"),)
     type: Literal["webhook"]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: str
@@ -52,8 +53,6 @@ class WebhookActionConfig(fields.Config):
 
     @model_validator(mode="after")
     def _templates(self) -> Self:
-        if self.json_ is not None and self.body is not None:
-            raise fields.KeyProblem("body", "give json or body, not both")
         if self.secret is not None and not self.secret.get_secret_value():
             raise fields.KeyProblem("secret", "is empty")
         self._check_url()

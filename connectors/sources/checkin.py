@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from connectors.base import Inbound, Refused, Services
-from connectors.fields import Config, Cron, Duration, KeyProblem, Span, Zone
+from connectors.fields import Config, Cron, Duration, Span, Zone
 from rules.model import Reading, Series, labels_of
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
@@ -21,6 +21,7 @@ _BODY_BYTES = 10_000
 class CheckinSourceConfig(Config):
     """Keys of a source of type `checkin`: calls come by a cron `schedule`, or one `every` so often, plus `grace`."""
 
+    NOT_BOTH = (("schedule", "every"),)
     type: Literal["checkin"]
     schedule: Cron | None = None
     every: Span | None = None
@@ -31,8 +32,6 @@ class CheckinSourceConfig(Config):
     def _one_rhythm(self) -> Self:
         if self.schedule is None and self.every is None:
             raise ValueError("give schedule (cron) or every (a duration): when the calls are expected")
-        if self.schedule is not None and self.every is not None:
-            raise KeyProblem("every", "give schedule or every, not both")
         return self
 
 

@@ -15,7 +15,7 @@ from connectors.base import BadAnswer, Services
 from connectors.extract import Extractor, Table
 from connectors.fields import KeyProblem, PolledConfig, Secret, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
-from connectors.gateway import check_http_url, way
+from connectors.gateway import check_http_url, is_absolute, way
 from connectors.http import Request, Response
 from rules.model import SECOND, Reading
 
@@ -32,6 +32,7 @@ Scalar = str | int | float | bool
 class HttpSourceConfig(PolledConfig):
     """Keys of a source of type `http`. `url` is absolute, or a path when a `gateway` is named."""
 
+    NOT_BOTH = (*PolledConfig.NOT_BOTH, ("json", "body"))
     type: Literal["http"]
     url: str
     gateway: str | None = None
@@ -48,14 +49,12 @@ class HttpSourceConfig(PolledConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.gateway is None or "://" in self.url:
+        if self.gateway is None or is_absolute(self.url):
             try:
                 check_http_url(self.url)
             except ValueError as error:
                 hint = "" if "://" in self.url else "; a path alone needs a gateway"
                 raise KeyProblem("url", f"{error}{hint}") from None
-        if "json_body" in self.model_fields_set and self.body is not None:
-            raise KeyProblem("body", "give json or body, not both")
         return self
 
 

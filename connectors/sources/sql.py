@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Services, TimedOut, Unreachable
 from connectors.extract import Extractor, Table
 from connectors.fields import PolledConfig, Secret
+from connectors.statement import check_reads
 from rules.model import SECOND, Reading
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class SqlSourceConfig(PolledConfig):
 
     type: Literal["sql"]
     url: Annotated[Secret, AfterValidator(_check_url)]
-    query: Annotated[str, Field(min_length=1)]
+    query: Annotated[str, AfterValidator(check_reads)]
     params: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     max_rows: Annotated[int, Field(ge=1)] = 100_000
 

@@ -69,7 +69,7 @@ TARGETS = {
     ),
     "condition and number": (
         'goal: {condition: "last(sales) > 3", at_least: 3}',
-        ["8:44: targets.t.goal.at_least: means nothing beside a condition, which says it all; remove one of them"],
+        ["8:54: targets.t.goal.at_least: give condition or at_least, not both"],
     ),
     "condition that can't be read": (
         'goal: {condition: "last(sales) > 3 and foo(sales) > 1"}',
@@ -271,7 +271,7 @@ OTHERS = {
     ),
     "every and cron": (
         "sources: {a: {type: file, path: a.csv, every: 1m, cron: '* * * * *', readings: [{series: x, value: v}]}}\n",
-        ["1:51: sources.a.cron: give every or cron, not both"],
+        ["1:57: sources.a.cron: give every or cron, not both"],
     ),
     "bad cron": (
         "sources: {a: {type: file, path: a.csv, cron: '61 * * * *', readings: [{series: x, value: v}]}}\n",
@@ -428,3 +428,89 @@ def test_an_unknown_key_hides_no_contradiction(tmp_path: Path) -> None:
         "setpoint.yaml:2:43: sources.a.methd: unknown key (did you mean method?)",
         "setpoint.yaml:2:76: sources.a.body: give json or body, not both",
     ]
+
+
+READINGS = "readings: [{series: s, value: v}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "sources: {a: {type: checkin, schedule: x, every: 1h}}\n",
+            ["schedule: a cron expression has five fields", "every: give schedule or every, not both"],
+        ),
+        (
+            "sources: {a: {type: checkin, schedule: 0 3 * * *, every: x}}\n",
+            ["every: 'x' is not a duration", "every: give schedule or every, not both"],
+        ),
+        (
+            f"sources: {{a: {{type: http, url: 'http://x/', json: 1, body: [], every: 1m, cron: x, {READINGS}}}}}\n",
+            ["body: has to be a text", "body: give json or body", "cron: a cron", "cron: give every or cron"],
+        ),
+        (
+            "actions: {a: {type: webhook, url: 'http://x/', json: {a: 1}, body: [x]}}\n",
+            ["body: give json or body, not both", "body: has to be a text"],
+        ),
+        (
+            f"{SOURCES}targets: {{t: {{goal: {{condition: 'last(sales) > 3', at_least: x, per: x}}}}}}\n",
+            ["at_least: has to be a number", "at_least: give condition or", "per: give condition or", "per: has to be"],
+        ),
+        (
+            f"{SOURCES}targets: {{t: {{series: sales, goal: {{condition: [x], at_least: 1}}}}}}\n",
+            ["condition: has to be a text", "at_least: give condition or at_least, not both"],
+        ),
+    ],
+)
+def test_a_bad_value_hides_no_contradiction_with_its_neighbour(tmp_path: Path, text: str, expected: list[str]) -> None:
+    found = errors_of(tmp_path, text)
+    assert len(found) == len(expected)
+    for words in expected:
+        assert any(words in error for error in found), (words, found)
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("/v1", True),
+        ("https://gw.example/v1", True),
+        ("HTTPS://GW.example:443/v1", True),
+        ("/go?to=http://other.example/", True),
+        ("https://other.example/v1", False),
+        ("http://gw.example/v1", False),
+        ("https://gw.example:8443/v1", False),
+        ("https://gw.example.evil/v1", False),
+        ("https://gw.example@evil/v1", False),
+        ("ftp://gw.example/v1", False),
+    ],
+)
+@pytest.mark.parametrize("section", ["sources", "actions"])
+def test_a_gateway_is_for_its_own_host(tmp_path: Path, url: str, right: bool, section: str) -> None:
+    kind = f"type: http, {READINGS}" if section == "sources" else "type: webhook"
+    text = f"gateways: {{corp: {{base_url: 'https://gw.example/api'}}}}\n{section}: {{a: {{{kind}, gateway: corp, url: '{url}'}}}}\n"
+    if right:
+        (tmp_path / "setpoint.yaml").write_text(text)
+        load(tmp_path / "setpoint.yaml", {})
+    else:
+        assert [error.split(": ", 1)[1].split(":")[0] for error in errors_of(tmp_path, text)] == [f"{section}.a.url"]
+
+
+@pytest.mark.parametrize(
+    ("url", "errors"),
+    [
+        ("https://gw.example/{{ labels.room }}", 0),
+        ("https://other.example/{{ labels.room }}", 1),
+        ("https://{{ labels.room }}/x", 0),
+        ("https://gw.exa{{ labels.room }}/x", 0),
+        ("{{ labels.room }}", 0),
+    ],
+)
+def test_of_a_template_the_host_is_checked_where_it_is_fixed(tmp_path: Path, url: str, errors: int) -> None:
+    text = f"gateways: {{corp: {{base_url: 'https://gw.example/api'}}}}\nactions: {{a: {{type: webhook, gateway: corp, url: '{url}'}}}}\n"
+    (tmp_path / "setpoint.yaml").write_text(text)
+    try:
+        load(tmp_path / "setpoint.yaml", {})
+    except ConfigErrors as found:
+        assert [error.path for error in found.errors] == ["actions.a.url"] * errors  # noqa: PT017
+    else:
+        assert errors == 0

@@ -80,7 +80,7 @@ async def test_a_source_reads_again_and_after_close(services, database):
 @pytest.mark.parametrize(
     ("keys", "meant", "message"),
     [
-        ({"query": "delete from daily", "params": {}}, BadAnswer, "readonly database"),
+        ({"query": "pragma user_version = 7", "params": {}}, BadAnswer, "readonly database"),
         ({"query": "select * from nowhere", "params": {}}, BadAnswer, "no such table: nowhere"),
         ({"query": "selec 1", "params": {}}, BadAnswer, "syntax error"),
         ({"query": "select 1; select 2", "params": {}}, BadAnswer, "one statement"),
@@ -98,7 +98,7 @@ async def test_queries_that_can_not_be_read(read, keys, meant, message):
 
 async def test_nothing_is_changed_or_made(read, database, tmp_path):
     with pytest.raises(ConnectorError):
-        await read(query="delete from daily", params={})
+        await read(query="pragma user_version = 7", params={})
     with pytest.raises(Unreachable, match="unable to open database file"):
         await read(url=f"sqlite:///{tmp_path}/none.db")
     assert [path.name for path in tmp_path.iterdir()] == [database.name]
@@ -125,6 +125,12 @@ def test_addresses_that_can_not_work_are_refused_when_loaded(url, message):
     with pytest.raises(ValidationError, match=message) as caught:
         SqlSourceConfig.model_validate({"type": "sql", "url": url, "query": "select 1", "readings": [READING]})
     assert "hush" not in str(caught.value)
+
+
+def test_a_query_that_writes_is_refused_when_loaded():
+    keys = {"type": "sql", "url": "sqlite:///x.db", "readings": [READING]}
+    with pytest.raises(ValidationError, match="this is DELETE"):
+        SqlSourceConfig.model_validate({**keys, "query": "delete from daily"})
 
 
 def test_a_password_is_taken_out_of_what_a_driver_says(services):
