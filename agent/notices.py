@@ -13,7 +13,7 @@ import orjson
 from agent.config.configuration import Configuration, NotifierEntry
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
-from connectors.template import TemplateError, render
+from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.engine import NOT_CONFIGURED
 from rules.model import (
@@ -163,7 +163,7 @@ class Notices:
         rendered = {}
         for name, text in rule.annotations if rule else ():
             try:
-                rendered[name] = render(text, context)
+                rendered[name] = render_annotation(text, context)
             except TemplateError as error:
                 rendered[name] = f"(template: {error})"
         return rendered

@@ -54,7 +54,7 @@ _METHODS: Mapping[type, frozenset[str]] = {
     tuple: frozenset({"count", "index"}),
 }  # fmt: skip
 
-_Mode = Literal["text", "url", "value"]
+_Mode = Literal["text", "annotation", "url", "value"]
 
 
 class TemplateError(ValueError):
@@ -81,6 +81,11 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
 def render(text: str, context: Mapping[str, Any]) -> str:
     """The text the template makes. Raises TemplateError."""
     return _render(text, context, "text")
+
+
+def render_annotation(text: str, context: Mapping[str, Any]) -> str:
+    """As `render`, but a label that there is not is empty, as in Prometheus: better half a sentence than none."""
+    return _render(text, context, "annotation")
 
 
 def render_url(text: str, context: Mapping[str, Any]) -> str:
@@ -153,8 +158,9 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
 
 
 @functools.cache
-def _environment(mode: _Mode) -> SandboxedEnvironment:
-    from jinja2 import StrictUndefined
+def _sandbox() -> type[SandboxedEnvironment]:
+    from jinja2 import StrictUndefined, Undefined
+    from jinja2.exceptions import SecurityError
     from jinja2.runtime import LoopContext
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -167,6 +173,11 @@ def _environment(mode: _Mode) -> SandboxedEnvironment:
             if isinstance(obj, LoopContext):
                 return super().is_safe_attribute(obj, attr, value)
             return attr in _METHODS.get(type(obj), ())
+
+        def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+            """What is not let through is no missing label, in an annotation neither."""
+            said = f"{attribute} is not allowed in a template"
+            return StrictUndefined(said, obj=obj, name=attribute, exc=SecurityError)
 
         def wrap_str_format(self, _value: Any) -> None:
             """`format` is no exception: a width in its text makes any length."""
@@ -183,8 +194,18 @@ def _environment(mode: _Mode) -> SandboxedEnvironment:
             weigh(made)
             return made
 
-    environment = Bounded(
-        undefined=StrictUndefined, autoescape=False, finalize=in_url if mode == "url" else plain, cache_size=0
+    return Bounded
+
+
+@functools.cache
+def _environment(mode: _Mode) -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined, Undefined
+
+    environment = _sandbox()(
+        undefined=Undefined if mode == "annotation" else StrictUndefined,
+        autoescape=False,
+        finalize=in_url if mode == "url" else plain,
+        cache_size=0,
     )
     environment.globals.clear()
     own: dict[str, Any] = {**OWN, "_few": few, "_kept": kept}

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from rules.cron import next_run
 from rules.history import Track
-from rules.model import Assessment, Checkin, Standing
+from rules.model import MINUTE, Assessment, Checkin, Standing
+
+_EARLY = MINUTE
 
 
 def next_due(checkin: Checkin, after: int) -> int:
@@ -14,6 +16,20 @@ def next_due(checkin: Checkin, after: int) -> int:
     if checkin.every is not None:
         return after + checkin.every
     return next_run(checkin.schedule or "", checkin.zone, after)
+
+
+def _due(checkin: Checkin, call: int) -> int:
+    """When the next call is due after one, which may have come a little early by another clock.
+
+    By a schedule, a call counts for the run that it comes before by at most a minute, the grace, and a twentieth of the
+    time from there to the run after that.
+    """
+    due = next_due(checkin, call)
+    if checkin.every is None and due - call <= min(_EARLY, checkin.grace):
+        after = next_due(checkin, due)
+        if due - call <= (after - due) // 20:
+            return after
+    return due
 
 
 def assess_checkin(checkin: Checkin, tracks: Mapping[str, Track], now: int, created: int) -> Assessment:
@@ -24,7 +40,7 @@ def assess_checkin(checkin: Checkin, tracks: Mapping[str, Track], now: int, crea
     if not ok:
         status = _exit_status(tracks, at)
         return Assessment(Standing.MISSED, value=0.0, time=at, due=at, reason=f"failed{status}")
-    due = next_due(checkin, at)
+    due = _due(checkin, at) if last else next_due(checkin, at)
     if begun and (last is None or begun[0] > at) and now > begun[0] + checkin.grace:
         return Assessment(Standing.MISSED, value=0.0, time=begun[0], due=begun[0], reason="started but did not finish")
     if now > due + checkin.grace:

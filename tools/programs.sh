@@ -6,7 +6,7 @@ into=$1
 
 command -v promtool >/dev/null && exit 0
 
-say() { echo "promtool is missing, so the test that runs it is skipped: $1. Debian and Ubuntu have it in 'prometheus'." >&2; exit 0; }
+say() { echo "promtool is missing, so the tests that run it are skipped: $1. Debian and Ubuntu have it in 'prometheus'." >&2; exit 0; }
 
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || say "there is no apt-get here"
 folder=$(mktemp -d)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from connectors.template import TemplateError, check, render, render_json, render_url
+from connectors.template import TemplateError, check, render, render_annotation, render_json, render_url
 
 CONTEXT = {"labels": {"room": "den", "bad": "../admin?x=1#y"}, "value": 25.126, "at_least": 20, "at_most": None}
 
@@ -68,6 +68,34 @@ def test_a_missing_label_is_named() -> None:
         render("{{ labels.floor }}", CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("{{ labels.floor }}/{{ labels.room }} is {{ value }}", "/den is 25.126"),
+        ("{{ labels['floor'] | upper | number }}{{ labels.floor | default('-') }}", "-"),
+        ("{{ 'up' if labels.floor == '1' else 'down' }}{% if labels.floor %}!{% endif %}", "down"),
+        ("{{ labels.floor ~ ':' }}{% for one in labels.floor %}{{ one }}{% endfor %}", ":"),
+    ],
+)
+def test_a_missing_label_is_empty_in_an_annotation_alone(text: str, made: str) -> None:
+    assert render_annotation(text, CONTEXT) == made
+    with pytest.raises(TemplateError):
+        render("{{ labels.floor }}", CONTEXT)
+    with pytest.raises(TemplateError):
+        render_url("http://x/{{ labels.floor }}", CONTEXT)
+    with pytest.raises(TemplateError):
+        render_json({"floor": "{{ labels.floor }}"}, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ labels.floor._undefined_name }}", "{{ labels.floor.__class__ }}", "{{ labels.floor() }}", "{{ labels.pop }}"],
+)
+def test_what_is_forbidden_is_no_missing_label(text: str) -> None:
+    with pytest.raises(TemplateError):
+        render_annotation(text, CONTEXT)
+
+
 BOMBS = [
     "{{ labels.__class__ }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -116,12 +144,18 @@ def test_neither_escapes_nor_explodes(text: str) -> None:
         render(text, CONTEXT)
 
 
+@pytest.mark.parametrize("text", BOMBS)
+def test_nor_do_annotations(text: str) -> None:
+    with pytest.raises(TemplateError):
+        render_annotation(text, CONTEXT)
+
+
 def test_what_explodes_is_refused_before_it_takes_memory_or_time() -> None:
     program = """
 import sys
-from connectors.template import TemplateError, render, render_json
+from connectors.template import TemplateError, render, render_annotation, render_json
 for text in sys.argv[1:]:
-    for make in (render, render_json):
+    for make in (render, render_annotation, render_json):
         try:
             make(text, {"labels": {}, "value": 1.5})
         except TemplateError as error:

@@ -53,6 +53,30 @@ class TestStanding:
         assert (late.standing, late.reason, late.due) == (Standing.MISSED, "late", T0)
         assert standing(NIGHTLY, T0 + 40 * MINUTE, checkin=(T0 + 35 * MINUTE, 1.0)) is Standing.MET
 
+    @pytest.mark.parametrize(
+        ("schedule", "grace", "early", "counts"),
+        [
+            ("0 3 * * *", 30 * MINUTE, 3 * SECOND, True),
+            ("0 3 * * *", 30 * MINUTE, MINUTE, True),
+            ("0 3 * * *", 30 * MINUTE, MINUTE + 1, False),
+            ("0 3 * * *", 10 * SECOND, 10 * SECOND, True),
+            ("0 3 * * *", 10 * SECOND, 10 * SECOND + 1, False),
+            ("0 3 * * *", 0, 1, False),
+            ("*/5 * * * *", 30 * MINUTE, 15 * SECOND, True),
+            ("*/5 * * * *", 30 * MINUTE, 15 * SECOND + 1, False),
+        ],
+    )
+    def test_a_call_that_comes_a_little_early_counts_for_its_run(self, schedule, grace, early, counts):
+        checkin = Checkin(schedule, None, "UTC", grace)
+        called = tracks(checkin=(T0 - early, 1.0))
+        due = next_due(checkin, T0) if counts else T0
+        assert assess_checkin(checkin, called, T0, 0).due == due
+        late = assess_checkin(checkin, called, T0 + grace + 1, 0)
+        assert late.standing is (Standing.MET if counts else Standing.MISSED)
+
+    def test_a_target_that_begins_shortly_before_a_run_waits_for_it(self):
+        assert assess_checkin(NIGHTLY, {}, T0 - SECOND, T0 - 3 * SECOND).due == T0
+
     def test_a_failure_stays_until_it_is_made_good(self):
         failed = tracks(checkin=(T0, 0.0), checkin_exit_status=(T0, 137.0))
         found = assess_checkin(NIGHTLY, failed, T0 + SECOND, 0)
