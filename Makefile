@@ -45,8 +45,10 @@ format: $(EDITABLE) ## put the source into its one format
 	ruff format .
 
 .PHONY: bench
-bench: $(EDITABLE) ## measure what a poll costs, beside a bare loop; takes minutes
+bench: $(EDITABLE) ## measure polls, decisions and starts beside bare loops into bench/results.json; takes minutes
 	python bench/polls.py $(BENCH_ARGS)
+	python bench/decide.py
+	python bench/start.py
 
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code

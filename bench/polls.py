@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 
 import aiohttp
 import orjson
+from record import record
 
 from connectors.base import Services
 from connectors.http import HttpClient
@@ -113,6 +114,8 @@ async def measure(urls: list[str], interval: float, rounds: int) -> None:
         for name, values in cost.items():
             print(f"median   {name:6}  {statistics.median(values):7.1f} µs CPU a poll")
         print(f"median ratio source / bare: {statistics.median(ratios):.2f}")
+        medians = {f"{name}_us": round(statistics.median(values), 1) for name, values in cost.items()}
+        record("polls", {"endpoints": len(urls), **medians, "ratio": round(statistics.median(ratios), 2)})
     await http.close()
 
 

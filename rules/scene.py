@@ -36,7 +36,8 @@ class Scene:
 def not_later(state: InstanceState, now: int) -> InstanceState:
     """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
     alerts = state.alerts
-    if max(state.since, state.created, state.seen or 0, *(status.since for status in alerts.values())) <= now:
+    ahead = state.since > now or state.created > now or (state.seen or 0) > now
+    if not ahead and not (alerts and any(status.since > now for status in alerts.values())):
         return state
     return replace(
         state,
