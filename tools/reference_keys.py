@@ -33,6 +33,7 @@ PARTS = (
     ("`recover` of a target", "RecoverSection"),
     ("`no_data` of a target", "NoDataSection"),
     ("`alerts[]` of a target", "AlertSection"),
+    ("`for` of an alert, as a count", "OftenSection"),
     ("`correct[]` of a target", "CorrectSection"),
     ("`verify` of a correction", "VerifySection"),
     ("`escalate` of a correction", "EscalateSection"),

@@ -54,7 +54,7 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
     return {
         "name": alert.name,
         "when": str(alert.when),
-        "for": words.span(alert.for_),
+        "for": words.lasting(alert),
         "severity": alert.severity,
         "notify": list(alert.notify),
     }

@@ -161,12 +161,26 @@ class NoDataSection(Config):
     then: NoDataThen = NoDataThen.ALERT
 
 
+class OftenSection(Config):
+    """So many of the last readings, instead of a span of time."""
+
+    breaches: Annotated[int, Field(ge=1, le=16)]
+    of: Annotated[int, Field(ge=1, le=16)]
+
+
+For = Annotated[
+    Annotated[OftenSection, Tag("count")] | Annotated[Duration, Tag("span")],
+    Discriminator(lambda value: "count" if isinstance(value, dict | OftenSection) else "span"),
+]
+"""A duration, or N of M."""
+
+
 class AlertSection(Config):
     """One alert of a target."""
 
     name: Text
     when: Standing
-    for_: Duration = Field(0, alias="for")
+    for_: For = Field(0, alias="for")
     keep_firing_for: Duration = 0
     severity: Text = "warning"
     labels: LabelTexts = Field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
@@ -33,7 +34,6 @@ from rules.model import (
     Recover,
     Selector,
     Target,
-    labels_of,
 )
 from rules.selectors import parse_selector
 
@@ -211,16 +211,7 @@ def _goal(model: GoalSection, path: Path, zone: str, document: Document) -> Goal
 def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:
     for index, receiver in enumerate(model.notify):
         _check_receiver((*path, "notify"), index, receiver, around)
-    return AlertRule(
-        name=model.name,
-        when=model.when,
-        for_=model.for_,
-        keep_firing_for=model.keep_firing_for,
-        severity=model.severity,
-        labels=labels_of(model.labels),
-        annotations=labels_of(model.annotations),
-        notify=tuple(model.notify),
-    )
+    return alert_rule(model)
 
 
 def _correct(model: CorrectSection, path: Path, around: Surroundings) -> CorrectRule:

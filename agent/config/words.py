@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.config.configuration import SourceEntry
-from rules.model import CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
+from rules.model import AlertRule, CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
 from rules.periods import to_local
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -72,6 +72,12 @@ def wanted_of(target: Target) -> str:
         f"every {span(checkin.every)}" if checkin.every is not None else f"by cron {checkin.schedule} {checkin.zone}"
     )
     return f"a call {rhythm}, at most {span(checkin.grace)} late"
+
+
+def lasting(alert: AlertRule) -> str:
+    """`2m`, or `3 of the last 5 readings`."""
+    often = alert.often
+    return f"{often.breaches} of the last {often.of} readings" if often else span(alert.for_)
 
 
 def schedule(source: SourceEntry) -> str:

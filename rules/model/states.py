@@ -100,6 +100,8 @@ class AlertStatus:
     """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
 
     `told` are the receivers that heard of the firing: its resolve goes to the same, even if the configuration changed.
+    `judged` says of the last judgements, oldest first, whether they breached, where they can't be made anew from the
+    readings; `judged_at` is the time of the newest reading they know.
     """
 
     state: AlertState = AlertState.INACTIVE
@@ -110,6 +112,8 @@ class AlertStatus:
     fingerprint: str = ""  # as it fired
     labels: Labels = ()  # as it fired
     told: tuple[str, ...] = ()
+    judged: tuple[bool, ...] = ()
+    judged_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,16 @@ class Checkin:
 
 
 @dataclass(frozen=True, slots=True)
+class Often:
+    """At least `breaches` of the last `of` judgements; 1 <= breaches <= of <= 16."""
+
+    breaches: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRule:
-    """Fires when the instance's standing is `when` for `for_`."""
+    """Fires when the instance's standing is `when` for `for_`, or as `often` as that."""
 
     name: str
     when: Standing
@@ -125,6 +133,7 @@ class AlertRule:
     labels: Labels = ()
     annotations: Labels = ()  # templates, rendered when a notice is made
     notify: tuple[str, ...] = ()
+    often: Often | None = None
 
 
 @dataclass(frozen=True, slots=True)

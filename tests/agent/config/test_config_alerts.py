@@ -1,0 +1,67 @@
+"""The life of an alert as it is written: what it becomes, and what is said of contradictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import words
+from agent.config.load import load
+from rules.model import MINUTE, AlertRule, Often
+from tests.agent.config.test_config_errors import SOURCES, errors_of
+
+BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
+AT = "targets.t.alerts[0]"
+
+
+def written(alert: str, begin: str = BEGIN) -> str:
+    """One alert on line 12; its keys begin at column 10."""
+    return f"{SOURCES}targets:\n{begin}      - {{name: a, {alert}}}\n"
+
+
+def rule(tmp_path: Path, alert: str, begin: str = BEGIN) -> AlertRule:
+    file = tmp_path / "setpoint.yaml"
+    file.write_text(written(alert, begin), encoding="utf-8")
+    return load(file, {}).targets["t"].alerts[0]
+
+
+def mistakes(tmp_path: Path, alert: str, begin: str = BEGIN) -> list[str]:
+    return [said.partition(f" {AT}.")[2] for said in errors_of(tmp_path, written(alert, begin))]
+
+
+def test_a_duration_or_a_count(tmp_path: Path) -> None:
+    lasting = rule(tmp_path, "when: out_of_band, for: 5m")
+    often = rule(tmp_path, "when: out_of_band, for: {breaches: 3, of: 5}")
+    assert (lasting.for_, lasting.often) == (5 * MINUTE, None)
+    assert (often.for_, often.often) == (0, Often(3, 5))
+    assert [words.lasting(one) for one in (lasting, often)] == ["5m", "3 of the last 5 readings"]
+
+
+CHECKIN = "  t:\n    source: job\n    alerts:\n"
+COUNTS = {
+    "more than there are": ("breaches: 6, of: 5", ["for.breaches: 6 of 5 can't be"]),
+    "none": ("breaches: 0, of: 5", ["for.breaches: has to be at least 1"]),
+    "too far back": ("breaches: 1, of: 17", ["for.of: has to be at most 16"]),
+    "half": ("breaches: 1", ["for.of: is missing"]),
+    "mistyped": (
+        "breeches: 1, of: 2",
+        ["for.breaches: is missing", "for.breeches: unknown key (did you mean breaches?)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_that_can_not_be(tmp_path: Path, name: str) -> None:
+    count, said = COUNTS[name]
+    assert mistakes(tmp_path, f"when: out_of_band, for: {{{count}}}") == said
+
+
+def test_what_has_no_readings_is_not_counted(tmp_path: Path) -> None:
+    count = "for: {breaches: 1, of: 2}"
+    assert mistakes(tmp_path, f"when: no_data, {count}") == [
+        "for: counts readings, and no_data has none; write a duration"
+    ]
+    assert mistakes(tmp_path, f"when: missed, {count}", CHECKIN) == [
+        "for: counts readings, and a check-in is late without one; write a duration"
+    ]
