@@ -45,7 +45,6 @@ class Telling:
     transition: Transition
     status: AlertStatus
     runs: Sequence[Correction] = ()
-    escalate_to: tuple[str, ...] = ()
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -72,7 +71,7 @@ class Notices:
     def receivers(self, telling: Telling, reason: Reason) -> tuple[str, ...]:
         """The receivers of a telling: for a firing by configuration, later those that were told of it."""
         if reason is Reason.ESCALATED:
-            return telling.escalate_to
+            return telling.transition.to
         if reason is not Reason.FIRING and telling.status.told:
             return telling.status.told
         transition = telling.transition
@@ -174,9 +173,9 @@ class Notices:
         if acknowledged:
             note = f": {acknowledged.note}" if acknowledged.note else ""
             yield f"Taken by {acknowledged.by} at {clock_time(acknowledged.at, zone, transition.at)}{note}"
-        for run in telling.runs:
-            yield line(run)
-        if target is not None and transition.detail and transition.event is Event.RESOLVED:
+        lines = [line(run) for run in telling.runs]
+        yield from lines
+        if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
 
 

@@ -153,6 +153,7 @@ class _Instance:
         if self.verdict is not scene.verdict:
             scene = replace(scene, verdict=self.verdict)
         transitions += self._apply(scene, assess(scene))
+        transitions += self._escalate(scene)
         state = InstanceState(
             self.key,
             self.assessment,
@@ -235,6 +236,16 @@ class _Instance:
             moved += happened
         return moved
 
+    def _escalate(self, scene: Scene) -> list[Transition]:
+        moved: list[Transition] = []
+        for rule in self.specs.rules[self.target.name]:
+            status = self.alerts.get(rule.name)
+            if rule.escalate and status is not None:
+                after, happened = episodes.escalate(whens.Asked(rule, scene, self.assessment), status, self._recent)
+                self.alerts = {**self.alerts, rule.name: after}
+                moved += happened
+        return moved
+
     def _recent(self) -> bool:
         """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
         for name in self._sources():
@@ -254,7 +265,7 @@ class _Instance:
             for rule in self.specs.rules[target.name]:
                 status = self.alerts.get(rule.name)
                 if status is not None:
-                    yield episodes.wake(rule, status, scene)
+                    yield from episodes.wake(rule, status, scene)
         if scene.down:
             return
         if target.checkin:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from rules import alerts, often
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
 from rules.scene import Scene
 from rules.whens import Asked, holds
+from rules.words import span
 
 _NONE: tuple[Transition, ...] = ()
 
@@ -56,6 +57,35 @@ def _named(asked: Asked, before: AlertStatus, after: AlertStatus) -> AlertStatus
     return replace(after, fingerprint=known, labels=labels)
 
 
+def escalate(
+    asked: Asked, status: AlertStatus, may_fire: Callable[[], bool]
+) -> tuple[AlertStatus, Sequence[Transition]]:
+    """The alert after the escalation steps whose time has come, all of them in one transition.
+
+    As with firing, after a pause of the daemon a poll comes first, unless the source is known to give none.
+    """
+    at = _next_step(asked.rule, status)
+    if at is None or at > asked.scene.now or not (asked.scene.down or may_fire()):
+        return status, _NONE
+    since = asked.scene.now - _open_since(status)
+    due = [step for step in asked.rule.escalate[status.escalated :] if step.after <= since]
+    after = replace(status, escalated=status.escalated + len(due), changes=status.changes + 1)
+    said = _transition(asked, status, after, Event.ESCALATED)
+    to = tuple(dict.fromkeys(name for step in due for name in step.to))
+    return after, (replace(said, detail=f"Not acknowledged for {span(since)}", to=to, nth=after.changes),)
+
+
+def _open_since(status: AlertStatus) -> int:
+    return status.open_since if status.open_since is not None else status.fired_at or 0
+
+
+def _next_step(rule: AlertRule, status: AlertStatus) -> int | None:
+    """When the next escalation step is due; none while the alert recovers or someone has it."""
+    if status.state is not AlertState.FIRING or status.acknowledged or status.escalated >= len(rule.escalate):
+        return None
+    return _open_since(status) + rule.escalate[status.escalated].after
+
+
 def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Event) -> Transition:
     return Transition(
         asked.scene.key,
@@ -72,8 +102,10 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
     )
 
 
-def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> int | None:
-    """When time alone moves the alert on."""
+def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | None]:
+    """When time alone may move the alert on."""
+    yield _next_step(rule, status)
     if rule.often is not None and status.state is AlertState.PENDING:
-        return scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
-    return alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
+        yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
+    else:
+        yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)

@@ -96,6 +96,8 @@ def _target(target: dict[str, Any], *, routed: bool) -> Iterator[str]:
         to = ", ".join(alert["notify"]) or ("whom the route names" if routed else "console")
         for_ = f" for {alert['for']}" if alert["for"] != "0s" else ""
         yield f"    alert    {alert['name']}: when {alert['when']}{for_}, {alert['severity']}, to {to}"
+        for step in alert["escalate"]:
+            yield f"             after {step['after']} to {', '.join(step['to'])}"
     for rule in target["correct"]:
         after = f", then to {', '.join(rule['escalate_to'])}" if rule["escalate_to"] else ""
         yield (

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from agent.config.document import Document
 from agent.config.errors import Path
 from agent.config.language import AlertSection, OftenSection, TargetSection
-from rules.model import AlertRule, Often, Standing, labels_of
+from rules.model import AlertRule, EscalationStep, Often, Standing, labels_of
 
 
 def check_life(alert: AlertSection, target: TargetSection, path: Path, document: Document) -> None:
     """Says what can never happen between the alert's beginning and its end."""
     _check_often(alert, target, (*path, "for"), document)
+    for index, (one, other) in enumerate(pairwise(alert.escalate), 1):
+        if other.after <= one.after:
+            document.report((*path, "escalate", index, "after"), "has to be later than that of the step before")
 
 
 def _check_often(alert: AlertSection, target: TargetSection, path: Path, document: Document) -> None:
@@ -38,4 +43,5 @@ def alert_rule(model: AlertSection) -> AlertRule:
         annotations=labels_of(model.annotations),
         notify=tuple(model.notify),
         often=Often(often.breaches, often.of) if often else None,
+        escalate=tuple(EscalationStep(step.after, tuple(step.to)) for step in model.escalate),
     )

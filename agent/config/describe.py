@@ -57,6 +57,7 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
         "for": words.lasting(alert),
         "severity": alert.severity,
         "notify": list(alert.notify),
+        "escalate": [{"after": words.span(step.after), "to": list(step.to)} for step in alert.escalate],
     }
 
 

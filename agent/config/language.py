@@ -175,6 +175,13 @@ For = Annotated[
 """A duration, or N of M."""
 
 
+class EscalationSection(Config):
+    """Who hears of an alert that nobody acknowledged."""
+
+    after: Span
+    to: Annotated[Names, Field(min_length=1)]
+
+
 class AlertSection(Config):
     """One alert of a target."""
 
@@ -186,6 +193,7 @@ class AlertSection(Config):
     labels: LabelTexts = Field(default_factory=dict)
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)
+    escalate: list[EscalationSection] = Field(default_factory=list)
 
 
 class VerifySection(Config):

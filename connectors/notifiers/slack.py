@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 _log = structlog.get_logger(__name__)
+_NEWS = frozenset({Reason.FIRING, Reason.ESCALATED})  # what the channel may hear first of a firing
 
 
 class SlackConfig(fields.Config):
@@ -202,6 +203,6 @@ def _same_episode(sending: Sending) -> dict[str, Any] | None:
     thread = sending.thread
     if not thread or "starts_at" not in thread:
         return None
-    if sending.notice.reason is Reason.FIRING and thread.get("starts_at") != sending.notice.starts_at:
+    if sending.notice.reason in _NEWS and thread.get("starts_at") != sending.notice.starts_at:
         return None
     return dict(thread)

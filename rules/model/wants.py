@@ -122,6 +122,14 @@ class Often:
 
 
 @dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """Receivers that hear of an alert which nobody acknowledged for `after` since it fired."""
+
+    after: int
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRule:
     """Fires when the instance's standing is `when` for `for_`, or as `often` as that."""
 
@@ -134,6 +142,7 @@ class AlertRule:
     annotations: Labels = ()  # templates, rendered when a notice is made
     notify: tuple[str, ...] = ()
     often: Often | None = None
+    escalate: tuple[EscalationStep, ...] = ()  # the earliest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import words
 from agent.config.load import load
-from rules.model import MINUTE, AlertRule, Often
+from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Often
 from tests.agent.config.test_config_errors import SOURCES, errors_of
 
 BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
@@ -65,3 +65,36 @@ def test_what_has_no_readings_is_not_counted(tmp_path: Path) -> None:
     assert mistakes(tmp_path, f"when: missed, {count}", CHECKIN) == [
         "for: counts readings, and a check-in is late without one; write a duration"
     ]
+
+
+def test_steps_of_an_escalation(tmp_path: Path) -> None:
+    steps = "[{after: 30m, to: growth}, {after: 2h, to: [growth, console]}]"
+    assert rule(tmp_path, f"when: out_of_band, escalate: {steps}").escalate == (
+        EscalationStep(30 * MINUTE, ("growth",)),
+        EscalationStep(2 * HOUR, ("growth", "console")),
+    )
+
+
+STEPS = {
+    "order": (
+        "{after: 2h, to: growth}, {after: 2h, to: growth}",
+        ["escalate[1].after: has to be later than that of the step before"],
+    ),
+    "unknown receiver": (
+        "{after: 2h, to: groth}",
+        ["escalate[0].to: there is no receiver groth (did you mean growth?)"],
+    ),
+    "of a list": (
+        "{after: 2h, to: [console, groth]}",
+        ["escalate[0].to[1]: there is no receiver groth (did you mean growth?)"],
+    ),
+    "nobody": ("{after: 2h, to: []}", ["escalate[0].to: needs at least 1"]),
+    "at once": ("{after: 0s, to: growth}", ["escalate[0].after: has to be longer than nothing"]),
+    "of a correction": ("{to: growth}", ["escalate[0].after: is missing"]),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
+    steps, said = STEPS[name]
+    assert mistakes(tmp_path, f"when: out_of_band, escalate: [{steps}]") == said
