@@ -219,7 +219,7 @@ class Decider:
         telling = Telling(transition, status, runs)
         receivers = self.notices.receivers(telling, reason)
         decision.deliveries += self.notices.deliveries(telling, reason, receivers)
-        if reason in {Reason.FIRING, Reason.ESCALATED}:
+        if reason in {Reason.FIRING, Reason.ESCALATED, Reason.RAISED}:
             self._mark_told(decision, transition, (*(() if reason is Reason.FIRING else status.told), *receivers))
 
     def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:

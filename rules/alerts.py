@@ -61,6 +61,8 @@ def _fired(status: AlertStatus, now: int) -> AlertStatus:
         acknowledged=None,
         escalated=0,
         changes=0,
+        severity="",
+        eased_at=None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from rules import alerts, often
+from rules import alerts, often, severity
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
 from rules.scene import Scene
 from rules.whens import Asked, holds
@@ -43,18 +43,42 @@ def _step(
         now=asked.scene.now,
         may_fire=enough and may_fire(),
     )
-    if event is None:
-        return after, _NONE
-    after = _named(asked, before, after)
-    return after, (_transition(asked, before, after, event),)
+    said: list[Transition] = []
+    if event is not None:
+        after = _named(asked, before, after)
+        said.append(_transition(asked, before, after, event))
+    if rule.worse and after.state is AlertState.FIRING:
+        after = _weighed(asked, after, said)
+    return after, said
 
 
 def _named(asked: Asked, before: AlertStatus, after: AlertStatus) -> AlertStatus:
-    """The status with fingerprint and labels: as it fired while it is open, else as they are configured."""
-    labels = before.labels if alerts.is_open(before) and before.labels else ()
-    labels = labels or alerts.alert_labels(asked.rule, asked.scene.key)
-    known = before.fingerprint if alerts.is_open(before) else alerts.fingerprint(labels)
-    return replace(after, fingerprint=known, labels=labels)
+    """The status with fingerprint and labels: as it fired while it is open, else as they are configured.
+
+    The fingerprint is made of the alert's own severity, so that it stays when a severity step changes the label.
+    """
+    rule = asked.rule
+    labels = alerts.alert_labels(rule, asked.scene.key)
+    if alerts.is_open(before):
+        return replace(after, fingerprint=before.fingerprint, labels=before.labels or labels)
+    step = severity.at_first(rule, asked.assessment) if after.state is AlertState.FIRING else ""
+    named = severity.labelled(rule, labels, step) if step else labels
+    return replace(after, fingerprint=alerts.fingerprint(labels), labels=named, severity=step)
+
+
+def _weighed(asked: Asked, status: AlertStatus, said: list[Transition]) -> AlertStatus:
+    """A firing alert with its severity as it is now, which is said if it changed."""
+    rule = asked.rule
+    after = severity.follow(rule, status, asked.assessment, asked.scene.now)
+    if after.severity == status.severity:
+        return after
+    labels = severity.labelled(rule, after.labels, after.severity)
+    after = replace(after, labels=labels, changes=after.changes + 1)
+    event = Event.RAISED if severity.is_raised(rule, status, after) else Event.LOWERED
+    was, now = (dict(one.labels)["severity"] for one in (status, after))
+    transition = _transition(asked, status, after, event)
+    said.append(replace(transition, detail=f"Now {now}, was {was}", nth=after.changes))
+    return after
 
 
 def escalate(
@@ -105,6 +129,8 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
 def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | None]:
     """When time alone may move the alert on."""
     yield _next_step(rule, status)
+    if status.eased_at is not None and status.state is AlertState.FIRING:
+        yield status.eased_at + rule.keep_firing_for
     if rule.often is not None and status.state is AlertState.PENDING:
         yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
     else:

@@ -57,6 +57,10 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
         "for": words.lasting(alert),
         "severity": alert.severity,
         "notify": list(alert.notify),
+        "worse": [
+            {"severity": step.severity, "unless": words.band(step.at_least, step.at_most), "notify": list(step.notify)}
+            for step in alert.worse
+        ],
         "escalate": [{"after": words.span(step.after), "to": list(step.to)} for step in alert.escalate],
     }
 

@@ -175,6 +175,15 @@ For = Annotated[
 """A duration, or N of M."""
 
 
+class WorseSection(Config):
+    """A graver severity, farther outside the goal."""
+
+    severity: Text
+    at_least: Number | None = None
+    at_most: Number | None = None
+    notify: Names = Field(default_factory=list)
+
+
 class EscalationSection(Config):
     """Who hears of an alert that nobody acknowledged."""
 
@@ -190,6 +199,7 @@ class AlertSection(Config):
     for_: For = Field(0, alias="for")
     keep_firing_for: Duration = 0
     severity: Text = "warning"
+    worse: list[WorseSection] = Field(default_factory=list)
     labels: LabelTexts = Field(default_factory=dict)
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)

@@ -211,6 +211,9 @@ def _goal(model: GoalSection, path: Path, zone: str, document: Document) -> Goal
 def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:
     for index, receiver in enumerate(model.notify):
         _check_receiver((*path, "notify"), index, receiver, around)
+    for number, worse in enumerate(model.worse):
+        for index, receiver in enumerate(worse.notify):
+            _check_receiver((*path, "worse", number, "notify"), index, receiver, around)
     for number, step in enumerate(model.escalate):
         for index, receiver in enumerate(step.to):
             _check_receiver((*path, "escalate", number, "to"), index, receiver, around)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 _log = structlog.get_logger(__name__)
-_NEWS = frozenset({Reason.FIRING, Reason.ESCALATED})  # what the channel may hear first of a firing
+_NEWS = frozenset({Reason.FIRING, Reason.ESCALATED, Reason.RAISED})  # what the channel may hear first of a firing
 
 
 class SlackConfig(fields.Config):
@@ -74,7 +74,10 @@ class SlackNotifier:
             thread = None
         if sending.notice.reason is Reason.ESCALATED and thread and await self._answer(sending.notice, thread):
             return thread
+        answered = thread if sending.notice.reason is Reason.RAISED else None
         thread = await self._show(sending.notice, thread)
+        if answered is not None and answered["ts"] == thread["ts"]:
+            await self._answer(sending.notice, thread)  # an edit alone would not be seen
         if sending.chart is not None:
             thread = await self._attach(sending, thread, sending.chart)
         return thread

@@ -39,6 +39,8 @@ class Event(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     CORRECTION = "correction"  # a corrective run moved on while the alert is open
     ESCALATED = "escalated"
+    RAISED = "raised"  # to a graver severity
+    LOWERED = "lowered"  # to a milder one
 
 
 class InstanceKey(NamedTuple):
@@ -104,7 +106,8 @@ class AlertStatus:
     readings; `judged_at` is the time of the newest reading they know.
 
     Of the episode: `open_since` is `fired_at`, moved with a clock that was set back; `escalated` counts the escalation
-    steps done, `changes` what was said beside changes of the state.
+    steps done, `changes` what was said beside changes of the state. `severity` is the severity step in force (empty:
+    the alert's own), `eased_at` since when the number is back inside its bounds.
     """
 
     state: AlertState = AlertState.INACTIVE
@@ -120,6 +123,8 @@ class AlertStatus:
     open_since: int | None = None
     escalated: int = 0
     changes: int = 0
+    severity: str = ""
+    eased_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

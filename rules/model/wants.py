@@ -122,6 +122,16 @@ class Often:
 
 
 @dataclass(frozen=True, slots=True)
+class SeverityStep:
+    """Outside these bounds an alert has this severity, and `notify` hear of it too."""
+
+    severity: str
+    at_least: float | None = None
+    at_most: float | None = None
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EscalationStep:
     """Receivers that hear of an alert which nobody acknowledged for `after` since it fired."""
 
@@ -143,6 +153,7 @@ class AlertRule:
     notify: tuple[str, ...] = ()
     often: Often | None = None
     escalate: tuple[EscalationStep, ...] = ()  # the earliest first
+    worse: tuple[SeverityStep, ...] = ()  # the gravest last
 
 
 @dataclass(frozen=True, slots=True)

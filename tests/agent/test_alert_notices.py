@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Target
+from agent.standing import open_alerts
+from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Matcher, SeverityStep, Target
+from rules.routing import Route
 from tests.agent.test_pipeline import KEY, TARGET, World
 
 
@@ -61,3 +63,56 @@ class TestEscalation:
         await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "")
         await world.read(25, after=3 * HOUR)
         assert [said for said in await world.told() if "escalated" in said] == []
+
+
+class TestSeverity:
+    steps = (SeverityStep("critical", None, 26, ("oncall",)),)
+
+    async def test_a_graver_one_is_told_anew_and_a_milder_one_only_shown(self, world: World) -> None:
+        await world.use(hot(worse=self.steps))
+        for value in (24, 27, 28):
+            await world.read(value)
+        await world.restart()
+        for value in (24, 27, 22):
+            await world.read(value)
+        assert await world.told() == [
+            "team firing hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team resolved hot",
+            "oncall resolved hot",
+        ]
+        said = await payloads(world)
+        assert [one["severity"] for one in said] == ["warning", *["critical"] * 6]
+        assert {(one["fingerprint"], one["starts_at"]) for one in said} == {
+            (said[0]["fingerprint"], said[0]["starts_at"])
+        }
+        assert said[1]["details"] == ["Now critical, was warning"]
+        assert [dict(t.labels)["severity"] for t in await world.store.transitions(10) if t.event == "lowered"] == [
+            "warning"
+        ]
+
+    async def test_the_route_is_asked_for_the_severity_it_has(self, world: World) -> None:
+        critical = Route("oncall", (Matcher("severity", "=", "critical"),))
+        await world.use(hot(worse=(SeverityStep("critical", None, 26),), notify=()))
+        world.config = replace(world.config, route=Route("team", routes=(critical,)))
+        await world.pipeline.use(*world.compiled())
+        for value in (24, 27, 22, 27):
+            await world.read(value)
+        assert await world.told() == [
+            "team firing hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team resolved hot",
+            "oncall resolved hot",
+            "oncall firing hot",
+        ]
+
+    async def test_the_faces_show_it(self, world: World) -> None:
+        await world.use(hot(worse=self.steps))
+        await world.read(24)
+        await world.read(27)
+        (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
+        assert shown.labels["severity"] == "critical"

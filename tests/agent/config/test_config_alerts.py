@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import words
 from agent.config.load import load
-from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Often
+from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Often, SeverityStep
 from tests.agent.config.test_config_errors import SOURCES, errors_of
 
 BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
@@ -98,3 +98,49 @@ STEPS = {
 def test_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
     steps, said = STEPS[name]
     assert mistakes(tmp_path, f"when: out_of_band, escalate: [{steps}]") == said
+
+
+def test_severity_steps(tmp_path: Path) -> None:
+    steps = "[{severity: critical, at_least: 15, at_most: 26, notify: growth}, {severity: fatal, at_most: 30}]"
+    assert rule(tmp_path, f"when: out_of_band, worse: {steps}").worse == (
+        SeverityStep("critical", 15, 26, ("growth",)),
+        SeverityStep("fatal", None, 30),
+    )
+
+
+MONTH = "  t:\n    series: sales\n    goal: {at_least: 100, per: month}\n    alerts:\n"
+CONDITION = "  t:\n    goal: {condition: last(sales) > 1}\n    alerts:\n"
+NOT_BY_A_NUMBER = ["worse: is for a goal with at_least or at_most, and for when: behind, missed, out_of_band"]
+WORSE = {
+    "inside": (BEGIN, "{severity: x, at_most: 23}", ["worse[0].at_most: 23 is not farther outside than 23"]),
+    "not farther": (
+        BEGIN,
+        "{severity: x, at_least: 15}, {severity: y, at_most: 26}, {severity: z, at_least: 16}",
+        ["worse[2].at_least: 16 is not farther outside than 15"],
+    ),
+    "same": (
+        BEGIN,
+        "{severity: warning, at_most: 26}",
+        ["worse[0].severity: warning is not another severity than that of a step before"],
+    ),
+    "no bound": (BEGIN, "{severity: x}", ["worse[0]: needs at_least or at_most"]),
+    "no such bound": (MONTH, "{severity: x, at_most: 200}", ["worse[0].at_most: the goal has no at_most"]),
+    "nobody": (
+        BEGIN,
+        "{severity: x, at_most: 26, notify: groth}",
+        ["worse[0].notify: there is no receiver groth (did you mean growth?)"],
+    ),
+    "condition": (CONDITION, "{severity: x, at_most: 26}", NOT_BY_A_NUMBER),
+}
+
+
+@pytest.mark.parametrize("name", WORSE)
+def test_severity_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
+    begin, steps, said = WORSE[name]
+    when = "behind" if begin == MONTH else "out_of_band"
+    assert mistakes(tmp_path, f"when: {when}, worse: [{steps}]", begin) == said
+
+
+def test_severity_steps_of_what_has_no_number(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "when: no_data, worse: [{severity: x, at_most: 26}]") == NOT_BY_A_NUMBER
+    assert rule(tmp_path, "when: behind, worse: [{severity: x, at_least: 50}]", MONTH).worse

@@ -135,6 +135,18 @@ async def test_an_escalation_where_only_an_earlier_firing_was_heard_of_is_posted
     assert [message.thread_ts for message in slack.messages] == [None, None]
 
 
+async def test_a_graver_severity_is_shown_in_the_message_and_said_in_its_thread(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    raised = kit.notice(reason=Reason.RAISED, severity="critical", details=("Now critical, was warning",))
+    assert (await notifier.send(kit.sending(raised, thread=thread)))["ts"] == thread["ts"]
+    first, answer = slack.messages
+    assert first.text.startswith("🔴 Now critical: Unique visitors behind")
+    assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
+    slack.messages.clear()
+    await notifier.send(kit.sending(raised, thread=thread))
+    assert [message.thread_ts for message in slack.messages] == [None]
+
+
 async def test_the_chart_is_shown_in_the_message_and_stays_there(slack, notifier):
     thread = await notifier.send(kit.sending(chart=kit.PNG))
     (message,) = slack.messages
