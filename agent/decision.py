@@ -174,8 +174,10 @@ class Decider:
         unsaid = before is None and (after.not_before or 0) <= decision.now  # it is called in the same breath
         if state is None or unsaid or (before and before.state is after.state and before.detail == after.detail):
             return
-        event = Event.ESCALATED if after.state is RunState.ESCALATED else Event.CORRECTION
-        transition = replace(self._happened(state, after.alert, event, decision.now), detail=corrections.line(after))
+        rule = self._rule(after)
+        to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
+        happened = self._happened(state, after.alert, Event.ESCALATED if to else Event.CORRECTION, decision.now)
+        transition = replace(happened, detail=corrections.line(after), to=to)
         decision.transitions.append(transition)
         if after.state is RunState.CALLED:
             decision.deliveries.append(self._call(after, transition))
@@ -212,21 +214,11 @@ class Decider:
             for run in {**self.memory.runs, **decision.runs}.values()
             if run.fingerprint == transition.fingerprint and run.created == transition.fired_at
         ]
-        telling = Telling(transition, status, runs, self._escalate_to(decision, transition))
+        telling = Telling(transition, status, runs)
         receivers = self.notices.receivers(telling, reason)
         decision.deliveries += self.notices.deliveries(telling, reason, receivers)
-        if reason in {Reason.FIRING, Reason.ESCALATED}:
+        if reason in {Reason.FIRING, Reason.ESCALATED, Reason.RAISED}:
             self._mark_told(decision, transition, (*(() if reason is Reason.FIRING else status.told), *receivers))
-
-    def _escalate_to(self, decision: Decision, transition: Transition) -> tuple[str, ...]:
-        if transition.event is not Event.ESCALATED:
-            return ()
-        rules = (
-            self._rule(run)
-            for run in decision.runs.values()
-            if run.state is RunState.ESCALATED and run.fingerprint == transition.fingerprint
-        )
-        return tuple(dict.fromkeys(name for rule in rules if rule for name in rule.escalate_to))
 
     def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
         told = tuple(dict.fromkeys(receivers))

@@ -31,6 +31,7 @@ from rules.model import (
     Transition,
 )
 from rules.routing import CONSOLE, receivers_for
+from rules.severity import also_told
 from rules.specs import Specs
 from rules.words import clock_time, headline
 
@@ -45,7 +46,6 @@ class Telling:
     transition: Transition
     status: AlertStatus
     runs: Sequence[Correction] = ()
-    escalate_to: tuple[str, ...] = ()
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -58,6 +58,8 @@ def reason_of(transition: Transition) -> Reason | None:
         Event.ESCALATED: Reason.ESCALATED,
         Event.ACKNOWLEDGED: Reason.UPDATED,
         Event.CORRECTION: Reason.UPDATED,
+        Event.RAISED: Reason.RAISED,
+        Event.LOWERED: Reason.UPDATED,
     }.get(event)
 
 
@@ -70,15 +72,20 @@ class Notices:
         self.external_url = external_url
 
     def receivers(self, telling: Telling, reason: Reason) -> tuple[str, ...]:
-        """The receivers of a telling: for a firing by configuration, later those that were told of it."""
+        """The receivers of a telling: for a firing by configuration, later those that were told of it.
+
+        Of a graver severity hear both: those that were told, and those that its configuration names.
+        """
         if reason is Reason.ESCALATED:
-            return telling.escalate_to
-        if reason is not Reason.FIRING and telling.status.told:
-            return telling.status.told
+            return telling.transition.to
+        told = () if reason is Reason.FIRING else telling.status.told
+        if told and reason is not Reason.RAISED:
+            return told
         transition = telling.transition
         rule = self._rule(transition)
         notify = rule.notify if rule else self._of_source(transition)
-        return receivers_for(notify, self.config.route, transition.labels)
+        found = receivers_for(notify, self.config.route, transition.labels)
+        return tuple(dict.fromkeys((*told, *found, *(also_told(rule, transition.labels) if rule else ()))))
 
     def deliveries(self, telling: Telling, reason: Reason, receivers: Iterable[str]) -> list[Delivery]:
         """One delivery for each notifier of each receiver that wants to hear of this."""
@@ -174,9 +181,9 @@ class Notices:
         if acknowledged:
             note = f": {acknowledged.note}" if acknowledged.note else ""
             yield f"Taken by {acknowledged.by} at {clock_time(acknowledged.at, zone, transition.at)}{note}"
-        for run in telling.runs:
-            yield line(run)
-        if target is not None and transition.detail and transition.event is Event.RESOLVED:
+        lines = [line(run) for run in telling.runs]
+        yield from lines
+        if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
 
 

@@ -36,7 +36,7 @@ class Link(NamedTuple):
 def heading(notice: Notice) -> str:
     """The headline, with a word before it where the headline alone would be misread."""
     line = plain(notice.headline) or plain(notice.title) or plain(notice.alert)
-    prefix = _PREFIXES.get(notice.reason)
+    prefix = f"Now {plain(notice.severity)}" if notice.reason is Reason.RAISED else _PREFIXES.get(notice.reason)
     if prefix is None or line.lower().startswith(prefix.lower()):
         return line
     return f"{prefix}: {line}"

@@ -43,13 +43,27 @@ def step(
         return replace(status, state=AlertState.INACTIVE, since=now), Event.INACTIVE
     began = status.since if status.state is AlertState.PENDING else now
     if may_fire and now - began >= for_:
-        fired = replace(
-            status, state=AlertState.FIRING, since=now, fired_at=now, episode=status.episode + 1, acknowledged=None
-        )
-        return fired, Event.FIRING
+        return _fired(status, now), Event.FIRING
     if status.state is AlertState.PENDING:
         return status, None
     return replace(status, state=AlertState.PENDING, since=now), Event.PENDING
+
+
+def _fired(status: AlertStatus, now: int) -> AlertStatus:
+    """A new episode: nothing of the one before counts."""
+    return replace(
+        status,
+        state=AlertState.FIRING,
+        since=now,
+        fired_at=now,
+        open_since=now,
+        episode=status.episode + 1,
+        acknowledged=None,
+        escalated=0,
+        changes=0,
+        severity="",
+        eased_at=None,
+    )
 
 
 def _step_firing(

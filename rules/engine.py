@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rules import alerts, whens
+from rules import alerts, episodes, whens
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
 from rules.health import fold_polls, source_transition
@@ -156,6 +156,7 @@ class _Instance:
         if self.verdict is not scene.verdict:
             scene = replace(scene, verdict=self.verdict)
         transitions += self._apply(scene, assess(scene))
+        transitions += self._escalate(scene)
         state = InstanceState(
             self.key,
             self.assessment,
@@ -240,25 +241,21 @@ class _Instance:
         self.assessment = assessment
         moved: list[Transition] = []
         for rule in self.specs.rules[self.target.name]:
-            active = whens.holds(whens.Asked(rule, scene, assessment))
             status = self.alerts.get(rule.name, _INACTIVE)
-            if active is None or (not active and status.state is AlertState.INACTIVE):
-                continue
-            after, event = alerts.step(
-                status,
-                active=active,
-                for_=rule.for_,
-                keep_firing_for=rule.keep_firing_for,
-                now=self.now,
-                may_fire=self._recent(),
-            )
-            if event is not None:
-                transition = self._transition(rule, status, after, event, assessment)
-                self.alerts = {
-                    **self.alerts,
-                    rule.name: replace(after, fingerprint=transition.fingerprint, labels=transition.labels),
-                }
-                moved.append(transition)
+            after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self._recent)
+            if after is not status:
+                self.alerts = {**self.alerts, rule.name: after}
+            moved += happened
+        return moved
+
+    def _escalate(self, scene: Scene) -> list[Transition]:
+        moved: list[Transition] = []
+        for rule in self.specs.rules[self.target.name]:
+            status = self.alerts.get(rule.name)
+            if rule.escalate and status is not None:
+                after, happened = episodes.escalate(whens.Asked(rule, scene, self.assessment), status, self._recent)
+                self.alerts = {**self.alerts, rule.name: after}
+                moved += happened
         return moved
 
     def _recent(self) -> bool:
@@ -270,25 +267,6 @@ class _Instance:
                 return False
         return True
 
-    def _transition(
-        self, rule: AlertRule, before: AlertStatus, after: AlertStatus, event: Event, assessment: Assessment
-    ) -> Transition:
-        open_ = alerts.is_open(before) and before.labels
-        labels = before.labels if open_ else alerts.alert_labels(rule, self.key)
-        return Transition(
-            self.key,
-            rule.name,
-            before.fingerprint if alerts.is_open(before) else alerts.fingerprint(labels),
-            after.episode,
-            event,
-            self.now,
-            before.state,
-            after.state,
-            labels,
-            assessment,
-            after.fired_at,
-        )
-
     def _wake(self, scene: Scene) -> int | None:
         moments = [moment for moment in self._moments(scene) if moment is not None]
         return max(min(moments), self.now + SECOND) if moments else None
@@ -299,7 +277,7 @@ class _Instance:
             for rule in self.specs.rules[target.name]:
                 status = self.alerts.get(rule.name)
                 if status is not None:
-                    yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
+                    yield from episodes.wake(rule, status, scene)
         if scene.down:
             return
         if target.checkin:

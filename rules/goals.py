@@ -88,6 +88,25 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     return _leveled(scene.target, newest[1], newest[0], out=known)
 
 
+def judgements(scene: Scene, until: int | None) -> list[bool] | None:
+    """Whether the instance was out of band as of each reading up to `until`, oldest first.
+
+    None where it is not judged reading by reading. Readings before the first that is either outside the goal or inside
+    the recover band count as in band, unless no reading is either: then all are as the verdict is.
+    """
+    goal, tracks = scene.target.goal or Goal(), scene.tracks
+    if goal.per is not None or scene.condition or scene.target.checkin or not tracks:
+        return None
+    if len(tracks) > 1:
+        return None
+    found: list[bool | None] = []
+    for _, value in reversed(list(tracks[0].backwards(until))):
+        out = _breaches(scene.target, value)
+        found.append(out if out is not None or not found else found[-1])
+    undecided = scene.verdict is Standing.OUT_OF_BAND and all(out is None for out in found)
+    return [undecided if out is None else out for out in found]
+
+
 def _breaches(target: Target, value: float) -> bool | None:
     """Whether a value is outside the goal; None where it is inside, but not yet inside the recover band."""
     goal, recover = target.goal or Goal(), target.recover

@@ -93,15 +93,24 @@ def _target(target: dict[str, Any], *, routed: bool) -> Iterator[str]:
     if target["no_data"]:
         yield f"    no data  {target['no_data']}"
     for alert in target["alerts"]:
-        to = ", ".join(alert["notify"]) or ("whom the route names" if routed else "console")
-        for_ = f" for {alert['for']}" if alert["for"] != "0s" else ""
-        yield f"    alert    {alert['name']}: when {alert['when']}{for_}, {alert['severity']}, to {to}"
+        yield from _alert(alert, routed=routed)
     for rule in target["correct"]:
         after = f", then to {', '.join(rule['escalate_to'])}" if rule["escalate_to"] else ""
         yield (
             f"    correct  on {rule['on']}: {rule['action']}, {rule['max_attempts']} times at most, "
             f"{rule['cooldown']} apart, back within {rule['verify_within']}{after}"
         )
+
+
+def _alert(alert: dict[str, Any], *, routed: bool) -> Iterator[str]:
+    to = ", ".join(alert["notify"]) or ("whom the route names" if routed else "console")
+    for_ = f" for {alert['for']}" if alert["for"] != "0s" else ""
+    yield f"    alert    {alert['name']}: when {alert['when']}{for_}, {alert['severity']}, to {to}"
+    for step in alert["worse"]:
+        also = f", also to {', '.join(step['notify'])}" if step["notify"] else ""
+        yield f"             {step['severity']} unless {step['unless']}{also}"
+    for step in alert["escalate"]:
+        yield f"             after {step['after']} to {', '.join(step['to'])}"
 
 
 def _budget(action: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.config.alerting import check_life
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.language import GoalSection, TargetSection
@@ -79,6 +80,7 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
         if alert.when not in possible:
             can = choices(possible)
             document.report((*at, "when"), f"{alert.when} never happens to {why}", f"what can happen: {can}")
+        check_life(alert, target, at, document)
         for name in alert.labels:
             if name in _IDENTITY or name in target.by:
                 document.report(

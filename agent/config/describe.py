@@ -54,9 +54,14 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
     return {
         "name": alert.name,
         "when": str(alert.when),
-        "for": words.span(alert.for_),
+        "for": words.lasting(alert),
         "severity": alert.severity,
         "notify": list(alert.notify),
+        "worse": [
+            {"severity": step.severity, "unless": words.band(step.at_least, step.at_most), "notify": list(step.notify)}
+            for step in alert.worse
+        ],
+        "escalate": [{"after": words.span(step.after), "to": list(step.to)} for step in alert.escalate],
     }
 
 

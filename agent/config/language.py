@@ -162,17 +162,49 @@ class NoDataSection(Config):
     then: NoDataThen = NoDataThen.ALERT
 
 
+class OftenSection(Config):
+    """So many of the last readings, instead of a span of time."""
+
+    breaches: Annotated[int, Field(ge=1, le=16)]
+    of: Annotated[int, Field(ge=1, le=16)]
+
+
+For = Annotated[
+    Annotated[OftenSection, Tag("count")] | Annotated[Duration, Tag("span")],
+    Discriminator(lambda value: "count" if isinstance(value, dict | OftenSection) else "span"),
+]
+"""A duration, or N of M."""
+
+
+class WorseSection(Config):
+    """A graver severity, farther outside the goal."""
+
+    severity: Text
+    at_least: Number | None = None
+    at_most: Number | None = None
+    notify: Names = Field(default_factory=list)
+
+
+class EscalationSection(Config):
+    """Who hears of an alert that nobody acknowledged."""
+
+    after: Span
+    to: Annotated[Names, Field(min_length=1)]
+
+
 class AlertSection(Config):
     """One alert of a target."""
 
     name: Text
     when: Standing
-    for_: Duration = Field(0, alias="for")
+    for_: For = Field(0, alias="for")
     keep_firing_for: Duration = 0
     severity: Text = "warning"
+    worse: list[WorseSection] = Field(default_factory=list)
     labels: LabelTexts = Field(default_factory=dict)
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)
+    escalate: list[EscalationSection] = Field(default_factory=list)
 
 
 class VerifySection(Config):

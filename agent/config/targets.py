@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
@@ -33,7 +34,6 @@ from rules.model import (
     Recover,
     Selector,
     Target,
-    labels_of,
 )
 from rules.selectors import parse_selector
 
@@ -211,16 +211,13 @@ def _goal(model: GoalSection, path: Path, zone: str, document: Document) -> Goal
 def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:
     for index, receiver in enumerate(model.notify):
         _check_receiver((*path, "notify"), index, receiver, around)
-    return AlertRule(
-        name=model.name,
-        when=model.when,
-        for_=model.for_,
-        keep_firing_for=model.keep_firing_for,
-        severity=model.severity,
-        labels=labels_of(model.labels),
-        annotations=labels_of(model.annotations),
-        notify=tuple(model.notify),
-    )
+    for number, worse in enumerate(model.worse):
+        for index, receiver in enumerate(worse.notify):
+            _check_receiver((*path, "worse", number, "notify"), index, receiver, around)
+    for number, step in enumerate(model.escalate):
+        for index, receiver in enumerate(step.to):
+            _check_receiver((*path, "escalate", number, "to"), index, receiver, around)
+    return alert_rule(model)
 
 
 def _correct(model: CorrectSection, path: Path, around: Surroundings) -> CorrectRule:

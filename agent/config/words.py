@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.config.configuration import SourceEntry
-from rules.model import CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
+from rules.model import AlertRule, CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
 from rules.periods import to_local
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -48,18 +48,19 @@ def _fixed(per: FixedPeriod, zone: str) -> str:
     return f"from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
 
 
+def band(at_least: float | None, at_most: float | None) -> str:
+    """`at least 20 and at most 23`."""
+    bounds = (("at least", at_least), ("at most", at_most))
+    return " and ".join(f"{words} {number(value)}" for words, value in bounds if value is not None)
+
+
 def goal(wanted: Goal | None, zone: str) -> str:
     """`sum at least 10,000 per month`, `at least 20 and at most 23`, `condition: …`."""
     if wanted is None:
         return "no goal"
     if wanted.condition is not None:
         return f"condition: {wanted.condition}"
-    bounds = [
-        f"{words} {number(value)}"
-        for words, value in (("at least", wanted.at_least), ("at most", wanted.at_most))
-        if value is not None
-    ]
-    text = " and ".join(bounds)
+    text = band(wanted.at_least, wanted.at_most)
     return f"{wanted.measure} {text} {period(wanted.per, zone)}" if wanted.per is not None else text
 
 
@@ -72,6 +73,12 @@ def wanted_of(target: Target) -> str:
         f"every {span(checkin.every)}" if checkin.every is not None else f"by cron {checkin.schedule} {checkin.zone}"
     )
     return f"a call {rhythm}, at most {span(checkin.grace)} late"
+
+
+def lasting(alert: AlertRule) -> str:
+    """`2m`, or `3 of the last 5 readings`."""
+    often = alert.often
+    return f"{often.breaches} of the last {often.of} readings" if often else span(alert.for_)
 
 
 def schedule(source: SourceEntry) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 _log = structlog.get_logger(__name__)
+_NEWS = frozenset({Reason.FIRING, Reason.ESCALATED, Reason.RAISED})  # what the channel may hear first of a firing
 
 
 class SlackConfig(fields.Config):
@@ -73,7 +74,10 @@ class SlackNotifier:
             thread = None
         if sending.notice.reason is Reason.ESCALATED and thread and await self._answer(sending.notice, thread):
             return thread
+        answered = thread if sending.notice.reason is Reason.RAISED else None
         thread = await self._show(sending.notice, thread)
+        if answered is not None and answered["ts"] == thread["ts"]:
+            await self._answer(sending.notice, thread)  # an edit alone would not be seen
         if sending.chart is not None:
             thread = await self._attach(sending, thread, sending.chart)
         return thread
@@ -202,6 +206,6 @@ def _same_episode(sending: Sending) -> dict[str, Any] | None:
     thread = sending.thread
     if not thread or "starts_at" not in thread:
         return None
-    if sending.notice.reason is Reason.FIRING and thread.get("starts_at") != sending.notice.starts_at:
+    if sending.notice.reason in _NEWS and thread.get("starts_at") != sending.notice.starts_at:
         return None
     return dict(thread)

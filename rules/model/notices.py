@@ -14,6 +14,7 @@ class Reason(StrEnum):
     RESOLVED = "resolved"
     UPDATED = "updated"  # acknowledged, correction called, verified or failed
     ESCALATED = "escalated"
+    RAISED = "raised"  # to a graver severity
     UNDELIVERABLE = "undeliverable"  # another receiver refused a notice for good
     TEST = "test"
 

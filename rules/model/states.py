@@ -39,6 +39,8 @@ class Event(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     CORRECTION = "correction"  # a corrective run moved on while the alert is open
     ESCALATED = "escalated"
+    RAISED = "raised"  # to a graver severity
+    LOWERED = "lowered"  # to a milder one
 
 
 class InstanceKey(NamedTuple):
@@ -100,6 +102,12 @@ class AlertStatus:
     """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
 
     `told` are the receivers that heard of the firing: its resolve goes to the same, even if the configuration changed.
+    `judged` says of the last judgements, oldest first, whether they breached, where they can't be made anew from the
+    readings; `judged_at` is the time of the newest reading they know.
+
+    Of the episode: `open_since` is `fired_at`, moved with a clock that was set back; `escalated` counts the escalation
+    steps done, `changes` what was said beside changes of the state. `severity` is the severity step in force (empty:
+    the alert's own), `eased_at` since when the number is back inside its bounds.
     """
 
     state: AlertState = AlertState.INACTIVE
@@ -110,6 +118,13 @@ class AlertStatus:
     fingerprint: str = ""  # as it fired
     labels: Labels = ()  # as it fired
     told: tuple[str, ...] = ()
+    judged: tuple[bool, ...] = ()
+    judged_at: int | None = None
+    open_since: int | None = None
+    escalated: int = 0
+    changes: int = 0
+    severity: str = ""
+    eased_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +180,13 @@ class Transition:
     assessment: Assessment | None = None
     fired_at: int | None = None
     detail: str = ""  # plain words for what the event alone does not say
+    to: tuple[str, ...] = ()  # whom it is escalated to
+    nth: int = 0  # tells apart what may happen several times at one time in one episode
 
     @property
     def id(self) -> str:
         """Stable name of this transition, part of every idempotency key."""
-        return f"{self.fingerprint}:{self.episode}:{self.event}:{self.at}"
+        return f"{self.fingerprint}:{self.episode}:{self.event}:{self.at}" + (f":{self.nth}" if self.nth else "")
 
 
 class RunState(StrEnum):

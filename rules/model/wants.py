@@ -114,8 +114,34 @@ class Checkin:
 
 
 @dataclass(frozen=True, slots=True)
+class Often:
+    """At least `breaches` of the last `of` judgements; 1 <= breaches <= of <= 16."""
+
+    breaches: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityStep:
+    """Outside these bounds an alert has this severity, and `notify` hear of it too."""
+
+    severity: str
+    at_least: float | None = None
+    at_most: float | None = None
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """Receivers that hear of an alert which nobody acknowledged for `after` since it fired."""
+
+    after: int
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRule:
-    """Fires when the instance's standing is `when` for `for_`."""
+    """Fires when the instance's standing is `when` for `for_`, or as `often` as that."""
 
     name: str
     when: Standing
@@ -125,6 +151,9 @@ class AlertRule:
     labels: Labels = ()
     annotations: Labels = ()  # templates, rendered when a notice is made
     notify: tuple[str, ...] = ()
+    often: Often | None = None
+    escalate: tuple[EscalationStep, ...] = ()  # the earliest first
+    worse: tuple[SeverityStep, ...] = ()  # the gravest last
 
 
 @dataclass(frozen=True, slots=True)

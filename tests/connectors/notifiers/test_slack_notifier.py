@@ -128,6 +128,25 @@ async def test_an_escalation_to_a_channel_that_did_not_hear_before_is_posted(sla
     assert message.thread_ts is None
 
 
+async def test_an_escalation_where_only_an_earlier_firing_was_heard_of_is_posted(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    later = kit.notice(reason=Reason.ESCALATED, starts_at=kit.NOW + 86_400_000_000)
+    assert (await notifier.send(kit.sending(later, thread=thread)))["ts"] != thread["ts"]
+    assert [message.thread_ts for message in slack.messages] == [None, None]
+
+
+async def test_a_graver_severity_is_shown_in_the_message_and_said_in_its_thread(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    raised = kit.notice(reason=Reason.RAISED, severity="critical", details=("Now critical, was warning",))
+    assert (await notifier.send(kit.sending(raised, thread=thread)))["ts"] == thread["ts"]
+    first, answer = slack.messages
+    assert first.text.startswith("🔴 Now critical: Unique visitors behind")
+    assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
+    slack.messages.clear()
+    await notifier.send(kit.sending(raised, thread=thread))
+    assert [message.thread_ts for message in slack.messages] == [None]
+
+
 async def test_the_chart_is_shown_in_the_message_and_stays_there(slack, notifier):
     thread = await notifier.send(kit.sending(chart=kit.PNG))
     (message,) = slack.messages

@@ -1,0 +1,137 @@
+"""One alert at one evaluation: what its rule makes of how the instance stands, and the transitions that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from rules import alerts, often, severity
+from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
+from rules.scene import Scene
+from rules.whens import Asked, holds
+from rules.words import span
+
+_NONE: tuple[Transition, ...] = ()
+
+
+def advance(
+    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool]
+) -> tuple[AlertStatus, Sequence[Transition]]:
+    """The alert after its instance was found to stand so, and what happened to it.
+
+    `may_fire` says whether the readings are recent enough to fire on.
+    """
+    found = holds(asked)
+    if found is None or (not found and before.state is AlertState.INACTIVE and asked.rule.often is None):
+        return before, _NONE
+    return _step(asked, before, may_fire, found=found)
+
+
+def _step(
+    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, found: bool
+) -> tuple[AlertStatus, Sequence[Transition]]:
+    rule, active, enough, status = asked.rule, found, True, before
+    if rule.often is not None:
+        status, breaches = often.count(asked, rule.often, before, holds=found)
+        enough = breaches >= rule.often.breaches
+        active = enough if alerts.is_open(before) else breaches > 0
+    after, event = alerts.step(
+        status,
+        active=active,
+        for_=rule.for_,
+        keep_firing_for=rule.keep_firing_for,
+        now=asked.scene.now,
+        may_fire=enough and may_fire(),
+    )
+    said: list[Transition] = []
+    if event is not None:
+        after = _named(asked, before, after)
+        said.append(_transition(asked, before, after, event))
+    if rule.worse and after.state is AlertState.FIRING:
+        after = _weighed(asked, after, said)
+    return after, said
+
+
+def _named(asked: Asked, before: AlertStatus, after: AlertStatus) -> AlertStatus:
+    """The status with fingerprint and labels: as it fired while it is open, else as they are configured.
+
+    The fingerprint is made of the alert's own severity, so that it stays when a severity step changes the label.
+    """
+    rule = asked.rule
+    labels = alerts.alert_labels(rule, asked.scene.key)
+    if alerts.is_open(before):
+        return replace(after, fingerprint=before.fingerprint, labels=before.labels or labels)
+    step = severity.at_first(rule, asked.assessment) if after.state is AlertState.FIRING else ""
+    named = severity.labelled(rule, labels, step) if step else labels
+    return replace(after, fingerprint=alerts.fingerprint(labels), labels=named, severity=step)
+
+
+def _weighed(asked: Asked, status: AlertStatus, said: list[Transition]) -> AlertStatus:
+    """A firing alert with its severity as it is now, which is said if it changed."""
+    rule = asked.rule
+    after = severity.follow(rule, status, asked.assessment, asked.scene.now)
+    if after.severity == status.severity:
+        return after
+    labels = severity.labelled(rule, after.labels, after.severity)
+    after = replace(after, labels=labels, changes=after.changes + 1)
+    event = Event.RAISED if severity.is_raised(rule, status, after) else Event.LOWERED
+    was, now = (dict(one.labels)["severity"] for one in (status, after))
+    transition = _transition(asked, status, after, event)
+    said.append(replace(transition, detail=f"Now {now}, was {was}", nth=after.changes))
+    return after
+
+
+def escalate(
+    asked: Asked, status: AlertStatus, may_fire: Callable[[], bool]
+) -> tuple[AlertStatus, Sequence[Transition]]:
+    """The alert after the escalation steps whose time has come, all of them in one transition.
+
+    As with firing, after a pause of the daemon a poll comes first, unless the source is known to give none.
+    """
+    at = _next_step(asked.rule, status)
+    if at is None or at > asked.scene.now or not (asked.scene.down or may_fire()):
+        return status, _NONE
+    since = asked.scene.now - _open_since(status)
+    due = [step for step in asked.rule.escalate[status.escalated :] if step.after <= since]
+    after = replace(status, escalated=status.escalated + len(due), changes=status.changes + 1)
+    said = _transition(asked, status, after, Event.ESCALATED)
+    to = tuple(dict.fromkeys(name for step in due for name in step.to))
+    return after, (replace(said, detail=f"Not acknowledged for {span(since)}", to=to, nth=after.changes),)
+
+
+def _open_since(status: AlertStatus) -> int:
+    return status.open_since if status.open_since is not None else status.fired_at or 0
+
+
+def _next_step(rule: AlertRule, status: AlertStatus) -> int | None:
+    """When the next escalation step is due; none while the alert recovers or someone has it."""
+    if status.state is not AlertState.FIRING or status.acknowledged or status.escalated >= len(rule.escalate):
+        return None
+    return _open_since(status) + rule.escalate[status.escalated].after
+
+
+def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Event) -> Transition:
+    return Transition(
+        asked.scene.key,
+        asked.rule.name,
+        after.fingerprint,
+        after.episode,
+        event,
+        asked.scene.now,
+        before.state,
+        after.state,
+        after.labels,
+        asked.assessment,
+        after.fired_at,
+    )
+
+
+def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | None]:
+    """When time alone may move the alert on."""
+    yield _next_step(rule, status)
+    if status.eased_at is not None and status.state is AlertState.FIRING:
+        yield status.eased_at + rule.keep_firing_for
+    if rule.often is not None and status.state is AlertState.PENDING:
+        yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
+    else:
+        yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)

@@ -1,0 +1,38 @@
+"""N of M: whether at least so many of the last judgements of an alert's condition breach.
+
+A judgement is one reading. A goal without a period over one series is judged by its readings, so any order of arrival
+gives the same; elsewhere what was said at the time of each newer reading is remembered, and what is found without one
+amends the last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rules.goals import judgements
+from rules.model import AlertStatus, Often, Standing
+from rules.whens import Asked
+
+_OF_A_LEVEL = frozenset({Standing.IN_BAND, Standing.OUT_OF_BAND})
+
+
+def count(asked: Asked, often: Often, status: AlertStatus, *, holds: bool) -> tuple[AlertStatus, int]:
+    """The status with the judgement noted, and how many of the last ones breach. `holds` is the judgement of now."""
+    if asked.assessment.hold:
+        return replace(status, judged=(), judged_at=None), 0  # readings stopped, and that counts as fine
+    if asked.rule.when in _OF_A_LEVEL:
+        outs = judgements(asked.scene, asked.assessment.time)
+        if outs is not None:
+            wanted = asked.rule.when is Standing.OUT_OF_BAND
+            return status, sum(out is wanted for out in outs[-often.of :])
+    status = noted(status, asked.assessment.time or 0, often.of, holds=holds)
+    return status, sum(status.judged)
+
+
+def noted(status: AlertStatus, time: int, of: int, *, holds: bool) -> AlertStatus:
+    """The status with one more judgement of a reading at `time`, or the last one amended. Without any breach: none."""
+    newer = status.judged_at is None or time > status.judged_at
+    judged = (*(status.judged if newer else status.judged[:-1]), holds)[-of:]
+    if not any(judged):
+        return replace(status, judged=(), judged_at=None) if status.judged else status
+    return replace(status, judged=judged, judged_at=time if newer else status.judged_at)

@@ -1,0 +1,146 @@
+"""The life of an alert as it is written: what it becomes, and what is said of contradictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config import words
+from agent.config.load import load
+from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Often, SeverityStep
+from tests.agent.config.test_config_errors import SOURCES, errors_of
+
+BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
+AT = "targets.t.alerts[0]"
+
+
+def written(alert: str, begin: str = BEGIN) -> str:
+    """One alert on line 12; its keys begin at column 10."""
+    return f"{SOURCES}targets:\n{begin}      - {{name: a, {alert}}}\n"
+
+
+def rule(tmp_path: Path, alert: str, begin: str = BEGIN) -> AlertRule:
+    file = tmp_path / "setpoint.yaml"
+    file.write_text(written(alert, begin), encoding="utf-8")
+    return load(file, {}).targets["t"].alerts[0]
+
+
+def mistakes(tmp_path: Path, alert: str, begin: str = BEGIN) -> list[str]:
+    return [said.partition(f" {AT}.")[2] for said in errors_of(tmp_path, written(alert, begin))]
+
+
+def test_a_duration_or_a_count(tmp_path: Path) -> None:
+    lasting = rule(tmp_path, "when: out_of_band, for: 5m")
+    often = rule(tmp_path, "when: out_of_band, for: {breaches: 3, of: 5}")
+    assert (lasting.for_, lasting.often) == (5 * MINUTE, None)
+    assert (often.for_, often.often) == (0, Often(3, 5))
+    assert [words.lasting(one) for one in (lasting, often)] == ["5m", "3 of the last 5 readings"]
+
+
+CHECKIN = "  t:\n    source: job\n    alerts:\n"
+COUNTS = {
+    "more than there are": ("breaches: 6, of: 5", ["for.breaches: 6 of 5 can't be"]),
+    "none": ("breaches: 0, of: 5", ["for.breaches: has to be at least 1"]),
+    "too far back": ("breaches: 1, of: 17", ["for.of: has to be at most 16"]),
+    "half": ("breaches: 1", ["for.of: is missing"]),
+    "mistyped": (
+        "breeches: 1, of: 2",
+        ["for.breaches: is missing", "for.breeches: unknown key (did you mean breaches?)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_that_can_not_be(tmp_path: Path, name: str) -> None:
+    count, said = COUNTS[name]
+    assert mistakes(tmp_path, f"when: out_of_band, for: {{{count}}}") == said
+
+
+def test_what_has_no_readings_is_not_counted(tmp_path: Path) -> None:
+    count = "for: {breaches: 1, of: 2}"
+    assert mistakes(tmp_path, f"when: no_data, {count}") == [
+        "for: counts readings, and no_data has none; write a duration"
+    ]
+    assert mistakes(tmp_path, f"when: missed, {count}", CHECKIN) == [
+        "for: counts readings, and a check-in is late without one; write a duration"
+    ]
+
+
+def test_steps_of_an_escalation(tmp_path: Path) -> None:
+    steps = "[{after: 30m, to: growth}, {after: 2h, to: [growth, console]}]"
+    assert rule(tmp_path, f"when: out_of_band, escalate: {steps}").escalate == (
+        EscalationStep(30 * MINUTE, ("growth",)),
+        EscalationStep(2 * HOUR, ("growth", "console")),
+    )
+
+
+STEPS = {
+    "order": (
+        "{after: 2h, to: growth}, {after: 2h, to: growth}",
+        ["escalate[1].after: has to be later than that of the step before"],
+    ),
+    "unknown receiver": (
+        "{after: 2h, to: groth}",
+        ["escalate[0].to: there is no receiver groth (did you mean growth?)"],
+    ),
+    "of a list": (
+        "{after: 2h, to: [console, groth]}",
+        ["escalate[0].to[1]: there is no receiver groth (did you mean growth?)"],
+    ),
+    "nobody": ("{after: 2h, to: []}", ["escalate[0].to: needs at least 1"]),
+    "at once": ("{after: 0s, to: growth}", ["escalate[0].after: has to be longer than nothing"]),
+    "of a correction": ("{to: growth}", ["escalate[0].after: is missing"]),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
+    steps, said = STEPS[name]
+    assert mistakes(tmp_path, f"when: out_of_band, escalate: [{steps}]") == said
+
+
+def test_severity_steps(tmp_path: Path) -> None:
+    steps = "[{severity: critical, at_least: 15, at_most: 26, notify: growth}, {severity: fatal, at_most: 30}]"
+    assert rule(tmp_path, f"when: out_of_band, worse: {steps}").worse == (
+        SeverityStep("critical", 15, 26, ("growth",)),
+        SeverityStep("fatal", None, 30),
+    )
+
+
+MONTH = "  t:\n    series: sales\n    goal: {at_least: 100, per: month}\n    alerts:\n"
+CONDITION = "  t:\n    goal: {condition: last(sales) > 1}\n    alerts:\n"
+NOT_BY_A_NUMBER = ["worse: is for a goal with at_least or at_most, and for when: behind, missed, out_of_band"]
+WORSE = {
+    "inside": (BEGIN, "{severity: x, at_most: 23}", ["worse[0].at_most: 23 is not farther outside than 23"]),
+    "not farther": (
+        BEGIN,
+        "{severity: x, at_least: 15}, {severity: y, at_most: 26}, {severity: z, at_least: 16}",
+        ["worse[2].at_least: 16 is not farther outside than 15"],
+    ),
+    "same": (
+        BEGIN,
+        "{severity: warning, at_most: 26}",
+        ["worse[0].severity: warning is not another severity than that of a step before"],
+    ),
+    "no bound": (BEGIN, "{severity: x}", ["worse[0]: needs at_least or at_most"]),
+    "no such bound": (MONTH, "{severity: x, at_most: 200}", ["worse[0].at_most: the goal has no at_most"]),
+    "nobody": (
+        BEGIN,
+        "{severity: x, at_most: 26, notify: groth}",
+        ["worse[0].notify: there is no receiver groth (did you mean growth?)"],
+    ),
+    "condition": (CONDITION, "{severity: x, at_most: 26}", NOT_BY_A_NUMBER),
+}
+
+
+@pytest.mark.parametrize("name", WORSE)
+def test_severity_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
+    begin, steps, said = WORSE[name]
+    when = "behind" if begin == MONTH else "out_of_band"
+    assert mistakes(tmp_path, f"when: {when}, worse: [{steps}]", begin) == said
+
+
+def test_severity_steps_of_what_has_no_number(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "when: no_data, worse: [{severity: x, at_most: 26}]") == NOT_BY_A_NUMBER
+    assert rule(tmp_path, "when: behind, worse: [{severity: x, at_least: 50}]", MONTH).worse

@@ -1,0 +1,118 @@
+"""The life of an alert as its receivers hear of it, on a real store and over restarts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agent.standing import open_alerts
+from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Matcher, SeverityStep, Target
+from rules.routing import Route
+from tests.agent.test_pipeline import KEY, TARGET, World
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = await World(tmp_path).start()
+    yield made
+    await made.stop()
+
+
+def hot(**changes: Any) -> Target:
+    return replace(TARGET, alerts=(replace(TARGET.alerts[0], **changes),))
+
+
+async def payloads(world: World) -> list[dict[str, Any]]:
+    return [orjson.loads(delivery.payload) for delivery in await world.outbox()]
+
+
+class TestEscalation:
+    target = hot(escalate=(EscalationStep(30 * MINUTE, ("oncall",)), EscalationStep(2 * HOUR, ("team",))))
+
+    async def test_it_is_told_to_others_and_they_hear_the_end(self, world: World) -> None:
+        await world.use(self.target)
+        await world.read(25)
+        await world.restart(after=31 * MINUTE)
+        assert await world.told() == ["team firing hot"]  # a poll comes first
+        await world.read(25)
+        await world.restart()
+        await world.read(25)
+        assert await world.told() == ["team firing hot", "oncall escalated hot"]
+        await world.read(22)
+        assert (await world.told())[2:] == ["team resolved hot", "oncall resolved hot"]
+        escalated = (await payloads(world))[1]
+        assert escalated["details"] == ["Not acknowledged for 31m 10s"]
+        assert escalated["status"] == "firing"
+
+    async def test_a_source_that_is_down_does_not_hold_it_back(self, world: World) -> None:
+        await world.use(self.target)
+        await world.read(25)
+        world.clock.time += 30 * MINUTE - 10 * SECOND
+        await world.read(None, error="answered 500")
+        await world.read(None, error="answered 500")
+        assert await world.told() == ["team firing hot", "team firing source-down", "oncall escalated hot"]
+
+    async def test_nobody_else_hears_what_someone_has(self, world: World) -> None:
+        await world.use(self.target)
+        await world.read(25)
+        await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "")
+        await world.read(25, after=3 * HOUR)
+        assert [said for said in await world.told() if "escalated" in said] == []
+
+
+class TestSeverity:
+    steps = (SeverityStep("critical", None, 26, ("oncall",)),)
+
+    async def test_a_graver_one_is_told_anew_and_a_milder_one_only_shown(self, world: World) -> None:
+        await world.use(hot(worse=self.steps))
+        for value in (24, 27, 28):
+            await world.read(value)
+        await world.restart()
+        for value in (24, 27, 22):
+            await world.read(value)
+        assert await world.told() == [
+            "team firing hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team resolved hot",
+            "oncall resolved hot",
+        ]
+        said = await payloads(world)
+        assert [one["severity"] for one in said] == ["warning", *["critical"] * 6]
+        assert {(one["fingerprint"], one["starts_at"]) for one in said} == {
+            (said[0]["fingerprint"], said[0]["starts_at"])
+        }
+        assert said[1]["details"] == ["Now critical, was warning"]
+        assert [dict(t.labels)["severity"] for t in await world.store.transitions(10) if t.event == "lowered"] == [
+            "warning"
+        ]
+
+    async def test_the_route_is_asked_for_the_severity_it_has(self, world: World) -> None:
+        critical = Route("oncall", (Matcher("severity", "=", "critical"),))
+        await world.use(hot(worse=(SeverityStep("critical", None, 26),), notify=()))
+        world.config = replace(world.config, route=Route("team", routes=(critical,)))
+        await world.pipeline.use(*world.compiled())
+        for value in (24, 27, 22, 27):
+            await world.read(value)
+        assert await world.told() == [
+            "team firing hot",
+            "team raised hot",
+            "oncall raised hot",
+            "team resolved hot",
+            "oncall resolved hot",
+            "oncall firing hot",
+        ]
+
+    async def test_the_faces_show_it(self, world: World) -> None:
+        await world.use(hot(worse=self.steps))
+        await world.read(24)
+        await world.read(27)
+        (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
+        assert shown.labels["severity"] == "critical"
