@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from agent.memory import Memory
-from agent.notices import Notices, Telling, context_of, idempotency_key, reason_of
+from agent.notices import SPREADING, Notices, Telling, context_of, heard_before, idempotency_key, reason_of
 from agent.store.records import Delivery, DeliveryKind
 from rules import alerts, corrections
 from rules.engine import Batch, evaluate
@@ -217,8 +217,8 @@ class Decider:
         telling = Telling(transition, status, runs)
         receivers = self.notices.receivers(telling, reason)
         decision.deliveries += self.notices.deliveries(telling, reason, receivers)
-        if reason in {Reason.FIRING, Reason.ESCALATED, Reason.RAISED}:
-            self._mark_told(decision, transition, (*(() if reason is Reason.FIRING else status.told), *receivers))
+        if reason in SPREADING:
+            self._mark_told(decision, transition, (*heard_before(transition, status), *receivers))
 
     def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
         told = tuple(dict.fromkeys(receivers))

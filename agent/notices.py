@@ -36,6 +36,9 @@ from rules.specs import Specs
 from rules.words import clock_time, headline
 
 EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
+_NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
+SPREADING = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})
+"""Why those may hear of an alert that did not before; they then hear its end too."""
 _CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
 
 
@@ -51,6 +54,8 @@ class Telling:
 def reason_of(transition: Transition) -> Reason | None:
     """Why a transition is told; None if it is only remembered."""
     event = transition.event
+    if transition.quiet:
+        return None
     if event is Event.FIRING:
         return Reason.FIRING if transition.before is not AlertState.RECOVERING else Reason.UPDATED
     return {
@@ -60,7 +65,15 @@ def reason_of(transition: Transition) -> Reason | None:
         Event.CORRECTION: Reason.UPDATED,
         Event.RAISED: Reason.RAISED,
         Event.LOWERED: Reason.UPDATED,
+        Event.FLAPPING: Reason.FLAPPING,
+        Event.SETTLED: Reason.SETTLED,
     }.get(event)
+
+
+def heard_before(transition: Transition, status: AlertStatus) -> tuple[str, ...]:
+    """The receivers that heard of this firing; none where the transition is its first news."""
+    begins = transition.event in {Event.FIRING, Event.FLAPPING} and transition.before in _NOT_OPEN
+    return () if begins else status.told
 
 
 class Notices:
@@ -78,7 +91,7 @@ class Notices:
         """
         if reason is Reason.ESCALATED:
             return telling.transition.to
-        told = () if reason is Reason.FIRING else telling.status.told
+        told = heard_before(telling.transition, telling.status)
         if told and reason is not Reason.RAISED:
             return told
         transition = telling.transition

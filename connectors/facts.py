@@ -12,7 +12,13 @@ from zoneinfo import ZoneInfo
 
 from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, Reason
 
-_PREFIXES = {Reason.RESOLVED: "Resolved", Reason.ESCALATED: "Escalated", Reason.TEST: "Test"}
+_PREFIXES = {
+    Reason.RESOLVED: "Resolved",
+    Reason.ESCALATED: "Escalated",
+    Reason.FLAPPING: "Flapping",
+    Reason.SETTLED: "Settled",
+    Reason.TEST: "Test",
+}
 _MARKS = {"critical": "🔴", "error": "🔴", "warning": "🟠", "info": "🔵"}
 _COLOURS = {"critical": "#c62828", "error": "#c62828", "warning": "#e07b00", "info": "#1f6feb"}
 _OWN_LABELS = {"alertname", "target", "severity"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from rules import alerts, often, severity
+from rules import alerts, flapping, often, severity
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
 from rules.scene import Scene
 from rules.whens import Asked, holds
@@ -22,7 +22,8 @@ def advance(
     `may_fire` says whether the readings are recent enough to fire on.
     """
     found = holds(asked)
-    if found is None or (not found and before.state is AlertState.INACTIVE and asked.rule.often is None):
+    idle = before.state is AlertState.INACTIVE and asked.rule.often is None and not before.checks
+    if found is None or (idle and not found):
         return before, _NONE
     return _step(asked, before, may_fire, found=found)
 
@@ -39,14 +40,19 @@ def _step(
         status,
         active=active,
         for_=rule.for_,
-        keep_firing_for=rule.keep_firing_for,
+        keep_firing_for=rule.keep_firing_for if before.flapping_since is None else flapping.FOR_EVER,
         now=asked.scene.now,
         may_fire=enough and may_fire(),
     )
+    news = None
+    if rule.flapping is not None or before.flapping_since is not None:
+        after, event, news = flapping.follow(asked, before, after, event)
     said: list[Transition] = []
     if event is not None:
         after = _named(asked, before, after)
-        said.append(_transition(asked, before, after, event))
+        said.append(_happened(asked, before, after, event))
+    if news is not None:
+        said.append(_news(asked, before, after, news))
     if rule.worse and after.state is AlertState.FIRING:
         after = _weighed(asked, after, said)
     return after, said
@@ -64,6 +70,27 @@ def _named(asked: Asked, before: AlertStatus, after: AlertStatus) -> AlertStatus
     step = severity.at_first(rule, asked.assessment) if after.state is AlertState.FIRING else ""
     named = severity.labelled(rule, labels, step) if step else labels
     return replace(after, fingerprint=alerts.fingerprint(labels), labels=named, severity=step)
+
+
+def _happened(asked: Asked, before: AlertStatus, after: AlertStatus, event: Event) -> Transition:
+    transition = _transition(asked, before, after, event)
+    if before.flapping_since is not None and event is Event.RESOLVED:
+        return replace(transition, detail=_settled(before.flapping_since, asked.scene.now))
+    flaps = before.flapping_since is not None or after.flapping_since is not None
+    return replace(transition, quiet=True) if flaps and event is Event.FIRING else transition
+
+
+def _news(asked: Asked, before: AlertStatus, after: AlertStatus, news: Event) -> Transition:
+    """Says that the alert flaps, or that it does no more and fires."""
+    detail = _settled(before.flapping_since or 0, asked.scene.now)
+    if news is Event.FLAPPING and asked.rule.flapping is not None:
+        of = asked.rule.flapping.of
+        detail = f"Changed {flapping.changes(after.checks, of)} times in the last {of} readings"
+    return replace(_transition(asked, before, after, news), detail=detail, nth=after.changes)
+
+
+def _settled(since: int, now: int) -> str:
+    return f"Settled after flapping for {span(now - since)}"
 
 
 def _weighed(asked: Asked, status: AlertStatus, said: list[Transition]) -> AlertStatus:
@@ -133,5 +160,7 @@ def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | N
         yield status.eased_at + rule.keep_firing_for
     if rule.often is not None and status.state is AlertState.PENDING:
         yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
+    elif status.flapping_since is not None:
+        yield flapping.settles_at(scene, status)
     else:
         yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)

@@ -34,6 +34,7 @@ PARTS = (
     ("`no_data` of a target", "NoDataSection"),
     ("`alerts[]` of a target", "AlertSection"),
     ("`for` of an alert, as a count", "OftenSection"),
+    ("`flapping` of an alert", "FlappingSection"),
     ("`worse[]` of an alert", "WorseSection"),
     ("`escalate[]` of an alert", "EscalationSection"),
     ("`correct[]` of a target", "CorrectSection"),

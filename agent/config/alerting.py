@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from agent.config.document import Document
 from agent.config.errors import Path
-from agent.config.language import AlertSection, OftenSection, TargetSection
-from rules.model import AlertRule, EscalationStep, Often, SeverityStep, Standing, labels_of
+from agent.config.language import AlertSection, FlappingSection, OftenSection, TargetSection
+from rules.model import AlertRule, EscalationStep, Flapping, Often, SeverityStep, Standing, labels_of
 
 _BY_A_NUMBER = frozenset({Standing.OUT_OF_BAND, Standing.BEHIND, Standing.MISSED})
 
@@ -16,6 +16,9 @@ def check_life(alert: AlertSection, target: TargetSection, path: Path, document:
     """Says what can never happen between the alert's beginning and its end."""
     _check_often(alert, target, (*path, "for"), document)
     _check_worse(alert, target, (*path, "worse"), document)
+    flaps = alert.flapping
+    if isinstance(flaps, FlappingSection) and flaps.low >= flaps.high:
+        document.report((*path, "flapping"), f"low {flaps.low:.4g} has to be less than high {flaps.high:.4g}")
     for index, (one, other) in enumerate(pairwise(alert.escalate), 1):
         if other.after <= one.after:
             document.report((*path, "escalate", index, "after"), "has to be later than that of the step before")
@@ -63,6 +66,12 @@ def _check_often(alert: AlertSection, target: TargetSection, path: Path, documen
         document.report(path, "counts readings, and a check-in is late without one; write a duration")
 
 
+def _flapping(flaps: bool | FlappingSection) -> Flapping | None:
+    if isinstance(flaps, FlappingSection):
+        return Flapping(flaps.low, flaps.high, flaps.of)
+    return Flapping() if flaps else None
+
+
 def alert_rule(model: AlertSection) -> AlertRule:
     """The rule as the engine takes it."""
     often = model.for_ if isinstance(model.for_, OftenSection) else None
@@ -77,5 +86,6 @@ def alert_rule(model: AlertSection) -> AlertRule:
         notify=tuple(model.notify),
         often=Often(often.breaches, often.of) if often else None,
         worse=tuple(SeverityStep(s.severity, s.at_least, s.at_most, tuple(s.notify)) for s in model.worse),
+        flapping=_flapping(model.flapping),
         escalate=tuple(EscalationStep(step.after, tuple(step.to)) for step in model.escalate),
     )

@@ -15,6 +15,7 @@ from rules.model import (
     MINUTE,
     CalendarPeriod,
     Combine,
+    Flapping,
     Measure,
     NoDataThen,
     RollingPeriod,
@@ -24,6 +25,7 @@ from rules.model import (
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
+_FLAPPING = Flapping()
 _PERCENT = re.compile(r"\s*([-+]?[0-9.]+)\s*%\s*")
 
 
@@ -74,6 +76,9 @@ Number = Annotated[
     float, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"], "examples": [10000, "99.9%"]})
 ]
 """A number, or a percentage as its hundredth part."""
+
+Share = Annotated[Number, Field(gt=0, le=1)]
+"""A part of the whole, more than nothing."""
 
 Text = Annotated[str, AfterValidator(_said)]
 """A text that says something."""
@@ -176,6 +181,21 @@ For = Annotated[
 """A duration, or N of M."""
 
 
+class FlappingSection(Config):
+    """When an alert that comes and goes is said to flap, and when to have settled."""
+
+    low: Share = _FLAPPING.low
+    high: Share = _FLAPPING.high
+    of: Annotated[int, Field(ge=3, le=100)] = _FLAPPING.of
+
+
+Flaps = Annotated[
+    Annotated[FlappingSection, Tag("how")] | Annotated[bool, Tag("whether")],
+    Discriminator(lambda value: "how" if isinstance(value, dict | FlappingSection) else "whether"),
+]
+"""Whether flapping is looked for, or how."""
+
+
 class WorseSection(Config):
     """A graver severity, farther outside the goal."""
 
@@ -201,6 +221,7 @@ class AlertSection(Config):
     keep_firing_for: Duration = 0
     severity: Text = "warning"
     worse: list[WorseSection] = Field(default_factory=list)
+    flapping: Flaps = False
     labels: LabelTexts = Field(default_factory=dict)
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)

@@ -70,6 +70,8 @@ SCHEMAS: dict[str, Schema] = {
         fired_at=maybe(TIME),
         fingerprint=TEXT,
         acknowledged=maybe(shape(by=TEXT, at=TIME, note=TEXT)),
+        flapping_since=maybe(TIME),
+        escalation_steps_done=COUNT,
     ),
     "Instance": shape(
         labels=LABELS,

@@ -89,6 +89,8 @@ def _alert_status(name: str, status: AlertStatus) -> dict[str, Any]:
         "fired_at": iso(status.fired_at) if status.state is not AlertState.INACTIVE else None,
         "fingerprint": status.fingerprint,
         "acknowledged": taken and {"by": taken.by, "at": iso(taken.at), "note": taken.note},
+        "flapping_since": iso(status.flapping_since),
+        "escalation_steps_done": status.escalated if status.state is not AlertState.INACTIVE else 0,
     }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 _log = structlog.get_logger(__name__)
-_NEWS = frozenset({Reason.FIRING, Reason.ESCALATED, Reason.RAISED})  # what the channel may hear first of a firing
+_NEWS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})  # may be the first of a firing
 
 
 class SlackConfig(fields.Config):

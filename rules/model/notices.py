@@ -15,6 +15,8 @@ class Reason(StrEnum):
     UPDATED = "updated"  # acknowledged, correction called, verified or failed
     ESCALATED = "escalated"
     RAISED = "raised"  # to a graver severity
+    FLAPPING = "flapping"  # it comes and goes; nothing is told of that until it settles
+    SETTLED = "settled"  # flaps no more, and fires
     UNDELIVERABLE = "undeliverable"  # another receiver refused a notice for good
     TEST = "test"
 

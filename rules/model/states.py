@@ -41,6 +41,8 @@ class Event(StrEnum):
     ESCALATED = "escalated"
     RAISED = "raised"  # to a graver severity
     LOWERED = "lowered"  # to a milder one
+    FLAPPING = "flapping"
+    SETTLED = "settled"  # flaps no more, and fires
 
 
 class InstanceKey(NamedTuple):
@@ -107,7 +109,11 @@ class AlertStatus:
 
     Of the episode: `open_since` is `fired_at`, moved with a clock that was set back; `escalated` counts the escalation
     steps done, `changes` what was said beside changes of the state. `severity` is the severity step in force (empty:
-    the alert's own), `eased_at` since when the number is back inside its bounds.
+    the alert's own), `eased_at` since when the number is back inside its bounds. Since `flapping_since` it flaps and is
+    held open.
+
+    `checks` says of the last checks, oldest first, whether the alert was open, for flap detection; `checked_at` is the
+    time of the newest reading they know.
     """
 
     state: AlertState = AlertState.INACTIVE
@@ -125,6 +131,9 @@ class AlertStatus:
     changes: int = 0
     severity: str = ""
     eased_at: int | None = None
+    flapping_since: int | None = None
+    checks: tuple[bool, ...] = ()
+    checked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,7 @@ class Transition:
     fired_at: int | None = None
     detail: str = ""  # plain words for what the event alone does not say
     to: tuple[str, ...] = ()  # whom it is escalated to
+    quiet: bool = False  # not told: what happens with it says more
     nth: int = 0  # tells apart what may happen several times at one time in one episode
 
     @property

@@ -122,6 +122,15 @@ class Often:
 
 
 @dataclass(frozen=True, slots=True)
+class Flapping:
+    """An alert flaps from a share `high` of changes in its last `of` checks on, until they are `low`; 0 to 1."""
+
+    low: float = 0.25
+    high: float = 0.5
+    of: int = 21
+
+
+@dataclass(frozen=True, slots=True)
 class SeverityStep:
     """Outside these bounds an alert has this severity, and `notify` hear of it too."""
 
@@ -154,6 +163,7 @@ class AlertRule:
     often: Often | None = None
     escalate: tuple[EscalationStep, ...] = ()  # the earliest first
     worse: tuple[SeverityStep, ...] = ()  # the gravest last
+    flapping: Flapping | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from agent.standing import open_alerts
-from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Matcher, SeverityStep, Target
+from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Flapping, Matcher, SeverityStep, Target
 from rules.routing import Route
 from tests.agent.test_pipeline import KEY, TARGET, World
 
@@ -116,3 +116,49 @@ class TestSeverity:
         await world.read(27)
         (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
         assert shown.labels["severity"] == "critical"
+
+
+class TestFlapping:
+    target = hot(flapping=Flapping(low=0.2, high=0.4, of=11), notify=("team",))
+
+    async def flap(self, world: World, values: str) -> None:
+        for sign in values:
+            await world.read(25 if sign == "+" else 22)
+
+    async def test_one_notice_that_it_flaps_and_one_how_it_settled(self, world: World) -> None:
+        await world.use(self.target)
+        await self.flap(world, "+-+-+-+")
+        await world.restart()
+        await self.flap(world, "-+++++++++++")
+        assert await world.told() == [
+            "team firing hot", "team resolved hot", "team firing hot", "team flapping hot", "team settled hot",
+        ]  # fmt: skip
+        said = await payloads(world)
+        assert [one["status"] for one in said] == ["firing", "resolved", "firing", "firing", "firing"]
+        assert said[3]["details"] == ["Changed 4 times in the last 11 readings"]
+        assert said[4]["details"] == ["Settled after flapping for 2m 10s"]
+        assert len({one["starts_at"] for one in said[2:]}) == 1
+        await self.flap(world, "-")
+        assert (await world.told())[5:] == ["team resolved hot"]
+
+    async def test_who_was_told_that_it_flaps_hears_the_end_whatever_is_configured_then(self, world: World) -> None:
+        await world.use(self.target)
+        await self.flap(world, "+-+-+")
+        await world.use(hot(flapping=self.target.alerts[0].flapping, notify=("oncall",)))
+        await self.flap(world, "-" * 12)
+        assert (await world.told())[3:] == ["team flapping hot", "team resolved hot"]
+
+    async def test_a_firing_that_begins_it_is_told_as_flapping_to_whom_it_concerns_now(self, world: World) -> None:
+        await world.use(hot(flapping=Flapping(low=0.2, high=0.3, of=11)))
+        await self.flap(world, "+-")
+        await world.use(hot(flapping=Flapping(low=0.2, high=0.3, of=11), notify=("oncall",)))
+        await self.flap(world, "+")
+        assert (await world.told())[2:] == ["oncall flapping hot"]
+        (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
+        assert shown.headline == "Flapping: Room out of band: 25, wanted at most 23"
+
+    async def test_removing_it_resolves_it(self, world: World) -> None:
+        await world.use(self.target)
+        await self.flap(world, "+-+-")
+        await world.use(None)
+        assert (await world.told())[3:] == ["team flapping hot", "team resolved hot"]

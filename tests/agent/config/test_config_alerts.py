@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import words
 from agent.config.load import load
-from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Often, SeverityStep
+from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Flapping, Often, SeverityStep
 from tests.agent.config.test_config_errors import SOURCES, errors_of
 
 BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
@@ -144,3 +144,37 @@ def test_severity_steps_that_can_not_be(tmp_path: Path, name: str) -> None:
 def test_severity_steps_of_what_has_no_number(tmp_path: Path) -> None:
     assert mistakes(tmp_path, "when: no_data, worse: [{severity: x, at_most: 26}]") == NOT_BY_A_NUMBER
     assert rule(tmp_path, "when: behind, worse: [{severity: x, at_least: 50}]", MONTH).worse
+
+
+@pytest.mark.parametrize(
+    ("written_as", "flapping"),
+    [
+        ("false", None),
+        ("true", Flapping(0.25, 0.5, 21)),
+        ("{}", Flapping(0.25, 0.5, 21)),
+        ("{low: 10%, high: 0.3, of: 11}", Flapping(0.1, 0.3, 11)),
+    ],
+)
+def test_flapping(tmp_path: Path, written_as: str, flapping: Flapping | None) -> None:
+    assert rule(tmp_path, f"when: out_of_band, flapping: {written_as}").flapping == flapping
+
+
+FLAPPING = {
+    "neither": ("maybe", ["flapping: has to be true or false"]),
+    "upside down": ("{low: 60%}", ["flapping: low 0.6 has to be less than high 0.5"]),
+    "out of bounds": (
+        "{low: 0%, high: 101%, of: 2}",
+        [
+            "flapping.low: has to be more than 0",
+            "flapping.high: has to be at most 1",
+            "flapping.of: has to be at least 3",
+        ],
+    ),
+    "mistyped": ("{hi: 60%}", ["flapping.hi: unknown key (did you mean high?)"]),
+}
+
+
+@pytest.mark.parametrize("name", FLAPPING)
+def test_flapping_that_can_not_be(tmp_path: Path, name: str) -> None:
+    flapping, said = FLAPPING[name]
+    assert mistakes(tmp_path, f"when: out_of_band, flapping: {flapping}") == said

@@ -147,6 +147,20 @@ async def test_a_graver_severity_is_shown_in_the_message_and_said_in_its_thread(
     assert [message.thread_ts for message in slack.messages] == [None]
 
 
+async def test_an_alert_that_flaps_is_said_where_it_fired_or_anew(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    flaps = kit.notice(reason=Reason.FLAPPING, details=("Changed 9 times in the last 21 readings",))
+    await notifier.send(kit.sending(flaps, thread=thread))
+    (message,) = slack.messages
+    assert message.text.startswith("🟠 Flapping: Unique visitors behind")
+    assert "Changed 9 times in the last 21 readings" in words(message)
+    await notifier.send(kit.sending(kit.notice(reason=Reason.SETTLED), thread=thread))
+    assert message.text.startswith("🟠 Settled: Unique visitors behind")
+    later = kit.notice(reason=Reason.FLAPPING, starts_at=kit.NOW + 86_400_000_000)
+    await notifier.send(kit.sending(later, thread=thread))
+    assert len(slack.messages) == 2
+
+
 async def test_the_chart_is_shown_in_the_message_and_stays_there(slack, notifier):
     thread = await notifier.send(kit.sending(chart=kit.PNG))
     (message,) = slack.messages
