@@ -218,7 +218,7 @@ class Decider:
         receivers = self.notices.receivers(telling, reason)
         decision.deliveries += self.notices.deliveries(telling, reason, receivers)
         if reason in SPREADING:
-            self._mark_told(decision, transition, (*heard_before(transition, status), *receivers))
+            self._mark_told(decision, transition, (*heard_before(telling, reason), *receivers))
 
     def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
         told = tuple(dict.fromkeys(receivers))

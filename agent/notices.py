@@ -70,10 +70,10 @@ def reason_of(transition: Transition) -> Reason | None:
     }.get(event)
 
 
-def heard_before(transition: Transition, status: AlertStatus) -> tuple[str, ...]:
-    """The receivers that heard of this firing; none where the transition is its first news."""
-    begins = transition.event in {Event.FIRING, Event.FLAPPING} and transition.before in _NOT_OPEN
-    return () if begins else status.told
+def heard_before(telling: Telling, reason: Reason) -> tuple[str, ...]:
+    """The receivers that heard of this firing; none where this is its first news."""
+    begins = reason is Reason.FLAPPING and telling.transition.before in _NOT_OPEN
+    return () if begins or reason is Reason.FIRING else telling.status.told
 
 
 class Notices:
@@ -91,7 +91,7 @@ class Notices:
         """
         if reason is Reason.ESCALATED:
             return telling.transition.to
-        told = heard_before(telling.transition, telling.status)
+        told = heard_before(telling, reason)
         if told and reason is not Reason.RAISED:
             return told
         transition = telling.transition

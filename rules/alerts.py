@@ -93,6 +93,26 @@ def wake(status: AlertStatus, *, for_: int, keep_firing_for: int) -> int | None:
     return status.since + keep_firing_for if status.state is AlertState.RECOVERING else None
 
 
+def latest(status: AlertStatus) -> int:
+    """The latest of the times that a span is counted from."""
+    return max(status.since, status.open_since or 0, status.eased_at or 0, status.flapping_since or 0)
+
+
+def not_later(status: AlertStatus, now: int) -> AlertStatus:
+    """The status, with now for each such time that is later. When it fired names the firing, and stays."""
+
+    def moved(at: int | None) -> int | None:
+        return None if at is None else min(at, now)
+
+    return replace(
+        status,
+        since=min(status.since, now),
+        open_since=moved(status.open_since),
+        eased_at=moved(status.eased_at),
+        flapping_since=moved(status.flapping_since),
+    )
+
+
 def alert_labels(rule: AlertRule, key: InstanceKey) -> Labels:
     """alertname, target, severity, the instance's labels, then the rule's own."""
     labels = {"alertname": rule.name, "target": key.target, "severity": rule.severity}

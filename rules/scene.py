@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rules import alerts
 from rules.conditions import Condition
 from rules.history import Track
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
@@ -35,14 +36,13 @@ class Scene:
 
 def not_later(state: InstanceState, now: int) -> InstanceState:
     """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
-    alerts = state.alerts
     ahead = state.since > now or state.created > now or (state.seen or 0) > now
-    if not ahead and not (alerts and any(status.since > now for status in alerts.values())):
+    if not ahead and not (state.alerts and any(alerts.latest(status) > now for status in state.alerts.values())):
         return state
     return replace(
         state,
         since=min(state.since, now),
         created=min(state.created, now),
         seen=None if state.seen is None else min(state.seen, now),
-        alerts={name: replace(status, since=min(status.since, now)) for name, status in alerts.items()},
+        alerts={name: alerts.not_later(status, now) for name, status in state.alerts.items()},
     )

@@ -94,6 +94,15 @@ def test_a_source_that_is_down_does_not_hold_it_back() -> None:
     assert world.step(NOON + 30 * MINUTE) == ["hot escalated"]
 
 
+def test_a_clock_that_is_set_back_does_not_delay_it() -> None:
+    world = fired()
+    early = NOON - 10 * HOUR
+    assert world.step(early, due=[KEY]) == []
+    assert world.states.instances[KEY].wake == early + 30 * MINUTE
+    assert world.step(early + 30 * MINUTE) == ["hot escalated"]
+    assert world.states.instances[KEY].alerts["hot"].fired_at == NOON
+
+
 def test_whoever_has_it_stops_it() -> None:
     world = fired()
     acknowledge(world)

@@ -175,6 +175,15 @@ def test_it_settles_without_a_reading_when_none_comes() -> None:
     assert world.step(NOON + 9 * HOUR, due=[KEY]) == []
 
 
+def test_a_clock_that_is_set_back_does_not_delay_it() -> None:
+    world = World(room())
+    feed(world, "+-+-+-")
+    early = NOON - 10 * HOUR
+    assert world.step(early, due=[KEY]) == []
+    assert world.states.instances[KEY].wake == early + HOUR
+    assert world.step(early + HOUR) == ["hot resolved"]
+
+
 def test_readings_that_stop_and_count_as_fine_settle_it() -> None:
     world = World(replace(room(), no_data=NoData(10 * MINUTE, NoDataThen.OK)))
     feed(world, "+-+-+")

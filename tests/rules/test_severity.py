@@ -92,6 +92,15 @@ def test_it_is_lowered_when_it_was_milder_for_as_long_as_it_goes_on_firing() -> 
     assert severities(world)[-1] == "critical"
 
 
+def test_a_clock_that_is_set_back_does_not_delay_it() -> None:
+    world = World(room(keep=5 * MINUTE))
+    step(world, 0, 31)
+    step(world, 60, 24)
+    assert world.step(NOON + 10 * MINUTE, due=[KEY]) == []
+    assert world.states.instances[KEY].wake == NOON + 15 * MINUTE
+    assert world.step(NOON + 15 * MINUTE) == ["hot lowered"]
+
+
 def test_a_recovering_alert_keeps_its_severity() -> None:
     world = World(room(keep=5 * MINUTE))
     step(world, 0, 27)
