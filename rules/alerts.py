@@ -61,7 +61,6 @@ def _fired(status: AlertStatus, now: int) -> AlertStatus:
         acknowledged=None,
         escalated=0,
         changes=0,
-        severity="",
         eased_at=None,
     )
 

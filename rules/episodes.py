@@ -156,7 +156,7 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
 def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | None]:
     """When time alone may move the alert on."""
     yield _next_step(rule, status)
-    if status.eased_at is not None and status.state is AlertState.FIRING:
+    if rule.worse and status.eased_at is not None and status.state is AlertState.FIRING:
         yield status.eased_at + rule.keep_firing_for
     if rule.often is not None and status.state is AlertState.PENDING:
         yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough

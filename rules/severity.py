@@ -13,8 +13,6 @@ from rules.model import AlertRule, AlertStatus, Assessment, Labels, Standing, la
 
 def follow(rule: AlertRule, status: AlertStatus, assessment: Assessment, now: int) -> AlertStatus:
     """A firing alert with the severity it has now that its instance stands so."""
-    if not rule.worse or assessment.hold:
-        return status
     before, after = _rank(rule, status.severity), _outermost(rule, assessment)
     if after >= before:
         eased = replace(status, eased_at=None) if status.eased_at is not None else status

@@ -155,6 +155,24 @@ def test_what_somebody_has_stays_his_while_it_flaps_and_escalation_goes_on() -> 
     assert [one.to for one in other.transitions if one.to] == [("boss",)]
 
 
+def test_an_end_that_begins_it_takes_the_alert_from_nobody() -> None:
+    world = World(room())
+    feed(world, "+-+")
+    state = world.states.instances[KEY]
+    taken = replace(state.alerts["hot"], acknowledged=Acknowledgement("ann", NOON))
+    world.states = States({KEY: replace(state, alerts={"hot": taken})})
+    assert feed(world, "-", 3) == "~"
+    assert status(world).acknowledged is not None
+
+
+def test_only_a_change_begins_it() -> None:
+    world = World(room(replace(QUICK, high=1.0)))
+    feed(world, "+-+-")
+    changed = World(room(replace(QUICK, high=0.3)))
+    changed.states, changed.history = world.states, world.history
+    assert feed(changed, "--", 4) == ".."
+
+
 def test_changes_that_nobody_would_hear_of_are_none() -> None:
     for more in ({"for_": 2 * MINUTE}, {"often": Often(2, 2)}):
         assert feed(World(room(**more)), "+-" * 12) == "." * 24

@@ -146,6 +146,15 @@ def test_without_the_step_a_reload_leaves_an_open_alert_as_it_is() -> None:
         assert changed.step(NOON + MINUTE, due=[KEY]) == said
 
 
+def test_without_any_step_it_waits_for_no_time() -> None:
+    world = World(room(keep=5 * MINUTE))
+    step(world, 0, 27)
+    step(world, 1, 24)
+    changed = World(room(keep=5 * MINUTE, worse=()))
+    changed.states, changed.history = world.states, world.history
+    assert changed.look(NOON + 2 * MINUTE).wake is None
+
+
 def test_who_hears_of_it_too() -> None:
     rule = room().alerts[0]
     said = [also_told(rule, (("severity", one),)) for one in ("warning", "critical", "fatal")]
