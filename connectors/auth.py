@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import Self
+from itertools import combinations
 
-from pydantic import model_validator
 from yarl import URL
 
-from connectors.fields import Config, KeyProblem, Secret
+from connectors.fields import Config, HeaderName, Secret, Token
 
 
 def basic(username: str, password: str) -> str:
@@ -33,32 +32,21 @@ class Basic(Config):
 class ApiKey(Config):
     """A key sent in the header or the query parameter named here."""
 
-    header: str | None = None
+    ONE_OF = ("header", "query")
+    NOT_BOTH = (ONE_OF,)
+    header: HeaderName | None = None
     query: str | None = None
-    value: Secret
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.header is None) == (self.query is None):
-            raise ValueError("give either header or query: the name under which the key is sent")
-        return self
+    value: Token
 
 
 class Auth(Config):
     """One way to say who is asking: `bearer`, `basic` or `api_key`."""
 
-    bearer: Secret | None = None
+    ONE_OF = ("bearer", "basic", "api_key")
+    NOT_BOTH = tuple(combinations(ONE_OF, 2))
+    bearer: Token | None = None
     basic: Basic | None = None
     api_key: ApiKey | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        given = [name for name in ("bearer", "basic", "api_key") if getattr(self, name) is not None]
-        if not given:
-            raise ValueError("give one of bearer, basic or api_key")
-        if len(given) > 1:
-            raise KeyProblem(given[1], f"give one of {', '.join(given)}, not several")
-        return self
 
     def headers(self) -> dict[str, str]:
         """The header fields that carry the credentials."""

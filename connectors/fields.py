@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -18,6 +19,7 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -28,6 +30,8 @@ from rules.model import parse_duration
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
 _JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DIRECTIVE = re.compile(r"'.+' is a bad directive|stray %")
 _COLUMN = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -40,9 +44,23 @@ class KeyProblem(ValueError):
         self.key = key
 
 
+class TwinProblem(KeyProblem):
+    """A mistake in the `_file` twin of a secret; raised where the secret itself is validated."""
+
+
 def not_both(one: str, other: str) -> str:
     """What is said where both of two keys are given."""
     return f"give {one} or {other}, not both"
+
+
+def one_of(keys: Sequence[str]) -> str:
+    """What is said where none of several keys is given."""
+    return f"give {', '.join(keys[:-1])} or {keys[-1]}"
+
+
+def given_as(data: Mapping[str, Any], key: str) -> str | None:
+    """The key as data have it, itself or its `_file` twin; None if they have neither."""
+    return next((name for name in (key, f"{key}_file") if name in data), None)
 
 
 def _duration(value: object) -> object:
@@ -91,10 +109,25 @@ def check_zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (KeyError, OSError, ValueError):  # unknown, a folder of the zone database, a path outside it
-        near = difflib.get_close_matches(text, available_timezones(), 1)
-        hint = f" (did you mean {near[0]}?)" if near else "; write an IANA name such as Europe/Amsterdam"
+        near = _near_zone(text, available_timezones())
+        hint = f" (did you mean {near}?)" if near else "; write an IANA name such as Europe/Amsterdam"
         raise ValueError("is not a time zone" + hint) from None
     return text
+
+
+def _near_zone(text: str, known: Iterable[str]) -> str | None:
+    """The zone that is meant: the same but for capitals, or a place's name that is nearly the same.
+
+    Abbreviations look alike and mean other times: CEST is not EST.
+    """
+    folded = {name.casefold(): name for name in known}
+    wanted = text.casefold().replace(" ", "_")
+    if wanted in folded:
+        return folded[wanted]
+    places = {name for name in folded if "/" in name and not name.startswith("etc/")}
+    by_place = {name.rpartition("/")[2]: name for name in sorted(places)}
+    found = difflib.get_close_matches(wanted, places if "/" in wanted else by_place, 1, cutoff=0.8)
+    return folded[found[0] if "/" in wanted else by_place[found[0]]] if found else None
 
 
 @lru_cache(maxsize=4096)
@@ -117,6 +150,23 @@ def check_jmespath(text: str) -> str:
     return text
 
 
+def check_time_format(text: str) -> str:
+    """The form of a time itself, if `strptime` can read by it and it says which year. Raises ValueError."""
+    from datetime import datetime
+
+    try:
+        datetime.strptime("", text)  # noqa: DTZ007 - no time is read
+    except re.error:
+        raise ValueError("names the same part of a time twice") from None
+    except ValueError as error:
+        wrong = _DIRECTIVE.search(str(error))
+        if wrong is not None:
+            raise ValueError(f"has no meaning for strptime: {wrong[0]}") from None
+    if not any(f"%{directive}" in text.replace("%%", "") for directive in "YyGcx"):
+        raise ValueError("does not say which year; a time is read by strptime, for example %d.%m.%Y %H:%M")
+    return text
+
+
 Duration = Annotated[
     int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["30s", "1h30m", "7d"]})
 ]
@@ -134,11 +184,53 @@ Cron = Annotated[str, AfterValidator(check_cron)]
 Zone = Annotated[str, AfterValidator(check_zone)]
 """An IANA time zone."""
 
+TimeFormat = Annotated[str, AfterValidator(check_time_format)]
+"""How a time is written, as `strptime` reads it."""
+
 JmesPath = Annotated[str, AfterValidator(check_jmespath)]
 """A JMESPath expression."""
 
-Secret = SecretStr
+
+def _readable(value: object) -> object:
+    if isinstance(value, TwinProblem):
+        raise value
+    return value
+
+
+def _one_line(value: Secret) -> Secret:
+    if any(
+        (ord(character) < 32 and character != "\t") or ord(character) == 127 for character in value.get_secret_value()
+    ):
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+def _said(value: Secret) -> Secret:
+    if not value.get_secret_value().strip():
+        raise ValueError("is empty")
+    return _one_line(value)
+
+
+def _header_name(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("can't be the name of a header; use letters, digits and -")
+    return text
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_readable)]
 """A value never printed. Every key of this type has a `<key>_file` twin that names a file holding it."""
+
+Token = Annotated[Secret, AfterValidator(_said)]
+"""A secret that proves something, so it can't be empty: with an empty one anybody could."""
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+"""The name of an HTTP header (RFC 9110, 5.6.2)."""
+
+HeaderValue = Annotated[Secret, AfterValidator(_one_line)]
+"""The value of an HTTP header, which may be a secret."""
+
+Headers = dict[HeaderName, HeaderValue]
+"""HTTP headers by name."""
 
 
 @cache
@@ -151,27 +243,30 @@ def secret_keys(model: type[BaseModel]) -> tuple[str, ...]:
     )
 
 
-def _read_secret(twin: str, path: object, folder: Path) -> str:
+def _read_secret(twin: str, path: object, folder: Path) -> str | TwinProblem:
+    """The text of the file; what is wrong takes its place, so that it hides no other mistake."""
     if not isinstance(path, str):
-        raise KeyProblem(twin, "has to be the path of a file")
+        return TwinProblem(twin, "has to be the path of a file")
     try:
         text = (folder / path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise KeyProblem(twin, f"can't read {path!r}: {getattr(error, 'strerror', None) or 'not a text'}") from None
-    if not text:
-        raise KeyProblem(twin, f"{path!r} is empty")
-    return text
+        return TwinProblem(twin, f"can't read {path!r}: {getattr(error, 'strerror', None) or 'not a text'}")
+    return text or TwinProblem(twin, f"{path!r} is empty")
 
 
 class Config(BaseModel):
     """Base of every configuration model: unknown keys are errors, secrets may come from files.
 
-    Of each two keys in `NOT_BOTH` one may be given. A relative path of a `_file` twin starts at the folder given as
-    `folder` in the validation context (default: the working folder).
+    Of each two keys in `NOT_BOTH` one may be given, of the keys in `ONE_OF` at least one has to be. A relative path of
+    a `_file` twin starts at the folder given as `folder` in the validation context (default: the working folder).
+
+    A check of one key is a validator of that field, and so is one that needs keys before it (`info.data` has those that
+    are right): a validator of the whole model runs only when nothing else is wrong.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
     NOT_BOTH: ClassVar[tuple[tuple[str, str], ...]] = ()
+    ONE_OF: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -185,20 +280,25 @@ class Config(BaseModel):
             twin = f"{key}_file"
             if twin not in read:
                 continue
-            if key in read:
-                raise KeyProblem(twin, not_both(key, twin))
-            read[key] = _read_secret(twin, read.pop(twin), folder)
+            path = read.pop(twin)
+            both = TwinProblem(twin, not_both(key, twin))
+            read[key] = both if key in read else _read_secret(twin, path, folder)
         return read
 
     @model_validator(mode="after")
-    def _not_both(self) -> Self:
-        if self.NOT_BOTH:
+    def _right_keys(self) -> Self:
+        if self.NOT_BOTH or self.ONE_OF:
+            fields = type(self).model_fields
             given = {
-                info.alias or name for name, info in type(self).model_fields.items() if name in self.model_fields_set
+                info.alias or name: getattr(self, name)
+                for name, info in fields.items()
+                if name in self.model_fields_set
             }
             for one, other in self.NOT_BOTH:
                 if one in given and other in given:
                     raise KeyProblem(other, not_both(one, other))
+            if self.ONE_OF and all(given.get(key) is None for key in self.ONE_OF):
+                raise ValueError(one_of(self.ONE_OF))
         return self
 
     @classmethod
@@ -227,9 +327,16 @@ class ReadingConfig(Config):
     series: str
     select: JmesPath | None = None
     time: JmesPath | None = None
-    time_format: str | None = None
+    time_format: TimeFormat | None = None
     value: JmesPath
     labels: dict[str, JmesPath] = {}
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_for_times(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("time", "") is None:
+            raise ValueError("is for the times that time finds; add time, or remove it")
+        return value
 
 
 class PolledConfig(Config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,9 +12,11 @@ from yarl import URL
 
 from connectors.auth import Auth, url_secrets
 from connectors.base import Misconfigured, Services
-from connectors.fields import Config, Rate, Secret, Span
+from connectors.fields import Config, Headers, Rate, Secret, Span
 from connectors.limits import Limits
 from rules.model import SECOND
+
+_NOT_IN_HOSTS = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 def check_http_url(text: str) -> str:
@@ -22,9 +25,19 @@ def check_http_url(text: str) -> str:
         url = URL(text)
     except ValueError:
         raise ValueError("is not a web address") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.host or _NOT_IN_HOSTS.search(url.host):
         raise ValueError("has to be an address such as https://api.example.com/v1")
     return text
+
+
+def check_secret_url(value: Secret) -> Secret:
+    """As `check_http_url`, of an address that is a secret."""
+    check_http_url(value.get_secret_value())
+    return value
+
+
+SecretUrl = Annotated[Secret, AfterValidator(check_secret_url)]
+"""An absolute address of HTTP that is itself a secret, as webhooks' addresses are."""
 
 
 def _check_base(text: str) -> str:
@@ -39,7 +52,7 @@ class GatewayConfig(Config):
 
     base_url: Annotated[str, AfterValidator(_check_base)]
     auth: Auth | None = None
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     rate_limit: Rate | None = None
     max_concurrency: Annotated[int, Field(ge=1)] | None = None
     timeout: Span | None = None

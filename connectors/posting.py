@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from yarl import URL
 
 from connectors.auth import url_secrets
-from connectors.base import Misconfigured, Refused, Services
+from connectors.base import Refused, Services
 from connectors.http import Request
 from rules.model import SECOND
 
@@ -20,15 +20,12 @@ _READ_AT_MOST = 4_096
 async def post(
     services: Services, url: str, body: bytes, headers: Mapping[str, str], *, within: int, secrets: Iterable[str] = ()
 ) -> None:
-    """Sends `body`; any 2xx is success. `within` is in microseconds. Raises ConnectorError, without the address.
+    """Sends `body` to a `SecretUrl`; any 2xx is success. `within` is in microseconds.
 
-    Redirects are not followed: what was signed for one address is not given to another.
+    Raises ConnectorError, without the address. Redirects are not followed: what was signed for one address is not given
+    to another.
     """
-    place = origin(url)
-    try:
-        address = URL(url)
-    except ValueError:
-        raise Misconfigured(f"{place} is not a web address") from None
+    place, address = origin(url), URL(url)
     request = Request(
         "POST",
         address,
@@ -54,11 +51,8 @@ async def post(
 
 def origin(url: str) -> str:
     """Scheme, host and port of an address: the rest of a webhook's address may be secret."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "the address"
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
     host = parts.hostname or ""
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 

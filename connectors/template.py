@@ -78,6 +78,34 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
         raise TemplateError(_unknown("name", unknown[0], names))
 
 
+def labels_needed(text: str) -> frozenset[str]:
+    """The labels a template that can be read takes by name, whatever there is: `labels.room`, `labels["room"]`.
+
+    Not those it asks for first, by `if`, `is defined` or `default`: they may be missing.
+    """
+    from jinja2 import nodes
+
+    tree = _parsed(text, "text")
+    if "{" not in text or any(name.name == "labels" and name.ctx == "store" for name in tree.find_all(nodes.Name)):
+        return frozenset()
+    return frozenset(_needed(tree))
+
+
+def _needed(node: nodes.Node) -> Iterator[str]:
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Getattr | nodes.Getitem) and isinstance(node.node, nodes.Name):
+        key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        if node.node.name == "labels" and isinstance(key, str) and key not in _METHODS[dict]:
+            yield key
+    maybe = isinstance(node, nodes.If | nodes.CondExpr | nodes.And | nodes.Or)
+    maybe = maybe or (isinstance(node, nodes.Test) and node.name in {"defined", "undefined"})
+    maybe = maybe or (isinstance(node, nodes.Filter) and node.name in {"default", "d"})
+    if not maybe:
+        for inner in node.iter_child_nodes():
+            yield from _needed(inner)
+
+
 def render(text: str, context: Mapping[str, Any]) -> str:
     """The text the template makes. Raises TemplateError."""
     return _render(text, context, "text")

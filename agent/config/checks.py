@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from agent.config.alerting import check_life
+from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.language import GoalSection, TargetSection
-from rules.model import Measure, RollingPeriod, Standing
+from rules.model import Measure, RollingPeriod, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
@@ -86,7 +89,9 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
                 document.report(
                     (*at, "labels", name), "is a label that every alert of this target has already", at_key=True
                 )
-        _check_templates(alert.annotations, (*at, "annotations"), document)
+        _check_templates(
+            alert.annotations, frozenset((*_IDENTITY, *target.by, *alert.labels)), (*at, "annotations"), document
+        )
     for index, name in enumerate(target.by):
         if name in _IDENTITY:
             document.report(
@@ -104,13 +109,39 @@ def check_corrections(target: TargetSection, path: Path, document: Document) -> 
             document.report(at, f"this target has no alert {document.written(at)}", hint)
 
 
-def _check_templates(texts: dict[str, str], path: Path, document: Document) -> None:
+def check_calls(targets: Iterable[Target], actions: Mapping[str, ActionEntry], document: Document) -> None:
+    """What a call takes of labels, every alert that it is made for has."""
+    for target in targets:
+        for rule in target.correct:
+            action = actions.get(rule.action)
+            alert = next((alert for alert in target.alerts if alert.name == rule.on), None)
+            if action is None or alert is None or not hasattr(action.config, "templates"):
+                continue
+            from connectors.template import labels_needed
+
+            labels = frozenset((*_IDENTITY, *target.by, *dict(alert.labels)))
+            for key, text in action.config.templates():
+                for label in sorted(labels_needed(text) - labels):
+                    path = ("actions", action.name, *key)
+                    document.report(path, *_no_label(label, labels, f"alert {alert.name} of {target.name}"))
+
+
+def _check_templates(texts: dict[str, str], labels: frozenset[str], path: Path, document: Document) -> None:
     for name, text in texts.items():
         if "{" not in text:
             continue
-        from connectors.template import TemplateError, check
+        from connectors.template import TemplateError, check, labels_needed
 
         try:
             check(text)
         except TemplateError as error:
             document.report((*path, name), str(error))
+            continue
+        for label in sorted(labels_needed(text) - labels):
+            document.report((*path, name), *_no_label(label, labels))
+
+
+def _no_label(label: str, labels: frozenset[str], of: str = "this alert") -> tuple[str, str]:
+    """What is said, and the hint, of a template that takes a label which is not there."""
+    hint = near(label, labels) or f"there are {choices(labels)}; by gives an alert the labels of its series"
+    return f"{of} has no label {label}", hint

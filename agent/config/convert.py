@@ -101,7 +101,10 @@ class _Converter:
 
 
 def read(path: str | Path, environ: Mapping[str, str]) -> Document:
-    """The data of a file or a directory. Raises ConfigErrors where it is no YAML; other mistakes are in `errors`."""
+    """The data of a file or a directory; mistakes are in `errors`. Raises ConfigErrors if nothing of it can be read.
+
+    Of a directory the files that can be read are looked at even when one can't; the document is then not `complete`.
+    """
     start = Path(path)
     files = files_of(start)
     roots: list[MappingNode] = []
@@ -114,12 +117,13 @@ def read(path: str | Path, environ: Mapping[str, str]) -> Document:
             continue
         if node is not None:
             roots.append(node)
-    if errors:
+    if errors and not roots:
         raise ConfigErrors(errors)
     if not roots:
         raise ConfigErrors([ConfigError(str(start), 0, 0, "", "is empty; it needs at least sources and targets")])
     folder = start if start.is_dir() else start.parent
     document = Document(folder, merged(roots), Variables(environ), tuple(str(file) for file in files))
+    document.errors, document.complete = errors, not errors
     limit = _SPARE_NODES + sum(root.end_mark.index - root.start_mark.index for root in roots)
     document.data = _Converter(document, limit).value(document.root)
     return document

@@ -26,6 +26,7 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict)
     errors: list[ConfigError] = field(default_factory=list)
     broken: set[KeyPath] = field(default_factory=set)  # values that were left out after a mistake was reported
+    complete: bool = True  # else a file could not be read, and a name that is not here may be there
 
     def report(self, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False, offset: int = 0) -> None:
         """Notes a mistake at a key path, `offset` characters into its value where that can be said.

@@ -58,7 +58,7 @@ def _report_kind(kind: object, kinds: dict[str, str], path: Path, document: Docu
 
 def reference(path: Path, name: str, known: Any, what: str, document: Document) -> bool:
     """Whether the name at a path is known; if not, it is reported."""
-    if name in known:
+    if name in known or not document.complete:
         return True
     written = document.written(path)
     shown = f"there is no {what} {written}" if written else f"there is no such {what}"
@@ -83,9 +83,9 @@ def build_gateways(document: Document) -> dict[str, Any]:
     return {name: config for name, config in found.items() if config is not None}
 
 
-def check_way(config: Any, path: Path, gateways: Mapping[str, Any], document: Document) -> None:
-    """What names a gateway has an address of it."""
-    name, url = getattr(config, "gateway", None), getattr(config, "url", None)
+def check_way(data: Any, path: Path, gateways: Mapping[str, Any], document: Document) -> None:
+    """What names a gateway has an address of it. Looks at the data, so that no other mistake hides this one."""
+    name, url = (data.get("gateway"), data.get("url")) if isinstance(data, dict) else (None, None)
     if isinstance(name, str) and name in gateways and isinstance(url, str):
         from connectors.gateway import check_through
 
@@ -100,9 +100,9 @@ def build_actions(document: Document, gateways: Mapping[str, Any]) -> dict[str, 
     found: dict[str, ActionEntry] = {}
     for name, data in section(document, "actions").items():
         path = ("actions", name)
+        check_way(data, path, gateways, document)
         kind = configured("actions", data, path, document)
         if kind is not None:
-            check_way(kind.config, path, gateways, document)
             found[name] = ActionEntry(name, kind.name, kind.config, getattr(kind.config, "budget", None))
     return found
 

@@ -62,6 +62,12 @@ def _said(value: str) -> str:
     return value
 
 
+def _web_address(value: Secret) -> Secret:
+    from connectors.gateway import check_secret_url
+
+    return check_secret_url(value)
+
+
 def _when(value: object) -> object:
     """A date stays one: as an end it means the whole day."""
     if isinstance(value, str):
@@ -138,7 +144,7 @@ class Defaults(Config):
 class Heartbeat(Config):
     """A URL that is called every so often while the daemon is alive."""
 
-    url: Secret
+    url: Annotated[Secret, AfterValidator(_web_address)]
     every: Span = MINUTE
 
 

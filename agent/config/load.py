@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
+from agent.config.checks import check_calls
 from agent.config.configuration import Configuration
 from agent.config.convert import read
 from agent.config.document import Document
@@ -55,9 +56,11 @@ def _load(document: Document) -> Configuration:
     actions = build_actions(document, gateways)
     receivers = build_receivers(document)
     heartbeat = _heartbeat(document)
+    targets = build_targets(document, defaults, checkins)
+    check_calls(targets.values(), actions, document)
     configuration = Configuration(
         sources=sources,
-        targets=build_targets(document, defaults, checkins),
+        targets=targets,
         actions=actions,
         receivers=receivers,
         gateways=gateways,
@@ -92,12 +95,9 @@ def _defaults(document: Document) -> Defaults:
 
 def _heartbeat(document: Document) -> Heartbeat | None:
     data = document.data.get("heartbeat")
-    if data is None:
+    if data is None or not document.complete:
         return None
-    model = validated(Heartbeat, data, ("heartbeat",), document)
-    if model and not model.url.get_secret_value().startswith(("http://", "https://")):
-        document.report(("heartbeat", "url"), "has to begin with https:// or http://")
-    return model
+    return validated(Heartbeat, data, ("heartbeat",), document)
 
 
 def _secrets_of(*values: object) -> Iterator[str]:

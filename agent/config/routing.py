@@ -20,7 +20,7 @@ _BARE = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*([^\s\"'{},=~!
 def build_route(document: Document) -> Route | None:
     """The routing tree, None if there is none."""
     data = document.data.get("route")
-    if data is None:
+    if data is None or not document.complete:
         return None
     model = validated(RouteSection, data, ("route",), document)
     if model is None:

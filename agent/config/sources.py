@@ -36,10 +36,10 @@ def build_sources(document: Document, defaults: Defaults, gateways: Mapping[str,
             document.report(
                 path, "a source's name is part of its address; it can't hold spaces or / ? # %", at_key=True
             )
+        _check_readings(data, path, document)
+        check_way(data, path, gateways, document)
         kind = configured("sources", data, path, document)
         if kind is not None:
-            _check_readings(kind.config, path, document)
-            check_way(kind.config, path, gateways, document)
             found[name] = _entry(name, kind, defaults)
     return found
 
@@ -67,16 +67,16 @@ def _series(kind: Kind) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reading.series for reading in getattr(kind.config, "readings", ())))
 
 
-def _check_readings(config: Any, path: Path, document: Document) -> None:
-    readings = getattr(config, "readings", None)
-    if readings is not None and not readings:
-        document.report((*path, "readings"), "is empty; say which series the source gives")
-    for index, reading in enumerate(readings or ()):
+def _check_readings(data: Any, path: Path, document: Document) -> None:
+    """The names a source gives. Looks at the data, so that no other mistake hides a wrong one."""
+    readings = data.get("readings") if isinstance(data, dict) else None
+    for index, reading in enumerate(readings if isinstance(readings, list) else ()):
+        series, labels = (reading.get("series"), reading.get("labels")) if isinstance(reading, dict) else (None, None)
         at = (*path, "readings", index)
-        if not NAME.fullmatch(reading.series):
+        if isinstance(series, str) and not NAME.fullmatch(series):
             message = "can't be the name of a series; use letters, digits, _ . : and -, and begin with a letter"
             document.report((*at, "series"), message)
-        for label in reading.labels:
+        for label in labels if isinstance(labels, dict) else ():
             if not LABEL_NAME.fullmatch(label):
                 message = "can't be the name of a label; use letters, digits and _"
                 document.report((*at, "labels", label), message, at_key=True)
@@ -90,10 +90,10 @@ def given(document: Document) -> Given:
     labels: dict[str, frozenset[str] | None] = {}
     data = document.data.get("sources")
     if data is None:
-        return Given({}, complete=True)
+        return Given({}, complete=document.complete)
     if not isinstance(data, dict):
         return Given({}, complete=False)
-    complete = True
+    complete = document.complete
     for entry in data.values():
         readings = entry.get("readings") if isinstance(entry, dict) else None
         if isinstance(entry, dict) and entry.get("type") == CHECKIN:

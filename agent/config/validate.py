@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.later import key_comes_later, value_comes_later
-from connectors.fields import KeyProblem, not_both, secret_keys
+from connectors.fields import KeyProblem, TwinProblem, given_as, not_both, one_of, secret_keys
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,7 +66,7 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
     After mistakes, which are reported, what remains when they are left out, so that the rest can be checked too; None
     if nothing remains.
     """
-    _report_both_given(model, data, path, document)
+    _report_by_keys(model, data, path, document)
     found, errors = _tried(model, data, document)
     if errors:
         mended = _with_texts(data, errors, path, document)
@@ -97,24 +97,33 @@ def validated(model: type[Model], data: Any, path: Path, document: Document) -> 
     return found
 
 
-def _report_both_given(model: type[BaseModel], data: Any, path: Path, document: Document) -> None:
-    """Says which keys exclude each other by what is written: a mistake in the value of one does not hide that."""
-    for inside, one, other in _excluding(model):
+def _report_by_keys(model: type[BaseModel], data: Any, path: Path, document: Document) -> None:
+    """Says which keys exclude each other, or are all missing. A mistake in a value does not hide that."""
+    for inside, rules in _rules_on_keys(model):
         held = data
         for key in inside:
             held = held.get(key) if isinstance(held, dict) else None
-        if isinstance(held, dict) and one in held and other in held:
-            document.report((*path, *inside, other), not_both(one, other))
+        if not isinstance(held, dict):
+            continue
+        for one, other in rules.NOT_BOTH:
+            written = given_as(held, other)
+            if written and given_as(held, one):
+                document.report((*path, *inside, written), not_both(one, other))
+        known = set(keys_of(rules))  # a mistyped key may be the one that is missing
+        if rules.ONE_OF and known.issuperset(held) and not any(given_as(held, key) for key in rules.ONE_OF):
+            document.report((*path, *inside), one_of(rules.ONE_OF))
 
 
 @cache
-def _excluding(model: type[BaseModel]) -> tuple[tuple[Path, str, str], ...]:
-    """(where, key, key) for each two keys of a model, and of those in it, of which one may be given."""
-    found: list[tuple[Path, str, str]] = [((), one, other) for one, other in getattr(model, "NOT_BOTH", ())]
+def _rules_on_keys(model: type[BaseModel]) -> tuple[tuple[Path, Any], ...]:
+    """(where, model) for a model and those in it that say which keys may or have to be given."""
+    found: list[tuple[Path, Any]] = []
+    if getattr(model, "NOT_BOTH", ()) or getattr(model, "ONE_OF", ()):
+        found.append(((), model))
     for name, info in model.model_fields.items():
         for inner in models_in(info.annotation):
             if inner is not model:
-                found += [((info.alias or name, *at), one, other) for at, one, other in _excluding(inner)]
+                found += [((info.alias or name, *at), rules) for at, rules in _rules_on_keys(inner)]
     return tuple(found)
 
 
@@ -196,6 +205,8 @@ def _key_path(loc: tuple[int | str, ...], path: Path, document: Document) -> Pat
 def _place_of(error: ErrorDetails, path: Path, document: Document) -> Path:
     at = _key_path(error["loc"], path, document)
     cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, TwinProblem):
+        return (*at[:-1], cause.key)
     if isinstance(cause, KeyProblem):
         return (*at, cause.key)
     if error["type"] not in {"missing", "extra_forbidden"} and at and document.node(at) is None:

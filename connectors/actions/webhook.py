@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors import fields
 from connectors.answers import excerpt
@@ -21,7 +22,39 @@ from rules.model import SECOND
 
 _NAMES = NAMES | {"attempt", "correction"}
 _READ_AT_MOST = 4_096
+Method = Annotated[
+    Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
 _TELLING = 5  # what is this short in an address's query tells nothing
+
+
+def _template(text: str) -> str:
+    check(text, _NAMES)
+    return text
+
+
+def _secret_template(value: fields.Secret) -> fields.Secret:
+    check(value.get_secret_value(), _NAMES)
+    return value
+
+
+def _json_templates(value: Any) -> Any:
+    """Says all that is wrong in it, each at its own place."""
+    wrong: list[InitErrorDetails] = []
+    for at, text in _strings(value):
+        try:
+            check(text, _NAMES)
+        except TemplateError as error:
+            said = PydanticCustomError("value_error", "{error}", {"error": str(error)})
+            wrong.append(InitErrorDetails(type=said, loc=at, input=text))
+    if wrong:
+        raise ValidationError.from_exception_data("json", wrong)
+    return value
+
+
+Template = Annotated[str, AfterValidator(_template)]
+Path = tuple[str | int, ...]
 
 
 def _as_json(value: Any) -> Any:
@@ -40,52 +73,45 @@ class WebhookActionConfig(fields.Config):
 
     NOT_BOTH = (("json", "body"),)
     type: Literal["webhook"]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: str
+    method: Method = "POST"
     gateway: str | None = None
+    url: Template
     auth: Auth | None = None
-    headers: dict[str, fields.Secret] = Field(default_factory=dict)
-    json_: Annotated[Any, AfterValidator(_as_json)] = Field(default=None, alias="json")
-    body: str | None = None
-    secret: fields.Secret | None = None
+    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(_secret_template)]] = Field(
+        default_factory=dict
+    )
+    json_: Annotated[Any, AfterValidator(_as_json), AfterValidator(_json_templates)] = Field(default=None, alias="json")
+    body: Template | None = None
+    secret: fields.Token | None = None
     timeout: fields.Span = 10 * SECOND
     budget: fields.Rate | None = None
 
-    @model_validator(mode="after")
-    def _templates(self) -> Self:
-        if self.secret is not None and not self.secret.get_secret_value():
-            raise fields.KeyProblem("secret", "is empty")
-        self._check_url()
-        for key, text in self._texts():
-            try:
-                check(text, _NAMES)
-            except TemplateError as error:
-                raise fields.KeyProblem(key, str(error)) from None
-        return self
+    @field_validator("url")
+    @classmethod
+    def _can_be_reached(cls, url: str, info: ValidationInfo) -> str:
+        if info.data.get("gateway", "") is not None:
+            return url
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("has to begin with http:// or https://, or be a path of a gateway")
+        return url if "{" in url else check_http_url(url)
 
-    def _check_url(self) -> None:
-        if self.gateway is not None:
-            return
-        if not self.url.startswith(("http://", "https://")):
-            raise fields.KeyProblem("url", "has to begin with http:// or https://, or be a path of a gateway")
-        if "{" not in self.url:
-            try:
-                check_http_url(self.url)
-            except ValueError as error:
-                raise fields.KeyProblem("url", str(error)) from None
-
-    def _texts(self) -> list[tuple[str, str]]:
-        texts = [("url", self.url), ("body", self.body or "")]
-        texts += [("headers", value.get_secret_value()) for value in self.headers.values()]
-        return texts + [("json", text) for text in _strings(self.json_)]
+    def templates(self) -> Iterator[tuple[Path, str]]:
+        """Every template with the path of its key."""
+        yield ("url",), self.url
+        yield ("body",), self.body or ""
+        yield from ((("headers", name), value.get_secret_value()) for name, value in self.headers.items())
+        yield from ((("json", *at), text) for at, text in _strings(self.json_))
 
 
-def _strings(value: Any) -> list[str]:
+def _strings(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text of a JSON value with its path, the keys of objects too."""
     if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for pair in value.items() for side in pair for text in _strings(side)]
-    return [text for item in value for text in _strings(item)] if isinstance(value, list) else []
+        yield at, value
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        if isinstance(key, str):
+            yield (*at, key), key
+        yield from _strings(item, (*at, key))
 
 
 class WebhookAction:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import orjson
 import structlog
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from connectors import fields
 from connectors.base import ConnectorError, Misconfigured, Sending, Services
 from connectors.facts import heading, shortened
+from connectors.gateway import SecretUrl
 from connectors.posting import post
 from connectors.slack_message import firing, message
 from rules.model import SECOND, Notice, Reason
@@ -27,23 +28,13 @@ _NEWS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAIS
 class SlackConfig(fields.Config):
     """`channel` is written to with the bot token, `url` is an incoming webhook; exactly one of them."""
 
+    ONE_OF = ("channel", "url")
+    NOT_BOTH = (ONE_OF, ("url", "token"))
     type: Literal["slack"]
     channel: str | None = Field(default=None, min_length=1)  # "#growth", or an id such as C024BE91L
-    token: fields.Secret | None = None  # instead of SETPOINT_SLACK_BOT_TOKEN
-    url: fields.Secret | None = None
+    token: fields.Token | None = None  # instead of SETPOINT_SLACK_BOT_TOKEN
+    url: SecretUrl | None = None
     timeout: fields.Span = 15_000_000
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.channel is None) == (self.url is None):
-            raise fields.KeyProblem(
-                "channel", "give either channel (posted with the bot token) or url (an incoming webhook)"
-            )
-        if self.url is not None and not self.url.get_secret_value().startswith(("https://", "http://")):
-            raise fields.KeyProblem("url", "has to be the address of an incoming webhook, https://hooks.slack.com/…")
-        if self.url is not None and self.token is not None:
-            raise fields.KeyProblem("token", "an incoming webhook needs no token")
-        return self
 
     @property
     def wants_updates(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import orjson
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from connectors import fields
 from connectors.base import Sending, Services
+from connectors.gateway import SecretUrl
 from connectors.payload import payload
 from connectors.posting import post
 from connectors.signing import sign
@@ -20,16 +21,10 @@ class WebhookConfig(fields.Config):
     """`secret` signs by Standard Webhooks; header values may hold secrets."""
 
     type: Literal["webhook"]
-    url: fields.Secret
-    secret: fields.Secret | None = None
-    headers: dict[str, fields.Secret] = Field(default_factory=dict)
+    url: SecretUrl
+    secret: fields.Token | None = None
+    headers: fields.Headers = Field(default_factory=dict)
     timeout: fields.Span = 10_000_000
-
-    @model_validator(mode="after")
-    def _http(self) -> Self:
-        if not self.url.get_secret_value().startswith(("https://", "http://")):
-            raise fields.KeyProblem("url", "has to start with https:// or http://")
-        return self
 
 
 class WebhookNotifier:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, Self
-
-from pydantic import model_validator
+from typing import Literal
 
 from connectors.base import Inbound, Refused, Services
 from connectors.fields import Config, Cron, Duration, Span, Zone
@@ -21,18 +19,13 @@ _BODY_BYTES = 10_000
 class CheckinSourceConfig(Config):
     """Keys of a source of type `checkin`: calls come by a cron `schedule`, or one `every` so often, plus `grace`."""
 
-    NOT_BOTH = (("schedule", "every"),)
+    ONE_OF = ("schedule", "every")
+    NOT_BOTH = (ONE_OF,)
     type: Literal["checkin"]
     schedule: Cron | None = None
     every: Span | None = None
     timezone: Zone | None = None
     grace: Duration = 300_000_000
-
-    @model_validator(mode="after")
-    def _one_rhythm(self) -> Self:
-        if self.schedule is None and self.every is None:
-            raise ValueError("give schedule (cron) or every (a duration): when the calls are expected")
-        return self
 
 
 class CheckinSource:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from connectors.answers import excerpt, is_html
 from connectors.auth import Auth
 from connectors.base import BadAnswer, Services
 from connectors.extract import Extractor, Table
-from connectors.fields import KeyProblem, PolledConfig, Secret, Span
+from connectors.fields import Headers, PolledConfig, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
 from connectors.gateway import check_http_url, is_absolute, way
 from connectors.http import Request, Response
@@ -26,6 +27,18 @@ _ACCEPT = {
     "csv": "text/csv, */*;q=0.5",
     "text": "text/plain, */*;q=0.5",
 }
+_METHOD = re.compile(r"[A-Za-z]+")
+
+
+def _method(value: object) -> str:
+    if not isinstance(value, str) or not _METHOD.fullmatch(value):
+        raise ValueError("has to be a method of HTTP such as GET or POST")
+    return value.upper()
+
+
+Method = Annotated[str, BeforeValidator(_method), WithJsonSchema({"type": "string", "pattern": f"^{_METHOD.pattern}$"})]
+"""A method of HTTP, in capitals however it is written."""
+
 Scalar = str | int | float | bool
 
 
@@ -34,10 +47,10 @@ class HttpSourceConfig(PolledConfig):
 
     NOT_BOTH = (*PolledConfig.NOT_BOTH, ("json", "body"))
     type: Literal["http"]
-    url: str
     gateway: str | None = None
-    method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
-    headers: dict[str, Secret] = Field(default_factory=dict)
+    url: str
+    method: Method = "GET"
+    headers: Headers = Field(default_factory=dict)
     params: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
     json_body: Annotated[Any, Field(alias="json")] = None
     body: str | None = None
@@ -47,15 +60,16 @@ class HttpSourceConfig(PolledConfig):
     max_bytes: Annotated[int, Field(ge=1)] = 16_000_000
     timeout: Span = 10_000_000
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.gateway is None or is_absolute(self.url):
+    @field_validator("url")
+    @classmethod
+    def _can_be_reached(cls, url: str, info: ValidationInfo) -> str:
+        if info.data.get("gateway", "") is None or is_absolute(url):
             try:
-                check_http_url(self.url)
+                check_http_url(url)
             except ValueError as error:
-                hint = "" if "://" in self.url else "; a path alone needs a gateway"
-                raise KeyProblem("url", f"{error}{hint}") from None
-        return self
+                hint = "" if "://" in url else "; a path alone needs a gateway"
+                raise ValueError(f"{error}{hint}") from None
+        return url
 
 
 class HttpSource:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.base import Inbound, Refused, Services
 from connectors.extract import Extractor
-from connectors.fields import Config, KeyProblem, ReadingConfig, Secret, Zone
+from connectors.fields import Config, ReadingConfig, Token, Zone
 from connectors.formats import charset_of, parse_json
 from connectors.signing import verify
 from rules.model import Reading
@@ -31,17 +31,18 @@ class WebhookSourceConfig(Config):
     """
 
     type: Literal["webhook"]
-    secret: Secret | None = None
+    secret: Token | None = None
     scheme: Literal["auto", "standard", "bearer", "github"] = "auto"
     timezone: Zone | None = None
     max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     readings: Annotated[list[ReadingConfig], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _scheme_needs_secret(self) -> Self:
-        if self.secret is None and self.scheme != "auto":
-            raise KeyProblem("scheme", f"{self.scheme} needs a secret")
-        return self
+    @field_validator("scheme")
+    @classmethod
+    def _needs_secret(cls, scheme: str, info: ValidationInfo) -> str:
+        if scheme != "auto" and info.data.get("secret", "") is None:
+            raise ValueError(f"{scheme} needs a secret")
+        return scheme
 
 
 class WebhookSource:

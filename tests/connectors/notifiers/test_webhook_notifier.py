@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from connectors.base import Misconfigured, Refused, TimedOut, Unreachable
+from connectors.base import Refused, TimedOut, Unreachable
 from connectors.notifiers.webhook import WebhookNotifier
 from rules.model import Reason
 from tests.connectors.notifiers import kit
@@ -131,11 +131,22 @@ async def test_timeout_and_refused_connection_are_transient(services):
     assert not error.permanent
 
 
-async def test_an_address_that_is_none_is_permanent(services):
-    made = WebhookNotifier.Config.model_validate({"type": "webhook", "url": "http://[half/PathSecret123456"})
-    error = await kit.refusal(WebhookNotifier(made, services), kit.sending(), SECRETS)
-    assert isinstance(error, Misconfigured)
-    assert error.permanent
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"url": "http://[half/PathSecret123456"},
+        {"url": "http://127.0.0.1:99999/PathSecret123456"},
+        {"url": "http:///PathSecret123456"},
+        {"secret": ""},
+        {"headers": {"A B": "x"}},
+        {"headers": {"A": "x\ny"}},
+    ],
+    ids=str,
+)
+def test_what_could_never_be_sent_is_refused_when_it_is_loaded(keys):
+    with pytest.raises(ValidationError) as caught:
+        WebhookNotifier.Config.model_validate({"type": "webhook", "url": "https://x/", **keys})
+    assert "PathSecret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("of", kit.ALL_REASONS, ids=lambda n: n.reason)
