@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.config.configuration import Configuration
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
+from agent.config.needs import missing_settings
 from agent.connections import Connections
 from agent.dispatcher import Dispatcher, Edges, Settle
 from agent.heartbeat import Heartbeat, LoopLag
@@ -83,6 +84,7 @@ class Setpoint:
         if problem := check_exposure(self.settings):
             raise Exposed(problem)
         self._mask(self.config)
+        self._warn(self.config)
         self.store = await Store.open(self.settings.database_url, self.clock.now())
         stack.push_async_callback(self.store.close)
         shards = await self.store.take_shards(f"pid-{os.getpid()}", self.clock.now())
@@ -244,6 +246,10 @@ class Setpoint:
             log.info("config.reloaded", sources=len(config.sources), targets=len(config.targets))
             return Reloaded(())
 
+    def _warn(self, config: Configuration) -> None:
+        for missing in missing_settings(config, self.settings):
+            log.warning("setting.missing", receiver=missing.path, setting=missing.setting, detail=missing.message)
+
     def _mask(self, config: Configuration) -> None:
         """No line of the log holds a secret, neither of the configuration nor of the settings."""
         database = self.settings.database_url if "@" in self.settings.database_url else ""
@@ -251,6 +257,7 @@ class Setpoint:
 
     async def _use(self, config: Configuration) -> None:
         self._mask(config)
+        self._warn(config)
         old = self.connections
         self.services = self._services(self.services.http, config)
         connections = Connections(config, self.services, old)

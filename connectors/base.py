@@ -146,7 +146,11 @@ class Sending:
 
 
 class Notifier(Protocol):
-    """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`."""
+    """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`.
+
+    A configuration that leaves one of its keys to a field of `Services` says so by a property `needs_setting`: (key,
+    field), or None.
+    """
 
     wants_chart: bool
     # Also acknowledgements and progress of corrections, because it can edit what it sent. Asked of the class, before

@@ -18,8 +18,9 @@ from agent.cli.options import Unusable, config_option, environment, json_option,
 def command(path: str | None, config: str | None, as_json: bool) -> None:
     """Check a configuration file or directory, and say what was understood of it.
 
-    Every mistake is printed as file:line:column: key: what is wrong. Nothing is read from the sources and nothing is
-    sent. Exit status: 0 it can be used, 1 it has mistakes, 2 it is not there.
+    Every mistake is printed as file:line:column: key: what is wrong. A receiver that needs a setting of this process
+    which is not set is said too. Nothing is read from the sources and nothing is sent. Exit status: 0 it can be used,
+    1 it has mistakes or a setting is missing, 2 it is not there.
 
     \b
     Examples:
@@ -29,22 +30,27 @@ def command(path: str | None, config: str | None, as_json: bool) -> None:
     from agent.config.describe import describe
     from agent.config.errors import ConfigErrors
     from agent.config.load import load
+    from agent.config.needs import missing_settings
 
-    wanted = Path(path) if path else settings_of(config=config).config
+    settings = settings_of(config=config)
+    wanted = Path(path) if path else settings.config
     if not wanted.exists():
         raise Unusable(f"{wanted}: there is no such file or directory (setpoint init writes a first one)")
     try:
-        understood = describe(load(wanted, environment()))
+        loaded = load(wanted, environment())
     except ConfigErrors as refused:
         if as_json:
             print_json({"valid": False, "errors": [_plain(error) for error in refused.errors]})
         else:
             print_lines(refused.errors)
         raise click.exceptions.Exit(1) from None
+    understood, missing = describe(loaded), list(missing_settings(loaded, settings))
     if as_json:
-        print_json({"valid": True, **understood})
+        print_json({"valid": True, **understood, "missing_settings": [one._asdict() for one in missing]})
     else:
-        print_lines(_words(understood))
+        print_lines([*_words(understood), *_list("Missing settings", [(str(one),) for one in missing])])
+    if missing:
+        raise click.exceptions.Exit(1)
 
 
 def _plain(error: Any) -> dict[str, Any]:

@@ -39,6 +39,11 @@ class EmailConfig(fields.Config):
     smtp_url: Annotated[fields.Secret, AfterValidator(_check_smtp_url)] | None = None
     timeout: fields.Span = 30_000_000
 
+    @property
+    def needs_setting(self) -> tuple[str, str] | None:
+        """The key that is left to a setting, and which setting that is."""
+        return ("smtp_url", "smtp_url") if self.smtp_url is None else None
+
 
 class EmailNotifier:
     """One mail for firing, escalation and resolve, to all addresses at once."""

@@ -37,6 +37,11 @@ class SlackConfig(fields.Config):
     timeout: fields.Span = 15_000_000
 
     @property
+    def needs_setting(self) -> tuple[str, str] | None:
+        """The key that is left to a setting, and which setting that is."""
+        return ("token", "slack_bot_token") if self.url is None and self.token is None else None
+
+    @property
     def wants_updates(self) -> bool:
         """An incoming webhook can't edit what it posted."""
         return self.url is None

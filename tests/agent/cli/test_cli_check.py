@@ -91,3 +91,30 @@ def test_settings_that_are_wrong(setpoint):
     assert said.err.startswith("Error: SETPOINT_")
     assert "; SETPOINT_LISTEN: has to be host:port" in said.err
     assert len(said.err.splitlines()) == 1
+
+
+MAILS = """\
+receivers:
+  growth: [{type: slack, channel: "#growth"}, {type: slack, url: "https://hooks.slack.com/x"}]
+  oncall: [{type: console}, {type: email, to: [a@example.com]}]
+"""
+
+
+def test_a_setting_that_a_receiver_needs(setpoint, project):
+    (project / "setpoint.yaml").write_text(MAILS)
+    said = setpoint("check")
+    assert said.status == 1
+    assert "no mistakes" in said.out
+    assert said.out.splitlines()[-3:] == [
+        "Missing settings",
+        "  receivers.growth[0]: can't send anything: set SETPOINT_SLACK_BOT_TOKEN, or token here",
+        "  receivers.oncall[1]: can't send anything: set SETPOINT_SMTP_URL, or smtp_url here",
+    ]
+    as_json = setpoint("check", "--json")
+    assert (as_json.status, as_json.json["valid"]) == (1, True)
+    assert [one["setting"] for one in as_json.json["missing_settings"]] == [
+        "SETPOINT_SLACK_BOT_TOKEN",
+        "SETPOINT_SMTP_URL",
+    ]
+    (project / ".env").write_text("SETPOINT_SLACK_BOT_TOKEN=xoxb-1\nSETPOINT_SMTP_URL=smtp://mail.example.com\n")
+    assert setpoint("check").status == 0

@@ -23,6 +23,14 @@ def test_a_signal_while_it_starts_ends_it_well(daemons, project, how):
     assert daemon.end(how) == 0
 
 
+def test_a_receiver_without_its_setting_is_warned_of(daemons, project):
+    (project / "setpoint.yaml").write_text(CONFIG + 'receivers: {team: [{type: slack, channel: "#growth"}]}\n')
+    daemon = daemons(project)
+    said = daemon.until("setting.missing", receiver="receivers.team[0]", setting="SETPOINT_SLACK_BOT_TOKEN")
+    assert said["level"] == "warning"
+    assert daemon.ready().end(signal.SIGTERM) == 0
+
+
 def test_configuration_with_mistakes(setpoint, project):
     (project / "setpoint.yaml").write_text(CONFIG + "targets: {t: {series: s, goal: {at_most: x}}}\nnonsense: 1\n")
     said = setpoint("run")
