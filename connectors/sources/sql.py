@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.util import find_spec
@@ -71,6 +72,7 @@ class SqlSource:
         self._name = name
         self._config = config
         self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
+        self._file: str | None = None  # of an SQLite database, once it was opened
         self._engine: AsyncEngine | None = None
         self._interrupt: Callable[[], Awaitable[None]] | None = None
 
@@ -109,7 +111,10 @@ class SqlSource:
         from sqlalchemy import text
 
         if self._engine is None:
-            self._engine = open_engine(self._config.url.get_secret_value())
+            url = self._config.url.get_secret_value()
+            self._engine, self._file = open_engine(url), file_of(url)
+        if self._file is not None:  # before a connection, which has a thread that would outlive its failure
+            check_there(self._file)
         async with self._engine.connect() as connection:
             raw = await connection.get_raw_connection()
             self._interrupt = getattr(raw.driver_connection, "interrupt", None)
@@ -134,6 +139,8 @@ class SqlSource:
         from sqlalchemy import exc
 
         said = self._clean(str(getattr(error, "orig", None) or error))
+        if self._file is not None and self._file not in said:
+            said = f"{self._file}: {said}"
         message = f"source {self._name}: {said}"
         if isinstance(error, (exc.ArgumentError, exc.NoSuchModuleError)):
             return Misconfigured(f"source {self._name}: url is not an address of a database that can be opened")
@@ -155,6 +162,25 @@ class SqlSource:
         return lines[0][:200] if lines else "the database failed"
 
 
+def file_of(url: str) -> str | None:
+    """The file of an SQLite database as the address has it; None of any other database."""
+    from sqlalchemy.engine import make_url
+
+    address = make_url(url)
+    file = address.database
+    known = address.get_backend_name() == "sqlite" and file != ":memory:" and "uri" not in address.query
+    return file or None if known else None
+
+
+def check_there(file: str) -> None:
+    """Raises OSError, in plain words, unless the file can be read."""
+    try:
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)):
+            pass
+    except OSError as error:
+        raise OSError(f"{file}: {(error.strerror or 'can not be read').lower()}") from None
+
+
 def open_engine(url: str) -> AsyncEngine:
     """An engine for the address: one connection, the asynchronous driver, SQLite read-only. Raises ValueError."""
     from sqlalchemy.engine import make_url
@@ -165,8 +191,8 @@ def open_engine(url: str) -> AsyncEngine:
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 1}
     if dialect == "sqlite":
         options = {}
-        if address.database and address.database != ":memory:" and "uri" not in address.query:
-            path = "file:" + quote(address.database)  # a mere read never makes a file
+        if (file := file_of(url)) is not None:
+            path = "file:" + quote(file)  # a mere read never makes a file
             address = address.set(database=path).update_query_dict({"mode": "ro", "uri": "true"})
     if dialect == "postgresql":
         options["execution_options"] = {"postgresql_readonly": True}

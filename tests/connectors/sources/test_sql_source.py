@@ -99,16 +99,25 @@ async def test_queries_that_can_not_be_read(read, keys, meant, message):
 async def test_nothing_is_changed_or_made(read, database, tmp_path):
     with pytest.raises(ConnectorError):
         await read(query="pragma user_version = 7", params={})
-    with pytest.raises(Unreachable, match="unable to open database file"):
+    with pytest.raises(Unreachable, match=r"none\.db: no such file or directory"):
         await read(url=f"sqlite:///{tmp_path}/none.db")
     assert [path.name for path in tmp_path.iterdir()] == [database.name]
     assert len(await read()) == 2
 
 
+async def test_no_thread_is_started_for_a_file_that_is_not_there(read, tmp_path, monkeypatch):
+    """It would hand its failure to a loop that a command has closed by then, and say so with a traceback."""
+    monkeypatch.setattr("aiosqlite.connect", lambda *_, **__: pytest.fail("a connection was begun"))
+    with pytest.raises(Unreachable, match=f"{tmp_path}: is a directory"):
+        await read(url=f"sqlite:///{tmp_path}")
+    with pytest.raises(Unreachable, match=r"none\.db: no such file"):
+        await read(url=f"sqlite:///{tmp_path}/none.db")
+
+
 async def test_a_file_that_is_no_database(read, tmp_path):
     path = tmp_path / "text.db"
     path.write_text("no database " * 100)
-    with pytest.raises((BadAnswer, Unreachable), match="not a database"):
+    with pytest.raises((BadAnswer, Unreachable), match=r"text\.db: .*not a database"):
         await read(url=f"sqlite:///{path}")
 
 
