@@ -211,9 +211,14 @@ class Setpoint:
         """The waiting source behind a door."""
         return self.connections.inbound(door, name)
 
-    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
-        """Decides on readings from outside and returns once they are committed."""
-        await self.pipeline.receive(source, readings, pings)
+    async def receive(
+        self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
+    ) -> bool:
+        """Decides on readings from outside and returns once they are committed.
+
+        False if the `message` of that id was taken before; nothing of it is taken again.
+        """
+        return await self.pipeline.receive(source, readings, pings, message)
 
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""

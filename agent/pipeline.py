@@ -6,10 +6,10 @@ What arrives while a batch is being committed makes the next batch, so that many
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import structlog
@@ -19,7 +19,7 @@ from agent.decision import Answered, Decider, Decision
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
-from agent.store.records import Commit, Delivery, Ping
+from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agent.metrics import Metrics
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 _ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
@@ -57,6 +58,8 @@ class Work:
     readings: Sequence[Reading] = ()
     polled: Polled | None = None
     pings: Sequence[Ping] = ()
+    message: tuple[str, str] | None = None  # source and id
+    repeated: bool = False
     due: Sequence[InstanceKey] = ()
 
 
@@ -117,11 +120,23 @@ class Pipeline:
 
     async def handle(self, readings: Sequence[Reading], polled: Polled) -> None:
         """Decides on one poll's readings; returns once they are committed."""
-        await self._put(readings=readings, polled=polled)
+        await self._enqueue(readings=readings, polled=polled).done
 
-    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
-        """Decides on readings that were sent to a source; returns once they are committed."""
-        await self._put(readings=readings, polled=Polled(source, self.clock.now()), pings=pings)
+    async def receive(
+        self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
+    ) -> bool:
+        """Decides on readings that were sent to a source; returns once they are committed.
+
+        False if the `message` of that id was taken before; nothing of it is taken again.
+        """
+        work = self._enqueue(
+            readings=readings,
+            polled=Polled(source, self.clock.now()),
+            pings=pings,
+            message=(source, message) if message else None,
+        )
+        await work.done
+        return not work.repeated
 
     def tick(self, now: int) -> None:
         """Looks again, soon, at what time alone may have changed."""
@@ -135,9 +150,6 @@ class Pipeline:
         work = Work(asyncio.get_running_loop().create_future(), **what)
         self._queue.put_nowait(work)
         return work
-
-    async def _put(self, **what: Any) -> None:
-        await self._enqueue(**what).done
 
     # deciding
 
@@ -164,12 +176,29 @@ class Pipeline:
 
     async def _decide(self, works: Sequence[Work]) -> None:
         now = self.clock.now()
+        works, receipts = await self._new(works, now)
         readings, fresh = self._sorted_out(reading for work in works for reading in work.readings)
         polls = [work.polled for work in works if work.polled is not None]
         due = [key for work in works for key in work.due]
         decision = self.decider.decide(Batch(fresh, polls, due), now)
-        await self._commit(decision, readings=readings, pings=[ping for work in works for ping in work.pings])
+        pings = [ping for work in works for ping in work.pings]
+        await self._commit(decision, readings=readings, pings=pings, receipts=receipts)
         self.memory.looked_at(due)
+
+    async def _new(self, works: Sequence[Work], now: int) -> tuple[Sequence[Work], Sequence[Receipt]]:
+        """The works but for messages taken before, and the receipts of those that are new."""
+        asked = [work.message for work in works if work.message is not None]
+        if not asked:
+            return works, ()
+        known = await self._insist(lambda: self.store.received(asked))
+        receipts = []
+        for work in works:
+            if work.message is not None:
+                work.repeated = work.message in known
+                known.add(work.message)
+                if not work.repeated:
+                    receipts.append(Receipt(*work.message, now))
+        return [work for work in works if not work.repeated], receipts
 
     def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
         """Those to store, and of these those to decide on. What is known already is neither."""
@@ -190,6 +219,7 @@ class Pipeline:
         *,
         readings: Sequence[Reading] = (),
         pings: Sequence[Ping] = (),
+        receipts: Sequence[Receipt] = (),
         forget: Sequence[InstanceKey] = (),
         settle: Settle | None = None,
     ) -> None:
@@ -205,6 +235,7 @@ class Pipeline:
             decision.deliveries,
             tuple(decision.runs.values()),
             forget,
+            receipts,
         )
         if _says_something(commit) or settle is not None:
             started = self.clock.monotonic()
@@ -218,13 +249,18 @@ class Pipeline:
             self.wake_dispatcher()
 
     async def _store(self, commit: Commit, settle: Settle | None) -> bool:
-        """Commits; while the store can't be written, tries again until it can: nothing decided is dropped."""
+        """Commits; nothing decided is dropped. False if what was to be settled with it no longer can be."""
+        if settle is not None:
+            return await self._insist(lambda: settle(commit))
+        await self._insist(lambda: self.store.commit(commit))
+        return True
+
+    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """While the store does not work, tries again until it does."""
         attempt = 0
         while True:
             try:
-                settled = True if settle is None else await settle(commit)
-                if settle is None:
-                    await self.store.commit(commit)
+                answer = await ask()
             except StoreUnavailable as error:
                 if not self._unstored:
                     log.error("store.unavailable", error=str(error))  # noqa: TRY400 - the words say it all
@@ -235,7 +271,7 @@ class Pipeline:
                 if self._unstored:
                     log.info("store.available", attempts=attempt)
                 self._unstored = False
-                return settled
+                return answer
 
     def _report(self, decision: Decision) -> None:
         for transition in decision.transitions:
@@ -336,6 +372,7 @@ def _says_something(commit: Commit) -> bool:
     return bool(
         commit.readings
         or commit.pings
+        or commit.receipts
         or commit.instances
         or commit.sources
         or commit.transitions

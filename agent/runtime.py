@@ -66,8 +66,13 @@ class Runtime(Protocol):
     def inbound(self, door: str, name: str) -> InboundSource | None:
         """The waiting source behind `/in/<name>` or `/ping/<name>`."""
 
-    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
-        """Decides on readings from outside and returns once they are committed."""
+    async def receive(
+        self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
+    ) -> bool:
+        """Decides on readings from outside and returns once they are committed.
+
+        False if the `message` of that id was taken before; nothing of it is taken again.
+        """
 
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""

@@ -129,6 +129,9 @@ class InboundSource(Protocol):
     def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
         """The readings the call brings. Raises Refused (401 bad signature, 404 unknown path) or BadAnswer (422)."""
 
+    def message_id(self, call: Inbound) -> str | None:
+        """What stays the same when an accepted call is sent again; None if its sender gives no such thing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sending:

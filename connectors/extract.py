@@ -58,6 +58,26 @@ def compile_path(text: str) -> Path:
     return walk
 
 
+def key_finder(text: str) -> Path:
+    """A function that says whether a row has the key a plain name or dotted path names, whatever its value.
+
+    Of any other expression it says yes: what finds nothing there need not be missing.
+    """
+    if text == "@" or not _is_name(text):
+        return lambda _row: True
+    keys = text.split(".") if _DOTTED.fullmatch(text) else [text]
+
+    def has(row: Any) -> bool:
+        at = row
+        for key in keys:
+            if not isinstance(at, dict) or key not in at:
+                return (at is None and at is not row) or (isinstance(row, dict) and text in row)
+            at = at[key]
+        return True
+
+    return has
+
+
 def _searched(text: str) -> Path:
     try:
         search: Path = jmespath.compile(text).search
@@ -82,6 +102,7 @@ class _Rule:
         self._select = compile_path(config.select) if config.select is not None else None
         self._time = compile_path(config.time) if config.time is not None else None
         self._value = compile_path(config.value)
+        self.has_value = key_finder(config.value)
         self._labels = [(name, compile_path(path)) for name, path in config.labels.items()]
         self._source = source
         self._plain = Series(config.series, (("source", source),))
@@ -129,10 +150,14 @@ class Extractor:
 
     A missing label is left out of the series; a missing value makes a reading without one; a row without its time,
     or with a text where a number is needed, is an error.
+
+    What was `sent` by someone is looked at more closely, since nobody will see that it was not understood: a row that
+    has no key of any entry is an error, and an entry whose key it lacks makes no reading. A null is a reading.
     """
 
-    def __init__(self, source: str, readings: Sequence[ReadingConfig], zone: str) -> None:
+    def __init__(self, source: str, readings: Sequence[ReadingConfig], zone: str, *, sent: bool = False) -> None:
         self._source = source
+        self._sent = sent
         self._rules = [_Rule(config, source, zone) for config in readings]
 
     def readings(self, table: Table, now: int) -> list[Reading]:
@@ -143,16 +168,21 @@ class Extractor:
         wrong = 0
         first = ""
         rows_read = 0
+        rows_of: list[tuple[_Rule, Sequence[Any]]] = []
         for rule in self._rules:
             try:
-                rows = rule.rows(table.answer)
+                rows_of.append((rule, rule.rows(table.answer)))
             except ValueError as error:
                 first, wrong = first or f"{rule.config.series}: {error}", wrong + 1
-                continue
+        known = {id(row) for rule, rows in rows_of for row in rows if rule.has_value(row)} if self._sent else None
+        for rule, rows in rows_of:
             rows_read += len(rows)
             for row_number, row in enumerate(rows, 1):
                 try:
-                    found.append(rule.reading(row, now))
+                    if known is None or rule.has_value(row):
+                        found.append(rule.reading(row, now))
+                    elif id(row) not in known:
+                        raise ValueError(_not_known(rule, row))  # noqa: TRY301 - every fault of a row is a ValueError
                 except ValueError as error:
                     first, wrong = first or f"{rule.config.series}, row {row_number}: {error}", wrong + 1
         if wrong:
@@ -172,6 +202,11 @@ class Extractor:
                 if name not in known:
                     listed = ", ".join(columns)
                     raise BadAnswer(f"source {self._source}: there is no column {name!r}; there are: {listed[:200]}")
+
+
+def _not_known(rule: _Rule, row: Any) -> str:
+    keys = f"it has {', '.join(map(str, row))}"[:200] if isinstance(row, dict) and row else "it has no keys"
+    return f"there is no key {rule.config.value!r}; {keys}"
 
 
 def _is_name(path: str) -> bool:

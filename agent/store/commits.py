@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from agent.store import rows
 from agent.store.errors import Fenced
 from agent.store.records import Commit
-from rules.model import Reading, Series
+from rules.model import DAY, Reading, Series
 
 SHARDS = 16
+RECEIPTS_KEPT = 7 * DAY  # senders give up after one to three days, and sign each try anew
 
 _READING = (
     "INSERT INTO readings (series_id, time, value) VALUES (?, ?, ?) ON CONFLICT (series_id, time) "
@@ -19,6 +20,7 @@ _READING = (
 _INSTANCE = rows.insert("instances", rows.INSTANCE, ("target", "labels"), replace=True)
 _SOURCE = rows.insert("sources", rows.SOURCE, ("name",), replace=True)
 _PING = rows.insert("pings", rows.PING)
+_RECEIPT = rows.insert("receipts", rows.RECEIPT, ("source", "message"))
 _TRANSITION = rows.insert("transitions", rows.TRANSITION, ("key",))
 _CORRECTION = rows.insert("corrections", rows.CORRECTION, ("id",), replace=True)
 _DELIVERY = rows.insert("deliveries", rows.DELIVERY, ("key",))
@@ -42,6 +44,9 @@ class Committer:
             connection.executemany(_READING, self._readings(connection, commit.readings))
         if commit.pings:
             connection.executemany(_PING, map(rows.ping_row, commit.pings))
+        if commit.receipts:
+            connection.executemany(_RECEIPT, map(rows.receipt_row, commit.receipts))
+            connection.execute("DELETE FROM receipts WHERE at < ?", (commit.now - RECEIPTS_KEPT,))
         if commit.instances:
             connection.executemany(_INSTANCE, map(rows.instance_row, commit.instances))
         if commit.forget:

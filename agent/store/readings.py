@@ -23,6 +23,12 @@ def _named(connection: sqlite3.Connection, names: Iterable[str]) -> list[tuple[S
     return sorted((series_of(row["name"], row["labels"]), row["id"]) for row in found)
 
 
+def received(connection: sqlite3.Connection, messages: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the (source, id of a message) that were taken in."""
+    sql = "SELECT 1 FROM receipts WHERE source = ? AND message = ?"
+    return {message for message in messages if connection.execute(sql, message).fetchone()}
+
+
 def latest(connection: sqlite3.Connection, names: Iterable[str]) -> list[Reading]:
     """The newest reading of each series; where it has no value, the newest that has one comes before it."""
     out: list[Reading] = []

@@ -77,6 +77,15 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """That the message to a source with this id was taken in; one that is sent again is known by it."""
+
+    source: str
+    message: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything one batch changed; it is remembered whole or not at all.
 
@@ -94,6 +103,7 @@ class Commit:
     deliveries: Sequence[Delivery] = ()
     corrections: Sequence[Correction] = ()
     forget: Sequence[InstanceKey] = ()
+    receipts: Sequence[Receipt] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from agent.store.codec import encode
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt
 from rules.model import Correction, InstanceState, Labels, Series, SourceState, Transition
 
 Row = tuple[Any, ...]
@@ -19,6 +19,7 @@ ENDED = "('verified', 'failed', 'escalated', 'skipped')"
 
 INSTANCE = ("target", "labels", "standing", "since", "value", "time", "reason", "record")
 SOURCE = ("name", "health", "since", "failures", "last_success", "last_error", "record")
+RECEIPT = ("source", "message", "at")
 PING = ("source", "at", "kind", "exit_status", "body")
 TRANSITION = (
     "key", "target", "labels", "alert", "fingerprint", "episode", "event", "at", "before", "after", "detail", "record",
@@ -85,6 +86,11 @@ def source_row(state: SourceState) -> Row:
 def ping_row(ping: Ping) -> Row:
     """Columns PING."""
     return ping.source, ping.at, ping.kind, ping.exit_status, ping.body
+
+
+def receipt_row(receipt: Receipt) -> Row:
+    """Columns RECEIPT."""
+    return receipt.source, receipt.message, receipt.at
 
 
 def transition_row(change: Transition) -> Row:

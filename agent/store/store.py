@@ -95,6 +95,10 @@ class Store:
         """The newest reading of each series of these names; where it has no value, also the newest that has one."""
         return await self._readers.run(readings.latest, tuple(names))
 
+    async def received(self, messages: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the (source, id of a message) that were taken in lately."""
+        return await self._readers.run(readings.received, tuple(messages))
+
     async def window(self, names: Iterable[str], start: int, end: int) -> list[Reading]:
         """Their readings with start <= time < end, ordered by series, then time."""
         return await self._readers.run(readings.window, tuple(names), start, end)

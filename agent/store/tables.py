@@ -80,6 +80,16 @@ pings = Table(
     Index("ix_pings_source", "source", "at"),
 )
 
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("message", Text, primary_key=True),  # the id its sender gave it
+    Column("at", BigInteger, nullable=False),
+    Index("ix_receipts_at", "at"),
+    sqlite_with_rowid=False,
+)
+
 transitions = Table(
     "transitions",
     metadata,

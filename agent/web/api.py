@@ -88,8 +88,7 @@ async def push(request: web.Request) -> web.Response:
     given = await body.read_json(request)
     known = frozenset(name for source in daemon.config.sources.values() for name in source.rule.series)
     readings = Push(known, daemon.clock.now()).readings(given)
-    await commit(daemon, SOURCE, readings)
-    return answer({"readings": len(readings)})
+    return answer(await commit(daemon, SOURCE, readings, message=request.headers.get("Idempotency-Key")))
 
 
 async def deliveries(request: web.Request) -> web.Response:

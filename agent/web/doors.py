@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -34,14 +34,14 @@ async def inbound(request: web.Request) -> web.Response:
         raise Failure(404, f"there is no source {name[:100]!r} that waits at /in/")
     sent = await body.read(request)
     body.check_json(request, sent)
+    call = _call(request, sent)
     try:
-        readings = source.accept(_call(request, sent), daemon.clock.now())
+        readings = source.accept(call, daemon.clock.now())
     except Refused as error:
         raise _refused(error) from None
     except BadAnswer as error:
         raise Failure(422, f"{error}; nothing was taken") from None
-    await commit(daemon, name, readings)
-    return answer({"readings": len(readings)}, 202)
+    return answer(await commit(daemon, name, readings, message=source.message_id(call)), 202)
 
 
 async def ping(request: web.Request) -> web.Response:
@@ -72,10 +72,19 @@ def _refused(error: Refused) -> Failure:
     return Failure(error.status or 422, str(error))
 
 
-async def commit(daemon: Runtime, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
-    """Hands readings over and waits until they are committed. Raises Failure 503."""
+async def commit(
+    daemon: Runtime,
+    source: str,
+    readings: Sequence[Reading],
+    pings: Sequence[Ping] = (),
+    message: str | None = None,
+) -> dict[str, Any]:
+    """Hands readings over and waits until they are committed; says how many were taken. Raises Failure 503."""
+    if message is not None:
+        message = message.encode("utf-8", "backslashreplace").decode()  # a header may hold any bytes
     try:
         async with asyncio.timeout(_PATIENCE):
-            await daemon.receive(source, readings, pings)
+            new = await daemon.receive(source, readings, pings, message)
     except TimeoutError:
         raise Failure(503, f"not stored within {_PATIENCE:g} s; send it again") from None
+    return {"readings": len(readings)} if new else {"readings": 0, "repeated": True}

@@ -46,7 +46,7 @@ _CALLED = (
         doors.inbound,
         "Send readings to a source of type webhook",
         {
-            202: ("Committed.", "Taken"),
+            202: ("Committed; a message with an id that was taken before takes nothing.", "Taken"),
             **_errors(
                 e400="Not JSON.",
                 e401="Not signed as the source asks for.",
@@ -123,7 +123,7 @@ _DONE = (
         api.push,
         "Push readings: one, or a list of up to 10,000; taken all or none",
         {
-            200: ("Committed.", "Taken"),
+            200: ("Committed; a call with an Idempotency-Key that was taken before takes nothing.", "Taken"),
             **_errors(
                 e400="Not JSON.",
                 e413="Too many, or more than 5 MB.",

@@ -131,7 +131,7 @@ SCHEMAS: dict[str, Schema] = {
         optional=("labels", "time"),
     ),
     "Push": {"oneOf": [ref("NewReading"), some("NewReading")]},
-    "Taken": shape(readings=COUNT),
+    "Taken": shape(optional=("repeated",), readings=COUNT, repeated=YES),
     "Polled": shape(source=TEXT, readings=COUNT, sample=some("Reading")),
     "Reloaded": shape(reloaded=YES),
     "Attempt": shape(number=COUNT, at=TIME, took_seconds={"type": "number"}, error=maybe(TEXT), permanent=YES),

@@ -57,6 +57,9 @@ class CheckinSource:
             return "exit", int(said), body
         raise Refused("a check-in ends in nothing, /start, /fail, /log or /<exit status>", status=404, permanent=True)
 
+    def message_id(self, call: Inbound) -> str | None:
+        """None: a call says when it came, and the same again says so again."""
+
     def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
         """The readings a call brings; a `log` brings none."""
         kind, status, _ = self.ping(call)

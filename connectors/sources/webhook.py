@@ -53,7 +53,7 @@ class WebhookSource:
 
     def __init__(self, name: str, config: WebhookSourceConfig, services: Services) -> None:
         self._config = config
-        self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
+        self._extractor = Extractor(name, config.readings, config.timezone or services.timezone, sent=True)
 
     def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
         """The readings of the call's JSON body.
@@ -74,13 +74,28 @@ class WebhookSource:
             raise _refused(f"the body {error}", 400) from None
         return self._extractor.readings(table, now)
 
+    def message_id(self, call: Inbound) -> str | None:
+        """The id that the scheme has, which its senders keep when they try again.
+
+        Sources: https://www.standardwebhooks.com, draft-ietf-httpapi-idempotency-key-header,
+        https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers
+        """
+        names = {"standard": ("webhook-id",), "github": ("x-github-delivery",)}
+        known = names.get(self._scheme(call), ("idempotency-key", "webhook-id"))
+        return next((call.headers[name] for name in known if call.headers.get(name)), None)
+
+    def _scheme(self, call: Inbound) -> str:
+        """How the call says that it knows the secret; `none` where there is none to know."""
+        if self._config.secret is None:
+            return "none"
+        if self._config.scheme != "auto":
+            return self._config.scheme
+        return "bearer" if "authorization" in call.headers else "standard"
+
     def _verify(self, call: Inbound, now: int) -> None:
         if self._config.secret is None:
             return
-        secret = self._config.secret.get_secret_value()
-        scheme = self._config.scheme
-        if scheme == "auto":
-            scheme = "bearer" if "authorization" in call.headers else "standard"
+        secret, scheme = self._config.secret.get_secret_value(), self._scheme(call)
         if scheme == "bearer":
             kind, _, token = call.headers.get("authorization", "").partition(" ")
             good = kind.lower() == "bearer" and _same(token.strip(), secret)

@@ -18,6 +18,7 @@ from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store
 from connectors.base import Refused, Unreachable
 from rules.model import (
+    DAY,
     MINUTE,
     SECOND,
     AlertRule,
@@ -153,6 +154,35 @@ async def test_a_breach_is_told_once_and_its_resolve_follows(world: World) -> No
     assert firing["starts_at"] == resolved["starts_at"]
     assert firing["ends_at"] is None
     assert resolved["ends_at"] == world.clock.time
+
+
+async def test_a_message_counts_once_also_after_a_restart(world: World) -> None:
+    def sent(value: float) -> list[Reading]:
+        return [Reading(series("temperature"), world.clock.time, value)]
+
+    async def stored() -> int:
+        return len(await world.store.points(series("temperature"), 0, 2**62, 100))
+
+    at_once = [world.pipeline.receive("a", sent(21), message="m1") for _ in range(3)]
+    assert sorted(await asyncio.gather(*at_once)) == [False, False, True]
+    world.clock.time += MINUTE
+    assert await world.pipeline.receive("a", sent(25), message="m1") is False
+    assert await world.pipeline.receive("b", [], message="m1") is True  # another source's
+    await world.restart(after=DAY)
+    assert await world.pipeline.receive("a", sent(25), message="m1") is False
+    assert await stored() == 1
+    assert await world.pipeline.receive("a", sent(26), message="m2") is True
+    world.clock.time += MINUTE
+    assert await world.pipeline.receive("a", sent(27)) is True
+    assert await world.pipeline.receive("a", sent(27)) is True
+    assert await stored() == 3
+
+
+async def test_a_message_is_forgotten_after_its_sender_has_given_up(world: World) -> None:
+    assert await world.pipeline.receive("a", [], message="m1")
+    world.clock.time += 8 * DAY
+    assert await world.pipeline.receive("a", [], message="m2")
+    assert await world.store.received([("a", "m1"), ("a", "m2")]) == {("a", "m2")}
 
 
 async def test_a_restart_neither_repeats_nor_resolves_nor_loses(world: World) -> None:

@@ -81,6 +81,7 @@ class Daemon:
         self.settings = read_settings(**{"listen": "127.0.0.1:0", **settings})
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
+        self.messages: set[str] = set()
         self.states: dict[InstanceKey, InstanceState] = {}
         self.health: dict[str, SourceState] = {}
         self.open: list[OpenAlert] = []
@@ -123,10 +124,16 @@ class Daemon:
     def inbound(self, door: str, name: str) -> InboundSource | None:
         return self.connections.inbound(door, name)
 
-    async def receive(self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = ()) -> None:
+    async def receive(
+        self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
+    ) -> bool:
         self.arrived.set()
         await self.may_commit.wait()
+        if message is not None and message in self.messages:
+            return False
+        self.messages.add(message or "")
         self.received.append((source, readings, pings))
+        return True
 
     async def poll(self, source: str) -> Sequence[Reading]:
         if source not in self.polls:

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from agent.store.records import Ping
+from agent.web.doors import commit
 from connectors.signing import headers as signed
 from rules.model import SECOND, Reading, Series, labels_of
 from tests.agent.web.kit import NOW, SECRET, Broken, error_of
@@ -76,6 +77,20 @@ async def test_signed_calls(client, daemon):
     old = signed(SECRET, "m2", NOW // SECOND - 3_600, body)
     assert (await client.post("/in/signed", data=body, headers={**JSON, **old})).status == 401
     assert len(daemon.received) == 2
+
+
+async def test_a_repeated_message_is_answered_well_and_takes_nothing(client, daemon):
+    body = json.dumps({"amount": 7}).encode()
+    for seconds, said in ((0, {"readings": 1}), (60, {"readings": 0, "repeated": True})):
+        headers = signed(SECRET, "m1", NOW // SECOND - seconds, body)  # each try is signed anew
+        response = await client.post("/in/signed", data=body, headers={**JSON, **headers})
+        assert (response.status, await response.json()) == (202, said)
+    assert len(daemon.received) == 1
+
+
+async def test_an_id_of_any_bytes_can_be_stored(daemon):
+    assert await commit(daemon, "free", [], message="m\udcff") == {"readings": 0}
+    assert daemon.messages == {"m\\udcff"}
 
 
 async def test_curl_without_a_content_type_and_gzip_are_understood(client, daemon):

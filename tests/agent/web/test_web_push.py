@@ -121,3 +121,11 @@ async def test_the_answer_comes_after_the_commit(client, daemon):
     daemon.may_commit.set()
     assert (await pushing).status == 200
     assert len(daemon.received) == 1
+
+
+async def test_a_repetition_by_its_key_takes_nothing(client, daemon):
+    row = {"series": "sales", "value": 1}
+    for said in ({"readings": 1}, {"readings": 0, "repeated": True}):
+        response = await client.post(PUSH, json=row, headers={"Idempotency-Key": "k1"})
+        assert (response.status, await response.json()) == (200, said)
+    assert len(daemon.received) == 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -101,6 +102,73 @@ def test_what_is_refused_and_how():
 
 def test_the_secret_is_asked_for_before_the_body_is_read():
     assert refused(source(secret=SECRET), call(b"{")) == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "values"),
+    [
+        (b'{"amount": null}', [None]),
+        (b'[{"amount": 1}, {"amount": null}]', [1.0, None]),
+        (b'{"amnt": 5}', "sales, row 1: there is no key 'amount'; it has amnt"),
+        (b'[{"amount": 1}, {"Amount": 2, "shop": "a"}]', "sales, row 2: there is no key 'amount'; it has Amount, shop"),
+        (b"{}", "there is no key 'amount'; it has no keys"),
+        (b"5", "there is no key 'amount'; it has no keys"),
+    ],
+)
+def test_a_value_that_is_missing_is_a_mistake_and_null_is_none(body, values):
+    if isinstance(values, list):
+        assert [reading.value for reading in source().accept(call(body), NOW)] == values
+    else:
+        with pytest.raises(BadAnswer, match=re.escape(values)):
+            source().accept(call(body), NOW)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "right"),
+    [
+        ("a.b", b'{"a": {"b": null}}', True),
+        ("a.b", b'{"a": null}', True),
+        ("a.b", b'{"a.b": 1}', True),
+        ("a.b", b'{"a": {"c": 1}}', False),
+        ("a.b", b'{"a": 1}', False),
+        ("@", b"null", True),
+        ("Unique Visits", b'{"Unique Visits": null}', True),
+        ("Unique Visits", b'{"Unique": 1}', False),
+        ("max(a) || b", b'{"a": [], "c": 1}', True),
+    ],
+)
+def test_which_keys_are_missing(path, body, right):
+    made = source(readings=[{"series": "s", "value": path}])
+    if right:
+        assert len(made.accept(call(body), NOW)) == 1
+    else:
+        with pytest.raises(BadAnswer, match="there is no key"):
+            made.accept(call(body), NOW)
+
+
+def test_of_several_entries_those_that_a_row_knows_are_read():
+    made = source(readings=[{"series": "t", "value": "temperature"}, {"series": "h", "value": "humidity"}])
+    found = made.accept(call(b'[{"temperature": 20}, {"humidity": 40}, {"temperature": null, "humidity": 41}]'), NOW)
+    assert [(reading.series.name, reading.value) for reading in found] == [("t", 20), ("t", None), ("h", 40), ("h", 41)]
+    with pytest.raises(BadAnswer, match="t, row 2: there is no key 'temperature'; it has humid"):
+        made.accept(call(b'[{"temperature": 20}, {"humid": 40}]'), NOW)
+
+
+@pytest.mark.parametrize(
+    ("keys", "headers", "expected"),
+    [
+        ({"secret": SECRET}, {"webhook_id": "a", "idempotency_key": "b", "x_github_delivery": "c"}, "a"),
+        ({"secret": SECRET}, {"authorization": f"Bearer {SECRET}", "idempotency_key": "b", "webhook_id": "a"}, "b"),
+        ({"secret": SECRET, "scheme": "bearer"}, {"webhook_id": "a"}, "a"),
+        ({"secret": SECRET, "scheme": "github"}, {"x_github_delivery": "c", "webhook_id": "a"}, "c"),
+        ({"secret": SECRET, "scheme": "github"}, {"webhook_id": "a"}, None),
+        ({}, {"idempotency_key": "b"}, "b"),
+        ({}, {"idempotency_key": ""}, None),
+        ({}, {}, None),
+    ],
+)
+def test_the_id_that_a_scheme_has(keys, headers, expected):
+    assert source(**keys).message_id(call(**headers)) == expected
 
 
 def test_a_scheme_needs_a_secret():
