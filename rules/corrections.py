@@ -169,7 +169,7 @@ def line(run: Correction) -> str:
 _WORDS = {
     RunState.PROPOSED: "proposed",
     RunState.APPROVED: "waits for its time",
-    RunState.CALLED: "called",
+    RunState.CALLED: "is being called",
     RunState.VERIFYING: "called, being verified",
     RunState.VERIFIED: "verified",
     RunState.FAILED: "failed",

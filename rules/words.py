@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rules.model import DAY, HOUR, MINUTE, SECOND, Assessment, Event, InstanceKey, Standing, Target
 from rules.periods import to_local
 from rules.progress import is_budget
@@ -69,7 +71,8 @@ def describe(target: Target, assessment: Assessment, now: int) -> str:
     if assessment.inputs:
         word = "condition holds" if standing is Standing.IN_BAND else "condition does not hold"
         return f"{word}: " + ", ".join(f"{text} = {value}" for text, value in assessment.inputs)
-    value = "no value" if assessment.value is None else _beside_bounds(assessment.value, assessment, target.unit)
+    bounds = (assessment.at_least, assessment.at_most)
+    value = "no value" if assessment.value is None else beside(assessment.value, bounds, target.unit)
     return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target.unit)}"
 
 
@@ -102,11 +105,10 @@ def _describe_period(target: Target, assessment: Assessment) -> str:
     return ", ".join(parts)
 
 
-def _beside_bounds(value: float, assessment: Assessment, unit: str) -> str:
+def beside(value: float, bounds: Iterable[float | None], unit: str = "") -> str:
     """A value rounded, but never onto a bound that it does not touch: 19.999 is not 20."""
     said = number(value, unit)
-    bounds = [bound for bound in (assessment.at_least, assessment.at_most) if bound is not None and bound != value]
-    if all(number(bound, unit) != said for bound in bounds):
+    if all(number(bound, unit) != said for bound in bounds if bound is not None and bound != value):
         return said
     return f"{value:,.12g}" + (f" {unit}" if unit else "")
 

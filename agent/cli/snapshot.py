@@ -6,11 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import click
+
 from agent.cli.client import Daemon, NoDaemon, Refusal
-from agent.cli.options import Failed, Unusable, configuration, unknown
+from agent.cli.options import Failed, Unusable, environment, print_lines, unknown
 
 if TYPE_CHECKING:
     from agent.config.configuration import Configuration
+    from agent.config.errors import ConfigErrors
     from agent.settings import Settings
     from agent.store.records import Remembered
 
@@ -54,18 +57,60 @@ def _about(alerts: list[Snapshot], target: str | None) -> list[Snapshot]:
 
 def _of_database(settings: Settings, target: str | None, absent: str) -> Snapshot:
     from agent.clock import Clock
+    from agent.config.errors import ConfigErrors
+    from agent.config.load import load
     from agent.store.errors import StoreError
     from agent.store.sqlite import path_of
 
-    config = configuration(settings)
-    if target is not None and target not in config.targets:
-        raise unknown("target", target, config.targets)
+    refused: ConfigErrors | None = None
+    try:
+        config = load(settings.config, environment())
+    except ConfigErrors as errors:
+        refused = errors
     try:
         remembered = asyncio.run(_load(settings.database_url))
         path = path_of(settings.database_url)
     except StoreError as error:
+        if refused is not None:
+            print_lines(refused.errors, err=True)
+            raise click.exceptions.Exit(2) from None
         raise Failed(f"{absent}; and {error}") from None
-    return {"from": "database", "at": str(path), **_said(config, remembered, target, Clock().now()), "problems": []}
+    if refused is not None:
+        config = _as_remembered(remembered)
+    if target is not None and target not in config.targets:
+        raise unknown("target", target, config.targets)
+    said = _said(config, remembered, target, Clock().now())
+    if refused is not None:
+        said["targets"] = [{**one, "goal": ""} for one in said["targets"]]
+        said["sources"] = [{**one, "schedule": ""} for one in said["sources"]]
+    return {"from": "database", "at": str(path), **said, "problems": _problems(refused)}
+
+
+def _problems(refused: ConfigErrors | None) -> list[str]:
+    if refused is None:
+        return []
+    first, *more = refused.errors
+    others = f" and {len(more)} more mistakes" if len(more) > 1 else " and one more mistake" if more else ""
+    return [f"the configuration can't be used, so goals and schedules are not known: {first}{others}"]
+
+
+def _as_remembered(remembered: Remembered) -> Configuration:
+    """What the database alone tells of targets and sources: their names, and which are check-ins."""
+    from agent.config.configuration import Configuration, SourceEntry
+    from rules.model import Checkin, SourceRule, Target
+
+    due = {state.key.target for state in remembered.instances.values() if state.assessment.due is not None}
+    names = sorted({state.key.target for state in remembered.instances.values()})
+    return Configuration(
+        sources={
+            name: SourceEntry(name, "", None, None, None, "UTC", 0, SourceRule(name, (), None))
+            for name in sorted(remembered.sources)
+        },
+        targets={
+            name: Target(name, name, None, checkin=Checkin(None, None, "UTC", 0) if name in due else None)
+            for name in names
+        },
+    )
 
 
 async def _load(url: str) -> Remembered:

@@ -35,7 +35,8 @@ _SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR"
 def command(target: str | None, url: str | None, as_json: bool, **given: str | None) -> None:
     """Show how every target stands, which alerts are open, and how the sources are; or one TARGET in full.
 
-    It asks the running daemon. If none answers it reads what the database remembers, and says so.
+    It asks the running daemon. If none answers it reads what the database remembers, and says so; then it needs no
+    configuration, but without one that can be used the goals and schedules are not known.
 
     \b
     Examples:
@@ -60,12 +61,16 @@ def _from(found: dict[str, Any]) -> str:
 
 def _all(found: dict[str, Any]) -> Iterator[str]:
     yield _from(found)
-    yield from (f"Problem: {line(problem)}" for problem in found["problems"])
+    yield from _problems(found)
     rows = [row for target in found["targets"] for row in _rows(target, found["time"])]
     yield from ("", *table(_TARGETS, rows)) if rows else ("", "No targets")
     yield from _alerts(found)
     if found["sources"]:
         yield from ("", *table(_SOURCES, [_source(source, found["time"]) for source in found["sources"]]))
+
+
+def _problems(found: dict[str, Any]) -> Iterator[str]:
+    return (f"Problem: {line(problem, 300)}" for problem in found["problems"])
 
 
 def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
@@ -77,7 +82,7 @@ def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
             name,
             labels(instance["labels"]),
             coloured(instance["standing"]),
-            line(figure(instance["value"], target["unit"])),
+            line(_value(target, instance)),
             line(_wanted(target, instance)),
             percent(instance["progress"]),
             figure(_rounded(instance["required_rate"])),
@@ -85,6 +90,10 @@ def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
             span_between(instance["since"], now),
             line(instance["reason"]),
         )
+
+
+def _value(target: dict[str, Any], instance: dict[str, Any]) -> str:
+    return figure(instance["value"], target["unit"], instance["goal"].values())
 
 
 def _wanted(target: dict[str, Any], instance: dict[str, Any]) -> str:
@@ -141,7 +150,8 @@ def _source(source: dict[str, Any], now: str) -> tuple[str, ...]:
 def _one(found: dict[str, Any]) -> Iterator[str]:
     target = found["targets"][0]
     title = f" ({line(target['title'])})" if target["title"] != target["name"] else ""
-    yield from (_from(found), "", f"{line(target['name'])}{title}: {line(target['goal'], 300)}")
+    goal = f": {line(target['goal'], 300)}" if target["goal"] else ""
+    yield from (_from(found), *_problems(found), "", f"{line(target['name'])}{title}{goal}")
     if not target["instances"]:
         yield f"  {coloured('no_data')}: nothing was read yet"
     for instance in target["instances"]:
@@ -156,7 +166,7 @@ def _facts(target: dict[str, Any], instance: dict[str, Any], now: str) -> Iterat
     yield "standing", f"{coloured(instance['standing'])} for {span_between(instance['since'], now)}"
     yield "in words", line(instance["description"], 300)
     read = f", read {local_time(instance['time'], zone)}" if instance["time"] else ""
-    yield "value", f"{line(figure(instance['value'], target['unit']))}{read}" if instance["value"] is not None else ""
+    yield "value", f"{line(_value(target, instance))}{read}" if instance["value"] is not None else ""
     yield "wanted", line(_wanted(target, instance))
     yield "progress", percent(instance["progress"])
     yield "expected", f"{figure(_rounded(instance['expected']))} by now" if instance["expected"] is not None else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -37,11 +37,11 @@ def line(text: str | None, limit: int = 100) -> str:
     return shortened(plain(text), limit) if text else ""
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    """A number as people write it, empty where there is none."""
-    from rules.words import number
+def figure(value: float | None, unit: str = "", bounds: Iterable[float | None] = ()) -> str:
+    """A number as people write it, empty where there is none; not rounded onto a bound that it does not touch."""
+    from rules.words import beside
 
-    return "" if value is None else number(value, unit)
+    return "" if value is None else beside(value, bounds, unit)
 
 
 def percent(share: float | None) -> str:
@@ -63,13 +63,13 @@ def span_between(start: str | None, end: str) -> str:
 
 
 def local_time(text: str | None, zone: str = "") -> str:
-    """A time of the API to the second in a zone, by default this machine's."""
+    """A time of the API to the second in a zone, by default this machine's, with the zone's short name."""
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     if text is None:
         return ""
-    return f"{datetime.fromisoformat(text).astimezone(ZoneInfo(zone) if zone else None):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromisoformat(text).astimezone(ZoneInfo(zone) if zone else None):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def readings(rows: Sequence[Mapping[str, Any]], total: int) -> Iterator[str]:

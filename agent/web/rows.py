@@ -10,7 +10,7 @@ from typing import Any
 from agent.config import words as config_words
 from agent.runtime import OpenAlert, Runtime
 from rules.model import AlertState, Health, InstanceState, SourceState, Standing, Target
-from rules.words import clock_time, describe, number, span, wanted
+from rules.words import beside, clock_time, describe, number, span, wanted
 
 MOST_ROWS = 500
 _AT_A_TIME = 50  # rows made before others get their turn
@@ -73,6 +73,7 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
 def _row(target: Target, state: InstanceState, now: int) -> Row:
     found = state.assessment
     share = None if found.progress is None or found.start is None else found.progress * 100
+    bounds = (found.at_least, found.at_most)
     bound = found.at_least if found.at_least is not None else found.at_most
     pace = found.expected / bound * 100 if share is not None and found.expected is not None and bound else None
     return Row(
@@ -80,7 +81,7 @@ def _row(target: Target, state: InstanceState, now: int) -> Row:
         labels=", ".join(f"{name}: {value}" for name, value in state.key.labels if value),
         standing=_said(found.standing),
         tone=_TONES[found.standing],
-        value="" if target.checkin else "–" if found.value is None else number(found.value, target.unit),
+        value="" if target.checkin else "–" if found.value is None else beside(found.value, bounds, target.unit),
         goal=wanted(found, target.unit) or config_words.wanted_of(target),
         words=describe(target, found, now),
         progress=None if share is None else min(max(share, 0.0), 100.0),

@@ -75,6 +75,8 @@ def test_a_number_that_comes_back_between_two_calls_needs_no_other() -> None:
     failed = corrections.answered(run, RULE, T0 + 1, "answered 500", error=True, permanent=False)
     ended = corrections.step(failed, RULE, room(AlertState.INACTIVE), T0 + 2)
     assert ended.state is RunState.SKIPPED
+    called = replace(ended, state=RunState.CALLED, attempt=1, detail="")
+    assert corrections.line(called) == "Correction cool is being called"  # said before the call was made
     assert corrections.line(ended) == "Correction cool was not repeated: came back before another call"
 
 

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import signal
 import socket
 import threading
@@ -115,6 +116,21 @@ def test_status_of_one_target(looking):
     assert looking("status", "rooms", "--json").json["sources"] == []
 
 
+def test_a_value_is_not_rounded_onto_a_bound_it_does_not_touch(asking, configured):
+    (configured / "rooms.csv").write_text("room,celsius\nden,19.999\nhall,20\n")
+    asking("poll", "sheet")
+    lines = [" ".join(line.split()) for line in asking("status").out.splitlines()]
+    assert any(line.startswith("rooms room=den out of band 19.999 °C 20 to 23 °C") for line in lines)
+    assert any(line.startswith("rooms room=hall in band 20 °C 20 to 23 °C") for line in lines)
+    assert "value       19.999 °C, read " in asking("status", "rooms").out
+
+
+def test_times_name_their_zone(looking):
+    assert re.search(r"read \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", looking("status", "rooms").out)
+    polled = looking("poll", "sheet", TZ="Asia/Tokyo").out
+    assert re.search(r"\d\d:\d\d:\d\d [A-Z]{3}  ", polled)
+
+
 def test_status_of_a_target_that_is_not_there(looking):
     said = looking("status", "room")
     assert (said.status, said.out) == (2, "")
@@ -133,6 +149,29 @@ def test_status_from_the_database_is_the_same(asking, daemon):
     told = asking("status").out.splitlines()[0]
     assert told.startswith("No daemon answers; from the database ")
     assert asking("status", "room").err == "Error: there is no target 'room'; did you mean rooms?\n"
+
+
+def test_status_from_the_database_needs_no_configuration(asking, daemon, configured):
+    before = asking("status", "--json").json
+    assert daemon.end(signal.SIGTERM) == 0
+    file = configured / "setpoint.yaml"
+    text = file.read_text(encoding="utf-8")
+    for broken in (text + "x: [", text.replace("goal:", "gaol:"), None):
+        file.unlink() if broken is None else file.write_text(broken, encoding="utf-8")
+        said = asking("status")
+        assert said.status == 0
+        lines = [" ".join(line.split()) for line in said.out.splitlines()]
+        assert lines[1].startswith("Problem: the configuration can't be used, so goals and schedules are not known: ")
+        assert any(line.startswith("rooms room=den out of band 18.5 20 to 23") for line in lines)
+        assert any(line.startswith("sheet up ") for line in lines)
+        assert any(line.startswith("out-of-band rooms firing") for line in lines)
+        as_json = asking("status", "--json").json
+        for one, other in zip(as_json["alerts"], before["alerts"], strict=True):
+            assert (one["name"], one["fingerprint"], one["state"]) == (other["name"], other["fingerprint"], "firing")
+        assert "in words    out of band: 18.5, wanted 20 to 23" in asking("status", "rooms").out
+        assert asking("status", "room").status == 2
+    (configured / "setpoint.db").unlink()
+    assert asking("status").status == 2
 
 
 def test_status_without_daemon_and_database(here, configured):

@@ -97,6 +97,11 @@ async def test_what_matters_is_said_the_worst_first(client, daemon):
     ]
 
 
+async def test_a_value_is_not_rounded_onto_a_bound_it_does_not_touch(client, daemon):
+    daemon.stands("room", Assessment(Standing.OUT_OF_BAND, value=19.999, at_least=20, at_most=23), room="den")
+    assert "19.999" in re.findall(r"<td[^>]*>(.*?)</td>", await (await client.get("/")).text())
+
+
 async def test_an_empty_daemon_has_a_page_too(client):
     found, _ = await page(client)
     assert "None." in found.text
