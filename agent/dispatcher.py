@@ -25,6 +25,7 @@ from rules.model import MINUTE, SECOND, Reason
 
 log = structlog.get_logger()
 T = TypeVar("T")
+_SET = 2 * SECOND  # how much the wall clock has to be back before it counts as set
 
 Settle = Callable[[Commit | None], Awaitable[bool]]
 """Records the outcome together with a commit; False if the lease was lost. Raises what `Store.settle` raises."""
@@ -71,7 +72,7 @@ class Dispatcher:
         rng: random.Random | None = None,
         wait_until: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
-        """`wait_until` returns once the clock shows that time."""
+        """`wait_until` returns once the clock shows that time, or would show it had it not been set meanwhile."""
         self._store = store
         self._clock = clock
         self._edges = edges
@@ -80,6 +81,7 @@ class Dispatcher:
         self._wait_until = wait_until or self._sleep_until
         self._woken = asyncio.Event()
         self._stopping = False
+        self._ahead = self._offset()
         self._in_flight: dict[int, Delivery] = {}  # with the newest lease
         self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {kind: set() for kind in DeliveryKind}
 
@@ -92,6 +94,7 @@ class Dispatcher:
         while not self._stopping:
             self._woken.clear()
             try:
+                await self._mind_the_clock()
                 until = await self._claim()
             except StoreUnavailable as error:
                 log.warning("dispatcher.waiting", error=str(error))
@@ -112,6 +115,18 @@ class Dispatcher:
         for task in sends:
             task.cancel()
         await asyncio.gather(*sends, return_exceptions=True)
+
+    async def _mind_the_clock(self) -> None:
+        """Moves what waits back with a clock that was set back: what was to be sent in a minute is sent in a minute."""
+        offset = self._offset()
+        if offset < self._ahead - _SET:
+            await self._store.move_queued(offset - self._ahead)
+            self._ahead = offset
+        self._ahead = max(offset, self._ahead)
+
+    def _offset(self) -> int:
+        """Microseconds from the monotonic clock to the wall clock, which change only when the latter is set."""
+        return self._clock.now() - int(self._clock.monotonic() * SECOND)
 
     async def _claim(self) -> int | None:
         """Starts all that may be sent now; returns when to look again, None if nothing is due later."""
@@ -160,7 +175,7 @@ class Dispatcher:
         again: int | None = None
         commit: Commit | None = None
         if error is not None and not error.permanent:
-            again = retry_at(attempt.at + attempt.took, attempt.number, error.retry_after, self._rng)
+            again = retry_at(self._clock.now(), attempt.number, error.retry_after, self._rng)
             again = None if again > delivery.expires_at else again
         if error is not None and again is None and not _about_a_failure(delivery):
             commit = Commit(self._clock.now(), deliveries=self._edges.on_failed(delivery, error))
@@ -255,14 +270,14 @@ class Dispatcher:
             log.info("delivery.sent", **facts)
         elif again is not None:
             outcome = "retry"
-            log.warning("delivery.retry", **facts, error=str(error), retry_in_s=(again - attempt.at) // SECOND)
+            log.warning("delivery.retry", **facts, error=str(error), retry_in_s=(again - self._clock.now()) // SECOND)
         else:
             outcome = "failed"
             log.error("delivery.failed", **facts, error=str(error))
         self._edges.on_settled(delivery, outcome)
 
     async def _wait(self, happening: Awaitable[Any], until: int | None) -> None:
-        """Until something happens or the clock shows `until`."""
+        """Until something happens or `wait_until` is over."""
         waiting = {asyncio.ensure_future(happening)}
         if until is not None:
             waiting.add(asyncio.ensure_future(self._wait_until(until)))
@@ -276,9 +291,10 @@ class Dispatcher:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _sleep_until(self, until: int) -> None:
-        # In short stretches, because the wall clock may be set while we sleep.
-        while (left := until - self._clock.now()) > 0:  # noqa: ASYNC110 - time is what we wait for
-            await asyncio.sleep(min(left, MINUTE) / SECOND)
+        # In short stretches: the wall clock may be set forward meanwhile. When it is set back the monotonic one holds.
+        end = self._clock.monotonic() + (until - self._clock.now()) / SECOND
+        while (left := min((until - self._clock.now()) / SECOND, end - self._clock.monotonic())) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(left, 60.0))
 
 
 def _attempt(delivery: Delivery, at: int, took: int, error: ConnectorError | None) -> Attempt:

@@ -39,6 +39,7 @@ _THREAD = (
     "ON CONFLICT (receiver, position, fingerprint) DO UPDATE SET "
     "starts_at = excluded.starts_at, reference = excluded.reference, updated = excluded.updated"
 )
+_MOVE = "UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE state = 'queued'"
 _NEXT = (
     f"SELECT min(max(next_at, coalesce(lease_until, 0))) FROM deliveries JOIN {_HEADS} USING (id) "
     "WHERE max(next_at, coalesce(lease_until, 0)) > ?"
@@ -76,6 +77,11 @@ def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt,
     if outcome["thread"] is not None:
         connection.execute(_THREAD, (orjson.dumps(outcome["thread"]).decode(), now, delivery.id))
     return True
+
+
+def move_queued(connection: sqlite3.Connection, by: int) -> None:
+    """Moves what is queued, and its leases, in time."""
+    connection.execute(_MOVE, (by, by))
 
 
 def next_at(connection: sqlite3.Connection, after: int) -> int | None:

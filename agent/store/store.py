@@ -150,6 +150,10 @@ class Store:
 
         return await self._write().run(job)
 
+    async def move_queued(self, by: int) -> None:
+        """Moves the times at which what is queued may be sent, and its leases, by so many microseconds."""
+        await self._write().run(lambda connection: outbox.move_queued(connection, by))
+
     async def next_delivery_at(self, after: int = -1) -> int | None:
         """When the next delivery can be claimed, later than `after`."""
         return await self._readers.run(outbox.next_at, after)

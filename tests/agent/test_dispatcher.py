@@ -28,19 +28,21 @@ START = 1_700_000_000_000_000
 
 
 class VirtualClock(Clock):
-    """Stands still until it is told to go on."""
+    """Stands still until it is told to go on. `time` never goes back; the clock on the wall is `behind` it."""
 
     def __init__(self) -> None:
         self.time = START
+        self.behind = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     def now(self) -> int:
-        return self.time
+        return self.time - self.behind
 
     def monotonic(self) -> float:
         return self.time / SECOND
 
     async def wait_until(self, time: int) -> None:
+        time += self.behind
         if time > self.time:
             future = asyncio.get_running_loop().create_future()
             self._waiting.append((time, future))
@@ -474,3 +476,53 @@ async def test_many_lanes_to_a_flaky_receiver_keep_their_order(world: World) -> 
 def _in_order(keys: Iterable[str]) -> bool:
     numbers = [int(key.split("/")[1]) for key in keys]
     return numbers == sorted(numbers) and len(numbers) == 4
+
+
+async def test_a_clock_that_is_set_back_keeps_nothing_waiting(world: World) -> None:
+    world.outcomes["a"] = [Unreachable("down"), Unreachable("down"), None]
+    await world.queue(notice("a"))
+    async with world.running():
+        await world.run_until(lambda: len(world.sent) == 1)
+        await idle(world.store)  # the next try is stored
+        world.clock.behind = HOUR
+        await world.run_until(lambda: ("a", "sent") in world.settled)
+    assert world.clock.time - START < MINUTE
+
+
+async def test_a_clock_that_is_set_back_during_a_send_moves_the_next_try(world: World) -> None:
+    async def send(_delivery: Delivery) -> None:
+        world.sent.append(("a", world.clock.time))
+        if len(world.sent) == 1:
+            world.clock.behind = HOUR
+            raise Unreachable("down")
+
+    edges = Edges(send, world.send, world.answered, world.fallback, world.note)
+    dispatcher = Dispatcher(world.store, world.clock, edges, wait_until=world.clock.wait_until)
+    await world.queue(notice("a"))
+    task = asyncio.create_task(dispatcher.run())
+    await world.run_until(lambda: ("a", "sent") in world.settled)
+    assert world.clock.time - START < MINUTE
+    await asyncio.gather(dispatcher.stop(0), task)
+
+
+async def test_leases_move_with_the_clock(world: World) -> None:
+    await world.queue(notice("a"), notice("b", next_at=START + MINUTE))
+    assert len(await world.store.claim(START, 2 * MINUTE, 9)) == 1
+    await world.store.move_queued(-HOUR)
+    assert await world.store.next_delivery_at() == START - HOUR + MINUTE
+    assert [one.key for one in await world.store.claim(START - HOUR + MINUTE, MINUTE, 9)] == ["b"]
+    assert [one.key for one in await world.store.claim(START - HOUR + 2 * MINUTE, MINUTE, 9)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("behind", "slept"), [(0, 150.0), (HOUR, 150.0), (-HOUR, 60.0)], ids=["kept", "back", "on"])
+async def test_a_wait_is_as_long_as_it_was_to_be_or_ends_when_the_clock_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, behind: int, slept: float
+) -> None:
+    async def sleep(seconds: float) -> None:
+        world.clock.time += int(seconds * SECOND)
+        world.clock.behind = behind
+
+    monkeypatch.setattr("agent.dispatcher.asyncio.sleep", sleep)
+    edges = Edges(world.send, world.send, world.answered)
+    await Dispatcher(world.store, world.clock, edges)._sleep_until(START + 150 * SECOND)
+    assert (world.clock.time - START) / SECOND == pytest.approx(slept)
