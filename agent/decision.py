@@ -13,7 +13,7 @@ from agent.store.records import Delivery, DeliveryKind
 from rules import alerts, corrections
 from rules.engine import Batch, evaluate
 from rules.health import source_transition
-from rules.history import History
+from rules.history import Added, History
 from rules.model import (
     HOUR,
     Acknowledgement,
@@ -24,6 +24,7 @@ from rules.model import (
     Event,
     InstanceKey,
     InstanceState,
+    Reading,
     Reason,
     RunState,
     SourceState,
@@ -54,6 +55,18 @@ class Answered:
     answer: str
     error: bool
     permanent: bool
+
+
+def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
+    """Adds readings to the history: those to store, and of these those to decide on. What is known is neither."""
+    store, fresh = [], []
+    for reading in readings:
+        added = history.add(reading)
+        if added is not Added.KNOWN:
+            store.append(reading)
+        if added is Added.NEW:
+            fresh.append(reading)
+    return store, fresh
 
 
 class Decider:

@@ -88,6 +88,12 @@ class Memory:
                 self._set_timer(state)
         return due
 
+    def next_due(self) -> int | None:
+        """When time alone next moves something on, or may."""
+        moments = [self._timers[0][0]] if self._timers else []
+        moments += [at for at in map(corrections.wake, self.runs.values()) if at is not None]
+        return min(moments, default=None)
+
     def looked_at(self, keys: Iterable[InstanceKey]) -> None:
         """Sets the times of instances anew that were given as due and did not change: the clock was set back since."""
         for key in keys:

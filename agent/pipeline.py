@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from agent.clock import Clock
-from agent.decision import Answered, Decider, Decision
+from agent.decision import Answered, Decider, Decision, sorted_out
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
@@ -24,7 +24,7 @@ from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.engine import Batch, retire
-from rules.history import Added, History
+from rules.history import History
 from rules.model import (
     DAY,
     Acknowledgement,
@@ -202,13 +202,7 @@ class Pipeline:
 
     def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
         """Those to store, and of these those to decide on. What is known already is neither."""
-        store, fresh = [], []
-        for reading in readings:
-            added = self.decider.history.add(reading)
-            if added is not Added.KNOWN:
-                store.append(reading)
-            if added is Added.NEW:
-                fresh.append(reading)
+        store, fresh = sorted_out(self.decider.history, readings)
         if self._meanwhile is not None:
             self._meanwhile += store
         return store, fresh

@@ -1,0 +1,112 @@
+"""The pipeline in virtual time: the same batches, the same wake-ups, the same decisions; nothing is stored or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from agent.config.configuration import Configuration
+from agent.decision import Answered, Decider, Decision, sorted_out
+from agent.memory import Memory
+from agent.notices import Notices
+from agent.rehearsal.polls import Polls
+from agent.store.records import Delivery, DeliveryKind, Remembered
+from rules.engine import Batch
+from rules.history import History
+from rules.model import SECOND, InstanceKey, Polled, Reading, SourceRule
+from rules.specs import Specs
+
+
+class Moment(NamedTuple):
+    """What comes in at one time."""
+
+    at: int
+    readings: Sequence[Reading] = ()
+    polls: Sequence[Polled] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a corrective call is answered; `error` is what went wrong, `permanent` whether trying again is in vain."""
+
+    text: str = "answered 200"
+    error: bool = False
+    permanent: bool = False
+
+
+Answers = Callable[[str, int], Answer]
+"""The answer to a call of an action (its name) at a time."""
+
+
+class Rehearsal:
+    """Plays moments to one configuration. `memory` and `history` are what is remembered and stored before them."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        polls: Polls | None = None,
+        answers: Answers = lambda _action, _at: Answer(),
+        memory: Memory | None = None,
+        history: History | None = None,
+    ) -> None:
+        self.specs = history.specs if history else Specs(config.targets.values(), _rules(config))
+        self.notices = Notices(config, self.specs)
+        self.polls = polls or Polls(config.sources.values())
+        self.answers = answers
+        self.memory = memory or Memory(Remembered({}, {}, ()))
+        self.history = history or History(self.specs)
+        self.decider = Decider(self.specs, self.notices, self.memory, self.history)
+        self.now = 0
+
+    def begin(self, start: int) -> Iterator[Decision]:
+        """Looks at every instance once, as a starting daemon does."""
+        known = (key for target in self.specs.targets for key in self.history.instances_of_target(target))
+        due = list(dict.fromkeys([*self.memory.instances, *known]))
+        yield from self._decide(Batch(due=due), start)
+
+    def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
+        """The decisions on moments in order of time, and on what time alone brings between them."""
+        for moment in moments:
+            yield from self.wait(moment.at)
+            fresh = sorted_out(self.history, moment.readings)[1]
+            polls = [*self.polls.beside(moment.at, self.memory.sources), *moment.polls]
+            due = self.memory.take_due(moment.at)
+            yield from self._decide(Batch(fresh, polls, due), moment.at)
+
+    def wait(self, until: int) -> Iterator[Decision]:
+        """The decisions that time alone brings before `until`."""
+        while (next_due := self.memory.next_due()) is not None:
+            at = next_due if next_due > self.now else self.now + SECOND
+            if at >= until:
+                return
+            due = self.memory.take_due(at)
+            if due or self.memory.due_runs(at):
+                yield from self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at)
+
+    def _decide(self, batch: Batch, at: int) -> Iterator[Decision]:
+        self.now = at
+        decision = self.decider.decide(batch, at)
+        self._remember(decision, batch.due)
+        yield decision
+        calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
+        while calls:
+            answered = [self._answered(call, at) for call in calls]
+            decision = self.decider.decide(Batch(), at, answered)
+            self._remember(decision, ())
+            yield decision
+            calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
+
+    def _remember(self, decision: Decision, due: Iterable[InstanceKey]) -> None:
+        self.memory.remember(decision.instances.values(), decision.sources.values(), (), decision.runs.values())
+        self.memory.looked_at(due)
+
+    def _answered(self, call: Delivery, at: int) -> Answered:
+        answer = self.answers(call.receiver, at)
+        return Answered(orjson.loads(call.payload)["run"], answer.text, error=answer.error, permanent=answer.permanent)
+
+
+def _rules(config: Configuration) -> Iterator[SourceRule]:
+    return (entry.rule for entry in config.sources.values())
