@@ -32,7 +32,7 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Configuration:
     Raises ConfigErrors with every mistake.
     """
     with _collector_paused():
-        return _load(read(path, environ))
+        return configuration_of(read(path, environ))
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _load(document: Document) -> Configuration:
+def configuration_of(document: Document) -> Configuration:
+    """The configuration that a document holds. Raises ConfigErrors with every mistake."""
     _check_sections(document)
     defaults = _defaults(document)
     gateways = build_gateways(document)

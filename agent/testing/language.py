@@ -1,0 +1,185 @@
+"""The language of test files: one model for each part, promtool's keys by their names there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from agent.config.language import Text
+from agent.testing.notation import check
+from connectors.fields import Config, Duration, KeyProblem, Span
+from connectors.values import moment
+from rules.model import MINUTE, RunState, Standing
+
+
+def _as_text(value: object) -> object:
+    """A label written as a number or truth value is a text all the same."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _texts(value: object) -> object:
+    return {name: _as_text(text) for name, text in value.items()} if isinstance(value, dict) else value
+
+
+def _or_none_at_all(value: object) -> object:
+    return [] if value is None else value
+
+
+def _start(value: object) -> int:
+    try:
+        return moment(value, "UTC")
+    except ValueError:
+        raise ValueError("has to be a time such as 2026-03-01T00:00:00Z, or Unix time") from None
+
+
+Values = Annotated[str, BeforeValidator(_as_text), AfterValidator(check)]
+"""Prometheus' expanding notation."""
+
+Labels = Annotated[dict[str, str], BeforeValidator(_texts)]
+Elapsed = Annotated[Duration, BeforeValidator(lambda value: "0" if value == 0 else value)]
+"""Time since the test's start, as a duration; 0 is the start."""
+
+
+class Expectation(Config):
+    """When something is looked at."""
+
+    eval_time: Elapsed
+
+
+class SeriesSection(Config):
+    """One series of readings: the first at the start, each next one `interval` later, arriving after `delay`."""
+
+    series: Text
+    values: Values
+    delay: Duration = 0
+
+
+class ExpectedAlert(Config):
+    """A firing alert, with all its labels but `alertname` and `target`, which may be left out."""
+
+    exp_labels: Labels = Field(default_factory=dict)
+    exp_annotations: Labels = Field(default_factory=dict)
+
+
+class AlertCase(Expectation):
+    """The alerts of a name that fire: just these."""
+
+    alertname: Text
+    exp_alerts: Annotated[list[ExpectedAlert], BeforeValidator(_or_none_at_all)] = Field(default_factory=list)
+
+
+class TargetCase(Expectation):
+    """How one instance of a target stands."""
+
+    target: Text
+    labels: Labels = Field(default_factory=dict)
+    exp_standing: Standing | None = None
+    exp_values: dict[str, float | None] = Field(default_factory=dict)
+
+
+class BetweenSection(Config):
+    """A span of the test, both ends included."""
+
+    from_: Elapsed = Field(0, alias="from")
+    to: Elapsed
+
+
+class ExpectedDelivery(Config):
+    """One notice, as far as it is said."""
+
+    at: Elapsed | None = None
+    reason: Text | None = None
+    alertname: Text | None = None
+    target: Text | None = None
+    severity: Text | None = None
+    standing: Standing | None = None
+    headline: Text | None = None
+    labels: Labels | None = None
+    annotations: Labels | None = None
+
+
+class DeliveryCase(Config):
+    """What a receiver is sent, in order: from the start to `eval_time`, or within a span."""
+
+    eval_time: Elapsed | None = None
+    between: BetweenSection | None = None
+    receiver: Text
+    exp_deliveries: Annotated[list[ExpectedDelivery], BeforeValidator(_or_none_at_all)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.eval_time is None) == (self.between is None):
+            raise KeyProblem("eval_time", "give eval_time or between: {from: …, to: …}")
+        return self
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From when to when, since the start."""
+        return (self.between.from_, self.between.to) if self.between else (0, self.eval_time or 0)
+
+
+class ExpectedCorrection(Config):
+    """One run of an action, as far as it is said."""
+
+    action: Text | None = None
+    alertname: Text | None = None
+    labels: Labels | None = None
+    state: RunState | None = None
+    attempt: int | None = None
+    detail: Text | None = None
+
+
+class CorrectionCase(Expectation):
+    """The corrective runs begun until then, in order, and how they stand."""
+
+    target: Text | None = None
+    action: Text | None = None
+    exp_corrections: Annotated[list[ExpectedCorrection], BeforeValidator(_or_none_at_all)] = Field(default_factory=list)
+
+
+class FailingSection(Config):
+    """A span in which a source can't be read: what its series say then is lost."""
+
+    source: Text
+    from_: Elapsed = Field(0, alias="from")
+    to: Elapsed
+    error: Text = "can't be read"
+
+
+class CallSection(Config):
+    """A span in which calls of an action fail; all others are answered well."""
+
+    action: Text
+    from_: Elapsed = Field(0, alias="from")
+    to: Elapsed | None = None
+    error: Text
+    permanent: bool = False
+
+
+class TestSection(Config):
+    """One test: what comes in, and what is expected of it."""
+
+    __test__ = False
+
+    name: Text | None = None
+    interval: Span | None = None
+    start_timestamp: Annotated[int, BeforeValidator(_start)] = 0
+    input_series: list[SeriesSection] = Field(default_factory=list)
+    failing: list[FailingSection] = Field(default_factory=list)
+    calls: list[CallSection] = Field(default_factory=list)
+    alert_rule_test: list[AlertCase] = Field(default_factory=list)
+    target_test: list[TargetCase] = Field(default_factory=list)
+    delivery_test: list[DeliveryCase] = Field(default_factory=list)
+    correction_test: list[CorrectionCase] = Field(default_factory=list)
+
+
+class FileSection(Config):
+    """A test file; beside these keys it may hold the sections of a configuration instead of naming one."""
+
+    config: Text | None = None
+    environment: Labels = Field(default_factory=dict)
+    evaluation_interval: Span = MINUTE
+    tests: Annotated[list[TestSection], Field(min_length=1)]
