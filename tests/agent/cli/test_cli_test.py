@@ -66,5 +66,5 @@ def test_what_can_not_be_used(here, project):
     said = here("test", "t_test.yaml")
     assert (said.status, said.out) == (2, "")
     assert said.err.startswith(
-        "t_test.yaml:5:52: tests[0].alert_rule_test[0].alertname: there is no alert hihg (did you"
+        "t_test.yaml:5:50: tests[0].alert_rule_test[0].alertname: there is no alert hihg (did you"
     )
