@@ -23,10 +23,22 @@ _PACED = _ADDS_UP
 
 
 class ChartKind(StrEnum):
-    """Progress through a period, or a level that every reading has to keep."""
+    """Progress through a period, a level that every reading has to keep, or a measure period after period."""
 
     PERIOD = "period"
     LEVEL = "level"
+    PERIODS = "periods"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Spans (start, end) in which an alert fired: a strip below the line. `faint`: only there to compare with."""
+
+    name: str
+    words: str
+    note: str
+    spans: tuple[tuple[int, int], ...]
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class ChartData:
     projection: float | None = None
     projection_low: float | None = None
     projection_high: float | None = None
+    lanes: tuple[Lane, ...] = ()
+    form: str = "png"  # or svg
 
 
 def chart_data(notice: Notice, points: Sequence[Point], measure: str = "last") -> ChartData:

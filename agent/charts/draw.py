@@ -17,7 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from agent.charts.data import ChartData, ChartKind, Point
+from agent.charts.data import ChartData, ChartKind, Lane, Point
+from agent.charts.lanes import room_for, strips
 from agent.charts.scales import figure_text, moment_text
 from agent.charts.sheet import (
     BLUE,
@@ -50,8 +51,9 @@ def make(data: ChartData) -> Sheet:
     heading(sheet)
     low, high = _range(data)
     axes.set_xlim(data.start, max(data.end, data.start + 1))
-    axes.set_ylim(low, high)
-    (_draw_period if data.kind is ChartKind.PERIOD else _draw_level)(sheet)
+    axes.set_ylim(low - room_for(len(data.lanes)) * (high - low), high)
+    _DRAWN[data.kind](sheet)
+    strips(sheet, low)
     frame(sheet, low, high)
     column(sheet)
     today(sheet)
@@ -60,11 +62,11 @@ def make(data: ChartData) -> Sheet:
 
 
 def png(data: ChartData) -> bytes:
-    """The chart as PNG."""
+    """The chart as PNG, or in the form it asks for."""
     out = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        make(data).figure.savefig(out, format="png", dpi=DPI)
+        make(data).figure.savefig(out, format=data.form, dpi=DPI)
     return out.getvalue()
 
 
@@ -131,7 +133,7 @@ def _bounds(sheet: Sheet) -> None:
     """The wanted number or numbers as lines, with their labels."""
     data = sheet.data
     both = data.at_least is not None and data.at_most is not None
-    level = data.kind is ChartKind.LEVEL
+    level = data.kind is not ChartKind.PERIOD
     for bound, caption in ((data.at_least, "At least" if both or level else "Goal"), (data.at_most, "At most")):
         if bound is not None:
             color = SOFT if level else INK
@@ -179,7 +181,8 @@ def _run(sheet: Sheet, run: Sequence[tuple[float, float]], low: float, high: flo
     if len(run) == 1:
         axes.plot(xs, ys, "o", color=BLUE if low <= ys[0] <= high else RED, markersize=3.5, zorder=5)
         return
-    sheet.line(run, BLUE, 2.2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
+    thin = bool(sheet.data.lanes)  # many days on one sheet
+    sheet.line(run, BLUE, 1.2 if thin else 2.2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
     bottom, top = axes.get_ylim()
     left, right = axes.get_xlim()
     for edge, height in ((high, top - high), (low, bottom - low)):
@@ -188,10 +191,22 @@ def _run(sheet: Sheet, run: Sequence[tuple[float, float]], low: float, high: flo
         beyond = [max(y, edge) if height > 0 else min(y, edge) for y in ys]
         if beyond == [edge] * len(beyond):
             continue
-        (line,) = axes.plot(xs, ys, color=RED, linewidth=2.6, solid_capstyle="round", zorder=5)
+        (line,) = axes.plot(xs, ys, color=RED, linewidth=1.4 if thin else 2.6, solid_capstyle="round", zorder=5)
         line.set_clip_path(Rectangle((left, edge), right - left, height, transform=axes.transData))
         outside = [y > edge if height > 0 else y < edge for y in ys]
         axes.fill_between(xs, ys, edge, where=outside, interpolate=True, color=RED, alpha=0.15, linewidth=0, zorder=2)
+
+
+# A measure, period after period
+
+
+def _draw_periods(sheet: Sheet) -> None:
+    _bounds(sheet)
+    for run in _runs(sheet.data.points):
+        sheet.line(run, BLUE, 1.6, solid_joinstyle="round", zorder=4)
+
+
+_DRAWN = {ChartKind.PERIOD: _draw_period, ChartKind.LEVEL: _draw_level, ChartKind.PERIODS: _draw_periods}
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -209,7 +224,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def _data(fields: dict[str, Any]) -> ChartData:
     points = tuple((time, value) for time, value in fields.pop("points"))
-    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, **fields)
+    lanes = tuple(Lane(**{**lane, "spans": tuple(map(tuple, lane["spans"]))}) for lane in fields.pop("lanes"))
+    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, lanes=lanes, **fields)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "Run the daemon until it is told to stop.",
     "check": "Check the configuration and say what was understood.",
     "test": "Test targets by files of readings and expectations.",
+    "backtest": "Replay the past: how often would each alert have fired?",
     "schema": "Print the JSON Schema of the configuration.",
     "init": "Write a first configuration that runs.",
     "status": "Show how targets, alerts and sources stand.",

@@ -69,12 +69,16 @@ class Rehearsal:
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """The decisions on moments in order of time, and on what time alone brings between them."""
+        memory, beside = self.memory, self.polls.beside
         for moment in moments:
-            yield from self.wait(moment.at)
+            at = moment.at
+            due_at = memory.next_due()
+            if due_at is not None and due_at < at:
+                yield from self.wait(at)
             fresh = sorted_out(self.history, moment.readings)[1]
-            polls = [*self.polls.beside(moment.at, self.memory.sources), *moment.polls]
-            due = self.memory.take_due(moment.at)
-            yield from self._decide(Batch(fresh, polls, due), moment.at)
+            polls = [*beside(at, memory.sources), *moment.polls]
+            due = memory.take_due(at) if due_at is not None and due_at <= at else ()
+            yield from self._decide(Batch(fresh, polls, due), at)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """The decisions that time alone brings before `until`."""

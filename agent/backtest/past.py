@@ -1,0 +1,173 @@
+"""The readings of the past: out of the database, or out of a CSV file; and when each is taken to have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+from agent.config.configuration import Configuration
+from agent.rehearsal import Moment
+from connectors.extract import BadRow, Extractor, Table
+from connectors.formats import parse_csv
+from connectors.values import moment, number
+from rules.model import (
+    HOUR,
+    CalendarPeriod,
+    FixedPeriod,
+    Measure,
+    Reading,
+    Series,
+    labels_of,
+)
+from rules.specs import PUSHED, Specs
+
+_COUNTED = frozenset({Measure.SUM, Measure.COUNT})
+_TIMES = ("time", "date", "datetime", "timestamp")
+_END_OF_TIME = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Readings in order of arrival, and those before the first moment. `delays` are how much later than its time a
+    reading of a series arrives (microseconds); those that are 0 are left out."""
+
+    before: Sequence[Reading]
+    readings: Sequence[Reading]
+    delays: Mapping[Series, int]
+
+    @property
+    def last(self) -> int:
+        """When the last of them arrives."""
+        return max((one.time + self.delays.get(one.series, 0) for one in self.readings), default=0)
+
+    def moments(self) -> Iterator[Moment]:
+        """What arrives together is one moment."""
+        if not self.delays:
+            for time, together in groupby(self.readings, key=_time):
+                yield Moment(time, tuple(together))
+            return
+        delays = self.delays
+        arriving = sorted(self.readings, key=lambda one: one.time + delays.get(one.series, 0))
+        for time, together in groupby(arriving, key=lambda one: one.time + delays.get(one.series, 0)):
+            yield Moment(time, tuple(together))
+
+
+def _time(reading: Reading) -> int:
+    return reading.time
+
+
+def read_past(
+    found: Iterable[Reading], specs: Sequence[Specs], span: tuple[int, int | None], delay: int | None
+) -> Past:
+    """The past within a span (its end left out) of what was found; what is older is what was known at its start."""
+    start, end = span
+    ordered = sorted(found, key=_time)
+    before = [reading for reading in ordered if reading.time < start]
+    inside = [reading for reading in ordered if reading.time >= start and (end is None or reading.time < end)]
+    by_series: dict[Series, list[int]] = {}
+    for reading in inside:
+        by_series.setdefault(reading.series, []).append(reading.time)
+    delays = {one: _delay(one, times, specs) if delay is None else delay for one, times in by_series.items()}
+    return Past(before, inside, {one: late for one, late in delays.items() if late})
+
+
+def _delay(series: Series, times: Sequence[int], specs: Sequence[Specs]) -> int:
+    """How late a number comes that counts a stretch of time: a day's number is complete when the day is over."""
+    counted = any(_counts(one, series) for one in specs)
+    gaps = sorted(b - a for a, b in pairwise(times)) if counted else []
+    usual = gaps[len(gaps) // 2] if gaps else 0
+    return usual if usual >= HOUR else 0
+
+
+def _counts(specs: Specs, series: Series) -> bool:
+    goals = [specs.targets[key.target].goal for key in specs.instances_of(series)]
+    return any(g and g.measure in _COUNTED and isinstance(g.per, CalendarPeriod | FixedPeriod) for g in goals)
+
+
+async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int | None) -> list[Reading]:
+    """What the database holds of the series that the targets read, as far back as they reach. Raises StoreError."""
+    from agent.store.store import Store
+
+    reaches: dict[str, int] = {}
+    for one in specs:
+        for name, reach in one.series_names().items():
+            reaches[name] = max(reaches.get(name, 0), reach)
+    store = await Store.open_readonly(url)
+    try:
+        found: list[Reading] = []
+        for name, reach in reaches.items():
+            first = -(2**62) if start is None else start - reach
+            found += await store.window([name], first, _END_OF_TIME if end is None else end)
+            if start is not None:
+                found += await store.reading_before([name], first)
+        return found
+    finally:
+        await store.close()
+
+
+def stored_now(url: str, specs: Sequence[Specs], start: int | None, end: int | None) -> list[Reading]:
+    """The same, outside an event loop."""
+    return asyncio.run(stored(url, specs, start, end))
+
+
+def of_csv(path: Path, config: Configuration, series: str | None, now: int) -> list[Reading]:
+    """The readings of a CSV file: as `series`, else by the mapping of the source whose columns it has.
+
+    Raises ValueError with what is wrong.
+    """
+    try:
+        table = parse_csv(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"can't be read: {error.strerror or error}") from None
+    return _plain(table, series, config) if series else _mapped(table, config, now)
+
+
+def _plain(table: Table, name: str, config: Configuration) -> list[Reading]:
+    """Columns are the time, `value`, and labels."""
+    columns = table.columns or ()
+    when = next((column for column in columns if column.lower() in _TIMES), None)
+    if when is None or "value" not in columns:
+        raise ValueError(f"needs the columns time and value; it has {', '.join(columns)}")
+    giving = [entry.name for entry in config.sources.values() if name in entry.rule.series]
+    source = giving[0] if giving else PUSHED
+    labels = [column for column in columns if column not in {when, "value", "source"}]
+    known: dict[tuple[str, ...], Series] = {}
+    found = []
+    for place, row in enumerate(table.answer, 2):
+        try:
+            found.append(Reading(_series(name, row, labels, source, known), *_read(row, when, config)))
+        except ValueError as error:
+            raise ValueError(f"line {place}: {error}") from None
+    return found
+
+
+def _read(row: Any, when: str, config: Configuration) -> tuple[int, float | None]:
+    if isinstance(row, BadRow):
+        raise ValueError(row.reason)  # noqa: TRY004 - what was given is wrong
+    return moment(row.get(when), config.timezone), number(row.get("value"))
+
+
+def _series(name: str, row: Any, labels: Sequence[str], source: str, known: dict[tuple[str, ...], Series]) -> Series:
+    values = () if isinstance(row, BadRow) else tuple(row.get(label) or "" for label in labels)
+    if values not in known:
+        pairs = {label: value for label, value in zip(labels, values, strict=False) if value}
+        known[values] = Series(name, labels_of({**pairs, "source": source}))
+    return known[values]
+
+
+def _mapped(table: Table, config: Configuration, now: int) -> list[Reading]:
+    """By the first source whose `readings` find all their columns, and a time, in the file."""
+    columns = set(table.columns or ())
+    for name, entry in config.sources.items():
+        readings = [one for one in getattr(entry.config, "readings", ()) if one.time is not None]
+        wanted = [{one.time, one.value, *one.labels.values()} for one in readings]
+        fitting = [one for one, paths in zip(readings, wanted, strict=True) if paths <= columns]
+        if fitting:
+            plain = [one.model_copy(update={"select": None}) for one in fitting]
+            return Extractor(name, plain, entry.zone).readings(table, now)
+    listed = ", ".join(table.columns or ())
+    raise ValueError(f"has the columns {listed}, which no source's readings name; say which series it is: --series")

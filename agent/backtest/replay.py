@@ -1,0 +1,131 @@
+"""Replays the past to a configuration and notes what its alerts did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+
+from agent.backtest.past import Past
+from agent.config.configuration import Configuration
+from agent.decision import Decision
+from agent.rehearsal import Rehearsal
+from rules.model import (
+    HOUR,
+    AlertState,
+    Event,
+    InstanceKey,
+    InstanceState,
+    RollingPeriod,
+    Standing,
+    Target,
+    Transition,
+)
+from rules.specs import Specs
+
+FLAP = HOUR
+"""An alert that fires again within this time of its resolve flaps."""
+
+
+@dataclass(slots=True)
+class Firing:
+    """From when to when an alert fired; `end` is None while it still does."""
+
+    start: int
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A goal was missed at a time, in the period that began at `start` (None: it has none)."""
+
+    at: int
+    start: int | None
+
+
+@dataclass(slots=True)
+class Watched:
+    """What one instance went through. `points` are its values over time, if they were asked for."""
+
+    key: InstanceKey
+    state: InstanceState | None = None
+    firings: dict[str, list[Firing]] = field(default_factory=dict)
+    misses: list[Miss] = field(default_factory=list)
+    points: list[tuple[int, float | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One configuration's outcome over a span."""
+
+    specs: Specs
+    start: int
+    end: int
+    instances: Mapping[InstanceKey, Watched]
+
+    def target(self, key: InstanceKey) -> Target:
+        """The target of an instance."""
+        return self.specs.targets[key.target]
+
+
+def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
+    """What the configuration would have decided from the start to the end of a span."""
+    start, end = span
+    rehearsal = Rehearsal(_called(config))
+    for reading in past.before:
+        rehearsal.history.add(reading)
+    notes = _Notes(rehearsal.specs, points=points)
+    notes.take(rehearsal.begin(start))
+    notes.take(rehearsal.play(takewhile(lambda moment: moment.at < end, past.moments())))
+    notes.take(rehearsal.wait(end))
+    return Replayed(rehearsal.specs, start, end, notes.instances)
+
+
+def _called(config: Configuration) -> Configuration:
+    """The configuration as if its sources were called, not polled: of the past it is known that nothing more came."""
+    sources = {
+        name: replace(entry, every=None, cron=None, rule=replace(entry.rule, every=None))
+        for name, entry in config.sources.items()
+    }
+    return replace(config, sources=sources)
+
+
+class _Notes:
+    def __init__(self, specs: Specs, *, points: bool) -> None:
+        self.specs = specs
+        self.points = points
+        self.instances: dict[InstanceKey, Watched] = {}
+
+    def take(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            for state in decision.instances.values():
+                self._state(state, decision.now)
+            for transition in decision.transitions:
+                if transition.key.target:
+                    self._moved(self.instances[transition.key], transition)
+
+    def _state(self, state: InstanceState, now: int) -> None:
+        watched = self.instances.get(state.key)
+        if watched is None:
+            watched = self.instances[state.key] = Watched(state.key)
+        assessment, before = state.assessment, watched.state
+        if assessment.standing is Standing.MISSED and self._is_news(state, before):
+            watched.misses.append(Miss(now, assessment.start))
+        if self.points and assessment.value is not None and not assessment.hold:
+            watched.points.append((now, assessment.value))
+        watched.state = state
+
+    def _is_news(self, state: InstanceState, before: InstanceState | None) -> bool:
+        """Whether a miss is another one than before: another period, where periods follow one another."""
+        if before is None or before.verdict is not Standing.MISSED:
+            return True
+        goal = self.specs.targets[state.key.target].goal
+        rolling = goal is None or isinstance(goal.per, RollingPeriod)
+        return not rolling and before.assessment.start not in {None, state.assessment.start}
+
+    def _moved(self, watched: Watched, transition: Transition) -> None:
+        firings = watched.firings.setdefault(transition.alert, [])
+        if transition.event is Event.FIRING and transition.before is not AlertState.RECOVERING:
+            firings.append(Firing(transition.at))
+        elif transition.event is Event.RESOLVED and firings:
+            firings[-1].end = transition.at

@@ -1,0 +1,191 @@
+"""Backtests: what is counted, what is supposed of the past, and that it is the state machine of the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.backtest.figures import figures
+from agent.backtest.past import Past, of_csv, read_past
+from agent.backtest.picture import _data
+from agent.backtest.replay import Firing, Miss, replay
+from agent.backtest.report import Report, names, plain, rows
+from agent.charts import ChartKind
+from agent.charts.draw import make, png
+from agent.config.load import load
+from rules.model import DAY, HOUR, MINUTE, InstanceKey, Reading
+from rules.specs import Specs
+from tests.agent.rehearsal.scenes import series
+from tests.rules.world import at
+
+START = at("2026-01-01T00:00:00")
+CONFIG = """
+sources:
+  a: {type: file, path: t.csv, every: 1m, readings: [{series: temperature, time: when, value: degrees, labels: {room: room}}]}
+  b: {type: file, path: v.csv, every: 1h, readings: [{series: visitors, time: date, value: n}]}
+targets:
+  room:
+    series: temperature
+    by: [room]
+    goal: {at_most: 23}
+    alerts: [{name: hot, when: out_of_band, for: FOR}]
+  visitors:
+    series: visitors
+    goal: {measure: sum, at_least: 3000, per: month}
+    alerts: [{name: behind, when: behind, for: 6h}, {name: missed, when: missed}]
+"""
+KEY = InstanceKey("room", (("room", "lab"),))
+MONTHLY = InstanceKey("visitors")
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    def made(wait: str = "0s"):
+        path = tmp_path / "setpoint.yaml"
+        path.write_text(CONFIG.replace("FOR", wait))
+        return load(path, {})
+
+    return made
+
+
+def specs(config) -> Specs:
+    return Specs(config.targets.values(), [entry.rule for entry in config.sources.values()])
+
+
+def degrees(*values: float, every: int = MINUTE) -> list[Reading]:
+    return [Reading(series("temperature", "a", room="lab"), START + i * every, v) for i, v in enumerate(values)]
+
+
+def report(config, found: list[Reading], new=None, delay: int | None = None) -> Report:
+    past = read_past(found, [specs(config)], (START, None), delay)
+    span = (START, past.last + 1)
+    old = replay(config, past, span, points=True)
+    return Report(old, new and replay(new, past, span, points=True), len(past.readings), past.delays, 0.1, "UTC")
+
+
+def test_firings_flaps_and_times(configuration):
+    found = report(configuration(), degrees(20, 25, 25, 20, 20, 25, *[20] * 90, 25, 25))
+    hot = figures(found.old)[KEY, "hot"]
+    assert (hot.firings, hot.flaps, hot.firing, hot.leads) == (3, 1, True, ())
+    assert (hot.longest, hot.total) == (2 * MINUTE, 4 * MINUTE + 1)
+    assert found.old.instances[KEY].firings["hot"][0] == Firing(START + MINUTE, START + 3 * MINUTE)
+
+
+def test_two_configurations_side_by_side(configuration):
+    values = degrees(20, 25, 25, 20, 20, 25, 25, 25, 25, 25, 20)
+    found = report(configuration(), values, new=configuration("3m"))
+    assert found.differs
+    (row,) = [row for row in rows(found) if row[1] == "room"]
+    assert row == ("≠", "room", "room=lab", "hot", "2 → 1", "7m → 2m", "5m → 2m", "1 → –", "", "", "")
+    assert not report(configuration(), values, new=configuration()).differs
+    said = plain(found, ["old.yaml", "new.yaml"])
+    assert [one["alerts"][0]["firings"] for one in said["configurations"]] == [2, 1]
+    (lab,) = [one for one in said["configurations"][1]["instances"] if one["target"] == "room"]
+    assert lab["firings"]["hot"] == [{"from": "2026-01-01T00:08:00Z", "to": "2026-01-01T00:10:00Z"}]
+
+
+def test_an_alert_of_one_configuration_only(configuration):
+    old = configuration()
+    room = old.targets["room"]
+    new = replace(old, targets={"room": replace(room, alerts=(replace(room.alerts[0], name="warm"),))})
+    old = replace(old, targets={"room": room})
+    found = report(old, degrees(20, 25), new=new)
+    assert [(row[0], row[3], row[4]) for row in rows(found)] == [("≠", "hot", "1 → –"), ("≠", "warm", "– → 1")]
+    assert len(names(found)) == 2
+
+
+def daily(*values: float) -> list[Reading]:
+    return [Reading(series("visitors", "b"), START + i * DAY, v) for i, v in enumerate(values)]
+
+
+def test_lead_before_each_miss_and_the_delay_of_a_days_number(configuration):
+    january, february = [120.0] * 10 + [60.0] * 21, [40.0] * 28
+    found = report(configuration(), daily(*january, *february, 200.0, 200.0))
+    assert found.delays == {series("visitors", "b"): DAY}
+    watched = found.old.instances[MONTHLY]
+    assert watched.misses == [
+        Miss(at("2026-02-01T00:00:00"), START),
+        Miss(at("2026-03-01T00:00:00"), at("2026-02-01T00:00:00")),
+    ]
+    behind, missed = (figures(found.old)[MONTHLY, name] for name in ("behind", "missed"))
+    first = watched.firings["behind"][0].start
+    assert behind.leads == (
+        at("2026-02-01T00:00:00") - first,
+        at("2026-03-01T00:00:00") - watched.firings["behind"][1].start,
+    )
+    assert 10 * DAY < behind.leads[0] < 25 * DAY
+    assert behind.unwarned == 0
+    assert (missed.firings, missed.leads) == (2, ())
+    at_once = report(configuration(), daily(*january), delay=0)
+    assert at_once.delays == {}
+    assert at_once.old.instances[MONTHLY].points[0][0] == START
+
+
+def test_a_miss_nobody_was_warned_of(configuration):
+    config = configuration()
+    visitors = config.targets["visitors"]
+    late = replace(visitors, alerts=(replace(visitors.alerts[0], for_=60 * DAY), visitors.alerts[1]))
+    found = report(replace(config, targets={"visitors": late}), daily(*[10.0] * 31, 5.0))
+    behind = figures(found.old)[MONTHLY, "behind"]
+    assert (behind.leads, behind.unwarned) == ((None,), 1)
+    (row,) = [row for row in rows(found) if row[3] == "behind"]
+    assert row[8] == "1, 1 unwarned"
+
+
+def test_what_came_before_counts_but_is_not_judged(configuration):
+    config = configuration()
+    values = degrees(*[25.0] * 10)
+    past = read_past(values, [specs(config)], (START + 5 * MINUTE, None), None)
+    assert (len(past.before), len(past.readings)) == (5, 5)
+    watched = replay(config, past, (START + 5 * MINUTE, past.last + 1)).instances[KEY]
+    assert watched.firings["hot"] == [Firing(START + 5 * MINUTE)]
+
+
+def test_readings_arrive_in_order_and_together(configuration):
+    one, two = series("temperature", "a", room="lab"), series("temperature", "a", room="hall")
+    found = [Reading(two, START, 1.0), Reading(one, START + HOUR, 2.0), Reading(one, START, 3.0)]
+    past = read_past(found, [specs(configuration())], (START, None), None)
+    assert [(moment.at, len(moment.readings)) for moment in past.moments()] == [(START, 2), (START + HOUR, 1)]
+    late = Past((), past.readings, {one: 2 * HOUR})
+    assert [moment.at for moment in late.moments()] == [START, START + 2 * HOUR, START + 3 * HOUR]
+
+
+def test_csv_by_a_sources_mapping_or_by_plain_columns(configuration, tmp_path):
+    config, path = configuration(), tmp_path / "t.csv"
+    path.write_text("when,degrees,room\n2026-01-01T00:00:00Z,21.5,lab\n2026-01-01T00:01:00Z,,lab\n")
+    lab = series("temperature", "a", room="lab")
+    assert of_csv(path, config, None, START + DAY) == [Reading(lab, START, 21.5), Reading(lab, START + MINUTE, None)]
+    path.write_text("time;value;room\n2026-01-01;21,000;lab\n")
+    assert of_csv(path, config, "temperature", START) == [Reading(lab, START, 21_000.0)]
+    for text, said in (
+        ("a,b\n1,2\n", "no source's readings name"),
+        ("when,degrees,room\nsoon,1,lab\n", "'soon' is not a time"),
+    ):
+        path.write_text(text)
+        with pytest.raises(Exception, match=said):
+            of_csv(path, config, None, START)
+    for text, said in (("a,b\n1,2\n", "needs the columns time and value"), ("time,value\n1,x\n", "line 2: 'x' is not")):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=said):
+            of_csv(path, config, "temperature", START)
+    with pytest.raises(ValueError, match="can't be read: No such file"):
+        of_csv(Path("nowhere.csv"), config, None, START)
+
+
+def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
+    found = report(configuration(), degrees(20, 25, 25, 20), new=configuration("1m"))
+    level = _data(found, KEY, "png")
+    assert [(lane.name, lane.words, lane.faint) for lane in level.lanes] == [
+        ("hot before", "once", True),
+        ("hot now", "once", False),
+    ]
+    assert level.kind is ChartKind.LEVEL
+    monthly = _data(report(configuration(), daily(*[100.0] * 40)), MONTHLY, "svg")
+    assert monthly.kind is ChartKind.PERIODS
+    assert None in [value for _, value in monthly.points], "the line breaks where a period ends"
+    texts = {text.get_text() for text in make(level).figure.texts}
+    assert {"hot before", "hot now", "once"} <= texts
+    assert png(level).startswith(b"\x89PNG")
+    assert b"<svg" in png(monthly)[:1000]
