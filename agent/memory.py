@@ -88,6 +88,10 @@ class Memory:
                 self._set_timer(state)
         return due
 
+    def ticked(self, now: int) -> None:
+        """Time went on without a break, so that readings could be sent up to now: for a time that is only virtual."""
+        self._ticked = max(self._ticked, now)
+
     def next_due(self) -> int | None:
         """When time alone next moves something on, or may."""
         moments = [self._timers[0][0]] if self._timers else []

@@ -79,6 +79,12 @@ def evaluate(
     return States(instances, sources), transitions
 
 
+def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: History) -> Scene:
+    """What an instance is judged by at `now`. Raises KeyError where there is no such target."""
+    known = states.instances.get(key) or InstanceState(key, _UNKNOWN, since=now, created=now)
+    return _Instance(specs, specs.targets[key.target], not_later(known, now), states, history, now).scene()
+
+
 def _evaluate_sources(
     specs: Specs, states: States, polls: Sequence[Polled], now: int
 ) -> tuple[dict[str, SourceState], list[Transition]]:
@@ -150,7 +156,7 @@ class _Instance:
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
         if any(newest is None or newest > self.now or reading.time >= newest for reading in values):
             self.seen = self.now
-        scene = self._scene()
+        scene = self.scene()
         for passed in self._passed_through(scene, values):
             transitions += self._apply(scene, passed)
         if self.verdict is not scene.verdict:
@@ -169,7 +175,8 @@ class _Instance:
         )
         return state, transitions
 
-    def _scene(self) -> Scene:
+    def scene(self) -> Scene:
+        """What it is judged by."""
         before = self.before
         return Scene(
             self.key,

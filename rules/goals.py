@@ -180,6 +180,17 @@ def _by_name(scene: Scene) -> dict[str, Track]:
     return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
 
 
+def condition_values(scene: Scene, condition: Condition) -> list[float | None]:
+    """What each query of a condition is asked now; None for no value, and where it is open which series is meant."""
+    combine = _combine_of(scene.target, scene.target.goal or Goal())
+    asked = [(query, _selected(scene, query)) for query in condition.queries]
+    clear = [combine is not None or len(tracks) < 2 for _, tracks in asked]
+    return [
+        _asked(query, tracks, scene.now, combine) if is_clear else None
+        for (query, tracks), is_clear in zip(asked, clear, strict=True)
+    ]
+
+
 def _assess_condition(scene: Scene, condition: Condition, combine: Combine | None) -> Assessment:
     values: list[float | None] = []
     for query in condition.queries:

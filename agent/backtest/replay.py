@@ -71,11 +71,11 @@ class Replayed:
 def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
-    rehearsal = Rehearsal(_called(config))
+    rehearsal = Rehearsal(_called(config), start)
     for reading in past.before:
         rehearsal.history.add(reading)
     notes = _Notes(rehearsal.specs, points=points)
-    notes.take(rehearsal.begin(start))
+    notes.take(rehearsal.begin())
     notes.take(rehearsal.play(takewhile(lambda moment: moment.at < end, past.moments())))
     notes.take(rehearsal.wait(end))
     return Replayed(rehearsal.specs, start, end, notes.instances)

@@ -42,11 +42,12 @@ Answers = Callable[[str, int], Answer]
 
 
 class Rehearsal:
-    """Plays moments to one configuration. `memory` and `history` are what is remembered and stored before them."""
+    """Plays moments from `start` on to one configuration. `memory` and `history` are what is known by then."""
 
     def __init__(
         self,
         config: Configuration,
+        start: int,
         polls: Polls | None = None,
         answers: Answers = lambda _action, _at: Answer(),
         memory: Memory | None = None,
@@ -56,16 +57,16 @@ class Rehearsal:
         self.notices = Notices(config, self.specs)
         self.polls = polls or Polls(config.sources.values())
         self.answers = answers
-        self.memory = memory or Memory(Remembered({}, {}, ()))
+        self.memory = memory or Memory(Remembered({}, {}, ()), now=start)
         self.history = history or History(self.specs)
         self.decider = Decider(self.specs, self.notices, self.memory, self.history)
-        self.now = 0
+        self.now = start
 
-    def begin(self, start: int) -> Iterator[Decision]:
+    def begin(self) -> Iterator[Decision]:
         """Looks at every instance once, as a starting daemon does."""
         known = (key for target in self.specs.targets for key in self.history.instances_of_target(target))
         due = list(dict.fromkeys([*self.memory.instances, *known]))
-        yield from self._decide(Batch(due=due), start)
+        yield from self._decide(Batch(due=due), self.now)
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """The decisions on moments in order of time, and on what time alone brings between them."""
@@ -77,6 +78,7 @@ class Rehearsal:
                 yield from self.wait(at)
             fresh = sorted_out(self.history, moment.readings)[1]
             polls = [*beside(at, memory.sources), *moment.polls]
+            memory.ticked(at)
             due = memory.take_due(at) if due_at is not None and due_at <= at else ()
             yield from self._decide(Batch(fresh, polls, due), at)
 
@@ -86,6 +88,7 @@ class Rehearsal:
             at = next_due if next_due > self.now else self.now + SECOND
             if at >= until:
                 return
+            self.memory.ticked(at)
             due = self.memory.take_due(at)
             if due or self.memory.due_runs(at):
                 yield from self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at)

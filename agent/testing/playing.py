@@ -75,7 +75,7 @@ class _Played:
         test, start = self.test, self.start
         self.failing = [Failing(one.source, start + one.from_, start + one.to, one.error) for one in test.failing]
         self.polls = Polls(file.config.sources.values(), self.failing)
-        self.rehearsal = Rehearsal(file.config, self.polls, self._answer)
+        self.rehearsal = Rehearsal(file.config, start, self.polls, self._answer)
         self.series = file.series[number]
         self.seen = _Seen()
 
@@ -85,7 +85,7 @@ class _Played:
             return
         moments = self._moments(checks[-1].at)
         waiting = next(moments, None)
-        for decision in self.rehearsal.begin(self.start):
+        for decision in self.rehearsal.begin():
             self.seen.take(decision)
         for check in checks:
             while waiting is not None and waiting.at <= check.at:

@@ -125,9 +125,9 @@ def restarted(rehearsal: Rehearsal, config: Configuration, stored: Stored, ended
         {state.name: state for state in sources},
         tuple(run for run in runs if run.state in corrections.OPEN),
     )
-    again = Memory(remembered, [run for run in runs if run.state not in corrections.OPEN], calls)
+    again = Memory(remembered, [run for run in runs if run.state not in corrections.OPEN], calls, rehearsal.now)
     history = stored.history(rehearsal)
-    return Rehearsal(config, rehearsal.polls, rehearsal.answers, again, history)
+    return Rehearsal(config, rehearsal.now, rehearsal.polls, rehearsal.answers, again, history)
 
 
 def transitions(decisions: Iterable[Decision]) -> list[Transition]:
@@ -144,7 +144,7 @@ def played(
 ) -> Iterator[Decision]:
     """Plays moments, restarting after those at the given positions; or only looking at everything there."""
     given = answer or Answer()
-    rehearsal = Rehearsal(config, None, lambda _action, _at: given)
+    rehearsal = Rehearsal(config, START, None, lambda _action, _at: given)
     stored, runs = Stored(), dict[str, Correction]()
 
     def noted(decisions: Iterable[Decision]) -> Iterator[Decision]:
@@ -152,11 +152,11 @@ def played(
             runs.update(decision.runs)
             yield decision
 
-    yield from noted(rehearsal.begin(START))
+    yield from noted(rehearsal.begin())
     for position, moment in enumerate(moments):
         stored.keep(moment.readings)
         yield from noted(rehearsal.play([moment]))
         if position in restarts:
             if not only_look:
                 rehearsal = restarted(rehearsal, config, stored, runs)
-            yield from noted(rehearsal.begin(moment.at))
+            yield from noted(rehearsal.begin())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from agent.pipeline import Pipeline
 from agent.rehearsal import Answer, Failing, Moment, Polls, Rehearsal
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store
-from rules.model import HOUR, MINUTE, SECOND, Event, Health, Polled, Reading, RunState, Standing
+from rules.model import DAY, HOUR, MINUTE, SECOND, Event, Health, NoData, Polled, Reading, RunState, Selector, Standing
 from rules.specs import Specs
 from tests.agent.rehearsal.scenes import (
     CHECKIN,
@@ -139,13 +140,13 @@ async def test_the_daemon_decides_the_same(tmp_path, seed):
 
 def test_a_source_is_read_before_each_look_unless_it_fails():
     polls = failing([("a", 10, 20)])
-    rehearsal = Rehearsal(configuration(LEVEL), polls)
+    rehearsal = Rehearsal(configuration(LEVEL), START, polls)
     failures = [Moment(one.at, polls=[one]) for one in polls.of_failures(START, START + HOUR)]
     readings = [
         Moment(START + minute * MINUTE, [Reading(ROOMS[0], START + minute * MINUTE, 21.0)]) for minute in (0, 5, 35)
     ]
     moments = sorted([*failures, *readings], key=lambda moment: moment.at)
-    decisions = [*rehearsal.begin(START), *rehearsal.play(moments), *rehearsal.wait(START + HOUR)]
+    decisions = [*rehearsal.begin(), *rehearsal.play(moments), *rehearsal.wait(START + HOUR)]
     moved = [((t.at - START) // MINUTE, t.alert, str(t.event)) for t in transitions(decisions)]
     assert moved == [(15, "source-down", "firing"), (30, "source-down", "resolved")]
     assert rehearsal.memory.sources["a"].health is Health.UP
@@ -161,9 +162,20 @@ def test_a_correction_is_called_answered_and_verified_in_virtual_time():
     assert [run.state for run in runs] == [RunState.CALLED, RunState.VERIFYING, RunState.VERIFIED]
 
 
+def test_what_is_sent_stops_after_its_time():
+    """The virtual daemon runs all the time: that nobody looked meanwhile is no pause in which nothing could be sent."""
+    pushed = replace(LEVEL, by=(), selector=Selector("pushed"), no_data=NoData(3 * HOUR))
+    rehearsal = Rehearsal(configuration(pushed), START)
+    reading = Reading(series("pushed", "push"), START + MINUTE, 21.0)
+    moved = transitions(
+        [*rehearsal.begin(), *rehearsal.play([Moment(START + MINUTE, [reading])]), *rehearsal.wait(START + DAY)]
+    )
+    assert [((t.at - START) // MINUTE, t.alert, str(t.event)) for t in moved] == [(181, "no-data", "firing")]
+
+
 def test_time_alone_moves_what_waits():
-    rehearsal = Rehearsal(configuration(CHECKIN))
-    list(rehearsal.begin(START))
+    rehearsal = Rehearsal(configuration(CHECKIN), START)
+    list(rehearsal.begin())
     list(rehearsal.play([Moment(START + MINUTE, [Reading(CALL, START + MINUTE, 1.0)])]))
     moved = transitions(rehearsal.wait(START + 3 * HOUR))
     assert [(t.alert, t.event, t.assessment.standing) for t in moved] == [("late", Event.FIRING, Standing.MISSED)]

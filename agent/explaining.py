@@ -1,0 +1,156 @@
+"""What `explain` says of a target, now or at a time in the past: the decision taken apart, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.config.configuration import Configuration
+from agent.decision import Decision
+from agent.memory import Memory
+from agent.notices import Notices, Telling
+from agent.rehearsal import Moment, Rehearsal
+from agent.store.store import Store
+from rules import alerts
+from rules.explain import AlertPart, Explanation, explain
+from rules.history import History
+from rules.model import DAY, Correction, Event, InstanceKey, Labels, Reading, Reason, Transition
+from rules.routing import Route
+from rules.selectors import matches
+from rules.specs import Specs
+
+MOST = 50
+"""Instances of one target that are explained, the worst first."""
+
+_WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
+_CHANGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who hears of an alert, and how the route leads there."""
+
+    receivers: tuple[str, ...]
+    way: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One instance. `told` is by alert; `changes` are the last ones of its alerts, newest first."""
+
+    found: Explanation
+    told: Mapping[str, Told]
+    runs: Sequence[Correction]
+    changes: Sequence[Transition]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything that is known at a time."""
+
+    notices: Notices
+    memory: Memory
+    history: History
+    changes: Sequence[Transition]  # newest first
+
+    def explained(self, target: str, now: int) -> list[Explained]:
+        """Every instance of a target, as far as MOST, in the order of their labels."""
+        specs = self.history.specs
+        keys = dict.fromkeys([*self.history.instances_of_target(target), *self.memory.instances])
+        chosen = sorted(key for key in keys if key.target == target)[:MOST]
+        return [self._one(specs, key, now) for key in chosen]
+
+    def _one(self, specs: Specs, key: InstanceKey, now: int) -> Explained:
+        found = explain(specs, self.memory.states, self.history, key, now)
+        return Explained(
+            found,
+            {part.rule.name: self._told(found, part) for part in found.alerts},
+            self.memory.runs_of(key),
+            [change for change in self.changes if change.key == key][:_CHANGES],
+        )
+
+    def _told(self, found: Explanation, part: AlertPart) -> Told:
+        labels = part.after.labels if alerts.is_open(part.after) else alerts.alert_labels(part.rule, found.key)
+        fired = Transition(
+            found.key,
+            part.rule.name,
+            part.after.fingerprint,
+            part.after.episode,
+            Event.FIRING,
+            found.now,
+            part.after.state,
+            part.after.state,
+            labels,
+            found.after.assessment,
+            part.after.fired_at,
+        )
+        receivers = self.notices.receivers(Telling(fired, part.after), Reason.FIRING)
+        route = self.notices.config.route
+        if part.rule.notify:
+            return Told(receivers, ("the alert's own notify",))
+        return Told(receivers, tuple(_ways(route, labels)) if route else ("no route: the console",))
+
+
+def _ways(route: Route, labels: Labels, above: str = "the route") -> Iterator[str]:
+    """How an alert goes down the routing tree to each receiver."""
+    matched = False
+    for child in route.routes:
+        if matches(child.matchers, labels):
+            said = ", ".join(f'{one.name}{one.op}"{one.value}"' for one in child.matchers) or "all"
+            yield from _ways(child, labels, f"{above} > {said}")
+            matched = True
+            if not child.continue_:
+                break
+    if not matched:
+        yield f"{above}: {route.receiver}"
+
+
+# The past
+
+
+async def read_for(store: Store, config: Configuration, target: str, at: int) -> list[Reading]:
+    """The stored readings that explain a target at a time."""
+    specs = _specs(config, target)
+    found: list[Reading] = []
+    for name, reach in specs.series_names().items():
+        start = at - _back(specs) - reach
+        found += await store.reading_before([name], start)
+        found += await store.window([name], start, at + 1)
+    return found
+
+
+def known_at(config: Configuration, target: str, readings: Iterable[Reading], at: int) -> Known:
+    """What was known just before a time in the past, found by rehearsing the stored readings up to it."""
+    specs = _specs(config, target)
+    one = Configuration(
+        sources=config.sources,
+        targets=specs.targets,
+        actions=config.actions,
+        receivers=config.receivers,
+        route=config.route,
+        timezone=config.timezone,
+    )
+    start = at - _back(specs)
+    rehearsal = Rehearsal(one, start)
+    ordered = sorted(readings, key=lambda reading: reading.time)
+    for reading in ordered:
+        if reading.time < start:
+            rehearsal.history.add(reading)
+    changes: list[Transition] = []
+    moments = (Moment(reading.time, (reading,)) for reading in ordered if start <= reading.time <= at)
+    for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(at)):
+        changes += _changes(decisions)
+    return Known(rehearsal.notices, rehearsal.memory, rehearsal.history, changes[::-1])
+
+
+def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
+    return (transition for decision in decisions for transition in decision.transitions)
+
+
+def _specs(config: Configuration, target: str) -> Specs:
+    return Specs([config.targets[target]], (entry.rule for entry in config.sources.values()))
+
+
+def _back(specs: Specs) -> int:
+    """How far back to rehearse: over a period and more, so that what is open by now has begun."""
+    return max(_WARM_UP, *specs.series_names().values())

@@ -1,0 +1,252 @@
+"""Why an instance stands where it stands, and what happens next: the engine's own decision, taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from rules.engine import Batch, States, evaluate, scene_of
+from rules.goals import condition_values
+from rules.history import History
+from rules.model import (
+    AlertRule,
+    AlertStatus,
+    Assessment,
+    Event,
+    InstanceKey,
+    InstanceState,
+    Measure,
+    Series,
+    SourceState,
+    Standing,
+    Target,
+)
+from rules.scene import Scene
+from rules.specs import Specs
+from rules.words import clock_time, number, span
+
+Value = float | bool | None
+
+_LOOKS = 300  # looks ahead; a period is looked at about 200 times
+_EVENTS = 3  # of what comes next
+_SAID = {
+    Event.FIRING: "fires",
+    Event.PENDING: "becomes pending",
+    Event.RESOLVED: "is resolved",
+    Event.RECOVERING: "begins to recover",
+    Event.INACTIVE: "is no longer pending",
+    Event.ESCALATED: "is escalated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A series that is read: its newest reading, and how many are in view. `value` is None where that has none."""
+
+    series: Series
+    value: float | None
+    time: int
+    readings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of the decision, as written or in words, with its value: a number, true, false, or None: unknown."""
+
+    text: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What happens at a time if nothing else comes in and all sources can be read."""
+
+    at: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPart:
+    """One alert, as it was remembered and as it is found now."""
+
+    rule: AlertRule
+    before: AlertStatus
+    after: AlertStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One instance at one time. `before` is what was remembered of it, None if it was not known."""
+
+    key: InstanceKey
+    target: Target
+    now: int
+    before: InstanceState | None
+    after: InstanceState
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    alerts: tuple[AlertPart, ...]
+    sources: tuple[SourceState, ...]
+    coming: tuple[Coming, ...]
+
+
+def explain(
+    specs: Specs, states: States, history: History, key: InstanceKey, now: int, looks: int = _LOOKS
+) -> Explanation:
+    """Why it stands so at `now`. `looks` bounds how far ahead is looked. Raises KeyError for an unknown target."""
+    target = specs.targets[key.target]
+    before = states.instances.get(key)
+    changed, _ = evaluate(specs, states, Batch(due=[key]), now, history)
+    found = changed.instances.get(key) or before
+    if found is None:
+        raise KeyError(key)
+    scene = scene_of(specs, states, key, now, history)
+    names = dict.fromkeys([*specs.sources_of(target.name), *_sources(scene)])
+    return Explanation(
+        key=key,
+        target=target,
+        now=now,
+        before=before,
+        after=found,
+        inputs=tuple(_inputs(scene)),
+        steps=tuple(_steps(scene, found.assessment)),
+        alerts=tuple(AlertPart(rule, _status(before, rule), _status(found, rule)) for rule in specs.rules[target.name]),
+        sources=tuple(states.sources[name] for name in names if name in states.sources),
+        coming=tuple(_coming(specs, States({key: found}, states.sources), history, now, looks)),
+    )
+
+
+def _status(state: InstanceState | None, rule: AlertRule) -> AlertStatus:
+    return state.alerts.get(rule.name, AlertStatus()) if state else AlertStatus()
+
+
+def _sources(scene: Scene) -> Iterator[str]:
+    return (value for one in scene.series for name, value in one.labels if name == "source")
+
+
+def _inputs(scene: Scene) -> Iterator[Input]:
+    for series, track in zip(scene.series, scene.tracks, strict=True):
+        newest = track.newest
+        if newest is not None:
+            yield Input(series, newest[1], newest[0], len(track.times))
+
+
+# The comparisons
+
+
+def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
+    if scene.down:
+        return
+    if scene.condition is not None:
+        values = condition_values(scene, scene.condition)
+        yield Step(scene.condition.text, scene.condition.decide(values))
+        for query, value in zip(scene.condition.queries, values, strict=True):
+            yield Step(query.text, value)
+    elif scene.target.checkin is not None and found.due is not None:
+        late = scene.now - found.due - scene.target.checkin.grace
+        yield Step(f"called before {clock_time(found.due, scene.target.zone)} and {_grace(scene)}", late <= 0)
+    elif found.start is not None:
+        yield from _period_steps(scene.target, found)
+    elif found.value is not None:
+        yield from _bound_steps("value", found.value, found.at_least, found.at_most)
+        recover = scene.target.recover
+        if recover is not None and found.standing is Standing.OUT_OF_BAND:
+            for step in _bound_steps("value", found.value, recover.at_least, recover.at_most):
+                yield replace(step, text=f"recovered: {step.text}")
+
+
+def _grace(scene: Scene) -> str:
+    checkin = scene.target.checkin
+    return f"{span(checkin.grace)} of grace" if checkin else ""
+
+
+def _period_steps(target: Target, found: Assessment) -> Iterator[Step]:
+    measure = target.goal.measure if target.goal else Measure.SUM
+    since = f" since {clock_time(found.start, target.zone)}" if found.start is not None else ""
+    yield Step(f"{measure}{since}", found.value)
+    if found.value is not None:
+        yield from _bound_steps("value", found.value, found.at_least, found.at_most)
+    if found.expected is not None:
+        yield Step("expected by now", found.expected)
+    if found.projection is not None:
+        yield from _bound_steps("projected", found.projection.value, found.at_least, found.at_most)
+
+
+def _bound_steps(name: str, value: float, low: float | None, high: float | None) -> Iterator[Step]:
+    if low is not None:
+        yield Step(f"{name} {number(value)} >= {number(low)}", value >= low)
+    if high is not None:
+        yield Step(f"{name} {number(value)} <= {number(high)}", value <= high)
+
+
+# What comes next
+
+
+def _coming(specs: Specs, states: States, history: History, now: int, looks: int) -> Iterator[Coming]:
+    """The next events, found by deciding ahead as if nothing came in."""
+    (key,) = states.instances
+    said = 0
+    for _ in range(looks):
+        state = states.instances[key]
+        if state.wake is None or said >= _EVENTS:
+            return
+        at = max(state.wake, now + 1)
+        sources = _read_at(specs, states.sources, at)
+        changed, moved = evaluate(specs, replace(states, sources=sources), Batch(due=[key]), at, history)
+        after = changed.instances.get(key, state)
+        for what in _events(state, after, [(one.alert, one.event) for one in moved]):
+            yield Coming(at, what)
+            said += 1
+        states, now = States({key: after}, sources), at
+
+
+def _read_at(specs: Specs, sources: Mapping[str, SourceState], at: int) -> Mapping[str, SourceState]:
+    """The sources, each read successfully at a time if it can be read at all."""
+    return {
+        name: replace(state, last_success=at) if state.last_success is not None and name in specs.sources else state
+        for name, state in sources.items()
+    }
+
+
+def _events(before: InstanceState, after: InstanceState, moved: list[tuple[str, Event]]) -> Iterator[str]:
+    was, now = before.assessment.standing, after.assessment.standing
+    if was is not now:
+        yield f"it is {now.value.replace('_', ' ')}, no longer {was.value.replace('_', ' ')}"
+    for alert, event in moved:
+        if event in _SAID:
+            yield f"{alert} {_SAID[event]}"
+
+
+# In a few lines
+
+
+def why(found: Explanation, alert: str) -> tuple[str, ...]:
+    """A few lines for a notice about one of its alerts: what was read, what was compared, since when, what is next."""
+    return tuple(_why(found, alert))
+
+
+def _why(found: Explanation, alert: str) -> Iterator[str]:
+    zone = found.target.zone
+    for one in found.inputs[:3]:
+        value = "no value" if one.value is None else number(one.value, found.target.unit)
+        yield f"Read {one.series} = {value}, {span(found.now - one.time)} old"
+    if len(found.inputs) > 3:
+        yield f"and {len(found.inputs) - 3} more series"
+    said = [f"{step.text} {_of(step.value)}" for step in found.steps[:4]]
+    if said:
+        yield f"Found {'; '.join(said)}"
+    part = next((one for one in found.alerts if one.rule.name == alert), None)
+    if part is not None:
+        waited = f" for {span(part.rule.for_)}" if part.rule.for_ else ""
+        yield f"{alert} waits for {part.rule.when.value.replace('_', ' ')}{waited}"
+    if found.coming:
+        first = found.coming[0]
+        yield f"If nothing changes: {first.what} at {clock_time(first.at, zone, found.now)}"
+
+
+def _of(value: Value) -> str:
+    if value is None:
+        return "is unknown"
+    if isinstance(value, bool):
+        return "holds" if value else "does not hold"
+    return f"= {number(value)}"
