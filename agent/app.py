@@ -21,6 +21,7 @@ from agent.config.load import load
 from agent.config.needs import missing_settings
 from agent.connections import Connections
 from agent.dispatcher import Dispatcher, Edges, Settle
+from agent.explaining import Explained, Known, explained_at
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.notices import Notices
@@ -235,6 +236,15 @@ class Setpoint:
         sources = [one.labels["source"] for one in found if not one.key.target]
         await self.pipeline.acknowledge(instances, sources, by, note)
         return find_alerts(alert, self.alerts())
+
+    async def explain(self, target: str, at: int | None) -> Sequence[Explained]:
+        """Why a target stands so now, or stood so at a time in the past."""
+        if at is not None:
+            return await explained_at(self.store, self.config, target, at)
+        pipeline = self.pipeline
+        changes = await self.store.transitions(100, target)
+        known = Known(pipeline.decider.notices, pipeline.memory, pipeline.decider.history, changes)
+        return known.explained(target, self.clock.now())
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

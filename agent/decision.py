@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,8 @@ from agent.memory import Memory
 from agent.notices import SPREADING, Notices, Telling, context_of, heard_before, idempotency_key, reason_of
 from agent.store.records import Delivery, DeliveryKind
 from rules import alerts, corrections
-from rules.engine import Batch, evaluate
+from rules.engine import Batch, States, evaluate
+from rules.explain import explain, why, why_source
 from rules.health import source_transition
 from rules.history import Added, History
 from rules.model import (
@@ -32,6 +34,8 @@ from rules.model import (
 )
 from rules.specs import Specs
 from rules.words import headline
+
+_LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide
 
 
 @dataclass(slots=True)
@@ -227,11 +231,25 @@ class Decider:
             for run in {**self.memory.runs, **decision.runs}.values()
             if run.fingerprint == transition.fingerprint and run.created == transition.fired_at
         ]
-        telling = Telling(transition, status, runs)
+        telling = Telling(transition, status, runs, self._why(decision, transition))
         receivers = self.notices.receivers(telling, reason)
         decision.deliveries += self.notices.deliveries(telling, reason, receivers)
         if reason in SPREADING:
             self._mark_told(decision, transition, (*heard_before(telling, reason), *receivers))
+
+    def _why(self, decision: Decision, transition: Transition) -> tuple[str, ...]:
+        """What was read and compared, and what comes next."""
+        if not transition.key.target:
+            name = dict(transition.labels).get("source", "")
+            source = decision.sources.get(name) or self.memory.sources.get(name)
+            return why_source(source, decision.now) if source else ()
+        state = self._instance(decision, transition.key)
+        if state is None or transition.key.target not in self.specs.targets:
+            return ()
+        sources = ChainMap(decision.sources, self.memory.sources)
+        states = States({state.key: state}, sources, self.memory.listening)
+        found = explain(self.specs, states, self.history, state.key, decision.now, _LOOKS_AHEAD)
+        return why(found, transition.alert)
 
     def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
         told = tuple(dict.fromkeys(receivers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,9 @@ from rules.selectors import matches
 from rules.specs import Specs
 
 MOST = 50
-"""Instances of one target that are explained, the worst first."""
+"""Instances of one target that are explained."""
+
+_LOOKS = 300  # ahead, for all instances together; a period is looked at about 200 times
 
 _WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
 _CHANGES = 5
@@ -58,10 +61,11 @@ class Known:
         specs = self.history.specs
         keys = dict.fromkeys([*self.history.instances_of_target(target), *self.memory.instances])
         chosen = sorted(key for key in keys if key.target == target)[:MOST]
-        return [self._one(specs, key, now) for key in chosen]
+        looks = _LOOKS // max(len(chosen), 1)
+        return [self._one(specs, key, now, looks) for key in chosen]
 
-    def _one(self, specs: Specs, key: InstanceKey, now: int) -> Explained:
-        found = explain(specs, self.memory.states, self.history, key, now)
+    def _one(self, specs: Specs, key: InstanceKey, now: int, looks: int) -> Explained:
+        found = explain(specs, self.memory.states, self.history, key, now, looks)
         return Explained(
             found,
             {part.rule.name: self._told(found, part) for part in found.alerts},
@@ -108,7 +112,13 @@ def _ways(route: Route, labels: Labels, above: str = "the route") -> Iterator[st
 # The past
 
 
-async def read_for(store: Store, config: Configuration, target: str, at: int) -> list[Reading]:
+async def explained_at(store: Store, config: Configuration, target: str, at: int) -> list[Explained]:
+    """Every instance of a target as it was at a time in the past. Raises StoreError."""
+    readings = await _read(store, config, target, at)
+    return await asyncio.to_thread(lambda: known_at(config, target, readings, at).explained(target, at))
+
+
+async def _read(store: Store, config: Configuration, target: str, at: int) -> list[Reading]:
     """The stored readings that explain a target at a time."""
     specs = _specs(config, target)
     found: list[Reading] = []

@@ -49,6 +49,7 @@ class Telling:
     transition: Transition
     status: AlertStatus
     runs: Sequence[Correction] = ()
+    why: tuple[str, ...] = ()
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -146,6 +147,7 @@ class Notices:
             zone=target.zone if target else "UTC",
             unit=target.unit if target else "",
             external_url=self.external_url,
+            why=telling.why,
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:

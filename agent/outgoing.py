@@ -32,7 +32,8 @@ Point = tuple[int, float | None]
 def read_notice(payload: bytes) -> Notice:
     """The notice in a delivery's payload."""
     data = orjson.loads(payload)
-    return Notice(**{**data, "reason": Reason(data["reason"]), "details": tuple(data["details"])})
+    lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
+    return Notice(**{**data, **lists, "reason": Reason(data["reason"])})
 
 
 class Outgoing:

@@ -19,12 +19,12 @@ from agent.decision import Answered, Decider, Decision, sorted_out
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
+from agent.recall import read_history
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.engine import Batch, retire
-from rules.history import History
 from rules.model import (
     DAY,
     Acknowledgement,
@@ -46,7 +46,6 @@ T = TypeVar("T")
 _ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
 _STOP_SECONDS = 5.0
-_END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was stored
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
@@ -305,7 +304,7 @@ class Pipeline:
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
         meanwhile = self._meanwhile = list[Reading]()
-        history = await self._history(specs)
+        history = await read_history(self.store, specs, self.clock.now())
         async with self._lock:
             self._meanwhile = None
             for reading in meanwhile:
@@ -322,24 +321,6 @@ class Pipeline:
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
             await self._commit(self.decider.decide(Batch(due=due), now))
-
-    async def _history(self, specs: Specs) -> History:
-        """The stored readings within reach of the targets, as the engine sees them."""
-        history = History(specs)
-        by_reach: dict[int, list[str]] = {}
-        for name, reach in specs.series_names().items():
-            by_reach.setdefault(reach, []).append(name)
-        now = self.clock.now()
-        for reach, names in by_reach.items():
-            if reach:
-                for reading in await self.store.reading_before(names, now - reach):
-                    history.add(reading)
-                for reading in await self.store.window(names, now - reach, _END_OF_TIME):
-                    history.add(reading)
-            else:
-                for reading in await self.store.latest(names):
-                    history.add(reading)
-        return history
 
     # what is known
 

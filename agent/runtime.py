@@ -12,6 +12,7 @@ from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceS
 
 if TYPE_CHECKING:
     from agent.config.configuration import Configuration
+    from agent.explaining import Explained
     from agent.settings import Settings
     from agent.store.records import Ping
     from agent.store.store import Store
@@ -79,6 +80,9 @@ class Runtime(Protocol):
 
     async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
         """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
+
+    async def explain(self, target: str, at: int | None) -> Sequence[Explained]:
+        """Why a target that there is stands so now, or stood so at a time in the past."""
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

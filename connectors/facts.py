@@ -91,6 +91,11 @@ def remarks(notice: Notice) -> list[str]:
     return [text for text in dict.fromkeys([*said, *map(plain, notice.details)]) if text]
 
 
+def reasons(notice: Notice) -> list[str]:
+    """Why it is said: what was read and compared, and what comes next."""
+    return [text for text in map(plain, notice.why) if text]
+
+
 def links(notice: Notice) -> list[Link]:
     """The runbook first, then every other annotation that is a web address."""
     found = [Link(_link_text(name), text.strip()) for name, text in notice.annotations.items() if _is_link(name, text)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base import Sending
-from connectors.facts import colour, facts, heading, links, plain, remarks, shortened, status_word
+from connectors.facts import colour, facts, heading, links, plain, reasons, remarks, shortened, status_word
 from connectors.mail import address_of
 from rules.model import Notice
 
@@ -66,10 +66,12 @@ def text_of(notice: Notice) -> str:
     """The plain text."""
     pairs = [*facts(notice), *links(notice)]
     width = max((len(label) for label, _ in pairs), default=0)
+    why = reasons(notice)
     parts = [
         heading(notice),
         "\n".join(remarks(notice)),
         "\n".join(f"{label + ':':<{width + 1}}  {text}" for label, text in pairs),
+        "\n".join(["Why", *(f"- {text}" for text in why)]) if why else "",
         f"-- \nSetpoint, alert {plain(notice.alert)} for receiver {plain(notice.receiver)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -84,6 +86,7 @@ def html_of(notice: Notice, picture: str | None = None) -> str:
         facts=facts(notice),
         remarks=remarks(notice),
         links=links(notice),
+        why=reasons(notice),
         picture=picture,
         alert=plain(notice.alert),
         receiver=plain(notice.receiver),

@@ -12,7 +12,7 @@ _NOT_ENDED = "0001-01-01T00:00:00Z"  # Go's zero time, as Alertmanager writes it
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """The body as JSON values, with `values` in the alert, and `headline` and `reason` beside what Alertmanager sends.
+    """The body as JSON values, with `values` in the alert, and `headline`, `why`, … beside what Alertmanager sends.
 
     Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
@@ -41,6 +41,7 @@ def payload(notice: Notice) -> dict[str, Any]:
         ],
         "headline": notice.headline,
         "details": list(notice.details),
+        "why": list(notice.why),
         "reason": str(notice.reason),
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.facts import Fact, facts, heading, links, mark, plain, remarks, shortened
+from connectors.facts import Fact, facts, heading, links, mark, plain, reasons, remarks, shortened
 from rules.model import Notice, Reason
 
 Block = dict[str, Any]
@@ -34,6 +34,9 @@ def message(notice: Notice, fired: Mapping[str, Any] | None = None, file: str | 
         blocks.append(_section(escape("\n".join(said), 3_000)))
     if notice.status == "resolved" and fired:
         blocks.append(_section(_when_fired(fired)))
+    why = reasons(notice)
+    if why:
+        blocks.append({"type": "context", "elements": [_mrkdwn(escape("\n".join(why), 1_500))]})
     if file:
         blocks.append({"type": "image", "slack_file": {"id": file}, "alt_text": shortened(f"Chart: {line}", 1_000)})
     blocks.append(_footer(notice, shown))

@@ -27,7 +27,6 @@ from rules.words import clock_time, number, span
 
 Value = float | bool | None
 
-_LOOKS = 300  # looks ahead; a period is looked at about 200 times
 _EVENTS = 3  # of what comes next
 _SAID = {
     Event.FIRING: "fires",
@@ -90,9 +89,7 @@ class Explanation:
     coming: tuple[Coming, ...]
 
 
-def explain(
-    specs: Specs, states: States, history: History, key: InstanceKey, now: int, looks: int = _LOOKS
-) -> Explanation:
+def explain(specs: Specs, states: States, history: History, key: InstanceKey, now: int, looks: int) -> Explanation:
     """Why it stands so at `now`. `looks` bounds how far ahead is looked. Raises KeyError for an unknown target."""
     target = specs.targets[key.target]
     before = states.instances.get(key)
@@ -242,6 +239,15 @@ def _why(found: Explanation, alert: str) -> Iterator[str]:
     if found.coming:
         first = found.coming[0]
         yield f"If nothing changes: {first.what} at {clock_time(first.at, zone, found.now)}"
+
+
+def why_source(state: SourceState, now: int) -> tuple[str, ...]:
+    """The same for a notice about a source."""
+    last = "never read" if state.last_success is None else f"last read {span(now - state.last_success)} ago"
+    if not state.failures:
+        return (f"{state.name} {last}",)
+    times = "once" if state.failures == 1 else f"{state.failures:,} times in a row"
+    return (f"{state.name} {last}, failed {times}",)
 
 
 def _of(value: Value) -> str:

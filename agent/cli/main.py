@@ -20,6 +20,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the configuration.",
     "init": "Write a first configuration that runs.",
     "status": "Show how targets, alerts and sources stand.",
+    "explain": "Say why a target stands where it stands, and what comes next.",
     "poll": "Read a source now and show its readings.",
     "push": "Send readings to the running daemon.",
     "ack": "Acknowledge an open alert.",

@@ -10,6 +10,7 @@ from aiohttp import web
 from agent.web import body, overview, views
 from agent.web.doors import commit
 from agent.web.errors import Failure, answer
+from agent.web.explained import explanation_of
 from agent.web.face import FACE, runtime
 from agent.web.push import SOURCE, Push
 from connectors.base import ConnectorError
@@ -33,12 +34,27 @@ async def targets(request: web.Request) -> web.Response:
 
 async def target(request: web.Request) -> web.Response:
     """One target."""
-    daemon = runtime(request)
-    name = request.match_info["name"]
-    if name not in daemon.config.targets:
-        near = get_close_matches(name, daemon.config.targets, 1)
+    return answer((await overview.targets(runtime(request), _target(request)))[0])
+
+
+def _target(request: web.Request) -> str:
+    """The name of a target that there is."""
+    known, name = runtime(request).config.targets, request.match_info["name"]
+    if name not in known:
+        near = get_close_matches(name, known, 1)
         raise Failure(404, f"no target {name[:100]!r}" + (f"; did you mean {near[0]}?" if near else ""))
-    return answer((await overview.targets(daemon, name))[0])
+    return name
+
+
+async def explain(request: web.Request) -> web.Response:
+    """Why a target stands where it stands."""
+    daemon, name = runtime(request), _target(request)
+    at = body.time(request, "at")
+    now = daemon.clock.now()
+    if at is not None and at > now:
+        raise Failure(422, "at lies in the future")
+    found = await daemon.explain(name, at)
+    return answer(explanation_of(daemon.config.targets[name], found, now if at is None else at))
 
 
 async def sources(request: web.Request) -> web.Response:
@@ -103,7 +119,7 @@ async def transitions(request: web.Request) -> web.Response:
     """Changes of alerts, newest first."""
     wanted = body.query(request)
     found = await runtime(request).store.transitions(
-        body.limit(request), wanted.get("target"), body.since(request), wanted.get("fingerprint")
+        body.limit(request), wanted.get("target"), body.time(request, "since"), wanted.get("fingerprint")
     )
     return answer({"transitions": [views.transition_of(change) for change in found]})
 
@@ -111,5 +127,7 @@ async def transitions(request: web.Request) -> web.Response:
 async def corrections(request: web.Request) -> web.Response:
     """Runs of actions, newest first."""
     wanted = body.query(request)
-    found = await runtime(request).store.corrections(body.limit(request), wanted.get("target"), body.since(request))
+    found = await runtime(request).store.corrections(
+        body.limit(request), wanted.get("target"), body.time(request, "since")
+    )
     return answer({"corrections": [views.correction_of(run) for run in found]})

@@ -88,15 +88,15 @@ def limit(request: web.Request) -> int:
     return int(text)
 
 
-def since(request: web.Request) -> int | None:
-    """The time that `since` says, None without one. Raises Failure 422."""
-    text = query(request).get("since")
+def time(request: web.Request, name: str) -> int | None:
+    """The time that a parameter says, None without one. Raises Failure 422."""
+    text = query(request).get(name)
     if not text:
         return None
     try:
         return time_of(text)
     except ValueError as error:
-        raise Failure(422, f"since: {error}") from None
+        raise Failure(422, f"{name}: {error}") from None
 
 
 def time_of(given: Any) -> int:

@@ -82,6 +82,17 @@ _KNOWN = (
         "One target with its instances",
         {200: ("The target.", "Target"), **_errors(e404="No such target.")},
     ),
+    Route(
+        "GET",
+        "/api/v1/targets/{name}/explain",
+        api.explain,
+        "Why a target stands where it stands, and what comes next: its first 50 instances",
+        {
+            200: ("The explanation.", "Explanation"),
+            **_errors(e404="No such target.", e422="A parameter can't be used."),
+        },
+        query={"at": "At this time in the past, out of stored readings; ISO 8601 or Unix time."},
+    ),
     Route("GET", "/api/v1/sources", api.sources, "All sources", {200: ("Sources.", "Sources")}),
     Route(
         "GET",

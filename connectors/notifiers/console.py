@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from connectors import fields
 from connectors.base import Sending, Services, Unreachable
-from connectors.facts import facts, links, moment, plain, remarks, status_word
+from connectors.facts import facts, links, moment, plain, reasons, remarks, status_word
 from rules.model import Notice
 
 _BOLD, _GREY, _END = "\x1b[1m", "\x1b[2m", "\x1b[0m"
@@ -60,6 +60,7 @@ def layout(notice: Notice, *, colour: bool = False) -> str:
     width = max((len(label) for label, _ in pairs), default=0)
     lines += [f"{_INDENT}{grey}{label:<{width}}{end}  {text}" for label, text in pairs]
     lines += [f"{_INDENT}{text}" for text in remarks(notice)]
+    lines += [f"{_INDENT}{grey}{text}{end}" for text in reasons(notice)]
     return "\n".join(lines) + "\n\n"
 
 

@@ -51,3 +51,4 @@ class Notice:
     zone: str = "UTC"
     unit: str = ""
     external_url: str = ""
+    why: tuple[str, ...] = ()  # a few lines: what was read and compared, what comes next
