@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rules.engine import Batch, States, evaluate, scene_of
@@ -20,6 +20,7 @@ from rules.model import (
     SourceState,
     Standing,
     Target,
+    Transition,
 )
 from rules.scene import Scene
 from rules.specs import Specs
@@ -180,21 +181,72 @@ def _bound_steps(name: str, value: float, low: float | None, high: float | None)
 
 
 def _coming(specs: Specs, states: States, history: History, now: int, looks: int) -> Iterator[Coming]:
-    """The next events, found by deciding ahead as if nothing came in."""
-    (key,) = states.instances
-    said = 0
+    """The next events, found by deciding ahead as if nothing came in.
+
+    While nothing happens the steps grow, but not over the end of a period; when something did happen, its time is
+    found by halving the last step.
+    """
+    ahead = _Ahead(specs, history, states)
+    said, stride = 0, 0
     for _ in range(looks):
-        state = states.instances[key]
-        if state.wake is None or said >= _EVENTS:
+        wake = ahead.state.wake
+        if wake is None or said >= _EVENTS:
             return
-        at = max(state.wake, now + 1)
-        sources = _read_at(specs, states.sources, at)
-        changed, moved = evaluate(specs, replace(states, sources=sources), Batch(due=[key]), at, history)
-        after = changed.instances.get(key, state)
-        for what in _events(state, after, [(one.alert, one.event) for one in moved]):
-            yield Coming(at, what)
-            said += 1
-        states, now = States({key: after}, sources), at
+        at = max(wake, min(now + max(stride, 1), ahead.known_end(now)))
+        if ahead.events(at):
+            at = ahead.first(max(now, wake - 1), at)
+            for what in ahead.events(at):
+                yield Coming(at, what)
+                said += 1
+            stride = 0
+        else:
+            stride = 2 * (at - now)
+        ahead.go(at)
+        now = at
+
+
+class _Ahead:
+    """One instance, as it will be if nothing comes in and its sources can be read."""
+
+    def __init__(self, specs: Specs, history: History, states: States) -> None:
+        self.specs = specs
+        self.history = history
+        self.states = states
+        (self.key,) = states.instances
+
+    @property
+    def state(self) -> InstanceState:
+        """As it is by now."""
+        return self.states.instances[self.key]
+
+    def known_end(self, now: int) -> int:
+        """When its period ends, or the next check-in is due."""
+        ends = (self.state.assessment.end, self.state.assessment.due)
+        return min((end for end in ends if end is not None and end > now), default=2**62)
+
+    def events(self, at: int) -> list[str]:
+        """What is found to have happened when it is looked at then, next."""
+        states, moved = self._decided(at)
+        return list(_events(self.state, states.instances[self.key], [(one.alert, one.event) for one in moved]))
+
+    def first(self, idle: int, at: int) -> int:
+        """The earliest time at which something is found to have happened, after `idle` and not after `at`."""
+        while at - idle > 1:
+            middle = (idle + at) // 2
+            if self.events(middle):
+                at = middle
+            else:
+                idle = middle
+        return at
+
+    def go(self, at: int) -> None:
+        """Goes on to a time."""
+        self.states, _ = self._decided(at)
+
+    def _decided(self, at: int) -> tuple[States, Sequence[Transition]]:
+        states = replace(self.states, sources=_read_at(self.specs, self.states.sources, at))
+        changed, moved = evaluate(self.specs, states, Batch(due=[self.key]), at, self.history)
+        return replace(states, instances={self.key: changed.instances.get(self.key, self.state)}), moved
 
 
 def _read_at(specs: Specs, sources: Mapping[str, SourceState], at: int) -> Mapping[str, SourceState]:

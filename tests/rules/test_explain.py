@@ -149,6 +149,8 @@ def test_looking_ahead_is_bounded():
     world.step(NOW, Reading(series("n"), NOW, 10.0))
     assert found(world, NOW, looks=0).coming == ()
     assert found(world, NOW, looks=3).coming == ()
+    ahead = found(world, NOW, looks=30).coming
+    assert (at("2026-04-01T00:00:00"), "missed fires") in [(coming.at, coming.what) for coming in ahead]
 
 
 def test_what_is_not_there():
