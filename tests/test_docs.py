@@ -16,6 +16,9 @@ import yaml
 
 from agent.config.load import load
 from agent.demo.daemon import free_port
+from agent.testing import language
+from agent.testing.playing import failures_of
+from agent.testing.reading import read_tests
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
@@ -61,6 +64,24 @@ def test_the_configuration_of_every_guide_loads(path, tmp_path):
         (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
     assert pieces
     assert load(tmp_path, ENVIRON).files
+
+
+@pytest.mark.parametrize("path", [path for path in GUIDES if "yml" in dict(fences(path))], ids=place)
+def test_the_test_files_of_a_guide_pass(path, tmp_path):
+    """A page's `yaml` is the configuration, its `yml` are test files of it."""
+    pieces = [text for kind, text in fences(path) if kind == "yaml"]
+    (tmp_path / "setpoint.yaml").write_text("".join(pieces), encoding="utf-8")
+    for number, text in enumerate(text for kind, text in fences(path) if kind == "yml"):
+        (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
+        file = read_tests(tmp_path / f"{number}.yml", ENVIRON)
+        assert [failures_of(file, index) for index, _ in enumerate(file.tests)] == [[] for _ in file.tests]
+
+
+def test_the_guide_names_every_key_of_a_test_file():
+    said = (ROOT / "docs/how-to/testing.md").read_text(encoding="utf-8")
+    for model in vars(language).values():
+        for name, field in getattr(model, "model_fields", {}).items():
+            assert f"{field.alias or name}" in said, f"{model.__name__}.{name}"
 
 
 class Walk:

@@ -149,6 +149,12 @@ async def test_a_breach_is_told_once_and_its_resolve_follows(world: World) -> No
     assert await world.told() == ["team firing hot", "team resolved hot"]
     firing, resolved = [orjson.loads(d.payload) for d in await world.outbox()]
     assert firing["annotations"] == {"summary": "it is 25 °C"}
+    assert firing["why"] == [
+        'Read temperature{source="a"} = 25, 0s old',
+        "Found value 25 <= 23 does not hold",
+        "hot waits for out of band",
+    ]
+    assert resolved["why"][1] == "Found value 22 <= 23 holds"
     assert firing["headline"] == "Room out of band: 25, wanted at most 23"
     assert (firing["status"], resolved["status"]) == ("firing", "resolved")
     assert firing["starts_at"] == resolved["starts_at"]
