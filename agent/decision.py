@@ -73,6 +73,11 @@ def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Read
     return store, fresh
 
 
+def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> None:
+    """Remembers a decision that is in force: committed, `stored` sources too, or only rehearsed."""
+    memory.remember(decision.instances.values(), decision.sources.values(), stored, decision.runs.values())
+
+
 class Decider:
     """Decides batches by one configuration on what is remembered."""
 

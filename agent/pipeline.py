@@ -15,7 +15,7 @@ import orjson
 import structlog
 
 from agent.clock import Clock
-from agent.decision import Answered, Decider, Decision, sorted_out
+from agent.decision import Answered, Decider, Decision, sorted_out, take_in
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
@@ -235,7 +235,7 @@ class Pipeline:
             if not await self._store(commit, settle):
                 return
             self.metrics.committed(len(readings), self.clock.monotonic() - started)
-        self.memory.remember(decision.instances.values(), decision.sources.values(), sources, decision.runs.values())
+        take_in(self.memory, decision, sources)
         self.memory.forget(forget)
         self._report(decision)
         if decision.deliveries:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import orjson
 
 from agent.config.configuration import Configuration
-from agent.decision import Answered, Decider, Decision, sorted_out
+from agent.decision import Answered, Decider, Decision, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered
 from rules.engine import Batch
 from rules.history import History
-from rules.model import SECOND, InstanceKey, Polled, Reading, SourceRule
+from rules.model import SECOND, Polled, Reading, SourceRule
 from rules.specs import Specs
 
 
@@ -96,19 +96,16 @@ class Rehearsal:
     def _decide(self, batch: Batch, at: int) -> Iterator[Decision]:
         self.now = at
         decision = self.decider.decide(batch, at)
-        self._remember(decision, batch.due)
+        take_in(self.memory, decision)
+        self.memory.looked_at(batch.due)
         yield decision
         calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
         while calls:
             answered = [self._answered(call, at) for call in calls]
             decision = self.decider.decide(Batch(), at, answered)
-            self._remember(decision, ())
+            take_in(self.memory, decision)
             yield decision
             calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
-
-    def _remember(self, decision: Decision, due: Iterable[InstanceKey]) -> None:
-        self.memory.remember(decision.instances.values(), decision.sources.values(), (), decision.runs.values())
-        self.memory.looked_at(due)
 
     def _answered(self, call: Delivery, at: int) -> Answered:
         answer = self.answers(call.receiver, at)
