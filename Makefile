@@ -45,10 +45,11 @@ format: $(EDITABLE) ## put the source into its one format
 	ruff format .
 
 .PHONY: bench
-bench: $(EDITABLE) ## measure polls, decisions and starts beside bare loops into bench/results.json; takes minutes
+bench: $(EDITABLE) ## measure polls, decisions, starts and backtests beside bare loops into bench/results.json; takes minutes
 	python bench/polls.py $(BENCH_ARGS)
 	python bench/decide.py
 	python bench/start.py
+	python bench/backtest.py
 
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code
