@@ -35,7 +35,7 @@ from rules.model import (
     Reading,
     SourceState,
 )
-from rules.specs import Specs
+from rules.specs import PAST_MOST, Reach, Specs
 
 if TYPE_CHECKING:
     from agent.metrics import Metrics
@@ -332,15 +332,19 @@ class Pipeline:
     async def _history(self, specs: Specs) -> History:
         """The stored readings within reach of the targets, as the engine sees them."""
         history = History(specs)
-        by_reach: dict[int, list[str]] = {}
+        by_reach: dict[Reach, list[str]] = {}
         for name, reach in specs.series_names().items():
             by_reach.setdefault(reach, []).append(name)
         now = self.clock.now()
         for reach, names in by_reach.items():
-            if reach:
-                for reading in await self.store.reading_before(names, now - reach):
+            if reach.horizon:
+                start = now - reach.horizon
+                if reach.past > reach.horizon:
+                    for reading in await self.store.newest_of(names, now - reach.past, start, PAST_MOST + 1):
+                        history.add(reading)
+                for reading in await self.store.reading_before(names, start):
                     history.add(reading)
-                for reading in await self.store.window(names, now - reach, _END_OF_TIME):
+                for reading in await self.store.window(names, start, _END_OF_TIME):
                     history.add(reading)
             else:
                 for reading in await self.store.latest(names):
