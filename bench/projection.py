@@ -31,6 +31,7 @@ from rules.forecast import Forecast
 VISITORS = Path(__file__).parents[1] / "agent/demo/data/daily-website-visitors.csv"
 CUTS = (1, 2, 3, 5, 7, 10, 14, 18, 21, 25, 28, 30)
 MONTHS = 13  # before the one that is projected
+HISTORY = 400  # days that the libraries are given; as good as what the product learns from
 
 
 class Cut(NamedTuple):
@@ -110,7 +111,7 @@ def _statsforecast(name: str, **options: Any) -> Method:
         from statsforecast import models
 
         model = getattr(models, name)(**options)
-        found = model.forecast(np.asarray(cut.values[-800:], dtype=float), h=cut.left, level=[80])
+        found = model.forecast(np.asarray(cut.values[-HISTORY:], dtype=float), h=cut.left, level=[80])
         return _summed(found["mean"], found["lo-80"], found["hi-80"])
 
     return said
@@ -126,7 +127,7 @@ def _holt_winters(cut: Cut) -> Said:
     import numpy as np
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    values = np.asarray(cut.values[-800:], dtype=float)
+    values = np.asarray(cut.values[-HISTORY:], dtype=float)
     model = ExponentialSmoothing(values, trend="add", damped_trend=True, seasonal="add", seasonal_periods=7)
     fitted = model.fit()
     paths = fitted.simulate(cut.left, repetitions=200, random_state=1).sum(axis=0)
@@ -138,7 +139,7 @@ def _stl(cut: Cut) -> Said:
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
     from statsmodels.tsa.forecasting.stl import STLForecast
 
-    values = np.asarray(cut.values[-800:], dtype=float)
+    values = np.asarray(cut.values[-HISTORY:], dtype=float)
     model = STLForecast(values, ETSModel, model_kwargs={"trend": "add", "damped_trend": True}, period=7, robust=True)
     return Said(float(model.fit(fit_kwargs={"disp": False}).forecast(cut.left).sum()))
 
@@ -151,7 +152,7 @@ def _prophet(cut: Cut) -> Said:
     from prophet import Prophet
 
     logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
-    values = cut.values[-800:]
+    values = cut.values[-HISTORY:]
     last = cut.first + datetime.timedelta(cut.day - 1)
     days = pd.date_range(end=last, periods=len(values))
     model = Prophet(interval_width=0.8, uncertainty_samples=200)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from rules.model import DAY, HOUR, MINUTE, CalendarPeriod, Period
 from rules.periods import bounds, to_local, to_micros
 
-_AT_LEAST = 5  # buckets in a period
+_AT_LEAST, _MOST = 5, 1_000  # buckets in a period
 
 
 class Grid(NamedTuple):
@@ -34,7 +34,9 @@ class Cut(NamedTuple):
 
 
 def grid_of(length: int) -> Grid:
-    """The widest natural bucket of which a period of this length has at least five."""
+    """The widest natural bucket of which a period of this length has at least five; no more than `_MOST` of any."""
+    if length > _MOST * DAY:
+        return Grid(length // _MOST, 1, 0)
     if length >= _AT_LEAST * DAY:
         return Grid(DAY, 7, 364)
     if length >= _AT_LEAST * HOUR:

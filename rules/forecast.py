@@ -16,11 +16,12 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, log, sqrt
 from typing import NamedTuple
 
 _FAST, _MIDDLE, _SLOW = (0.5 ** (1 / half) for half in (2, 6, 60))  # half-lives of the levels, in buckets
-_MIX = (0.55, 0.40, 0.05)
+_FAST_SHARE, _MIDDLE_SHARE = 0.55, 0.40  # of the level for as many buckets as `_SOON`; the more, the smaller
+_SOON = 30
 _SEASON = 0.25  # how much of the course of a season ago is taken over
 _MOST = 2.0  # nothing more than doubled or less than halved is taken from a season ago
 _CLIP = 2.5
@@ -29,7 +30,7 @@ _STEADY = 0.97  # the weight of what the usual miss was before
 _FADED = 0.5 ** (1 / 16)  # half-life of the factors, in cycles
 _CYCLES_BEFORE = 4  # how many cycles make the level that the course of a season ago began at
 _NARROWEST = 0.05
-_SHRINK = 2.0  # how many occurrences of a slot its factor is drawn to 1 by
+_SHRINK = 0.25  # how many occurrences of a slot its factor is drawn to 1 by
 _PERIODS = 12  # periods before that the interval is learned from
 _PRIOR, _PRIOR_WEIGHT = 1.4, 3.0  # the multiple before anything is learned, and how many periods it weighs
 _NEAR = 0.1  # the share of a period within which its forecasts were alike
@@ -107,12 +108,13 @@ class Forecast:
         if seen <= self._slots:
             return value
         expected = self._factors[slot] * self._middle / self._middle_of if self._middle_of else 0.0
+        usual = self._miss / self._miss_of if self._miss_of else 0.0
         self._miss = self._miss * _STEADY + abs(value - expected)
         self._miss_of = self._miss_of * _STEADY + 1.0
         if not self.ready:
             self.ready = seen >= max(2 * self._slots, _LEAST)
             return value
-        most = _CLIP * max(self._miss / self._miss_of, _CALMEST * abs(expected))
+        most = _CLIP * max(usual, _CALMEST * abs(expected))
         if value > expected + most:
             return expected + most
         return max(value, expected - most)
@@ -150,9 +152,12 @@ class Forecast:
         """The level of the buckets left."""
         if not self._fast_of or not self._middle_of:
             return 0.0
-        middle = self._middle / self._middle_of
-        level = _MIX[0] * self._fast / self._fast_of + _MIX[1] * middle + _MIX[2] * self._slow / self._slow_of
-        return level + _SEASON * middle * self._course()
+        left = len(self._period) - self._at
+        near = 1.0 if left <= _SOON else sqrt(_SOON / left)
+        fast, middle = near * _FAST_SHARE, near * _MIDDLE_SHARE
+        usual = self._middle / self._middle_of
+        level = fast * self._fast / self._fast_of + middle * usual + (1.0 - fast - middle) * self._slow / self._slow_of
+        return level + _SEASON * usual * self._course()
 
     def _course(self) -> float:
         """By how much of its level the same stretch rose a season ago; 0 where that isn't known."""

@@ -82,9 +82,9 @@ class Added(Enum):
     OUT_OF_VIEW = auto()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Watch:
-    """Whoever made something of the readings before `until`; `stale` once one of them is new or another."""
+    """Of whoever made something of the readings before `until`; `stale` once one of them is new or another."""
 
     until: int
     stale: bool = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf, sqrt
+from math import hypot, inf, isinf, sqrt
 from statistics import stdev
 
 from rules.buckets import Cut, before, cut, grid_of
@@ -77,23 +77,24 @@ class Projector:
         spans = _spans(tracks, per, period, zone)
         self._since = spans[0][0] if spans else period[0]
         for start, end in spans:
-            self._learn(cut(start, end, self._grid, zone), first)
-        self._cut: Cut = cut(*period, self._grid, zone)
+            past = self._known(cut(start, end, self._grid, zone), first)
+            self._forecast.begin(past.slots)
+            self._forecast.fold([self._added(lo, hi) for lo, hi in pairwise(past.edges)])
+        self._cut = self._known(cut(*period, self._grid, zone), first)
         self._forecast.begin(self._cut.slots)
         self._done, self._values = 0, list[float]()
         self._watch = Watch(period[0])
         for track in tracks:
             track.watches.append(self._watch)
 
-    def _learn(self, past: Cut, first: int) -> None:
-        """Takes in a period before, from its bucket with the first reading; a mere rest of a bucket says nothing."""
-        whole = 0
-        while whole < len(past.slots) and (
-            past.edges[whole + 1] <= first or 2 * (past.edges[whole + 1] - past.edges[whole]) < self._grid.width
-        ):
-            whole += 1
-        self._forecast.begin(past.slots[whole:])
-        self._forecast.fold([self._added(lo, hi) for lo, hi in pairwise(past.edges[whole:])])
+    def _known(self, whole: Cut, first: int) -> Cut:
+        """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
+        skipped = 0
+        for low, high in pairwise(whole.edges):
+            if high > first and 2 * (high - low) >= self._grid.width:
+                break
+            skipped += 1
+        return Cut(whole.edges[skipped:], whole.slots[skipped:])
 
     def _fold(self, covered: int) -> None:
         """Takes in the buckets that are over by now."""
@@ -118,7 +119,7 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     """
     start, end = period
     first = min((track.times[0] for track in tracks if track.times), default=start)
-    most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else max(_FIXED_PAST // (end - start), 1)
+    most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else _periods_before(end - start)
     spans: list[tuple[int, int]] = []
     while len(spans) < most and start > first:
         span = before(per, start, end, zone)
@@ -129,6 +130,11 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     if spans or period[0] <= first:
         return spans
     return [(period[0] - (SURE[per.unit] if isinstance(per, CalendarPeriod) else SURE["month"]), period[0])]
+
+
+def _periods_before(length: int) -> int:
+    """How many stretches as long as a fixed period are learned from: about a year and a thousand buckets."""
+    return max(min(_FIXED_PAST, 1_000 * grid_of(length).width) // max(length, 1), 1)
 
 
 def _few(track: Track, start: int, end: int) -> bool:
@@ -154,4 +160,4 @@ def _below(bound: float, mid: float, half: float) -> float:
     if half <= 0.0:
         return float(mid <= bound)
     distance = (bound - mid) / half * _T80
-    return 0.5 + distance / (2.0 * sqrt(2.0 + distance * distance))
+    return float(distance > 0.0) if isinf(distance) else 0.5 + distance / (2.0 * hypot(sqrt(2.0), distance))
