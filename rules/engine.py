@@ -191,6 +191,7 @@ class _Instance:
             before.created,
             self._quiet_since(),
             self._read_until(),
+            self.history.projectors,
         )
 
     def _quiet_since(self) -> int:

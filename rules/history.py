@@ -9,13 +9,17 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
+from typing import TYPE_CHECKING
 
 from rules.model import LARGEST, InstanceKey, Measure, Reading, Series
-from rules.specs import Specs
+from rules.specs import PAST_MOST, Specs
+
+if TYPE_CHECKING:
+    from rules.projection import Projector
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
@@ -23,14 +27,9 @@ _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
 
 @dataclass(slots=True)
 class Summary:
-    """Values of a stretch of a series folded in time order; None where there was no value.
-
-    With a `width`, `buckets` holds what each stretch of that many microseconds added to the measure.
-    """
+    """Values of a stretch of a series folded in time order; None where there was no value."""
 
     start: int
-    kind: Measure = Measure.SUM
-    width: int = 0
     count: int = 0
     total: float = 0.0
     low: float | None = None
@@ -41,7 +40,6 @@ class Summary:
     increase: float = 0.0
     before: float | None = None  # the value before the next one, for increase
     at: int = 0  # index of the next reading to fold
-    buckets: dict[int, float] = field(default_factory=dict)
 
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
@@ -53,10 +51,6 @@ class Summary:
     def _fold_one(self, time: int, value: float) -> None:
         before = self.before
         risen = 0.0 if before is None else value - before if value >= before else value
-        if self.width:
-            added = self._added(value, risen)
-            bucket = (time - self.start) // self.width
-            self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added
         self.count += 1
         if self.first is None:
             self.first = time, value
@@ -66,15 +60,6 @@ class Summary:
         self.increase += risen
         self.before = self.last = value
         self.last_time = time
-
-    def _added(self, value: float, risen: float) -> float:
-        if self.kind is Measure.SUM:
-            return value
-        if self.kind is Measure.COUNT:
-            return 1.0
-        if self.kind is Measure.LAST:
-            return value - (self.last or 0.0)
-        return risen
 
     def measure(self, measure: Measure) -> float | None:
         """The number a measure makes of the stretch. None if it has none; sum, count and increase of nothing are 0."""
@@ -97,16 +82,29 @@ class Added(Enum):
     OUT_OF_VIEW = auto()
 
 
+@dataclass(slots=True, eq=False)
+class Watch:
+    """Of whoever made something of the readings before `until`; `stale` once one of them is new or another."""
+
+    until: int
+    stale: bool = False
+
+
 class Track:
-    """One series' readings, in time order. NaN stands for a reading without a value."""
+    """One series' readings, in time order. NaN stands for a reading without a value.
 
-    __slots__ = ("_summaries", "horizon", "times", "values")
+    All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
+    """
 
-    def __init__(self, horizon: int) -> None:
+    __slots__ = ("_summaries", "horizon", "past", "times", "values", "watches")
+
+    def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
+        self.past = max(past, horizon)
+        self.watches: list[Watch] = []
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._summaries: dict[tuple[int, Measure, int], Summary] = {}
+        self._summaries: dict[int, Summary] = {}
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
@@ -114,6 +112,7 @@ class Track:
         times = self.times
         if times and time <= times[-1]:
             return self._insert(time, number)
+        self._tell(time)
         times.append(time)
         self.values.append(number)
         if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
@@ -133,12 +132,24 @@ class Track:
                 return Added.KNOWN
             self.values[index] = number
         self._summaries.clear()
+        self._tell(time)
         return Added.NEW
+
+    def _tell(self, time: int) -> None:
+        for watch in self.watches:
+            if time < watch.until:
+                watch.stale = True
 
     def _is_out_of_view(self, index: int, time: int) -> bool:
         if not self.horizon:
             return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
-        return time < self.times[-1] - self.horizon and not self._counted_from(index, time)
+        if time >= self.times[-1] - self.horizon or self._counted_from(index, time):
+            return False
+        return time < self.times[-1] - self.past or (index == 0 and self._beyond() > PAST_MOST)
+
+    def _beyond(self) -> int:
+        """How many readings older than the horizon are held."""
+        return bisect_left(self.times, self.times[-1] - self.horizon)
 
     def _counted_from(self, index: int, time: int) -> bool:
         """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
@@ -151,7 +162,9 @@ class Track:
             del self.values[:-_NEWEST]
             return
         # The last value before the horizon stays: an increase counts from it.
-        cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
+        beyond = self._beyond()
+        old = max(bisect_left(self.times, self.times[-1] - self.past), beyond - PAST_MOST - 1)
+        cut = min(beyond, old) - 1
         while cut > 0 and isnan(self.values[cut]):
             cut -= 1
         if cut > len(self.times) // 2:
@@ -173,18 +186,36 @@ class Track:
             if not isnan(self.values[index - 1]):
                 yield self.times[index - 1], self.values[index - 1]
 
-    def summary(self, start: int, end: int, kind: Measure = Measure.SUM, width: int = 0) -> Summary:
+    def summary(self, start: int, end: int) -> Summary:
         """The readings with start <= time < end, folded. A growing stretch is folded on, not anew."""
         last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
-        kept = self._summaries.get((start, kind, width))
+        kept = self._summaries.get(start)
         if kept is None or kept.at > last:
             first = bisect_left(self.times, start)
-            kept = Summary(start, kind, width, before=self._value_before(first), at=first)
+            kept = Summary(start, before=self._value_before(first), at=first)
             if len(self._summaries) >= 4:
                 self._summaries.clear()
-            self._summaries[start, kind, width] = kept
+            self._summaries[start] = kept
         kept.fold(self.times, self.values, last)
         return kept
+
+    def added(self, start: int, end: int, measure: Measure, since: int) -> float:
+        """What the readings with start <= time < end add to a sum, a count or an increase.
+
+        An increase counts from the value before, if that is not older than `since`.
+        """
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        values = self.values[first:last]
+        if measure is Measure.SUM:
+            total = sum(values)
+            return total if not isnan(total) else sum(value for value in values if not isnan(value))
+        if measure is Measure.COUNT:
+            return float(sum(value == value for value in values))  # noqa: PLR0124
+        oldest = bisect_left(self.times, since)
+        while first > oldest and isnan(self.values[first - 1]):
+            first -= 1
+        known = [value for value in self.values[max(first - 1, oldest) : last] if not isnan(value)]
+        return sum(new - old if new >= old else new for old, new in pairwise(known))
 
     def _value_before(self, index: int) -> float | None:
         for at in range(index - 1, -1, -1):
@@ -217,6 +248,7 @@ class History:
         self._tracks: dict[Series, Track] = {}
         self._members: dict[InstanceKey, list[Series]] = {}
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
+        self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
 
@@ -227,7 +259,8 @@ class History:
             keys = self.specs.instances_of(reading.series)
             if not keys:
                 return Added.OUT_OF_VIEW
-            track = self._tracks[reading.series] = Track(self.specs.horizon(reading.series.name))
+            reach = self.specs.reach(reading.series.name)
+            track = self._tracks[reading.series] = Track(reach.horizon, reach.past)
             for key in keys:
                 self._members.setdefault(key, []).append(reading.series)
                 self._of_target.setdefault(key.target, {})[key] = None

@@ -9,6 +9,7 @@ from rules import alerts
 from rules.conditions import Condition
 from rules.history import Track
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
+from rules.projection import Projector
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Scene:
 
     `down` names its sources that can't be read now; `quiet_since` is when its newest value arrived, or it began.
     `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
-    None if one never was.
+    None if one never was. `projectors` keep what projections were made of; a projection is the same without them.
     """
 
     key: InstanceKey
@@ -32,6 +33,7 @@ class Scene:
     created: int
     quiet_since: int
     silent_until: int | None
+    projectors: dict[InstanceKey, Projector]
 
 
 def not_later(state: InstanceState, now: int) -> InstanceState:

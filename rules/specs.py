@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from rules.alerts import alert_rules
 from rules.conditions import Condition, compile_condition
@@ -22,15 +23,35 @@ from rules.model import (
 )
 from rules.selectors import selects
 
-# Two periods and some days, so that a reading that comes late still changes the verdict on the period before.
+PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
+
+
+class Reach(NamedTuple):
+    """How far before its newest reading a series is needed: all of it, and as far as `PAST_MOST` readings go.
+
+    A horizon of 0 means only the newest readings.
+    """
+
+    horizon: int = 0
+    past: int = 0
+
+    def with_(self, other: Reach) -> Reach:
+        """The longest of both."""
+        return Reach(max(self.horizon, other.horizon), max(self.past, other.past))
+
+
+# Two periods and some days, so that a reading that comes late still changes the verdict on the period before. Beyond
+# them a projection learns by the season before, and by how far off it was in many periods.
 _REACH = {
-    "hour": 3 * HOUR,
-    "day": 4 * DAY,
-    "week": 17 * DAY,
-    "month": 66 * DAY,
-    "quarter": 190 * DAY,
-    "year": 740 * DAY,
+    "hour": Reach(3 * HOUR, 2 * DAY),
+    "day": Reach(4 * DAY, 36 * DAY),
+    "week": Reach(26 * DAY, 420 * DAY),
+    "month": Reach(66 * DAY, 433 * DAY),
+    "quarter": Reach(190 * DAY, 555 * DAY),
+    "year": Reach(740 * DAY, 1105 * DAY),
 }
+# What is held before the current period until its end, however many readings there are.
+SURE = {"hour": HOUR, "day": 2 * DAY, "week": 14 * DAY, "month": 28 * DAY, "quarter": 91 * DAY, "year": 364 * DAY}
 PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
 
@@ -76,23 +97,23 @@ class Specs:
         wanted = {selector.name for selector in self._selectors[name]}
         return tuple(source.name for source in self.sources.values() if wanted.intersection(source.series))
 
-    def _reaches(self) -> dict[str, int]:
-        reaches: dict[str, int] = {}
+    def _reaches(self) -> dict[str, Reach]:
+        reaches: dict[str, Reach] = {}
         for target in self.targets.values():
             per = target.goal.per if target.goal else None
             condition = self.conditions.get(target.name)
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = max(reaches.get(name, 0), query.window)
+                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.window))
             elif target.selector:
                 name = target.selector.name
-                reaches[name] = max(reaches.get(name, 0), _reach(per))
+                reaches[name] = reaches.get(name, Reach()).with_(_reach(per))
         return reaches
 
-    def horizon(self, name: str) -> int:
-        """How far before its newest reading a series is needed; 0: only the newest."""
-        return self._horizons.get(name, 0)
+    def reach(self, name: str) -> Reach:
+        """How far before its newest reading a series is needed."""
+        return self._horizons.get(name, Reach())
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The sources that may give what a target reads."""
@@ -102,9 +123,9 @@ class Specs:
         """The targets that may read what a source gives."""
         return self._targets_of.get(source, ())
 
-    def series_names(self) -> Mapping[str, int]:
-        """Every series name that some target reads, with its horizon."""
-        return {name: self.horizon(name) for name in self._by_series}
+    def series_names(self) -> Mapping[str, Reach]:
+        """Every series name that some target reads, with its reach."""
+        return {name: self.reach(name) for name in self._by_series}
 
     def instances_of(self, series: Series) -> tuple[InstanceKey, ...]:
         """The instances that a series falls into."""
@@ -130,12 +151,12 @@ class Specs:
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
 
 
-def _reach(per: Period | None) -> int:
+def _reach(per: Period | None) -> Reach:
     if isinstance(per, CalendarPeriod):
         return _REACH[per.unit]
     if isinstance(per, FixedPeriod):
-        return 40_000 * DAY  # newer readings never push it out of reach
-    return per.length if isinstance(per, RollingPeriod) else 0
+        return Reach(40_000 * DAY)  # newer readings never push it out of reach
+    return Reach(per.length) if isinstance(per, RollingPeriod) else Reach()
 
 
 def _inverted(sources_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

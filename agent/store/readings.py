@@ -15,6 +15,9 @@ _NEWEST = "SELECT time, value FROM readings WHERE series_id = ? ORDER BY time DE
 _NEWEST_VALUE = (
     "SELECT time, value FROM readings WHERE series_id = ? AND time < ? AND value IS NOT NULL ORDER BY time DESC LIMIT 1"
 )
+_NEWEST_OF = (
+    "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
+)
 _RANGE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time"
 
 
@@ -52,6 +55,17 @@ def window(connection: sqlite3.Connection, names: Iterable[str], start: int, end
     for series, number in _named(connection, names):
         rows = plain.execute(_RANGE, (number, start, end))
         out += [Reading(series, time, value) for time, value in rows]
+    return out
+
+
+def newest_of(connection: sqlite3.Connection, names: Iterable[str], span: tuple[int, int], most: int) -> list[Reading]:
+    """The newest readings of a span, at most `most` of each series, by series, then time."""
+    plain = connection.cursor()
+    plain.row_factory = None
+    out: list[Reading] = []
+    for series, number in _named(connection, names):
+        rows = plain.execute(_NEWEST_OF, (number, *span, most)).fetchall()
+        out += [Reading(series, time, value) for time, value in reversed(rows)]
     return out
 
 

@@ -54,11 +54,12 @@ class InstanceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The value expected at the end of the period, with its 80 % interval."""
+    """The value expected at the end of the period, with its 80 % interval and the chance of meeting the goal."""
 
     value: float
     low: float | None = None  # None: too few readings for an interval
     high: float | None = None
+    chance: float | None = None  # 0 to 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import rules.history
-from rules.history import Added, History, Summary, Track
+from rules.history import Added, History, Summary, Track, Watch
 from rules.model import (
     HOUR,
     LARGEST,
@@ -83,19 +84,17 @@ def test_the_value_at_a_time_reaches_back_as_far_as_it_has_to(readings, after):
     assert track.at(time) == (known[-1][1] if known else None)
 
 
-@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(Measure), st.sampled_from([0, 7]))
-def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length, kind, width):
+@given(additions, st.integers(0, HORIZON), st.integers(1, 60))
+def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length):
     assume(not taken_back(readings))
     track, naive = Track(HORIZON), {}
     for time, value in readings:
         track.add(time, value)
         naive[time] = value
         start = max(naive) - HORIZON + from_start
-        summary = track.summary(start, start + length, kind, width)  # asked after each, so that it folds on
+        summary = track.summary(start, start + length)  # asked after each, so that it folds on
         for measure in Measure:
             assert summary.measure(measure) == pytest.approx(naive_measure(naive, start, start + length, measure))
-        if width:
-            assert summary.buckets == pytest.approx(naive_buckets(naive, start, start + length, kind))
 
 
 def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float | None:
@@ -117,17 +116,45 @@ def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float
     }[measure]
 
 
-def naive_buckets(naive: Naive, start: int, end: int, kind: Measure) -> dict[int, float]:
-    found: dict[int, float] = {}
-    before = next((value for _, value in reversed(inside(naive, -1, start))), None)
-    last = None
-    for time, value in inside(naive, start, end):
-        risen = 0.0 if before is None else value - before if value >= before else value
-        added = {Measure.SUM: value, Measure.COUNT: 1.0, Measure.LAST: value - (last or 0.0)}.get(kind, risen)
-        bucket = (time - start) // 7
-        found[bucket] = found.get(bucket, 0.0) + added
-        before = last = value
-    return found
+ADDING = [Measure.SUM, Measure.COUNT, Measure.INCREASE]
+
+
+@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(ADDING), st.integers(0, 20))
+def test_what_a_stretch_adds_is_what_is_computed_from_scratch(readings, from_start, length, measure, before):
+    assume(readings)
+    track, naive = filled(readings)
+    start = max(naive) - HORIZON + from_start
+    since = max(start - before, max(naive) - HORIZON)
+    found = track.added(start, start + length, measure, since)
+    known = {time: value for time, value in naive.items() if time >= since}
+    assert found == pytest.approx(naive_measure(known, start, start + length, measure))
+
+
+@given(additions, st.integers(0, 200))
+def test_who_watches_hears_of_what_changes_before(readings, until):
+    track, naive = Track(HORIZON), {}
+    for time, value in readings:
+        watch = Watch(until)
+        track.watches = [watch]
+        added = track.add(time, value)
+        assert watch.stale == (added is Added.NEW and time < until)
+        naive[time] = value
+
+
+@given(additions, st.integers(1, 8))
+def test_beyond_the_horizon_the_newest_few_are_held(readings, most):
+    assume(readings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rules.history, "PAST_MOST", most)
+        track, naive = Track(HORIZON, 3 * HORIZON), {}
+        for time, value in readings:
+            track.add(time, value)
+            naive[time] = value
+    newest = max(naive)
+    beyond = [time for time in sorted(naive) if newest - 3 * HORIZON <= time < newest - HORIZON]
+    needed = {*beyond[-most:], *(time for time in naive if time >= newest - HORIZON)}
+    held = dict(zip(track.times, track.values, strict=True))
+    assert {time: None if math.isnan(held[time]) else held[time] for time in needed} == {t: naive[t] for t in needed}
 
 
 @given(additions, st.randoms(use_true_random=False), st.integers(0, HORIZON))
@@ -247,3 +274,9 @@ class TestHistory:
         of = History(Specs(targets, [SourceRule("a", ("x",), None)]))
         of.add(Reading(series("x"), 0, 1.0))
         assert of.track(series("x")).horizon == 5 * HOUR
+
+    def test_a_month_is_projected_by_a_year(self):
+        target = Target("m", "M", Goal(Measure.SUM, 1, per=CalendarPeriod("month")), Selector("x"))
+        of = History(Specs([target], [SourceRule("a", ("x",), None)]))
+        of.add(Reading(series("x"), 0, 1.0))
+        assert of.track(series("x")).past >= (366 + 31 + 31) * 24 * HOUR
