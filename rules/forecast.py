@@ -182,14 +182,16 @@ class Forecast:
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
 
-        With `today`, the bucket's own value so far, the bucket is one whose value comes at once: what it lacks is still
-        to come. Else its rest comes as time goes.
+        With `today`, the bucket's own value so far, the bucket is one whose value comes at once or is counted up: what
+        it lacks is still to come, but less and less in its second half. Else its rest comes as time goes.
         """
         left = len(self._period) - self._at
         if not left:
             return Ahead(0.0, 0.0)
         first = self._factors[self._period[self._at]] * self._level
-        rest = first * (1.0 - elapsed) if today is None else max(first - today, 0.0)
+        rest = first * (1.0 - elapsed)
+        if today is not None:
+            rest = max(first - today, 0.0) * min(2.0 * (1.0 - elapsed), 1.0)
         later = self._level * self._shares - first
         buckets = left - elapsed
         usual = self._miss / self._miss_of if self._miss_of else 0.0

@@ -51,7 +51,7 @@ class Projector:
         begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
         elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
         at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
-        return self._forecast.ahead(elapsed, self._added(begin, covered) if at_once else None)
+        return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
 
     def spread(self, covered: int) -> float | None:
         """Half the 80 % interval of the linear pace, from how much the buckets of the period differ.

@@ -124,6 +124,17 @@ def test_an_interval_that_says_nothing_gives_no_standing() -> None:
         assert found.standing is standing
 
 
+@pytest.mark.parametrize("hours", [0, 6, 12, 23])
+def test_a_day_whose_number_is_there_already_is_not_counted_twice(hours: int) -> None:
+    readings = weeks("2026-08-03", 100)  # the last is of Tuesday, 10 November
+    now = at("2026-11-10") + hours * HOUR
+    rest = sum(WEEK[(date(2026, 11, 11) + timedelta(i)).weekday()] for i in range(20))
+    world = World(target(at_least=1e9))
+    world.step(now, *readings)
+    found = world.look(now).assessment
+    assert found.projection.value - found.value == pytest.approx(rest, rel=0.03)
+
+
 def test_a_budget_that_will_be_exceeded_is_behind() -> None:
     readings = weeks("2026-08-03", 120, wobble=5)
     for most, standing in ((2_000, Standing.BEHIND), (4_000, Standing.ON_TRACK)):
