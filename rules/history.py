@@ -14,7 +14,7 @@ from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
-from rules.model import LARGEST, InstanceKey, Measure, Reading, Series
+from rules.model import LARGEST, InstanceKey, Measure, Reading, Series, Usual
 from rules.specs import Specs
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
@@ -215,6 +215,8 @@ class History:
     def __init__(self, specs: Specs) -> None:
         self.specs = specs
         self._tracks: dict[Series, Track] = {}
+        self.usual: dict[InstanceKey, Usual] = {}
+        """What was learned from what was stored before an instance had an alert for what is unusual."""
         self._members: dict[InstanceKey, list[Series]] = {}
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
         for key in specs.lone_instances():
