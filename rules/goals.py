@@ -60,7 +60,7 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
         return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
     if len(scene.tracks) == 1:
         return judge(scene)
-    time, value = _newest(scene, combine)
+    time, value = _newest(scene.tracks, combine)
     if value is None:
         return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
     out = _breaches(scene.target, value)
@@ -157,8 +157,16 @@ def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:
     return values[0] if len(values) == 1 else _COMBINE[combine or Combine.SUM](values)
 
 
-def _newest(scene: Scene, combine: Combine | None) -> tuple[int | None, float | None]:
-    pairs = [pair for pair in (track.newest for track in scene.tracks) if pair is not None]
+def newest(scene: Scene) -> tuple[int | None, float | None]:
+    """Time and value of the newest reading of an instance; of several series, of what their newest combine to."""
+    combine = _combine_of(scene.target, scene.target.goal or Goal())
+    if len(scene.tracks) > 1 and combine is None:
+        return None, None
+    return _newest(_last_read(scene.tracks) if combine is Combine.LAST else scene.tracks, combine)
+
+
+def _newest(tracks: Sequence[Track], combine: Combine | None) -> tuple[int | None, float | None]:
+    pairs = [pair for pair in (track.newest for track in tracks) if pair is not None]
     values = [value for _, value in pairs if value is not None]
     time = max((time for time, _ in pairs), default=None)
     return time, _combined(combine, values) if len(values) == len(pairs) else None

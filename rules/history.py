@@ -15,7 +15,7 @@ from itertools import pairwise
 from math import isnan, nan
 from typing import TYPE_CHECKING
 
-from rules.model import LARGEST, InstanceKey, Measure, Reading, Series
+from rules.model import LARGEST, InstanceKey, Measure, Reading, Series, Usual
 from rules.specs import PAST_MOST, Specs
 
 if TYPE_CHECKING:
@@ -246,6 +246,8 @@ class History:
     def __init__(self, specs: Specs) -> None:
         self.specs = specs
         self._tracks: dict[Series, Track] = {}
+        self.usual: dict[InstanceKey, Usual] = {}
+        """What was learned from what was stored before an instance had an alert for what is unusual."""
         self._members: dict[InstanceKey, list[Series]] = {}
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
         self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from

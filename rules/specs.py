@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from rules.model import (
     RollingPeriod,
     Selector,
     Series,
+    Sign,
     SourceRule,
     Target,
 )
@@ -70,6 +72,12 @@ class Specs:
         self.rules: dict[str, tuple[AlertRule, ...]] = {
             target.name: alert_rules(target) for target in self.targets.values()
         }
+        self.learned_of: dict[str, str] = {
+            target.name: _learned_of(target)
+            for target in self.targets.values()
+            if any(rule.when is Sign.UNUSUAL for rule in target.alerts)
+        }
+        """What is learned for the targets with an alert for what is unusual, as a short text that changes with it."""
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._by_series = self._index()
         self._sources_of = {name: self._find_sources(name) for name in self.targets}
@@ -149,6 +157,11 @@ class Specs:
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
+
+
+def _learned_of(target: Target) -> str:
+    what = (target.selector, target.combine, target.zone)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
 
 def _reach(per: Period | None) -> Reach:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
 from rules.model import (
@@ -19,11 +20,13 @@ from rules.model import (
     Measure,
     NoDataThen,
     RollingPeriod,
+    Sign,
     Standing,
     parse_duration,
 )
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+AWAITED = (*(standing.value for standing in Standing), *(sign.value for sign in Sign))
 CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
 _FLAPPING = Flapping()
 _PERCENT = re.compile(r"\s*([-+]?[0-9.]+)\s*%\s*")
@@ -43,6 +46,13 @@ def _number(value: object) -> float:
     if not math.isfinite(number):
         raise ValueError("has to be a finite number")
     return number
+
+
+def _awaited(value: object) -> object:
+    found = next((one for one in (*Standing, *Sign) if one == value), None)
+    if found is None:
+        raise PydanticCustomError("enum", "is unknown", {"expected": ", ".join(AWAITED)})
+    return found
 
 
 def _one_or_more(value: object) -> object:
@@ -85,6 +95,9 @@ Number = Annotated[
 
 Share = Annotated[Number, Field(gt=0, le=1)]
 """A part of the whole, more than nothing."""
+
+Awaited = Annotated[Standing | Sign, BeforeValidator(_awaited), WithJsonSchema({"type": "string", "enum": AWAITED})]
+"""What an alert waits for."""
 
 Text = Annotated[str, AfterValidator(_said)]
 """A text that says something."""
@@ -222,7 +235,7 @@ class AlertSection(Config):
     """One alert of a target."""
 
     name: Text
-    when: Standing
+    when: Awaited
     for_: For = Field(0, alias="for")
     keep_firing_for: Duration = 0
     severity: Text = "warning"

@@ -112,6 +112,10 @@ class Store:
         """The newest reading with a value of each series of these names, earlier than `time`."""
         return await self._readers.run(readings.before, tuple(names), time)
 
+    async def sample(self, series: Series, since: int, most: int) -> list[Reading]:
+        """Its readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
+        return await self._readers.run(readings.sample, series, since, most)
+
     async def points(self, series: Series, start: int, end: int, limit: int) -> list[Reading]:
         """At most `limit` readings for a chart: all, or the lowest and highest of even stretches."""
         return await self._readers.run(readings.points, series, (start, end), limit)

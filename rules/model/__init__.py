@@ -17,6 +17,7 @@ from rules.model.states import (
     SourceState,
     Transition,
 )
+from rules.model.usual import Against, Distances, Finding, Usual
 from rules.model.values import (
     DAY,
     HOUR,
@@ -49,6 +50,7 @@ from rules.model.wants import (
     Recover,
     RollingPeriod,
     SeverityStep,
+    Sign,
     SourceRule,
     Standing,
     Target,
@@ -61,6 +63,7 @@ __all__ = [
     "MINUTE",
     "SECOND",
     "Acknowledgement",
+    "Against",
     "AlertRule",
     "AlertState",
     "AlertStatus",
@@ -70,8 +73,10 @@ __all__ = [
     "Combine",
     "CorrectRule",
     "Correction",
+    "Distances",
     "EscalationStep",
     "Event",
+    "Finding",
     "FixedPeriod",
     "Flapping",
     "Goal",
@@ -96,11 +101,13 @@ __all__ = [
     "Selector",
     "Series",
     "SeverityStep",
+    "Sign",
     "SourceRule",
     "SourceState",
     "Standing",
     "Target",
     "Transition",
+    "Usual",
     "labels_of",
     "parse_duration",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from rules.model.usual import Finding, Usual
 from rules.model.values import Labels
 from rules.model.wants import Standing
 
@@ -89,6 +90,7 @@ class Assessment:
     reason: str = ""  # in plain words, what the standing alone does not say
     hold: bool = False  # nothing can be said now: alerts stay as they are
     silent: bool = False  # readings stopped for longer than `no_data.after`
+    finding: Finding | None = None  # whether the newest reading is unusual; None: not asked, or too early to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class InstanceState:
     seen: int | None = None
     alerts: Mapping[str, AlertStatus] = field(default_factory=dict)
     wake: int | None = None
+    usual: Usual | None = None  # learned for an alert that waits for what is unusual
 
 
 @dataclass(frozen=True, slots=True)
