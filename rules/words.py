@@ -79,7 +79,7 @@ def describe(target: Target, assessment: Assessment, now: int) -> str:
     if standing is Standing.NO_DATA or (assessment.hold and assessment.value is None):
         last = f", last value {number(assessment.value, target.unit)}" if assessment.value is not None else ""
         return f"no data: {assessment.reason}{last}" if assessment.reason else f"no data{last}"
-    if target.goal is None:
+    if target.goal is None and not (wanted(assessment) or assessment.inputs):
         return _describe_usual(target, assessment)
     unusual = assessment.finding and assessment.finding.unusual
     beside = f"; unusual: {how_unusual(target, assessment.finding)}" if assessment.finding and unusual else ""
