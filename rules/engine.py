@@ -295,8 +295,9 @@ class _Instance:
         if target.goal and target.goal.per and scene.tracks:
             yield self._next_look()
         elif scene.condition:
-            windows = [query.window for query in scene.condition.queries if query.window]
-            yield self.now + max(min(windows) // 20, SECOND) if windows else None
+            spans = [query.look_again for query in scene.condition.queries]
+            soon = min((span for span in spans if span is not None), default=None)
+            yield None if soon is None else self.now + soon
 
     def _next_look(self) -> int | None:
         """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""

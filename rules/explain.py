@@ -137,9 +137,7 @@ def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
         return
     if scene.condition is not None:
         values = condition_values(scene, scene.condition)
-        yield Step(scene.condition.text, scene.condition.decide(values))
-        for query, value in zip(scene.condition.queries, values, strict=True):
-            yield Step(query.text, value)
+        yield from (Step(text, value) for text, value in scene.condition.trace(values))
     elif scene.target.checkin is not None and found.due is not None:
         late = scene.now - found.due - scene.target.checkin.grace
         yield Step(f"called before {clock_time(found.due, scene.target.zone)} and {_grace(scene)}", late <= 0)

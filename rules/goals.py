@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from rules.checkins import assess_checkin
-from rules.conditions import Condition, Query
-from rules.history import Track
+from rules.conditions import Condition
+from rules.functions import FUNCTIONS, Query, ask
 from rules.model import (
     Assessment,
     Combine,
@@ -18,9 +18,9 @@ from rules.model import (
     Target,
 )
 from rules.progress import assess_period
-from rules.queries import ask
 from rules.scene import Scene
 from rules.selectors import selects
+from rules.tracks import Track
 from rules.words import number
 
 _ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
@@ -184,20 +184,23 @@ def condition_values(scene: Scene, condition: Condition) -> list[float | None]:
     """What each query of a condition is asked now; None for no value, and where it is open which series is meant."""
     combine = _combine_of(scene.target, scene.target.goal or Goal())
     asked = [(query, _selected(scene, query)) for query in condition.queries]
-    clear = [combine is not None or len(tracks) < 2 for _, tracks in asked]
     return [
-        _asked(query, tracks, scene.now, combine) if is_clear else None
-        for (query, tracks), is_clear in zip(asked, clear, strict=True)
+        None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine) for query, tracks in asked
     ]
+
+
+def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> bool:
+    """Whether it is open which of several series is meant, or what is made of them."""
+    return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
 
 
 def _assess_condition(scene: Scene, condition: Condition, combine: Combine | None) -> Assessment:
     values: list[float | None] = []
     for query in condition.queries:
         tracks = _selected(scene, query)
-        if len(tracks) > 1 and combine is None:
+        if _is_open(query, tracks, combine):
             return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(_asked(query, tracks, scene.now, combine))
+        values.append(_asked(query, tracks, scene, combine))
     truth = condition.decide(values)
     inputs = tuple(
         (q.text, "no value" if v is None else number(v)) for q, v in zip(condition.queries, values, strict=True)
@@ -220,10 +223,14 @@ def _selected(scene: Scene, query: Query) -> list[Track]:
     return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
 
 
-def _asked(query: Query, tracks: list[Track], now: int, combine: Combine | None) -> float | None:
-    if query.function == "absent":
-        return float(all(ask(query, track, now) for track in tracks))
-    if combine is Combine.LAST:
+def _asked(query: Query, tracks: list[Track], scene: Scene, combine: Combine | None) -> float | None:
+    function = FUNCTIONS[query.function]
+    if not tracks:
+        return function.of_none
+    if combine is Combine.LAST and function.of_several is None:
         tracks = _last_read(tracks)
-    values = [ask(query, track, now) for track in tracks]
-    return _combined(combine, [v for v in values if v is not None]) if None not in values else None
+    answers = [ask(query, track, scene.now, scene.target.zone) for track in tracks]
+    values = [value for value in answers if value is not None]
+    if len(values) < len(answers):
+        return None
+    return function.of_several(values) if function.of_several else _combined(combine, values)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import HOUR, CalendarPeriod, FixedPeriod, Period
+from rules.model import DAY, HOUR, CalendarPeriod, FixedPeriod, Period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +32,18 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
         local = to_local(now, zone)
         return _days(period.unit, local.year, local.month, local.day, zone)
     return now - period.length, now
+
+
+def shifted(now: int, back: int, zone: str) -> int:
+    """The instant `back` before now: whole days are days of the zone's calendar, the rest is absolute.
+
+    So seven days ago is the same local time, also across a change of the clocks. Of a local time that was there
+    twice the first is meant, one that was skipped moves on by what was skipped.
+    """
+    days, rest = divmod(back, DAY)
+    if days:
+        now = to_micros(to_local(now, zone).replace(fold=0) - timedelta(days=days))
+    return now - rest
 
 
 def _hour(now: int, zone: str) -> tuple[int, int]:

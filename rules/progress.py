@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import stdev
 
-from rules.history import Summary, Track
 from rules.model import (
     DAY,
     HOUR,
@@ -28,6 +27,7 @@ from rules.model import (
 )
 from rules.periods import bounds
 from rules.scene import Scene
+from rules.tracks import Summary, Track
 
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
 _Z80 = 1.2816  # half width of an 80 % interval in standard deviations of the normal distribution

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from rules import alerts
 from rules.conditions import Condition
-from rules.history import Track
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
+from rules.tracks import Track
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Specs:
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = max(reaches.get(name, 0), query.window)
+                    reaches[name] = max(reaches.get(name, 0), query.reach)
             elif target.selector:
                 name = target.selector.name
                 reaches[name] = max(reaches.get(name, 0), _reach(per))

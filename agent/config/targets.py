@@ -22,7 +22,8 @@ from agent.config.language import (
 from agent.config.sources import CHECKIN, Given, given
 from agent.config.spans import fixed_period
 from agent.config.validate import section, validated
-from rules.conditions import ConditionError, compile_condition
+from rules.conditions import compile_condition
+from rules.expressions import ConditionError
 from rules.model import (
     AlertRule,
     Checkin,
@@ -137,29 +138,30 @@ def _of_condition(text: str, path: Path, around: Surroundings) -> list[Selector]
     try:
         condition = compile_condition(text)
     except ConditionError as error:
-        around.document.report(path, str(error), offset=error.offset)
+        around.document.report(path, str(error), error.hint, offset=error.offset)
         return []
-    for selector in condition.selectors:
-        _check_series(selector, path, max(text.find(selector.name), 0), around)
+    for query in condition.queries:
+        _check_series(query.selector, path, query.position, around)
     return list(condition.selectors)
 
 
 def _check_series(selector: Selector, path: Path, offset: int, around: Surroundings) -> None:
     known = around.given
     if selector.name in known.labels:
-        _check_matchers(selector, path, around)
+        _check_matchers(selector, path, offset, around)
     elif known.complete:
         hint = near(selector.name, known.labels) or (f"there are {choices(known.labels)}" if known.labels else "")
         around.document.report(path, f"no source gives the series {selector.name}", hint, offset=offset)
 
 
-def _check_matchers(selector: Selector, path: Path, around: Surroundings) -> None:
+def _check_matchers(selector: Selector, path: Path, offset: int, around: Surroundings) -> None:
     labels = around.given.labels[selector.name]
     for matcher in selector.matchers:
         wants_it = matcher.op == "=" and matcher.value
         if labels is not None and wants_it and matcher.name not in labels and around.given.complete:
             message = f"no source gives {selector.name} with a label {matcher.name}"
-            around.document.report(path, message, near(matcher.name, labels) or f"there are {choices(labels)}")
+            hint = near(matcher.name, labels) or f"there are {choices(labels)}"
+            around.document.report(path, message, hint, offset=offset)
 
 
 def _check_labels(model: TargetSection, selectors: list[Selector], path: Path, around: Surroundings) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.engine import Batch, States, evaluate
-from rules.history import Added, History
+from rules.history import History
 from rules.model import (
     InstanceKey,
     InstanceState,
@@ -20,6 +20,7 @@ from rules.model import (
     labels_of,
 )
 from rules.specs import Specs
+from rules.tracks import Added
 
 
 def at(text: str, zone: str = "UTC") -> int:

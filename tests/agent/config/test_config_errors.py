@@ -75,10 +75,23 @@ TARGETS = {
         'goal: {condition: "last(sales) > 3 and foo(sales) > 1"}',
         [
             (
-                "8:46: targets.t.goal.condition: unknown function foo; known: last, absent, age, avg, sum, min, max, count,"
-                " rate, increase, changes, stddev"
+                "8:46: targets.t.goal.condition: unknown function foo; known: last, at, age, absent, avg, sum, min, max,"
+                " count, stddev, quantile, changes, increase, rate"
             ),
         ],
+    ),
+    "condition with a function that is nearly there": (
+        "goal: {condition: \"quantil(sales, 0.9, '1h') > 3\"}",
+        [
+            (
+                "8:25: targets.t.goal.condition: unknown function quantil; known: last, at, age, absent, avg, sum, min,"
+                " max, count, stddev, quantile, changes, increase, rate (did you mean quantile?)"
+            ),
+        ],
+    ),
+    "condition with a label nobody gives": (
+        "goal: {condition: \"last(sales) > 3 and last(sales{regoin='x'}) > 3\"}",
+        ["8:51: targets.t.goal.condition: no source gives sales with a label regoin (did you mean region?)"],
     ),
     "condition on an unknown series": (
         'goal: {condition: "last(salez) > 3"}',

@@ -1,0 +1,212 @@
+"""One series' readings within reach of the targets, in time order, and what is folded of their stretches."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import pairwise
+from math import isnan, nan
+
+from rules.model import Measure
+
+_NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
+_TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
+
+
+@dataclass(slots=True)
+class Summary:
+    """Values of a stretch of a series folded in time order; None where there was no value.
+
+    With a `width`, `buckets` holds what each stretch of that many microseconds added to the measure.
+    """
+
+    start: int
+    kind: Measure = Measure.SUM
+    width: int = 0
+    count: int = 0
+    total: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    first: tuple[int, float] | None = None  # time and value
+    last: float | None = None
+    last_time: int | None = None
+    increase: float = 0.0
+    before: float | None = None  # the value before the next one, for increase
+    at: int = 0  # index of the next reading to fold
+    buckets: dict[int, float] = field(default_factory=dict)
+
+    def fold(self, times: array[int], values: array[float], end: int) -> None:
+        """Folds the readings from `at` up to index `end`."""
+        for index in range(self.at, end):
+            if not isnan(values[index]):
+                self._fold_one(times[index], values[index])
+        self.at = max(self.at, end)
+
+    def _fold_one(self, time: int, value: float) -> None:
+        before = self.before
+        risen = 0.0 if before is None else value - before if value >= before else value
+        if self.width:
+            added = self._added(value, risen)
+            bucket = (time - self.start) // self.width
+            self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added
+        self.count += 1
+        if self.first is None:
+            self.first = time, value
+        self.total += value
+        self.low = value if self.low is None or value < self.low else self.low
+        self.high = value if self.high is None or value > self.high else self.high
+        self.increase += risen
+        self.before = self.last = value
+        self.last_time = time
+
+    def _added(self, value: float, risen: float) -> float:
+        if self.kind is Measure.SUM:
+            return value
+        if self.kind is Measure.COUNT:
+            return 1.0
+        if self.kind is Measure.LAST:
+            return value - (self.last or 0.0)
+        return risen
+
+    def measure(self, measure: Measure) -> float | None:
+        """The number a measure makes of the stretch. None if it has none; sum, count and increase of nothing are 0."""
+        if measure is Measure.SUM:
+            return self.total
+        if measure is Measure.COUNT:
+            return float(self.count)
+        if measure is Measure.INCREASE:
+            return self.increase
+        if measure is Measure.MEAN:
+            return self.total / self.count if self.count else None
+        return {Measure.LAST: self.last, Measure.MIN: self.low, Measure.MAX: self.high}[measure]
+
+
+class Added(Enum):
+    """What a reading says to a history: something new, nothing new, or nothing it can tell since it is out of view."""
+
+    NEW = auto()
+    KNOWN = auto()
+    OUT_OF_VIEW = auto()
+
+
+class Track:
+    """One series' readings, in time order. NaN stands for a reading without a value."""
+
+    __slots__ = ("_summaries", "horizon", "times", "values")
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.times: array[int] = array("q")
+        self.values: array[float] = array("d")
+        self._summaries: dict[tuple[int, Measure, int], Summary] = {}
+
+    def add(self, time: int, value: float | None) -> Added:
+        """Records a reading. Those older than the horizon are not held, but for the last value before it."""
+        number = nan if value is None else value
+        times = self.times
+        added = Added.NEW
+        if times and time <= times[-1]:
+            added = self._insert(time, number)
+        else:
+            times.append(time)
+            self.values.append(number)
+        if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
+            self._trim()
+        return added
+
+    def _insert(self, time: int, number: float) -> Added:
+        index = bisect_left(self.times, time)
+        if self._is_out_of_view(index, time):
+            return Added.OUT_OF_VIEW
+        if self.times[index] != time:
+            self.times.insert(index, time)
+            self.values.insert(index, number)
+        else:
+            old = self.values[index]
+            if old == number or (isnan(old) and isnan(number)):
+                return Added.KNOWN
+            self.values[index] = number
+        self._summaries.clear()
+        return Added.NEW
+
+    def _is_out_of_view(self, index: int, time: int) -> bool:
+        if not self.horizon:
+            return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
+        return time < self.times[-1] - self.horizon and not self._counted_from(index, time)
+
+    def _counted_from(self, index: int, time: int) -> bool:
+        """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
+        inside = bisect_left(self.times, self.times[-1] - self.horizon)
+        return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
+
+    def _trim(self) -> None:
+        if not self.horizon:
+            del self.times[:-_NEWEST]
+            del self.values[:-_NEWEST]
+            return
+        # The last value before the horizon stays: an increase counts from it.
+        cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
+        while cut > 0 and isnan(self.values[cut]):
+            cut -= 1
+        if cut > len(self.times) // 2:
+            del self.times[:cut]
+            del self.values[:cut]
+            self._summaries.clear()
+
+    @property
+    def newest(self) -> tuple[int, float | None] | None:
+        """Time and value of the newest reading."""
+        return self._reading(-1) if self.times else None
+
+    def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
+        """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
+        for index in range(len(self.times) if until is None else bisect_right(self.times, until), 0, -1):
+            if not isnan(self.values[index - 1]):
+                yield self.times[index - 1], self.values[index - 1]
+
+    def summary(self, start: int, end: int, kind: Measure = Measure.SUM, width: int = 0) -> Summary:
+        """The readings with start <= time < end, folded. A growing stretch is folded on, not anew."""
+        last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
+        kept = self._summaries.get((start, kind, width))
+        if kept is None or kept.at > last:
+            first = bisect_left(self.times, start)
+            kept = Summary(start, kind, width, before=self._value_before(first), at=first)
+            if len(self._summaries) >= 4:
+                self._summaries.clear()
+            self._summaries[start, kind, width] = kept
+        kept.fold(self.times, self.values, last)
+        return kept
+
+    def _value_before(self, index: int) -> float | None:
+        for at in range(index - 1, -1, -1):
+            if not isnan(self.values[at]):
+                return self.values[at]
+        return None
+
+    def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
+        """(time, value) of the readings with start <= time < end that have a value."""
+        for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
+            if not isnan(self.values[index]):
+                yield self.times[index], self.values[index]
+
+    def at(self, time: int) -> float | None:
+        """The newest value not after `time`; readings without one are passed over."""
+        return self._value_before(bisect_right(self.times, time))
+
+    def newest_at(self, time: int) -> tuple[int, float | None] | None:
+        """Time and value of the newest reading not after `time`."""
+        index = bisect_right(self.times, time) - 1
+        return self._reading(index) if index >= 0 else None
+
+    def _reading(self, index: int) -> tuple[int, float | None]:
+        value = self.values[index]
+        return self.times[index], None if isnan(value) else value
+
+    def gap(self) -> int:
+        """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two."""
+        tail = self.times[-17:]
+        gaps = sorted(b - a for a, b in pairwise(tail))
+        return gaps[len(gaps) // 2] if gaps else 0

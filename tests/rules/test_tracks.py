@@ -1,0 +1,196 @@
+"""A track against what is computed from scratch over all readings, in every order of arrival."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rules import tracks
+from rules.model import (
+    Measure,
+)
+from rules.tracks import Added, Summary, Track
+
+HORIZON = 40
+numbers = st.sampled_from([None, 0.0, 1.0, 2.0, 5.0, -3.0]) | st.floats(-1e6, 1e6)
+additions = st.lists(st.tuples(st.integers(0, 200), numbers), max_size=60)
+Naive = dict[int, float | None]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eager():
+    """Trims after few readings, so that tests reach it."""
+    was, tracks._TRIM_AT = tracks._TRIM_AT, 4
+    yield
+    tracks._TRIM_AT = was
+
+
+def filled(readings: list[tuple[int, float | None]], horizon: int = HORIZON) -> tuple[Track, Naive]:
+    track, naive = Track(horizon), {}
+    for time, value in readings:
+        track.add(time, value)
+        naive[time] = value
+    return track, naive
+
+
+def inside(naive: Naive, start: int, end: int) -> list[tuple[int, float]]:
+    return [(time, naive[time]) for time in sorted(naive) if start <= time < end and naive[time] is not None]
+
+
+def taken_back(readings: list[tuple[int, float | None]]) -> bool:
+    """Whether a value is revised to none after it had gone out of view: what was before it is no longer held."""
+    seen: Naive = {}
+    for time, value in readings:
+        if value is None and seen.get(time) is not None and time < max(seen) - HORIZON:
+            return True
+        seen[time] = value
+    return False
+
+
+@given(additions, st.integers(0, 100), st.integers(0, 100))
+def test_within_the_horizon_it_is_what_is_stored(readings, from_start, length):
+    assume(readings)
+    track, naive = filled(readings)
+    newest = max(naive)
+    assert track.newest == (newest, naive[newest])
+    start = newest - HORIZON + from_start
+    assert list(track.between(start, start + length)) == inside(naive, start, start + length)
+
+
+@given(additions, st.integers(-1, HORIZON + 5))
+def test_the_value_at_a_time_reaches_back_as_far_as_it_has_to(readings, after):
+    assume(readings)
+    assume(not taken_back(readings))
+    track, naive = filled(readings)
+    time = max(naive) - HORIZON + after
+    known = inside(naive, 0, time + 1)
+    assert track.at(time) == (known[-1][1] if known else None)
+
+
+@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(Measure), st.sampled_from([0, 7]))
+def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length, kind, width):
+    assume(not taken_back(readings))
+    track, naive = Track(HORIZON), {}
+    for time, value in readings:
+        track.add(time, value)
+        naive[time] = value
+        start = max(naive) - HORIZON + from_start
+        summary = track.summary(start, start + length, kind, width)  # asked after each, so that it folds on
+        for measure in Measure:
+            assert summary.measure(measure) == pytest.approx(naive_measure(naive, start, start + length, measure))
+        if width:
+            assert summary.buckets == pytest.approx(naive_buckets(naive, start, start + length, kind))
+
+
+def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float | None:
+    values = [value for _, value in inside(naive, start, end)]
+    if measure is Measure.INCREASE:
+        before = [value for _, value in inside(naive, -1, start)][-1:]
+        return sum(b - a if b >= a else b for a, b in pairwise([*before, *values]))
+    if measure is Measure.SUM:
+        return sum(values)
+    if measure is Measure.COUNT:
+        return float(len(values))
+    if not values:
+        return None
+    return {
+        Measure.LAST: values[-1],
+        Measure.MIN: min(values),
+        Measure.MAX: max(values),
+        Measure.MEAN: sum(values) / len(values),
+    }[measure]
+
+
+def naive_buckets(naive: Naive, start: int, end: int, kind: Measure) -> dict[int, float]:
+    found: dict[int, float] = {}
+    before = next((value for _, value in reversed(inside(naive, -1, start))), None)
+    last = None
+    for time, value in inside(naive, start, end):
+        risen = 0.0 if before is None else value - before if value >= before else value
+        added = {Measure.SUM: value, Measure.COUNT: 1.0, Measure.LAST: value - (last or 0.0)}.get(kind, risen)
+        bucket = (time - start) // 7
+        found[bucket] = found.get(bucket, 0.0) + added
+        before = last = value
+    return found
+
+
+@given(additions, st.randoms(use_true_random=False), st.integers(0, HORIZON))
+def test_every_order_of_arrival_gives_the_same_view(readings, rng, from_start):
+    final = dict(readings)
+    assume(final)
+    shuffled = list(final.items())
+    rng.shuffle(shuffled)
+    one, _ = filled(sorted(final.items()))
+    other, _ = filled(shuffled)
+    start = max(final) - HORIZON + from_start
+    assert one.newest == other.newest
+    assert list(one.between(start, 300)) == list(other.between(start, 300))
+    for measure in Measure:
+        assert one.summary(start, 300).measure(measure) == pytest.approx(other.summary(start, 300).measure(measure))
+    assert one.at(start) == other.at(start)
+
+
+@given(additions)
+def test_what_is_known_is_told(readings):
+    track, naive = Track(HORIZON), {}
+    for time, value in readings:
+        added = track.add(time, value)
+        if not naive or time >= max(naive) - HORIZON:
+            same = time in naive and naive[time] == value
+            assert added is (Added.KNOWN if same else Added.NEW)
+        naive[time] = value
+
+
+@given(additions)
+def test_without_a_horizon_the_newest_few_are_held(readings):
+    assume(readings)
+    track, naive = filled(readings, horizon=0)
+    newest = sorted(naive)[-16:]
+    assert track.newest == (newest[-1], naive[newest[-1]])
+    assert set(newest) <= set(track.times) <= set(naive)
+    assert len(track.times) <= 32
+
+
+def test_a_long_life_holds_little():
+    track = Track(100)
+    for time in range(0, 100_000, 3):
+        track.add(time, 1.0)
+        assert len(track.times) <= 80
+
+
+def test_a_reading_late_beyond_the_horizon_is_what_an_increase_counts_from():
+    track = Track(10)
+    for time, value in ((0, 1.0), (100, 20.0)):
+        track.add(time, value)
+    assert track.add(85, 15.0) is Added.NEW
+    assert track.summary(90, 101).increase == 5.0
+    assert track.add(50, 3.0) is Added.OUT_OF_VIEW
+    assert track.add(85, 16.0) is Added.NEW
+    assert track.add(85, 16.0) is Added.KNOWN
+    assert track.summary(90, 101).increase == 4.0
+
+
+def test_readings_without_a_value_do_not_push_out_what_an_increase_counts_from():
+    track = Track(10)
+    track.add(0, 7.0)
+    for time in range(1, 100):
+        track.add(time, None)
+    track.add(100, 9.0)
+    assert track.summary(90, 101).increase == 2.0
+
+
+def test_the_usual_distance_is_a_median():
+    track = Track(1_000)
+    assert track.gap() == 0
+    for time in (0, 10, 20, 30, 500, 510):
+        track.add(time, 1.0)
+    assert track.gap() == 10
+
+
+def test_measures_of_nothing():
+    summary = Summary(0)
+    assert [summary.measure(measure) for measure in (Measure.SUM, Measure.COUNT, Measure.INCREASE)] == [0, 0, 0]
+    assert [summary.measure(m) for m in (Measure.LAST, Measure.MIN, Measure.MAX, Measure.MEAN)] == [None] * 4
