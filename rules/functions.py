@@ -13,11 +13,14 @@ from enum import Enum
 from itertools import pairwise
 from math import floor, fsum, sqrt
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from rules.expressions import NUMBER, TRUTH
 from rules.model import DAY, MINUTE, SECOND, Selector
 from rules.periods import shifted
-from rules.tracks import Track
+
+if TYPE_CHECKING:
+    from rules.tracks import Track
 
 Value = float | None
 Points = list[tuple[int, float]]

@@ -9,11 +9,11 @@ from statistics import fmean
 from rules.checkins import assess_checkin
 from rules.conditions import Condition
 from rules.functions import FUNCTIONS, Query, ask
+from rules.measures import MEASURES
 from rules.model import (
     Assessment,
     Combine,
     Goal,
-    Measure,
     Standing,
     Target,
 )
@@ -23,7 +23,6 @@ from rules.selectors import selects
 from rules.tracks import Track
 from rules.words import number
 
-_ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
 _COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {
     Combine.SUM: sum,
     Combine.MEAN: fmean,
@@ -148,7 +147,7 @@ def _held(scene: Scene, reason: str) -> Assessment:
 
 
 def _combine_of(target: Target, goal: Goal) -> Combine | None:
-    return target.combine or (Combine.SUM if goal.measure in _ADDING else None)
+    return target.combine or MEASURES[goal.measure].combine
 
 
 def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import stdev
 
+from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
     HOUR,
@@ -27,13 +28,10 @@ from rules.model import (
 )
 from rules.periods import bounds
 from rules.scene import Scene
-from rules.tracks import Summary, Track
+from rules.tracks import Track
 
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
 _Z80 = 1.2816  # half width of an 80 % interval in standard deviations of the normal distribution
-_GROWS = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.LAST})  # what time adds to
-_ONLY_RISES = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.MAX})
-_ADDS_UP = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
 
 Combine = Callable[[Sequence[float]], float | None]
@@ -80,8 +78,8 @@ def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
     width = bucket_width(end - start)
-    summaries = [track.summary(start, end, goal.measure, width) for track in scene.tracks]
-    values = [v for v in (summary.measure(goal.measure) for summary in summaries) if v is not None]
+    summaries = [track.summary(goal, start, end, width) for track in scene.tracks]
+    values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
     covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
     return Stretch(start, end, combine(values), covered, summaries)
 
@@ -124,10 +122,13 @@ def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection
     over = high is not None and value > high
     if ended:
         return Standing.MISSED if short or over else Standing.MET
-    if (over and goal.measure in _ONLY_RISES) or (short and goal.measure is Measure.MIN):
-        return Standing.MISSED
-    if low is not None and high is None and not short and goal.measure not in {Measure.MIN, Measure.MEAN}:
-        return Standing.MET
+    means = MEASURES[goal.measure]
+    falls = may_fall(goal, stretch.summaries)
+    if (over and means.final and not falls) or (short and not means.rises):
+        return Standing.MISSED  # nothing that may still come makes it good
+    kept = (low is None or (not short and not falls)) and (high is None or (not over and not means.rises))
+    if kept:
+        return Standing.MET  # nothing that may still come takes it away
     if projection is None:
         return Standing.TOO_EARLY
     behind = (low is not None and projection.value < low) or (high is not None and projection.value > high)
@@ -137,13 +138,13 @@ def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection
 def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
     if stretch.fraction < EARLY:
         return None
-    if goal.measure not in _GROWS:
+    if not MEASURES[goal.measure].grows:
         return Projection(value)
     mid = _projected_last(stretch, value) if goal.measure is Measure.LAST else value / stretch.fraction
     spread = _spread(goal, stretch)
     if spread is None:
         return Projection(mid)
-    floor = value if _never_falls(goal, stretch) else mid - spread
+    floor = mid - spread if may_fall(goal, stretch.summaries) else value
     return Projection(mid, max(mid - spread, floor), mid + spread)
 
 
@@ -159,13 +160,9 @@ def _projected_last(stretch: Stretch, value: float) -> float:
     return value + (value - first) / span * (stretch.end - stretch.covered)
 
 
-def _never_falls(goal: Goal, stretch: Stretch) -> bool:
-    return goal.measure is not Measure.SUM or all((summary.low or 0.0) >= 0.0 for summary in stretch.summaries)
-
-
 def _spread(goal: Goal, stretch: Stretch) -> float | None:
     """Half the width of the projection's 80 % interval; None with fewer than three stretches to compare."""
-    if len(stretch.summaries) > 1 and goal.measure not in _ADDS_UP:
+    if len(stretch.summaries) > 1 and not MEASURES[goal.measure].adds_up:
         return None
     if goal.measure is Measure.LAST:
         return None
@@ -191,7 +188,7 @@ def _described(
     value = stretch.value
     wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
     expected = None
-    if wanted is not None and goal.measure in _ADDS_UP and projection is not None:
+    if wanted is not None and MEASURES[goal.measure].adds_up and projection is not None:
         expected = wanted * stretch.fraction
     elif wanted is not None and goal.measure is not Measure.LAST and projection is not None:
         expected = wanted
@@ -218,7 +215,7 @@ def _described(
 def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int) -> float | None:
     """What is needed (at_least) or left (at_most) per day from now to the period's end."""
     days = (stretch.end - max(now, stretch.start)) / DAY
-    if goal.measure not in _GROWS or wanted is None or stretch.value is None or days <= 0:
+    if not MEASURES[goal.measure].grows or wanted is None or stretch.value is None or days <= 0:
         return None
     return max(wanted - stretch.value, 0.0) / days
 

@@ -5,83 +5,15 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
-from rules.model import Measure
+from rules.measures import Summary, summary_of
+from rules.model import Goal, Measure
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
-
-
-@dataclass(slots=True)
-class Summary:
-    """Values of a stretch of a series folded in time order; None where there was no value.
-
-    With a `width`, `buckets` holds what each stretch of that many microseconds added to the measure.
-    """
-
-    start: int
-    kind: Measure = Measure.SUM
-    width: int = 0
-    count: int = 0
-    total: float = 0.0
-    low: float | None = None
-    high: float | None = None
-    first: tuple[int, float] | None = None  # time and value
-    last: float | None = None
-    last_time: int | None = None
-    increase: float = 0.0
-    before: float | None = None  # the value before the next one, for increase
-    at: int = 0  # index of the next reading to fold
-    buckets: dict[int, float] = field(default_factory=dict)
-
-    def fold(self, times: array[int], values: array[float], end: int) -> None:
-        """Folds the readings from `at` up to index `end`."""
-        for index in range(self.at, end):
-            if not isnan(values[index]):
-                self._fold_one(times[index], values[index])
-        self.at = max(self.at, end)
-
-    def _fold_one(self, time: int, value: float) -> None:
-        before = self.before
-        risen = 0.0 if before is None else value - before if value >= before else value
-        if self.width:
-            added = self._added(value, risen)
-            bucket = (time - self.start) // self.width
-            self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added
-        self.count += 1
-        if self.first is None:
-            self.first = time, value
-        self.total += value
-        self.low = value if self.low is None or value < self.low else self.low
-        self.high = value if self.high is None or value > self.high else self.high
-        self.increase += risen
-        self.before = self.last = value
-        self.last_time = time
-
-    def _added(self, value: float, risen: float) -> float:
-        if self.kind is Measure.SUM:
-            return value
-        if self.kind is Measure.COUNT:
-            return 1.0
-        if self.kind is Measure.LAST:
-            return value - (self.last or 0.0)
-        return risen
-
-    def measure(self, measure: Measure) -> float | None:
-        """The number a measure makes of the stretch. None if it has none; sum, count and increase of nothing are 0."""
-        if measure is Measure.SUM:
-            return self.total
-        if measure is Measure.COUNT:
-            return float(self.count)
-        if measure is Measure.INCREASE:
-            return self.increase
-        if measure is Measure.MEAN:
-            return self.total / self.count if self.count else None
-        return {Measure.LAST: self.last, Measure.MIN: self.low, Measure.MAX: self.high}[measure]
 
 
 class Added(Enum):
@@ -101,7 +33,7 @@ class Track:
         self.horizon = horizon
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._summaries: dict[tuple[int, Measure, int], Summary] = {}
+        self._summaries: dict[tuple[int, Measure, str | None, int], Summary] = {}
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
@@ -167,16 +99,18 @@ class Track:
             if not isnan(self.values[index - 1]):
                 yield self.times[index - 1], self.values[index - 1]
 
-    def summary(self, start: int, end: int, kind: Measure = Measure.SUM, width: int = 0) -> Summary:
-        """The readings with start <= time < end, folded. A growing stretch is folded on, not anew."""
+    def summary(self, goal: Goal, start: int, end: int, width: int = 0) -> Summary:
+        """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""
         last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
-        kept = self._summaries.get((start, kind, width))
+        name = (start, goal.measure, goal.where, width)
+        kept = self._summaries.get(name)
         if kept is None or kept.at > last:
             first = bisect_left(self.times, start)
-            kept = Summary(start, kind, width, before=self._value_before(first), at=first)
+            kept = summary_of(goal, start, width)
+            kept.before, kept.at = self._value_before(first), first
             if len(self._summaries) >= 4:
                 self._summaries.clear()
-            self._summaries[start, kind, width] = kept
+            self._summaries[name] = kept
         kept.fold(self.times, self.values, last)
         return kept
 

@@ -9,6 +9,8 @@ from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.language import GoalSection, TargetSection
+from rules.conditions import compile_where
+from rules.expressions import ConditionError
 from rules.model import Measure, RollingPeriod, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
@@ -25,9 +27,31 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)
     elif goal.at_least is not None and goal.at_most is not None and goal.at_least > goal.at_most:
         document.report((*path, "at_least"), f"{goal.at_least:g} is more than at_most {goal.at_most:g}")
-    if goal.per is None and goal.measure not in {None, Measure.LAST} and not document.is_broken(path):
-        message = f"{goal.measure} is made of the readings of a period; add per, for example per: month"
+    _check_measure(goal, path, document)
+
+
+def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
+    """Measures other than the newest value need a period, a share needs what it counts."""
+    measure = goal.measure[0] if goal.measure else None
+    if goal.per is None and measure not in {None, Measure.LAST} and not document.is_broken(path):
+        name = document.written((*path, "measure"))
+        message = f"{name} is made of the readings of a period; add per, for example per: month"
         document.report((*path, "measure"), message)
+    if goal.where is not None and measure is not Measure.SHARE:
+        if not document.is_broken((*path, "measure")):
+            document.report((*path, "where"), "is what a share counts; add measure: share", at_key=True)
+    elif goal.where is not None:
+        try:
+            compile_where(goal.where)
+        except ConditionError as error:
+            document.report((*path, "where"), str(error), error.hint, offset=error.offset)
+    elif measure is Measure.SHARE and not document.is_broken((*path, "where")):
+        message = "is of the readings that satisfy a condition; add it, for example where: value == 1"
+        document.report((*path, "measure"), f"share {message}")
+    if measure is Measure.SHARE:
+        for key, bound in (("at_least", goal.at_least), ("at_most", goal.at_most)):
+            if bound is not None and not 0 <= bound <= 1:
+                document.report((*path, key), "of a share is from 0 to 1, or from 0% to 100%")
 
 
 def check_recover(target: TargetSection, path: Path, document: Document) -> None:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
+from rules.measures import NAMES as MEASURE_NAMES
+from rules.measures import parse_measure
 from rules.model import (
     MINUTE,
     CalendarPeriod,
@@ -43,6 +45,14 @@ def _number(value: object) -> float:
     if not math.isfinite(number):
         raise ValueError("has to be a finite number")
     return number
+
+
+def _measure(value: object) -> object:
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("has to be a measure such as sum, or a quantile such as p95")  # noqa: TRY004 - as above
+    return parse_measure(value)
 
 
 def _one_or_more(value: object) -> object:
@@ -85,6 +95,15 @@ Number = Annotated[
 
 Share = Annotated[Number, Field(gt=0, le=1)]
 """A part of the whole, more than nothing."""
+
+MeasureName = Annotated[
+    tuple[Measure, float],
+    BeforeValidator(_measure),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(MEASURE_NAMES)}, {"type": "string", "pattern": "^p[0-9.]+$", "examples": ["p95"]}]}
+    ),
+]
+"""A measure, with the part of the values that lie below it for a quantile."""
 
 Text = Annotated[str, AfterValidator(_said)]
 """A text that says something."""
@@ -151,8 +170,9 @@ class Heartbeat(Config):
 class GoalSection(Config):
     """The wanted number; a condition says all of it."""
 
-    NOT_BOTH = tuple(("condition", key) for key in ("measure", "at_least", "at_most", "per"))
-    measure: Measure | None = None
+    NOT_BOTH = tuple(("condition", key) for key in ("measure", "where", "at_least", "at_most", "per"))
+    measure: MeasureName | None = None
+    where: Text | None = None
     at_least: Number | None = None
     at_most: Number | None = None
     per: Per | None = None

@@ -24,10 +24,10 @@ from agent.config.spans import fixed_period
 from agent.config.validate import section, validated
 from rules.conditions import compile_condition
 from rules.expressions import ConditionError
+from rules.measures import MEASURES
 from rules.model import (
     AlertRule,
     Checkin,
-    Combine,
     CorrectRule,
     Goal,
     Measure,
@@ -37,8 +37,6 @@ from rules.model import (
     Target,
 )
 from rules.selectors import parse_selector
-
-_ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
         source=model.source,
         checkin=_checkin(model.source, around),
         by=tuple(model.by),
-        combine=model.combine or (Combine.SUM if goal and goal.measure in _ADDING else None),
+        combine=model.combine or (MEASURES[goal.measure].combine if goal else None),
         recover=Recover(model.recover.at_least, model.recover.at_most) if model.recover else None,
         no_data=NoData(model.no_data.after, model.no_data.then) if model.no_data else None,
         alerts=tuple(_alert(a, (*path, "alerts", i), around) for i, a in enumerate(model.alerts)),
@@ -206,8 +204,8 @@ def _goal(model: GoalSection, path: Path, zone: str, document: Document) -> Goal
     per = model.per
     if isinstance(per, FixedSpan):
         per = fixed_period(per, zone, (*path, "per"), document)
-    measure = model.measure or (Measure.SUM if per is not None else Measure.LAST)
-    return Goal(measure, model.at_least, model.at_most, per, model.condition)
+    measure, quantile = model.measure or (Measure.SUM if per is not None else Measure.LAST, 0.0)
+    return Goal(measure, model.at_least, model.at_most, per, model.condition, model.where, quantile)
 
 
 def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.config.configuration import SourceEntry
-from rules.model import AlertRule, CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
+from rules.measures import measure_text
+from rules.model import (
+    AlertRule,
+    CalendarPeriod,
+    FixedPeriod,
+    Goal,
+    Measure,
+    Period,
+    RollingPeriod,
+    Selector,
+    Target,
+    percentage,
+)
 from rules.periods import to_local
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -60,8 +72,16 @@ def goal(wanted: Goal | None, zone: str) -> str:
         return "no goal"
     if wanted.condition is not None:
         return f"condition: {wanted.condition}"
-    text = band(wanted.at_least, wanted.at_most)
-    return f"{wanted.measure} {text} {period(wanted.per, zone)}" if wanted.per is not None else text
+    bounds = [
+        f"{words} {percentage(value) if wanted.measure is Measure.SHARE else number(value)}"
+        for words, value in (("at least", wanted.at_least), ("at most", wanted.at_most))
+        if value is not None
+    ]
+    text = " and ".join(bounds)
+    if wanted.per is None:
+        return text
+    where = f" of {wanted.where}" if wanted.where else ""
+    return f"{measure_text(wanted)}{where} {text} {period(wanted.per, zone)}"
 
 
 def wanted_of(target: Target) -> str:

@@ -30,6 +30,7 @@ from rules.model.values import (
     Series,
     labels_of,
     parse_duration,
+    percentage,
 )
 from rules.model.wants import (
     AlertRule,
@@ -103,4 +104,5 @@ __all__ = [
     "Transition",
     "labels_of",
     "parse_duration",
+    "percentage",
 ]

@@ -33,6 +33,15 @@ def parse_duration(text: str) -> int:
     return sum(int(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
 
 
+def percentage(share: float) -> str:
+    """A share as people write it: `99.95 %`. What is not all or nothing is not rounded to it."""
+    for digits in range(2, 7):
+        text = f"{share * 100:,.{digits}f}".rstrip("0").rstrip(".")
+        if share in {0.0, 1.0} or text not in {"0", "-0", "100"}:
+            break
+    return f"{text} %"
+
+
 def labels_of(pairs: Mapping[str, str]) -> Labels:
     """The pairs as `Labels`."""
     return tuple(sorted(pairs.items()))

@@ -31,6 +31,8 @@ class Measure(StrEnum):
     MIN = "min"
     MAX = "max"
     MEAN = "mean"
+    SHARE = "share"  # of the readings, those that `where` holds of
+    QUANTILE = "quantile"  # written p95
 
 
 class Combine(StrEnum):
@@ -78,13 +80,18 @@ Period = CalendarPeriod | FixedPeriod | RollingPeriod
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The wanted number. Without `per` every reading counts; `condition` excludes all the others."""
+    """The wanted number. Without `per` every reading counts; `condition` excludes all the others.
+
+    `where` is a condition on `value`, for a share; `quantile` the part of the values that lie below one (0 to 1).
+    """
 
     measure: Measure = Measure.LAST
     at_least: float | None = None
     at_most: float | None = None
     per: Period | None = None
     condition: str | None = None
+    where: str | None = None
+    quantile: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,11 @@ class Target:
     correct: tuple[CorrectRule, ...] = ()
     zone: str = "UTC"
     unit: str = ""
+
+    @property
+    def percent(self) -> bool:
+        """Whether its numbers are shares, from 0 to 1, that are said in percent."""
+        return self.goal is not None and self.goal.measure is Measure.SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rules import tracks
-from rules.model import (
-    Measure,
-)
-from rules.tracks import Added, Summary, Track
+from rules.functions import quantile
+from rules.measures import MEASURES
+from rules.model import Goal, Measure
+from rules.tracks import Added, Track
 
 HORIZON = 40
 numbers = st.sampled_from([None, 0.0, 1.0, 2.0, 5.0, -3.0]) | st.floats(-1e6, 1e6)
@@ -70,6 +70,10 @@ def test_the_value_at_a_time_reaches_back_as_far_as_it_has_to(readings, after):
     assert track.at(time) == (known[-1][1] if known else None)
 
 
+def goal(measure: Measure) -> Goal:
+    return Goal(measure, where="value > 1" if measure is Measure.SHARE else None, quantile=0.3)
+
+
 @given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(Measure), st.sampled_from([0, 7]))
 def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length, kind, width):
     assume(not taken_back(readings))
@@ -78,11 +82,12 @@ def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length
         track.add(time, value)
         naive[time] = value
         start = max(naive) - HORIZON + from_start
-        summary = track.summary(start, start + length, kind, width)  # asked after each, so that it folds on
-        for measure in Measure:
-            assert summary.measure(measure) == pytest.approx(naive_measure(naive, start, start + length, measure))
-        if width:
+        summary = track.summary(goal(kind), start, start + length, width)  # asked after each, so that it folds on
+        assert summary.measure(goal(kind)) == pytest.approx(naive_measure(naive, start, start + length, kind))
+        if width and MEASURES[kind].added:
             assert summary.buckets == pytest.approx(naive_buckets(naive, start, start + length, kind))
+        values = [value for _, value in inside(naive, start, start + length)]
+        assert summary.fell is any(a > b for a, b in pairwise(values))
 
 
 def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float | None:
@@ -101,6 +106,8 @@ def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float
         Measure.MIN: min(values),
         Measure.MAX: max(values),
         Measure.MEAN: sum(values) / len(values),
+        Measure.SHARE: sum(value > 1 for value in values) / len(values),
+        Measure.QUANTILE: quantile(sorted(values), 0.3),
     }[measure]
 
 
@@ -129,7 +136,8 @@ def test_every_order_of_arrival_gives_the_same_view(readings, rng, from_start):
     assert one.newest == other.newest
     assert list(one.between(start, 300)) == list(other.between(start, 300))
     for measure in Measure:
-        assert one.summary(start, 300).measure(measure) == pytest.approx(other.summary(start, 300).measure(measure))
+        of = goal(measure)
+        assert one.summary(of, start, 300).measure(of) == pytest.approx(other.summary(of, start, 300).measure(of))
     assert one.at(start) == other.at(start)
 
 
@@ -166,11 +174,11 @@ def test_a_reading_late_beyond_the_horizon_is_what_an_increase_counts_from():
     for time, value in ((0, 1.0), (100, 20.0)):
         track.add(time, value)
     assert track.add(85, 15.0) is Added.NEW
-    assert track.summary(90, 101).increase == 5.0
+    assert track.summary(Goal(Measure.INCREASE), 90, 101).increase == 5.0
     assert track.add(50, 3.0) is Added.OUT_OF_VIEW
     assert track.add(85, 16.0) is Added.NEW
     assert track.add(85, 16.0) is Added.KNOWN
-    assert track.summary(90, 101).increase == 4.0
+    assert track.summary(Goal(Measure.INCREASE), 90, 101).increase == 4.0
 
 
 def test_readings_without_a_value_do_not_push_out_what_an_increase_counts_from():
@@ -179,7 +187,7 @@ def test_readings_without_a_value_do_not_push_out_what_an_increase_counts_from()
     for time in range(1, 100):
         track.add(time, None)
     track.add(100, 9.0)
-    assert track.summary(90, 101).increase == 2.0
+    assert track.summary(Goal(Measure.INCREASE), 90, 101).increase == 2.0
 
 
 def test_the_usual_distance_is_a_median():
@@ -188,9 +196,3 @@ def test_the_usual_distance_is_a_median():
     for time in (0, 10, 20, 30, 500, 510):
         track.add(time, 1.0)
     assert track.gap() == 10
-
-
-def test_measures_of_nothing():
-    summary = Summary(0)
-    assert [summary.measure(measure) for measure in (Measure.SUM, Measure.COUNT, Measure.INCREASE)] == [0, 0, 0]
-    assert [summary.measure(m) for m in (Measure.LAST, Measure.MIN, Measure.MAX, Measure.MEAN)] == [None] * 4

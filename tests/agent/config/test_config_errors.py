@@ -59,9 +59,41 @@ TARGETS = {
             "8:38: targets.t.goal.measure: sum is made of the readings of a period; add per, for example per: month",
         ],
     ),
-    "measure of the future": (
-        "series: sales, goal: {measure: p95, at_least: 3, per: day}",
-        ["8:38: targets.t.goal.measure: p95 is not built yet"],
+    "quantile without period": (
+        "series: sales, goal: {measure: p95, at_least: 3}",
+        [
+            "8:38: targets.t.goal.measure: p95 is made of the readings of a period; add per, for example per: month",
+        ],
+    ),
+    "quantile that is none": (
+        "series: sales, goal: {measure: p195, at_least: 3, per: day}",
+        [
+            (
+                "8:38: targets.t.goal.measure: has to be one of sum, last, increase, count, min, max, mean, share,"
+                " or a quantile such as p95"
+            ),
+        ],
+    ),
+    "share of what": (
+        "series: sales, goal: {measure: share, at_least: 99%, per: day}",
+        [
+            (
+                "8:38: targets.t.goal.measure: share is of the readings that satisfy a condition;"
+                " add it, for example where: value == 1"
+            ),
+        ],
+    ),
+    "share of more than all": (
+        "series: sales, goal: {measure: share, where: value > 1, at_least: 99.9, per: day}",
+        ["8:73: targets.t.goal.at_least: of a share is from 0 to 1, or from 0% to 100%"],
+    ),
+    "where without share": (
+        "series: sales, goal: {where: value > 1, at_least: 9, per: day}",
+        ["8:29: targets.t.goal.where: is what a share counts; add measure: share"],
+    ),
+    "where on something else": (
+        "series: sales, goal: {measure: share, where: 'value > limit', at_least: 9%, per: day}",
+        ["8:61: targets.t.goal.where: limit is not known here; the reading's number is called value"],
     ),
     "goal from a series": (
         "series: sales, goal: {at_least: {series: plan}}",
