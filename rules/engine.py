@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rules import alerts, episodes, whens
+from rules.bounds import Unsettled
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
 from rules.health import fold_polls, source_transition
@@ -62,8 +63,9 @@ def evaluate(
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
     sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
-    fresh = _fresh_readings(specs, batch.readings)
-    keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources)])
+    fresh = _fresh_readings(history, batch.readings)
+    wanted = {key for reading in batch.readings for key in history.instances_beside(reading.series)}
+    keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources), *sorted(wanted)])
     known = replace(states, sources={**states.sources, **sources}) if sources else states
     instances: dict[InstanceKey, InstanceState] = {}
     for key in keys:
@@ -101,10 +103,10 @@ def _evaluate_sources(
     return changed, transitions
 
 
-def _fresh_readings(specs: Specs, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
     fresh: dict[InstanceKey, list[Reading]] = {}
     for reading in readings:
-        for key in specs.instances_of(reading.series):
+        for key in history.instances_of(reading.series):
             fresh.setdefault(key, []).append(reading)
     return fresh
 
@@ -191,6 +193,7 @@ class _Instance:
             before.created,
             self._quiet_since(),
             self._read_until(),
+            self.history.beside(self.key),
         )
 
     def _quiet_since(self) -> int:
@@ -237,7 +240,11 @@ class _Instance:
             return
         for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
             if reading.time > last:
-                yield judge(replace(scene, verdict=self.verdict), reading.time)
+                try:
+                    passed = judge(replace(scene, verdict=self.verdict), reading.time)
+                except Unsettled:
+                    continue  # what was wanted then is not known
+                yield passed
 
     def _apply(self, scene: Scene, assessment: Assessment) -> list[Transition]:
         """Takes the assessment in and moves the alerts on."""
@@ -298,6 +305,8 @@ class _Instance:
             spans = [query.look_again for query in scene.condition.queries]
             soon = min((span for span in spans if span is not None), default=None)
             yield None if soon is None else self.now + soon
+        for _, track in scene.beside:
+            yield track.next_after(self.now)  # a plan that was known ahead
 
     def _next_look(self) -> int | None:
         """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
+from functools import partial
 
+from rules.bounds import Unsettled, settled
 from rules.checkins import assess_checkin
+from rules.combining import combine_of, combined
 from rules.conditions import Condition
 from rules.functions import FUNCTIONS, Query, ask
-from rules.measures import MEASURES
 from rules.model import (
     Assessment,
     Combine,
@@ -23,13 +24,6 @@ from rules.selectors import selects
 from rules.tracks import Track
 from rules.words import number
 
-_COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {
-    Combine.SUM: sum,
-    Combine.MEAN: fmean,
-    Combine.MIN: min,
-    Combine.MAX: max,
-}
-
 
 def assess(scene: Scene) -> Assessment:
     """How the instance stands now."""
@@ -42,10 +36,13 @@ def assess(scene: Scene) -> Assessment:
     if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
         return replace(_held(scene, "no reading"), silent=True)
     goal = target.goal or Goal()
-    combine = _combine_of(target, goal)
+    combine = combine_of(target)
     if scene.condition:
         return _assess_condition(scene, scene.condition, combine)
-    return _assess_goal(scene, goal, combine)
+    try:
+        return _assess_goal(scene, goal, combine)
+    except Unsettled as lack:
+        return _held(scene, str(lack))
 
 
 def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessment:
@@ -56,9 +53,10 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
     if combine is Combine.LAST:
         scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
-        return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
+        return assess_period(scene, goal, goal.per, partial(combined, combine))
     if len(scene.tracks) == 1:
         return judge(scene)
+    scene = _settled(scene, scene.now)
     time, value = _newest(scene, combine)
     if value is None:
         return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
@@ -72,8 +70,9 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     """How an instance of one series whose goal has no period stands, now or as of its reading at `until`.
 
     The newest value that is either outside the goal or inside the recover band decides; one between the two leaves it
-    as it was. So the verdict follows from the readings alone, in whatever order they came.
+    as it was. So the verdict follows from the readings alone, in whatever order they came. Raises Unsettled.
     """
+    scene = _settled(scene, scene.now if until is None else until)
     newest: tuple[int, float] | None = None
     out: bool | None = None
     for time, value in scene.tracks[0].backwards(until):
@@ -99,11 +98,27 @@ def judgements(scene: Scene, until: int | None) -> list[bool] | None:
     if len(tracks) > 1:
         return None
     found: list[bool | None] = []
-    for _, value in reversed(list(tracks[0].backwards(until))):
-        out = _breaches(scene.target, value)
+    for time, value in reversed(list(tracks[0].backwards(until))):
+        out = _breached(scene, time, value)
         found.append(out if out is not None or not found else found[-1])
     undecided = scene.verdict is Standing.OUT_OF_BAND and all(out is None for out in found)
     return [undecided if out is None else out for out in found]
+
+
+def _breached(scene: Scene, time: int, value: float) -> bool | None:
+    """Whether a value breached what was wanted at its time; None where that is not known either."""
+    try:
+        return _breaches(_settled(scene, time).target, value)
+    except Unsettled:
+        return None
+
+
+def _settled(scene: Scene, at: int) -> Scene:
+    """The scene with the numbers that its goal looks up, as of a time. Raises Unsettled where there is none."""
+    goal = scene.target.goal
+    if goal is None or (goal.at_least_from is None and goal.at_most_from is None):
+        return scene
+    return replace(scene, target=replace(scene.target, goal=settled(goal, scene, at, at + 1)))
 
 
 def _breaches(target: Target, value: float) -> bool | None:
@@ -137,8 +152,8 @@ def _held(scene: Scene, reason: str) -> Assessment:
         Standing.NO_DATA,
         value=last.value if last else None,
         time=last.time if last else None,
-        at_least=goal.at_least,
-        at_most=goal.at_most,
+        at_least=last.at_least if last and goal.at_least_from else goal.at_least,
+        at_most=last.at_most if last and goal.at_most_from else goal.at_most,
         start=last.start if last else None,
         end=last.end if last else None,
         reason=reason,
@@ -146,21 +161,11 @@ def _held(scene: Scene, reason: str) -> Assessment:
     )
 
 
-def _combine_of(target: Target, goal: Goal) -> Combine | None:
-    return target.combine or MEASURES[goal.measure].combine
-
-
-def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    return values[0] if len(values) == 1 else _COMBINE[combine or Combine.SUM](values)
-
-
 def _newest(scene: Scene, combine: Combine | None) -> tuple[int | None, float | None]:
     pairs = [pair for pair in (track.newest for track in scene.tracks) if pair is not None]
     values = [value for _, value in pairs if value is not None]
     time = max((time for time, _ in pairs), default=None)
-    return time, _combined(combine, values) if len(values) == len(pairs) else None
+    return time, combined(combine, values) if len(values) == len(pairs) else None
 
 
 def _last_read(tracks: Sequence[Track]) -> list[Track]:
@@ -232,4 +237,4 @@ def _asked(query: Query, tracks: list[Track], scene: Scene, combine: Combine | N
     values = [value for value in answers if value is not None]
     if len(values) < len(answers):
         return None
-    return function.of_several(values) if function.of_several else _combined(combine, values)
+    return function.of_several(values) if function.of_several else combined(combine, values)

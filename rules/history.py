@@ -6,20 +6,43 @@ them in order. The engine only asks it; the pipeline adds to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rules.model import LARGEST, InstanceKey, Reading, Series
-from rules.specs import Specs
+from rules.specs import Places, Specs
 from rules.tracks import Added, Track
 
 
+class _Members:
+    """Which series belong to which instances, either way."""
+
+    def __init__(self) -> None:
+        self.series: dict[InstanceKey, list[Series]] = {}
+        self.keys: dict[Series, list[InstanceKey]] = {}
+        self.joining: dict[str, list[tuple[InstanceKey, Series]]] = {}  # by target, those that make no instance
+
+    def join(self, key: InstanceKey, series: Series) -> None:
+        self.series.setdefault(key, []).append(series)
+        self.keys.setdefault(series, []).append(key)
+
+    def begin(self, key: InstanceKey) -> None:
+        """Takes into a new instance what agrees with its labels."""
+        for labels, series in self.joining.get(key.target, ()):
+            if labels.agrees_with(key):
+                self.join(key, series)
+
+
 class History:
-    """Tracks by series, and which series make up which instance."""
+    """Tracks by series, and which series make up which instance.
+
+    Some are measured; beside them stand those that say what is wanted, such as a plan.
+    """
 
     def __init__(self, specs: Specs) -> None:
         self.specs = specs
         self._tracks: dict[Series, Track] = {}
-        self._members: dict[InstanceKey, list[Series]] = {}
+        self._measured = _Members()
+        self._beside = _Members()
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
@@ -28,15 +51,36 @@ class History:
         """Records a reading. Series that no target reads are out of view."""
         track = self._tracks.get(reading.series)
         if track is None:
-            keys = self.specs.instances_of(reading.series)
-            if not keys:
+            places = self.specs.places_of(reading.series)
+            if not any(places):
                 return Added.OUT_OF_VIEW
             track = self._tracks[reading.series] = Track(self.specs.horizon(reading.series.name))
-            for key in keys:
-                self._members.setdefault(key, []).append(reading.series)
-                self._of_target.setdefault(key.target, {})[key] = None
+            self._place(reading.series, places)
         value = reading.value
         return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)
+
+    def _place(self, series: Series, places: Places) -> None:
+        for key in places.makes:
+            known = self._of_target.setdefault(key.target, {})
+            if key not in known:
+                known[key] = None
+                self._measured.begin(key)
+                self._beside.begin(key)
+            self._measured.join(key, series)
+        for members, parts in ((self._measured, places.joins), (self._beside, places.beside)):
+            for part in parts:
+                members.joining.setdefault(part.target, []).append((part, series))
+                for key in self._of_target.get(part.target, ()):
+                    if part.agrees_with(key):
+                        members.join(key, series)
+
+    def instances_of(self, series: Series) -> Sequence[InstanceKey]:
+        """The instances that measure a series."""
+        return self._measured.keys.get(series, ())
+
+    def instances_beside(self, series: Series) -> Sequence[InstanceKey]:
+        """The instances of which a series says what is wanted."""
+        return self._beside.keys.get(series, ())
 
     def instances_of_target(self, target: str) -> Iterable[InstanceKey]:
         """The instances of a target that are known."""
@@ -44,7 +88,11 @@ class History:
 
     def series(self, key: InstanceKey) -> list[Series]:
         """The series that fall into an instance, in the order they appeared."""
-        return self._members.get(key, [])
+        return self._measured.series.get(key, [])
+
+    def beside(self, key: InstanceKey) -> list[tuple[Series, Track]]:
+        """The series that say what an instance wants, with their readings."""
+        return [(series, self._tracks[series]) for series in self._beside.series.get(key, ())]
 
     def track(self, series: Series) -> Track:
         """The readings of a series. Raises KeyError if it has none or no target reads it."""

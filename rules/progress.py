@@ -8,10 +8,11 @@ and of the m still to come, s² (m + m² / k), as for any mean of independent st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import stdev
 
+from rules.bounds import Unsettled, settled
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
@@ -33,6 +34,8 @@ from rules.tracks import Track
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
 _Z80 = 1.2816  # half width of an 80 % interval in standard deviations of the normal distribution
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
+
+_WAITING = "waiting for the period's last readings"
 
 Combine = Callable[[Sequence[float]], float | None]
 
@@ -57,12 +60,23 @@ def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> As
     """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
     start, end = bounds(per, scene.now, scene.target.zone)
     if isinstance(per, RollingPeriod):
-        return _rolling(goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
-    current = _assess(goal, _stretch(scene, goal, combine, start, end), scene.now)
+        return _judged(scene, goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
+    current = _judged(scene, goal, _stretch(scene, goal, combine, start, end))
     if isinstance(per, FixedPeriod) or scene.created >= start or current.standing is not Standing.TOO_EARLY:
         return current
-    before = _assess(goal, _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone)), scene.now)
-    return before if before.standing is Standing.MISSED or before.hold else current
+    last = _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone))
+    before = _judged(scene, goal, last)
+    return before if before.standing is Standing.MISSED or before.reason == _WAITING else current
+
+
+def _judged(scene: Scene, goal: Goal, stretch: Stretch) -> Assessment:
+    """How a stretch stands by the numbers that count for it; no_data where there are none."""
+    try:
+        goal = settled(goal, scene, stretch.start, stretch.end)
+    except Unsettled as lack:
+        held = _described(goal, stretch, Standing.NO_DATA, scene.now, None, hold=True)
+        return replace(held, reason=str(lack))
+    return _rolling(goal, stretch) if isinstance(goal.per, RollingPeriod) else _assess(goal, stretch, scene.now)
 
 
 def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
@@ -208,7 +222,7 @@ def _described(
         breaching=None if hold else standing in {Standing.BEHIND, Standing.MISSED},
         recovered=None if hold else standing in {Standing.ON_TRACK, Standing.MET},
         hold=hold,
-        reason="waiting for the period's last readings" if hold else "",
+        reason=_WAITING if hold else "",
     )
 
 

@@ -17,7 +17,7 @@ class Scene:
 
     `down` names its sources that can't be read now; `quiet_since` is when its newest value arrived, or it began.
     `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
-    None if one never was.
+    None if one never was. `beside` are the series that say what is wanted, with their readings.
     """
 
     key: InstanceKey
@@ -32,6 +32,7 @@ class Scene:
     created: int
     quiet_since: int
     silent_until: int | None
+    beside: Sequence[tuple[Series, Track]] = ()
 
 
 def not_later(state: InstanceState, now: int) -> InstanceState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from rules.alerts import alert_rules
 from rules.conditions import Condition, compile_condition
@@ -12,6 +13,7 @@ from rules.model import (
     AlertRule,
     CalendarPeriod,
     FixedPeriod,
+    Goal,
     InstanceKey,
     Period,
     RollingPeriod,
@@ -31,8 +33,21 @@ _REACH = {
     "quarter": 190 * DAY,
     "year": 740 * DAY,
 }
+_PLANNED_AHEAD = 400 * DAY  # how far ahead a plan may be known without pushing what is needed now out of reach
 PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
+
+
+class Places(NamedTuple):
+    """Where a series belongs, by configuration alone. A key with fewer labels means all instances that agree with it.
+
+    `makes` are instances that measure it, `joins` those that measure it too if another series makes them, and
+    `beside` those of which it says what is wanted.
+    """
+
+    makes: tuple[InstanceKey, ...]
+    joins: tuple[InstanceKey, ...]
+    beside: tuple[InstanceKey, ...]
 
 
 class Specs:
@@ -50,11 +65,11 @@ class Specs:
             target.name: alert_rules(target) for target in self.targets.values()
         }
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
+        self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._by_series = self._index()
         self._sources_of = {name: self._find_sources(name) for name in self.targets}
         self._targets_of = _inverted(self._sources_of)
         self._horizons = self._reaches()
-        self._instances: dict[Series, tuple[InstanceKey, ...]] = {}
 
     def _selectors_of(self, target: Target) -> tuple[Selector, ...]:
         if target.name in self.conditions:
@@ -64,8 +79,8 @@ class Specs:
     def _index(self) -> dict[str, list[Target]]:
         index: dict[str, list[Target]] = {}
         for target in self.targets.values():
-            names = CHECKIN_SERIES if target.checkin else {s.name for s in self._selectors[target.name]}
-            for name in names:
+            read = (*self._selectors[target.name], *self._lookups[target.name])
+            for name in CHECKIN_SERIES if target.checkin else dict.fromkeys(selector.name for selector in read):
                 index.setdefault(name, []).append(target)
         return index
 
@@ -88,6 +103,8 @@ class Specs:
             elif target.selector:
                 name = target.selector.name
                 reaches[name] = max(reaches.get(name, 0), _reach(per))
+            for selector in self._lookups[target.name]:
+                reaches[selector.name] = max(reaches.get(selector.name, 0), _reach(per) + _PLANNED_AHEAD)
         return reaches
 
     def horizon(self, name: str) -> int:
@@ -106,28 +123,45 @@ class Specs:
         """Every series name that some target reads, with its horizon."""
         return {name: self.horizon(name) for name in self._by_series}
 
-    def instances_of(self, series: Series) -> tuple[InstanceKey, ...]:
-        """The instances that a series falls into."""
-        found = self._instances.get(series)
-        if found is None:
-            found = self._instances[series] = tuple(self._find_instances(series))
-        return found
-
-    def _find_instances(self, series: Series) -> Iterable[InstanceKey]:
-        labels = dict(series.labels)
+    def places_of(self, series: Series) -> Places:
+        """Where a series belongs."""
+        labels = {name: value for name, value in series.labels if value}
         source = labels.get("source", PUSHED)
+        makes: list[InstanceKey] = []
+        joins: list[InstanceKey] = []
+        beside: list[InstanceKey] = []
         if source != PUSHED and source not in self.sources:
-            return  # what a source gave that is removed or has another name now counts no more, else it counted twice
+            return Places(
+                (), (), ()
+            )  # what a source gave that is gone or renamed counts no more, else it counted twice
         for target in self._by_series.get(series.name, ()):
             if target.checkin:
-                if labels.get("source") == target.source:
-                    yield InstanceKey(target.name)
+                makes += [InstanceKey(target.name)] if source == target.source else []
+            elif any(selects(selector, series) for selector in self._lookups[target.name]):
+                beside.append(_part(target, {name: value for name, value in labels.items() if name != "source"}))
             elif any(selects(selector, series) for selector in self._selectors[target.name]):
-                yield InstanceKey(target.name, tuple(sorted((name, labels.get(name, "")) for name in target.by)))
+                joined = target.name in self.conditions and not labels.keys() >= set(target.by)
+                (joins if joined else makes).append(_part(target, labels) if joined else _whole(target, labels))
+        return Places(tuple(makes), tuple(joins), tuple(beside))
 
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
+
+
+def _whole(target: Target, labels: Mapping[str, str]) -> InstanceKey:
+    return InstanceKey(target.name, tuple(sorted((name, labels.get(name, "")) for name in target.by)))
+
+
+def _part(target: Target, labels: Mapping[str, str]) -> InstanceKey:
+    """The key with the labels that are there."""
+    return InstanceKey(target.name, tuple(sorted((name, labels[name]) for name in target.by if name in labels)))
+
+
+def _lookups_of(goal: Goal | None) -> tuple[Selector, ...]:
+    """The series that say what is wanted."""
+    found = (goal.at_least_from, goal.at_most_from, goal.plan) if goal else ()
+    return tuple(one for one in found if isinstance(one, Selector))
 
 
 def _reach(per: Period | None) -> int:

@@ -135,6 +135,11 @@ class Track:
         index = bisect_right(self.times, time) - 1
         return self._reading(index) if index >= 0 else None
 
+    def next_after(self, time: int) -> int | None:
+        """The time of the first reading after `time`; None if there is none."""
+        index = bisect_right(self.times, time)
+        return self.times[index] if index < len(self.times) else None
+
     def _reading(self, index: int) -> tuple[int, float | None]:
         value = self.values[index]
         return self.times[index], None if isnan(value) else value

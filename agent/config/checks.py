@@ -25,8 +25,9 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
         return
     if goal.at_least is None and goal.at_most is None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)
-    elif goal.at_least is not None and goal.at_most is not None and goal.at_least > goal.at_most:
-        document.report((*path, "at_least"), f"{goal.at_least:g} is more than at_most {goal.at_most:g}")
+    low, high = goal.at_least, goal.at_most
+    if isinstance(low, float) and isinstance(high, float) and low > high:
+        document.report((*path, "at_least"), f"{low:g} is more than at_most {high:g}")
     _check_measure(goal, path, document)
 
 
@@ -50,7 +51,7 @@ def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
         document.report((*path, "measure"), f"share {message}")
     if measure is Measure.SHARE:
         for key, bound in (("at_least", goal.at_least), ("at_most", goal.at_most)):
-            if bound is not None and not 0 <= bound <= 1:
+            if isinstance(bound, float) and not 0 <= bound <= 1:
                 document.report((*path, key), "of a share is from 0 to 1, or from 0% to 100%")
 
 
@@ -64,12 +65,14 @@ def check_recover(target: TargetSection, path: Path, document: Document) -> None
         return
     if recover.at_least is None and recover.at_most is None:
         document.report(at, "needs at_least or at_most", at_key=True)
-    low, high = goal.at_least, goal.at_most
+    fixed = [bound if isinstance(bound, float) else None for bound in (goal.at_least, goal.at_most)]
+    low, high = fixed
     for key, value in (("at_least", recover.at_least), ("at_most", recover.at_most)):
         if value is None:
             continue
-        if getattr(goal, key) is None:
-            document.report((*at, key), f"the goal has no {key}", at_key=True)
+        if not isinstance(getattr(goal, key), float):
+            had = "has no" if getattr(goal, key) is None else "looks up its"
+            document.report((*at, key), f"the goal {had} {key}", at_key=True)
         elif (low is not None and value < low) or (high is not None and value > high):
             document.report((*at, key), f"{value:g} lies outside the goal's band")
     if recover.at_least is not None and recover.at_most is not None and recover.at_least > recover.at_most:

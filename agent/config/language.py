@@ -167,14 +167,43 @@ class Heartbeat(Config):
     every: Span = MINUTE
 
 
+class SeriesValue(Config):
+    """The newest value of a series, as a number that is wanted."""
+
+    series: Text
+
+
+def _bound_kind(value: object) -> str:
+    if isinstance(value, SeriesValue) or (isinstance(value, dict) and "series" in value):
+        return "a series"
+    return "a table" if isinstance(value, dict) else "a number"
+
+
+_TABLE_SCHEMA = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"pattern": "^(default|[0-9]{4}(-W?[0-9]{2}|-Q[1-4]|-[0-9]{2}-[0-9]{2})?)$"},
+    "additionalProperties": {"type": ["number", "string"]},
+    "examples": [{"2026-01": 9000, "default": 8000}],
+}
+Table = Annotated[dict[str, Number], Field(min_length=1), WithJsonSchema(_TABLE_SCHEMA)]
+"""A number by the name of a period (2026-01, 2026-W05, …), and `default` for all others."""
+
+Bound = Annotated[
+    Annotated[Number, Tag("a number")] | Annotated[SeriesValue, Tag("a series")] | Annotated[Table, Tag("a table")],
+    Discriminator(_bound_kind),
+]
+"""A number, where it is read, or a table of numbers by period."""
+
+
 class GoalSection(Config):
     """The wanted number; a condition says all of it."""
 
     NOT_BOTH = tuple(("condition", key) for key in ("measure", "where", "at_least", "at_most", "per"))
     measure: MeasureName | None = None
     where: Text | None = None
-    at_least: Number | None = None
-    at_most: Number | None = None
+    at_least: Bound | None = None
+    at_most: Bound | None = None
     per: Per | None = None
     condition: Text | None = None
 

@@ -46,6 +46,4 @@ def key_comes_later(path: Path) -> bool:
 def value_comes_later(path: Path, value: object) -> bool:
     """Whether the value is part of the language but not built yet."""
     pattern = _pattern(path)
-    if pattern in {"targets.*.goal.at_least", "targets.*.goal.at_most"}:
-        return isinstance(value, dict | list)
     return isinstance(value, str) and value in _VALUES.get(pattern, ())

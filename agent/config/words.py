@@ -11,8 +11,10 @@ from rules.model import (
     CalendarPeriod,
     FixedPeriod,
     Goal,
+    Lookup,
     Measure,
     Period,
+    PeriodTable,
     RollingPeriod,
     Selector,
     Target,
@@ -20,6 +22,7 @@ from rules.model import (
 )
 from rules.periods import to_local
 
+_TABLE_MOST = 4  # periods of a table that are said
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -36,12 +39,6 @@ def span(micros: int) -> str:
 def number(value: float) -> str:
     """A number as people read it: 10,000 or 0.999."""
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:,.10g}"
-
-
-def selector(wanted: Selector) -> str:
-    """A selector as it is written."""
-    inside = ",".join(f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in wanted.matchers)
-    return f"{wanted.name}{{{inside}}}" if inside else wanted.name
 
 
 def period(per: Period, zone: str) -> str:
@@ -73,8 +70,11 @@ def goal(wanted: Goal | None, zone: str) -> str:
     if wanted.condition is not None:
         return f"condition: {wanted.condition}"
     bounds = [
-        f"{words} {percentage(value) if wanted.measure is Measure.SHARE else number(value)}"
-        for words, value in (("at least", wanted.at_least), ("at most", wanted.at_most))
+        f"{words} {_bound(value, wanted)}"
+        for words, value in (
+            ("at least", wanted.at_least if wanted.at_least_from is None else wanted.at_least_from),
+            ("at most", wanted.at_most if wanted.at_most_from is None else wanted.at_most_from),
+        )
         if value is not None
     ]
     text = " and ".join(bounds)
@@ -82,6 +82,19 @@ def goal(wanted: Goal | None, zone: str) -> str:
         return text
     where = f" of {wanted.where}" if wanted.where else ""
     return f"{measure_text(wanted)}{where} {text} {period(wanted.per, zone)}"
+
+
+def _bound(value: float | Lookup, wanted: Goal) -> str:
+    """`10,000`, `99.9 %`, `what plan says`, `9,000 in 2026-01, 9,500 in 2026-02`."""
+    if isinstance(value, Selector):
+        return f"what {value} says"
+    if not isinstance(value, PeriodTable):
+        return percentage(value) if wanted.measure is Measure.SHARE else number(value)
+    names = list(value.values)
+    said = [f"{_bound(value.values[name], wanted)} in {name}" for name in names[:_TABLE_MOST]]
+    said += [f"… ({len(names) - _TABLE_MOST} more)"] if len(names) > _TABLE_MOST else []
+    said += [f"{_bound(value.default, wanted)} else"] if value.default is not None else []
+    return ", ".join(said)
 
 
 def wanted_of(target: Target) -> str:

@@ -81,3 +81,7 @@ class Selector:
 
     name: str
     matchers: tuple[Matcher, ...] = ()
+
+    def __str__(self) -> str:
+        inside = ",".join(f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in self.matchers)
+        return f"{self.name}{{{inside}}}" if inside else self.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,10 +80,24 @@ Period = CalendarPeriod | FixedPeriod | RollingPeriod
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodTable:
+    """A number for each calendar period, named as in `rules.periods.period_name`; `default` for all others."""
+
+    values: Mapping[str, float]
+    default: float | None = None
+
+
+Lookup = Selector | PeriodTable
+"""Where a number comes from that is not always the same: the newest value of a series, or a table."""
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """The wanted number. Without `per` every reading counts; `condition` excludes all the others.
 
     `where` is a condition on `value`, for a share; `quantile` the part of the values that lie below one (0 to 1).
+    A bound that is looked up stands in `at_least_from` or `at_most_from`; `rules.bounds.settled` fills in the number.
+    The expected course of a period is a straight line, or follows a `plan` series, or the usual `weekdays`.
     """
 
     measure: Measure = Measure.LAST
@@ -92,6 +107,10 @@ class Goal:
     condition: str | None = None
     where: str | None = None
     quantile: float = 0.0
+    at_least_from: Lookup | None = None
+    at_most_from: Lookup | None = None
+    plan: Selector | None = None
+    weekdays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rules.model import (
     InstanceState,
     Polled,
     Reading,
+    Selector,
     Series,
     SourceRule,
     Target,
@@ -73,4 +74,6 @@ def _selectors(target: Target) -> list:
 
     if target.goal and target.goal.condition:
         return list(compile_condition(target.goal.condition).selectors)
-    return [target.selector] if target.selector else []
+    goal = target.goal
+    named = (target.selector, goal.at_least_from, goal.at_most_from, goal.plan) if goal else ()
+    return [one for one in named if isinstance(one, Selector)]

@@ -12,7 +12,7 @@ from agent.config.load import load
 SOURCES = """\
 sources:
   shop: {type: http, url: "http://shop.local/", readings: [{series: sales, value: v, labels: {region: r}}]}
-  hook: {type: webhook, readings: [{series: visitors, value: v}]}
+  hook: {type: webhook, readings: [{series: visitors, value: v}, {series: seats, value: s, labels: {room: r}}]}
   job: {type: checkin, every: 1h}
 receivers:
   growth: [{type: slack, channel: "#growth"}]
@@ -95,9 +95,57 @@ TARGETS = {
         "series: sales, goal: {measure: share, where: 'value > limit', at_least: 9%, per: day}",
         ["8:61: targets.t.goal.where: limit is not known here; the reading's number is called value"],
     ),
-    "goal from a series": (
-        "series: sales, goal: {at_least: {series: plan}}",
-        ["8:39: targets.t.goal.at_least: a series or table is not built yet"],
+    "goal from a series that is not there": (
+        "series: sales, goal: {at_least: {series: visitor}}",
+        ["8:48: targets.t.goal.at_least.series: no source gives the series visitor (did you mean visitors?)"],
+    ),
+    "goal from a selector that is none": (
+        "series: sales, goal: {at_least: {series: 'visitors{'}}",
+        [
+            (
+                "8:48: targets.t.goal.at_least.series: 'visitors{': after the name 'visitors' only"
+                ' {label="value"} may follow'
+            ),
+        ],
+    ),
+    "goal from a series, and more": (
+        "series: sales, goal: {at_least: {series: visitors, of: 3}}",
+        ["8:58: targets.t.goal.at_least.of: unknown key (known here: series)"],
+    ),
+    "goal that is a list": (
+        "series: sales, goal: {at_least: [3]}",
+        ["8:39: targets.t.goal.at_least: has to be a number, or a percentage such as 99.9%"],
+    ),
+    "table without a calendar": (
+        "series: sales, goal: {at_least: {2026-01: 3}, per: 30d}",
+        ["8:29: targets.t.goal.at_least: by period needs a per of day, week, month, quarter, year"],
+    ),
+    "table of other periods": (
+        "series: sales, goal: {at_least: {2026-01: 3, 2026-13: 4, 2026-Q1: 5, default: 6}, per: month}",
+        [
+            "8:52: targets.t.goal.at_least.2026-13: is no month; write for example 2026-01",
+            "8:64: targets.t.goal.at_least.2026-Q1: is no month; write for example 2026-01",
+        ],
+    ),
+    "table with a text": (
+        "series: sales, goal: {at_least: {2026-01: much}, per: month}",
+        ["8:49: targets.t.goal.at_least.2026-01: has to be a number, or a percentage such as 99.9%"],
+    ),
+    "table of nothing": (
+        "series: sales, goal: {at_least: {}, per: month}",
+        ["8:39: targets.t.goal.at_least: needs at least 1"],
+    ),
+    "table with a week that is not there": (
+        "series: sales, goal: {at_most: {2025-W53: 3, 2026-W53: 3}, per: week}",
+        ["8:39: targets.t.goal.at_most.2025-W53: is no week; write for example 2026-W05"],
+    ),
+    "recover into a band that is looked up": (
+        "series: sales, goal: {at_least: {series: visitors}}, recover: {at_least: 3}",
+        ["8:70: targets.t.recover.at_least: the goal looks up its at_least"],
+    ),
+    "condition of which no series makes instances": (
+        'goal: {condition: "last(sales) > 1 and last(seats) > 1"}, by: [region, room]',
+        ["8:69: targets.t.by: no series of this condition has all of region, room, so that it makes instances"],
     ),
     "condition and number": (
         'goal: {condition: "last(sales) > 3", at_least: 3}',
