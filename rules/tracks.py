@@ -108,9 +108,10 @@ class Track:
             first = bisect_left(self.times, start)
             kept = summary_of(goal, start, width)
             kept.before, kept.at = self._value_before(first), first
-            if len(self._summaries) >= 4:
+            if len(self._summaries) >= 8:
                 self._summaries.clear()
-            self._summaries[name] = kept
+            if first < len(self.times):  # else the next reading may be of before the start
+                self._summaries[name] = kept
         kept.fold(self.times, self.values, last)
         return kept
 

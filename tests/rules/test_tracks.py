@@ -196,3 +196,14 @@ def test_the_usual_distance_is_a_median():
     for time in (0, 10, 20, 30, 500, 510):
         track.add(time, 1.0)
     assert track.gap() == 10
+
+
+def test_a_reading_that_comes_after_a_stretch_was_asked_for_may_be_of_before_it():
+    """The last day's number comes when the new month was looked at already."""
+    track, of = Track(1_000), Goal(Measure.SUM)
+    track.add(0, 1.0)
+    assert track.summary(of, 10, 20).measure(of) == 0.0
+    track.add(5, 7.0)
+    assert track.summary(of, 10, 20).measure(of) == 0.0
+    track.add(12, 3.0)
+    assert track.summary(of, 10, 20).measure(of) == 3.0
