@@ -14,9 +14,12 @@ from agent.connections import Connections
 from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
 from agent.store.records import Delivery, DeliveryKind
 from connectors.base import Call, ConnectorError, Misconfigured, Sending
+from rules.bounds import serving
 from rules.history import History
 from rules.measures import MEASURES
-from rules.model import DAY, Goal, InstanceKey, Measure, Notice, Reading, Reason, Series
+from rules.model import DAY, Goal, InstanceKey, Measure, Notice, Projection, Reading, Reason, Series
+from rules.plans import Course, Way, course
+from rules.progress import is_budget
 from rules.routing import CONSOLE
 
 log = structlog.get_logger()
@@ -122,7 +125,8 @@ class Outgoing:
         goal = target.goal if target.goal.per else Goal()
         means = MEASURES[goal.measure]
         labels = tuple(sorted((name, notice.labels.get(name, "")) for name in target.by))
-        several = self.history.series(InstanceKey(notice.target, labels))
+        key = InstanceKey(notice.target, labels)
+        several = self.history.series(key)
         if len(several) > 1 and not means.counts:  # only then they add up in any order
             return None
         points: list[Point] = []
@@ -131,7 +135,20 @@ class Outgoing:
         if not points:
             return None
         points.sort(key=lambda point: point[0])
-        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, goal))
+        expected = self._course(notice, goal, key)
+        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, goal, expected))
+
+    def _course(self, notice: Notice, goal: Goal, key: InstanceKey) -> Course:
+        """The expected course of the notice's period to the bound that it speaks of."""
+        start, end, values = notice.period_start, notice.period_end, notice.values
+        if start is None or end is None or "expected" not in values:
+            return ()
+        low, high = values.get("at_least"), values.get("at_most")
+        projection = Projection(values["projection"]) if "projection" in values else None
+        wanted = high if is_budget(low, high, values.get("value"), projection) else low
+        planned = serving(goal.plan, key, self.history.beside(key)) if goal.plan else ()
+        way = Way(goal, (start, end), self.history.tracks(key), planned, notice.zone, min(notice.at, end))
+        return () if wanted is None else course(way, wanted)
 
     async def _points(self, series: Series, notice: Notice, goal: Goal) -> list[Point]:
         """Of a period all readings, since each one counts; of a level as many as a chart can show."""

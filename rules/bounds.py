@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.combining import combine_of, combined
@@ -43,7 +44,7 @@ def _of_table(table: PeriodTable, goal: Goal, start: int, zone: str) -> float:
 
 
 def _of_series(selector: Selector, scene: Scene, end: int) -> float | None:
-    values = [track.at(end - 1) for track in serving(selector, scene)]
+    values = [track.at(end - 1) for track in serving(selector, scene.key, scene.beside)]
     known = [value for value in values if value is not None]
     combine = combine_of(scene.target)
     if not values or len(known) < len(values):
@@ -53,9 +54,9 @@ def _of_series(selector: Selector, scene: Scene, end: int) -> float | None:
     return combined(combine, known)
 
 
-def serving(selector: Selector, scene: Scene) -> list[Track]:
+def serving(selector: Selector, key: InstanceKey, beside: Iterable[tuple[Series, Track]]) -> list[Track]:
     """The readings of what a selector means for an instance: of several series those that name most of its labels."""
-    found = [(_named(series, scene.key), track) for series, track in scene.beside if selects(selector, series)]
+    found = [(_named(series, key), track) for series, track in beside if selects(selector, series)]
     most = max((count for count, _ in found), default=0)
     return [track for count, track in found if count == most]
 

@@ -124,7 +124,7 @@ def _sources(scene: Scene) -> Iterator[str]:
 
 
 def _inputs(scene: Scene) -> Iterator[Input]:
-    for series, track in zip(scene.series, scene.tracks, strict=True):
+    for series, track in (*zip(scene.series, scene.tracks, strict=True), *scene.beside):
         newest = track.newest
         if newest is not None:
             yield Input(series, newest[1], newest[0], len(track.times))

@@ -186,7 +186,7 @@ def _by_name(scene: Scene) -> dict[str, Track]:
 
 def condition_values(scene: Scene, condition: Condition) -> list[float | None]:
     """What each query of a condition is asked now; None for no value, and where it is open which series is meant."""
-    combine = _combine_of(scene.target, scene.target.goal or Goal())
+    combine = combine_of(scene.target)
     asked = [(query, _selected(scene, query)) for query in condition.queries]
     return [
         None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine) for query, tracks in asked

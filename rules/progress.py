@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import stdev
 
-from rules.bounds import Unsettled, settled
+from rules.bounds import Unsettled, serving, settled
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
@@ -28,6 +28,7 @@ from rules.model import (
     Standing,
 )
 from rules.periods import bounds
+from rules.plans import Way, course, part_planned, value_at
 from rules.scene import Scene
 from rules.tracks import Track
 
@@ -49,6 +50,12 @@ class Stretch:
     value: float | None
     covered: int
     summaries: Sequence[Summary]
+    way: Way
+
+    @property
+    def newest(self) -> int | None:
+        """When its newest value was read."""
+        return max((s.last_time for s in self.summaries if s.last_time is not None), default=None)
 
     @property
     def fraction(self) -> float:
@@ -95,7 +102,9 @@ def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -
     summaries = [track.summary(goal, start, end, width) for track in scene.tracks]
     values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
     covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
-    return Stretch(start, end, combine(values), covered, summaries)
+    planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
+    way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered)
+    return Stretch(start, end, combine(values), covered, summaries, way)
 
 
 def bucket_width(length: int) -> int:
@@ -126,7 +135,7 @@ def _assess(goal: Goal, stretch: Stretch, now: int) -> Assessment:
     if ended and stretch.covered < stretch.end:
         # The last readings of a period may still be on their way; nothing is said before they had their time.
         return _described(goal, stretch, Standing.NO_DATA, now, None, hold=True)
-    projection = None if ended else _project(goal, stretch, value)
+    projection = None if ended else _ahead(goal, stretch, value)
     return _described(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
 
 
@@ -160,6 +169,14 @@ def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
         return Projection(mid)
     floor = mid - spread if may_fall(goal, stretch.summaries) else value
     return Projection(mid, max(mid - spread, floor), mid + spread)
+
+
+def _ahead(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+    """Where the value ends: as far from its plan, in proportion, as it is now; without a plan by what was before."""
+    part = part_planned(stretch.way, _moment(goal, stretch)) if goal.plan else None
+    if part is None:
+        return _project(goal, stretch, value)
+    return Projection(value / part) if part >= EARLY else None
 
 
 def _projected_last(stretch: Stretch, value: float) -> float:
@@ -201,15 +218,11 @@ def _described(
 ) -> Assessment:
     value = stretch.value
     wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
-    expected = None
-    if wanted is not None and MEASURES[goal.measure].adds_up and projection is not None:
-        expected = wanted * stretch.fraction
-    elif wanted is not None and goal.measure is not Measure.LAST and projection is not None:
-        expected = wanted
+    expected = None if wanted is None or projection is None else _expected(goal, stretch, wanted)
     return Assessment(
         standing,
         value=value,
-        time=max((s.last_time for s in stretch.summaries if s.last_time is not None), default=None),
+        time=stretch.newest,
         at_least=goal.at_least,
         at_most=goal.at_most,
         start=stretch.start,
@@ -224,6 +237,20 @@ def _described(
         hold=hold,
         reason=_WAITING if hold else "",
     )
+
+
+def _moment(goal: Goal, stretch: Stretch) -> int:
+    """The time that the value is of: what adds up covers a stretch, what is read is of its reading's time."""
+    return stretch.covered if MEASURES[goal.measure].adds_up else stretch.newest or stretch.start
+
+
+def _expected(goal: Goal, stretch: Stretch, wanted: float) -> float | None:
+    """What should be there by now: on the course of the period, or at any time for what does not grow."""
+    means = MEASURES[goal.measure]
+    line = course(stretch.way, wanted)
+    if line:
+        return value_at(line, _moment(goal, stretch))
+    return None if means.grows else wanted
 
 
 def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int) -> float | None:

@@ -22,6 +22,7 @@ from rules.model import (
     SourceRule,
     Target,
 )
+from rules.plans import PATTERN
 from rules.selectors import selects
 
 # Two periods and some days, so that a reading that comes late still changes the verdict on the period before.
@@ -102,7 +103,8 @@ class Specs:
                     reaches[name] = max(reaches.get(name, 0), query.reach)
             elif target.selector:
                 name = target.selector.name
-                reaches[name] = max(reaches.get(name, 0), _reach(per))
+                learned = PATTERN if target.goal and target.goal.weekdays else 0
+                reaches[name] = max(reaches.get(name, 0), _reach(per) + learned)
             for selector in self._lookups[target.name]:
                 reaches[selector.name] = max(reaches.get(selector.name, 0), _reach(per) + _PLANNED_AHEAD)
         return reaches

@@ -83,7 +83,7 @@ def _delay(series: Series, times: Sequence[int], specs: Sequence[Specs]) -> int:
 
 
 def _counts(specs: Specs, series: Series) -> bool:
-    goals = [specs.targets[key.target].goal for key in specs.instances_of(series)]
+    goals = [specs.targets[key.target].goal for key in specs.places_of(series).makes]
     return any(g and MEASURES[g.measure].counts and isinstance(g.per, CalendarPeriod | FixedPeriod) for g in goals)
 
 

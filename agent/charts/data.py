@@ -12,6 +12,7 @@ from typing import Any
 
 from rules.measures import MEASURES, summary_of
 from rules.model import Goal, Notice
+from rules.plans import Course
 
 MOST_POINTS = 1_500  # more than pixels in a chart tell nothing
 _ALONE = 60_000_000  # what the chart of a single reading spans
@@ -44,8 +45,8 @@ class Lane:
 class ChartData:
     """One chart. Times are UTC microseconds; `points` are in time order, for a period the measure's value so far.
 
-    `paced` says whether a steady pace from nothing to the goal means something. `projection` is the value expected at
-    `end`, with the bounds of its 80 % interval where they are known.
+    `course` is the expected one of a period, a line through its points; empty if there is none. `projection` is the
+    value expected at `end`, with the bounds of its 80 % interval where they are known.
     """
 
     kind: ChartKind
@@ -61,7 +62,7 @@ class ChartData:
     value: float | None = None
     at_least: float | None = None
     at_most: float | None = None
-    paced: bool = False
+    course: tuple[tuple[int, float], ...] = ()
     projection: float | None = None
     projection_low: float | None = None
     projection_high: float | None = None
@@ -69,14 +70,14 @@ class ChartData:
     form: str = "png"  # or svg
 
 
-def chart_data(notice: Notice, points: Sequence[Point], goal: Goal) -> ChartData:
+def chart_data(notice: Notice, points: Sequence[Point], goal: Goal, course: Course = ()) -> ChartData:
     """The chart of a notice about a goal. `points` are the raw readings of its series, in time order.
 
-    For a period these are the readings within it (an `increase` may have the one before it first); without a period
-    the chart spans the readings.
+    For a period these are the readings within it (an `increase` may have the one before it first) and its expected
+    `course`; without a period the chart spans the readings.
     """
     title, line = _said(notice)
-    drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, goal)
+    drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, goal, course)
     made = replace(
         drawn,
         title=title,
@@ -114,7 +115,7 @@ def _level(notice: Notice, points: Sequence[Point]) -> ChartData:
     )
 
 
-def _period(notice: Notice, points: Sequence[Point], goal: Goal) -> ChartData:
+def _period(notice: Notice, points: Sequence[Point], goal: Goal, course: Course) -> ChartData:
     values = notice.values
     start, end = notice.period_start or 0, notice.period_end or notice.at
     return ChartData(
@@ -124,7 +125,7 @@ def _period(notice: Notice, points: Sequence[Point], goal: Goal) -> ChartData:
         start=start,
         end=end,
         now=notice.at,
-        paced=MEASURES[goal.measure].adds_up and "expected" in values,
+        course=course if "expected" in values else (),
         projection=values.get("projection"),
         projection_low=values.get("projection_low"),
         projection_high=values.get("projection_high"),

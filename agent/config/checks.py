@@ -8,10 +8,11 @@ from agent.config.alerting import check_life
 from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
-from agent.config.language import GoalSection, TargetSection
+from agent.config.language import WEEKDAYS, GoalSection, TargetSection
 from rules.conditions import compile_where
 from rules.expressions import ConditionError
-from rules.model import Measure, RollingPeriod, Standing, Target
+from rules.measures import MEASURES, NAMES
+from rules.model import CalendarPeriod, Measure, RollingPeriod, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
@@ -29,6 +30,22 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
     if isinstance(low, float) and isinstance(high, float) and low > high:
         document.report((*path, "at_least"), f"{low:g} is more than at_most {high:g}")
     _check_measure(goal, path, document)
+    if goal.plan is not None and not document.is_broken(path):
+        _check_plan(goal, path, document)
+
+
+def _check_plan(goal: GoalSection, path: Path, document: Document) -> None:
+    """A course leads through a period that ends; the usual weekdays through one that has them all."""
+    means = MEASURES[goal.measure[0] if goal.measure else Measure.SUM]
+    at = (*path, "plan")
+    if goal.per is None or isinstance(goal.per, RollingPeriod):
+        document.report(at, "is the course of a period that ends; add per: month or such", at_key=True)
+    elif not means.grows or (goal.plan == WEEKDAYS and not means.adds_up):
+        fit = [name for name in NAMES if MEASURES[Measure(name)].adds_up]
+        fit += [] if goal.plan == WEEKDAYS else [Measure.LAST]
+        document.report(at, f"is for what grows in a period: measure {', '.join(fit)}", at_key=True)
+    elif goal.plan == WEEKDAYS and isinstance(goal.per, CalendarPeriod) and goal.per.unit in {"hour", "day"}:
+        document.report(at, f"a {goal.per.unit} has no weekdays; use a week or longer")
 
 
 def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from agent.config.document import Document
 from agent.config.errors import Path
-from agent.config.language import FixedSpan, GoalSection, SeriesValue
+from agent.config.language import WEEKDAYS, FixedSpan, GoalSection, SeriesValue
 from agent.config.series import read_selector
 from agent.config.sources import Given
 from agent.config.spans import fixed_period
-from rules.model import CalendarPeriod, Goal, Lookup, Measure, Period, PeriodTable
+from rules.model import CalendarPeriod, Goal, Lookup, Measure, Period, PeriodTable, Selector
 from rules.periods import is_period_name
 
 _NAMES = {"day": "2026-01-31", "week": "2026-W05", "month": "2026-01", "quarter": "2026-Q1", "year": "2026"}
@@ -31,7 +31,17 @@ def build_goal(model: GoalSection, path: Path, zone: str, document: Document, kn
         quantile,
         found["at_least"],
         found["at_most"],
+        _plan(model, path, document, known),
+        model.plan == WEEKDAYS,
     )
+
+
+def _plan(model: GoalSection, path: Path, document: Document, known: Given) -> Selector | None:
+    if isinstance(model.plan, SeriesValue):
+        return read_selector(model.plan.series, (*path, "plan", "series"), document, known)
+    if model.plan in {None, WEEKDAYS}:
+        return None
+    return read_selector(str(model.plan), (*path, "plan"), document, known)
 
 
 def _lookup(bound: object, path: Path, per: Period | None, document: Document, known: Given) -> Lookup | None:

@@ -196,15 +196,25 @@ Bound = Annotated[
 """A number, where it is read, or a table of numbers by period."""
 
 
+Plan = Annotated[
+    Annotated[Text, Tag("a name")] | Annotated[SeriesValue, Tag("a series")],
+    Discriminator(lambda value: "a series" if isinstance(value, dict | SeriesValue) else "a name"),
+]
+"""`weekdays`, or the series that says what is planned."""
+
+WEEKDAYS = "weekdays"
+
+
 class GoalSection(Config):
     """The wanted number; a condition says all of it."""
 
-    NOT_BOTH = tuple(("condition", key) for key in ("measure", "where", "at_least", "at_most", "per"))
+    NOT_BOTH = tuple(("condition", key) for key in ("measure", "where", "at_least", "at_most", "per", "plan"))
     measure: MeasureName | None = None
     where: Text | None = None
     at_least: Bound | None = None
     at_most: Bound | None = None
     per: Per | None = None
+    plan: Plan | None = None
     condition: Text | None = None
 
 

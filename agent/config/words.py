@@ -81,7 +81,8 @@ def goal(wanted: Goal | None, zone: str) -> str:
     if wanted.per is None:
         return text
     where = f" of {wanted.where}" if wanted.where else ""
-    return f"{measure_text(wanted)}{where} {text} {period(wanted.per, zone)}"
+    plan = " by the usual weekdays" if wanted.weekdays else f" as {wanted.plan} plans it" if wanted.plan else ""
+    return f"{measure_text(wanted)}{where} {text} {period(wanted.per, zone)}{plan}"
 
 
 def _bound(value: float | Lookup, wanted: Goal) -> str:

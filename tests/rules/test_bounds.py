@@ -20,6 +20,7 @@ from rules.model import (
     InstanceKey,
     Matcher,
     Measure,
+    Often,
     PeriodTable,
     Reading,
     RollingPeriod,
@@ -255,6 +256,14 @@ class TestALevel:
         world.step(now, Reading(PLAN, now, 10.0), Reading(PLAN, now + HOUR, 20.0), Reading(X, now, 15.0))
         batch = [Reading(X, now + MINUTE, 15.0), Reading(X, now + HOUR, 15.0), Reading(X, now + HOUR + 1, 25.0)]
         assert world.step(now + HOUR + 1, *batch) == ["out firing", "out resolved"]
+
+    def test_so_many_of_the_last_readings_are_each_held_against_the_plan_of_their_time(self):
+        often = AlertRule("out", Standing.OUT_OF_BAND, often=Often(2, 3))
+        world = World(target(self.goal, alerts=(often,)))
+        now = at("2026-03-01")
+        world.step(now, Reading(PLAN, now, 20.0), Reading(X, now, 15.0))
+        assert world.step(now + HOUR, Reading(PLAN, now + HOUR, 10.0), Reading(X, now + HOUR, 15.0)) == []
+        assert world.step(now + 2 * HOUR, Reading(X, now + 2 * HOUR, 5.0)) == ["out firing"]
 
     def test_of_several_series(self):
         world = World(target(self.goal, combine=Combine.SUM))

@@ -218,6 +218,24 @@ def test_goals_that_are_looked_up(tmp_path: Path) -> None:
     assert said == 'sum at least 5 in 2026, 0.03 else and at most what x{room="plan"} says per year'
 
 
+@pytest.mark.parametrize(
+    ("plan", "selector", "weekdays", "said"),
+    [
+        ("weekdays", None, True, " by the usual weekdays"),
+        ("x", Selector("x"), False, " as x plans it"),
+        ("{series: weekdays}", Selector("weekdays"), False, " as weekdays plans it"),
+    ],
+)
+def test_the_course_of_a_period(
+    tmp_path: Path, plan: str, selector: Selector | None, weekdays: bool, said: str
+) -> None:
+    sources = SOURCE.replace("{series: x,", "{series: weekdays, value: w}, {series: x,")
+    text = f"{sources}targets: {{t: {{series: x, goal: {{at_least: 3, per: week, plan: {plan}}}}}}}\n"
+    target = loaded(tmp_path, text).targets["t"]
+    assert target.goal == Goal(Measure.SUM, 3.0, per=CalendarPeriod("week"), plan=selector, weekdays=weekdays)
+    assert words.wanted_of(target) == f"sum at least 3 per week{said}"
+
+
 def test_a_share_and_a_quantile(tmp_path: Path) -> None:
     share = one_target(tmp_path, "series: x, goal: {measure: share, where: value == 1, at_least: 99.95%, per: 30d}")
     assert share.goal == Goal(Measure.SHARE, 0.9995, per=RollingPeriod(30 * DAY), where="value == 1")
