@@ -64,8 +64,9 @@ def evaluate(
     """
     sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
     fresh = _fresh_readings(history, batch.readings)
-    wanted = {key for reading in batch.readings for key in history.instances_beside(reading.series)}
-    keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources), *sorted(wanted)])
+    keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources)])
+    if history.is_anything_beside:
+        keys.update(dict.fromkeys(key for one in batch.readings for key in history.instances_beside(one.series)))
     known = replace(states, sources={**states.sources, **sources}) if sources else states
     instances: dict[InstanceKey, InstanceState] = {}
     for key in keys:

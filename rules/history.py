@@ -90,8 +90,15 @@ class History:
         """The series that fall into an instance, in the order they appeared."""
         return self._measured.series.get(key, [])
 
-    def beside(self, key: InstanceKey) -> list[tuple[Series, Track]]:
+    @property
+    def is_anything_beside(self) -> bool:
+        """Whether any series says what some instance wants."""
+        return bool(self._beside.keys)
+
+    def beside(self, key: InstanceKey) -> Sequence[tuple[Series, Track]]:
         """The series that say what an instance wants, with their readings."""
+        if not self._beside.keys:
+            return ()
         return [(series, self._tracks[series]) for series in self._beside.series.get(key, ())]
 
     def track(self, series: Series) -> Track:

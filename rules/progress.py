@@ -50,7 +50,7 @@ class Stretch:
     value: float | None
     covered: int
     summaries: Sequence[Summary]
-    way: Way
+    way: Way | None  # None where its course is a straight line
 
     @property
     def newest(self) -> int | None:
@@ -102,8 +102,10 @@ def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -
     summaries = [track.summary(goal, start, end, width) for track in scene.tracks]
     values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
     covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
-    planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
-    way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered)
+    way = None
+    if goal.plan is not None or goal.weekdays:
+        planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
+        way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered)
     return Stretch(start, end, combine(values), covered, summaries, way)
 
 
@@ -173,7 +175,7 @@ def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
 
 def _ahead(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
     """Where the value ends: as far from its plan, in proportion, as it is now; without a plan by what was before."""
-    part = part_planned(stretch.way, _moment(goal, stretch)) if goal.plan else None
+    part = part_planned(stretch.way, _moment(goal, stretch)) if stretch.way and goal.plan else None
     if part is None:
         return _project(goal, stretch, value)
     return Projection(value / part) if part >= EARLY else None
@@ -247,9 +249,11 @@ def _moment(goal: Goal, stretch: Stretch) -> int:
 def _expected(goal: Goal, stretch: Stretch, wanted: float) -> float | None:
     """What should be there by now: on the course of the period, or at any time for what does not grow."""
     means = MEASURES[goal.measure]
-    line = course(stretch.way, wanted)
-    if line:
-        return value_at(line, _moment(goal, stretch))
+    if stretch.way is not None:
+        line = course(stretch.way, wanted)
+        return value_at(line, _moment(goal, stretch)) if line else None
+    if means.adds_up:
+        return wanted * stretch.fraction
     return None if means.grows else wanted
 
 

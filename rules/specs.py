@@ -10,6 +10,7 @@ from rules.conditions import Condition, compile_condition
 from rules.model import (
     DAY,
     HOUR,
+    PLANNED_AHEAD,
     AlertRule,
     CalendarPeriod,
     FixedPeriod,
@@ -34,7 +35,6 @@ _REACH = {
     "quarter": 190 * DAY,
     "year": 740 * DAY,
 }
-_PLANNED_AHEAD = 400 * DAY  # how far ahead a plan may be known without pushing what is needed now out of reach
 PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
 
@@ -68,8 +68,10 @@ class Specs:
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._by_series = self._index()
-        self._sources_of = {name: self._find_sources(name) for name in self.targets}
-        self._targets_of = _inverted(self._sources_of)
+        self._sources_of = {name: self._giving(name, self._selectors[name]) for name in self.targets}
+        self._targets_of = _inverted(
+            {name: self._giving(name, (*self._selectors[name], *self._lookups[name])) for name in self.targets}
+        )
         self._horizons = self._reaches()
 
     def _selectors_of(self, target: Target) -> tuple[Selector, ...]:
@@ -85,11 +87,12 @@ class Specs:
                 index.setdefault(name, []).append(target)
         return index
 
-    def _find_sources(self, name: str) -> tuple[str, ...]:
+    def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
+        """The sources that may give what the selectors of a target mean."""
         target = self.targets[name]
         if target.source:
             return (target.source,)
-        wanted = {selector.name for selector in self._selectors[name]}
+        wanted = {selector.name for selector in selectors}
         return tuple(source.name for source in self.sources.values() if wanted.intersection(source.series))
 
     def _reaches(self) -> dict[str, int]:
@@ -106,7 +109,7 @@ class Specs:
                 learned = PATTERN if target.goal and target.goal.weekdays else 0
                 reaches[name] = max(reaches.get(name, 0), _reach(per) + learned)
             for selector in self._lookups[target.name]:
-                reaches[selector.name] = max(reaches.get(selector.name, 0), _reach(per) + _PLANNED_AHEAD)
+                reaches[selector.name] = max(reaches.get(selector.name, 0), _reach(per) + PLANNED_AHEAD)
         return reaches
 
     def horizon(self, name: str) -> int:
@@ -114,11 +117,11 @@ class Specs:
         return self._horizons.get(name, 0)
 
     def sources_of(self, target: str) -> tuple[str, ...]:
-        """The sources that may give what a target reads."""
+        """The sources that may give what a target measures."""
         return self._sources_of[target]
 
     def targets_of(self, source: str) -> tuple[str, ...]:
-        """The targets that may read what a source gives."""
+        """The targets that may need what a source gives."""
         return self._targets_of.get(source, ())
 
     def series_names(self) -> Mapping[str, int]:

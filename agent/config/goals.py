@@ -14,6 +14,13 @@ from rules.periods import is_period_name
 _NAMES = {"day": "2026-01-31", "week": "2026-W05", "month": "2026-01", "quarter": "2026-Q1", "year": "2026"}
 
 
+def check_not_itself(goal: Goal, measured: Selector | None, path: Path, document: Document) -> None:
+    """A number can't be wanted to be what it is itself, nor be its own plan."""
+    for key, found in (("at_least", goal.at_least_from), ("at_most", goal.at_most_from), ("plan", goal.plan)):
+        if measured is not None and found == measured:
+            document.report((*path, key), "is the series that is measured; name another one")
+
+
 def build_goal(model: GoalSection, path: Path, zone: str, document: Document, known: Given) -> Goal:
     """The goal; mistakes are reported."""
     per = fixed_period(model.per, zone, (*path, "per"), document) if isinstance(model.per, FixedSpan) else model.per

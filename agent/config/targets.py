@@ -10,7 +10,7 @@ from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
-from agent.config.goals import build_goal
+from agent.config.goals import build_goal, check_not_itself
 from agent.config.kinds import receiver_names, reference, section_names
 from agent.config.language import (
     AlertSection,
@@ -82,6 +82,8 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
     check_alerts(model, path, document)
     check_corrections(model, path, document)
     goal = build_goal(model.goal, (*path, "goal"), zone, document, around.given) if model.goal else None
+    if goal is not None:
+        check_not_itself(goal, selector, (*path, "goal"), document)
     return Target(
         name=name,
         title=model.title or name,

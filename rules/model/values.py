@@ -13,6 +13,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 LARGEST = 1e100
 """The largest value, of either sign, that a reading can have: sums and squares of it are numbers still."""
+PLANNED_AHEAD = 400 * DAY
+"""How far ahead of now a reading may lie: a plan may be known so early."""
 Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, so that equal label sets are equal values."""
 _UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1_000}

@@ -22,9 +22,12 @@ from rules.model import (
     Measure,
     Often,
     PeriodTable,
+    Polled,
     Reading,
     RollingPeriod,
     Selector,
+    Series,
+    SourceRule,
     Standing,
     Target,
 )
@@ -170,6 +173,17 @@ class TestASeries:
         seen = world.look(at("2026-03-20")).seen
         world.step(at("2026-03-21"), Reading(PLAN, at("2026-03-21"), 1.0))
         assert world.look(at("2026-03-21")).seen == seen
+
+    def test_a_plan_that_can_not_be_read_is_the_last_one_known(self):
+        rules = [SourceRule("a", ("x",), MINUTE), SourceRule("b", ("plan",), MINUTE)]
+        world = World(target(planned()), sources=rules)
+        now = at("2026-03-20")
+        plan = Reading(Series("plan", (("source", "b"),)), at("2026-03-01"), 100.0)
+        world.step(now, plan, *daily("2026-03-01", *[9] * 19), polls=[Polled("a", now)])
+        for second in (1, 2):
+            world.step(now + second, polls=[Polled("b", now + second, "status 500")])
+        assert world.look(now + 3).assessment.standing is Standing.MET
+        assert (world.specs.targets_of("b"), world.specs.sources_of("t")) == (("t",), ("a",))
 
     @pytest.mark.parametrize("per", [RollingPeriod(7 * DAY), FixedPeriod(at("2026-03-01"), at("2026-04-01"))])
     def test_other_periods(self, per):

@@ -95,6 +95,13 @@ GOALS = {
         "series: sales, goal: {at_most: {2025-W53: 3, 2026-W53: 3}, per: week}",
         ["8:39: targets.t.goal.at_most.2025-W53: is no week; write for example 2026-W05"],
     ),
+    "goal and plan from the number itself": (
+        "series: sales, goal: {at_least: {series: sales}, per: month, plan: sales}",
+        [
+            "8:39: targets.t.goal.at_least: is the series that is measured; name another one",
+            "8:74: targets.t.goal.plan: is the series that is measured; name another one",
+        ],
+    ),
     "plan without a period": (
         "series: sales, goal: {at_least: 3, plan: visitors}",
         ["8:42: targets.t.goal.plan: is the course of a period that ends; add per: month or such"],

@@ -222,14 +222,14 @@ def test_goals_that_are_looked_up(tmp_path: Path) -> None:
     ("plan", "selector", "weekdays", "said"),
     [
         ("weekdays", None, True, " by the usual weekdays"),
-        ("x", Selector("x"), False, " as x plans it"),
+        ("y", Selector("y"), False, " as y plans it"),
         ("{series: weekdays}", Selector("weekdays"), False, " as weekdays plans it"),
     ],
 )
 def test_the_course_of_a_period(
     tmp_path: Path, plan: str, selector: Selector | None, weekdays: bool, said: str
 ) -> None:
-    sources = SOURCE.replace("{series: x,", "{series: weekdays, value: w}, {series: x,")
+    sources = SOURCE.replace("{series: x,", "{series: weekdays, value: w}, {series: y, value: w}, {series: x,")
     text = f"{sources}targets: {{t: {{series: x, goal: {{at_least: 3, per: week, plan: {plan}}}}}}}\n"
     target = loaded(tmp_path, text).targets["t"]
     assert target.goal == Goal(Measure.SUM, 3.0, per=CalendarPeriod("week"), plan=selector, weekdays=weekdays)
