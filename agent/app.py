@@ -177,8 +177,8 @@ class Setpoint:
     async def _prune(self) -> None:
         now = self.clock.now()
         # Without the readings that its targets reach back to, a restart would see a period short of them.
-        needed = {name: now - reach for name, reach in self.pipeline.decider.specs.series_names().items()}
-        removed = await self.store.prune(now - self.settings.retention, needed)
+        needed = self.pipeline.decider.specs.series_names()
+        removed = await self.store.prune(now - self.settings.retention, now, needed)
         log.info("store.pruned", rows=removed)
 
     async def _called(

@@ -10,6 +10,7 @@ from agent.config.configuration import Configuration
 from agent.decision import Decision
 from agent.memory import Memory
 from agent.notices import Notices, Telling
+from agent.recall import read_from
 from agent.rehearsal import Moment, Rehearsal
 from agent.store.store import Store
 from rules import alerts
@@ -123,9 +124,7 @@ async def _read(store: Store, config: Configuration, target: str, at: int) -> li
     specs = _specs(config, target)
     found: list[Reading] = []
     for name, reach in specs.series_names().items():
-        start = at - _back(specs) - reach
-        found += await store.reading_before([name], start)
-        found += await store.window([name], start, at + 1)
+        found += await read_from(store, [name], reach, at - _back(specs), at + 1)
     return found
 
 
@@ -163,4 +162,4 @@ def _specs(config: Configuration, target: str) -> Specs:
 
 def _back(specs: Specs) -> int:
     """How far back to rehearse: over a period and more, so that what is open by now has begun."""
-    return max(_WARM_UP, *specs.series_names().values())
+    return max(_WARM_UP, *(reach.horizon for reach in specs.series_names().values()))

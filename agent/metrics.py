@@ -44,6 +44,7 @@ _TARGET = {
     "setpoint_target_progress_ratio": "Value over goal of an instance with a period.",
     "setpoint_target_pace_ratio": "Actual over expected so far of an instance with a period.",
     "setpoint_target_projected_value": "The value expected at the end of an instance's period.",
+    "setpoint_target_chance_ratio": "The chance that an instance's goal is met at the end of its period.",
     "setpoint_target_standing": "Where an instance stands; 1 at the standing it has.",
 }
 
@@ -214,6 +215,7 @@ def _numbers(state: InstanceState) -> Mapping[str, float | None]:
         "setpoint_target_progress_ratio": found.progress,
         "setpoint_target_pace_ratio": found.pace,
         "setpoint_target_projected_value": found.projection.value if found.projection else None,
+        "setpoint_target_chance_ratio": found.projection.chance if found.projection else None,
     }
 
 

@@ -223,6 +223,7 @@ def values_of(assessment: Assessment) -> dict[str, float]:
         "projection": projection.value if projection else None,
         "projection_low": projection.low if projection else None,
         "projection_high": projection.high if projection else None,
+        "chance": projection.chance if projection else None,
     }
     return {name: value for name, value in named.items() if value is not None and isfinite(value)}
 
@@ -233,7 +234,7 @@ def context_of(target: Target | None, transition: Transition, line_: str) -> dic
     labels = dict(transition.labels)
     numbers = {name: _plain(value) for name, value in values_of(assessment).items()} if assessment else {}
     known = dict.fromkeys(
-        ("value", "at_least", "at_most", "expected", "progress", "pace", "required_rate", "projection")
+        ("value", "at_least", "at_most", "expected", "progress", "pace", "required_rate", "projection", "chance")
     )
     return {
         **known,

@@ -20,6 +20,7 @@ from rules.measures import MEASURES
 from rules.model import DAY, Goal, InstanceKey, Measure, Notice, Projection, Reading, Reason, Series
 from rules.plans import Course, Way, course
 from rules.progress import is_budget
+from rules.projection import Projector
 from rules.routing import CONSOLE
 
 log = structlog.get_logger()
@@ -147,7 +148,8 @@ class Outgoing:
         projection = Projection(values["projection"]) if "projection" in values else None
         wanted = high if is_budget(low, high, values.get("value"), projection) else low
         planned = serving(goal.plan, key, self.history.beside(key)) if goal.plan else ()
-        way = Way(goal, (start, end), self.history.tracks(key), planned, notice.zone, min(notice.at, end))
+        projector = self.history.projectors.setdefault(key, Projector())
+        way = Way(goal, (start, end), self.history.tracks(key), planned, notice.zone, min(notice.at, end), projector)
         return () if wanted is None else course(way, wanted)
 
     async def _points(self, series: Series, notice: Notice, goal: Goal) -> list[Point]:

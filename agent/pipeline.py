@@ -19,6 +19,7 @@ from agent.decision import Answered, Decider, Decision, sorted_out, take_in
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
+from agent.past import learn_past
 from agent.recall import read_history
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
@@ -305,6 +306,7 @@ class Pipeline:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
         meanwhile = self._meanwhile = list[Reading]()
         history = await read_history(self.store, specs, self.clock.now())
+        await learn_past(self.store, history, self.memory.instances, self.clock.now())
         async with self._lock:
             self._meanwhile = None
             for reading in meanwhile:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.store.store import Store
 from rules.history import History
-from rules.specs import Specs
+from rules.model import Reading
+from rules.specs import Reach, Specs
+from rules.tracks import PAST_MOST
 
 _END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was stored
 
@@ -12,16 +16,27 @@ _END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was
 async def read_history(store: Store, specs: Specs, now: int) -> History:
     """The stored readings within reach of the targets, as the engine sees them. Raises StoreError."""
     history = History(specs)
-    by_reach: dict[int, list[str]] = {}
+    by_reach: dict[Reach, list[str]] = {}
     for name, reach in specs.series_names().items():
         by_reach.setdefault(reach, []).append(name)
     for reach, names in by_reach.items():
-        if reach:
-            for reading in await store.reading_before(names, now - reach):
-                history.add(reading)
-            for reading in await store.window(names, now - reach, _END_OF_TIME):
-                history.add(reading)
-        else:
-            for reading in await store.latest(names):
-                history.add(reading)
+        found = await read_from(store, names, reach, now) if reach.horizon else await store.latest(names)
+        for reading in found:
+            history.add(reading)
     return history
+
+
+async def read_from(
+    store: Store, names: Sequence[str], reach: Reach, start: int, end: int = _END_OF_TIME
+) -> list[Reading]:
+    """The stored readings of series from `start` to `end` (exclusive), and before as far as they reach.
+
+    Raises StoreError.
+    """
+    first = start - reach.horizon
+    found: list[Reading] = []
+    if reach.past > reach.horizon:
+        found += await store.newest_of(names, start - reach.past, first, PAST_MOST + 1)
+    found += await store.reading_before(names, first)
+    found += await store.window(names, first, end)
+    return found

@@ -76,6 +76,7 @@ def facts(notice: Notice) -> list[Fact]:
         Fact("Expected by now", _expected(notice)),
         Fact("Required rate" if "at_least" in notice.values else "Rate left", _required(notice)),
         Fact("Projection", _projection(notice)),
+        Fact("Chance of the goal", _chance(notice)),
         Fact("Period", _period(notice)),
         Fact(*_since(notice)),
         Fact("Severity", "" if notice.reason is Reason.TEST else plain(notice.severity)),
@@ -220,6 +221,15 @@ def _projection(notice: Notice) -> str:
     if low is None or high is None:
         return text
     return f"{text} (80 % likely {_amount(notice, _computed(notice, low), _computed(notice, high), unit=False)})"
+
+
+def _chance(notice: Notice) -> str:
+    chance = notice.values.get("chance")
+    if chance is None:
+        return ""
+    if chance < 0.01:
+        return "below 1 %"
+    return "above 99 %" if chance > 0.99 else f"{chance * 100:.0f} %"
 
 
 def _period(notice: Notice) -> str:

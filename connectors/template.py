@@ -36,7 +36,7 @@ _MAX_INT = 2**63 - 1
 
 NAMES = frozenset(
     {
-        "alert", "at_least", "at_most", "expected", "headline", "labels", "pace", "progress", "projection",
+        "alert", "at_least", "at_most", "chance", "expected", "headline", "labels", "pace", "progress", "projection",
         "required_rate", "severity", "standing", "target", "title", "unit", "value",
     }
 )  # fmt: skip

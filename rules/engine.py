@@ -11,6 +11,7 @@ from rules.checkins import checkin_wake
 from rules.goals import assess, judge
 from rules.health import fold_polls, source_transition
 from rules.history import History
+from rules.learning import beside, learned
 from rules.model import (
     MINUTE,
     SECOND,
@@ -19,6 +20,7 @@ from rules.model import (
     AlertStatus,
     Assessment,
     Event,
+    Finding,
     Health,
     InstanceKey,
     InstanceState,
@@ -151,6 +153,8 @@ class _Instance:
         self.verdict = before.verdict
         self.seen = before.seen
         self.alerts = before.alerts
+        self.of = specs.learned_of.get(target.name)
+        self.usual = before.usual
 
     def evaluate(self, readings: Sequence[Reading]) -> tuple[InstanceState, list[Transition]]:
         transitions: list[Transition] = []
@@ -160,11 +164,19 @@ class _Instance:
         if any(newest is None or newest > self.now or reading.time >= newest for reading in values):
             self.seen = self.now
         scene = self.scene()
-        for passed in self._passed_through(scene, values):
+        findings: Mapping[int, Finding | None] = {}
+        if self.of:
+            before = self.usual if self.usual and self.usual.of == self.of else None
+            known = before or self.history.usual.get(self.key)
+            self.usual, findings = learned(known, self.of, scene, values)
+        for passed in self._passed_through(scene, values, findings):
             transitions += self._apply(scene, passed)
         if self.verdict is not scene.verdict:
             scene = replace(scene, verdict=self.verdict)
-        transitions += self._apply(scene, assess(scene))
+        assessment = assess(scene)
+        if self.of:
+            assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
+        transitions += self._apply(scene, assessment)
         transitions += self._escalate(scene)
         state = InstanceState(
             self.key,
@@ -175,6 +187,7 @@ class _Instance:
             self.seen,
             self.alerts,
             self._wake(scene),
+            self.usual if self.of else None,
         )
         return state, transitions
 
@@ -194,6 +207,7 @@ class _Instance:
             before.created,
             self._quiet_since(),
             self._read_until(),
+            self.history.projectors,
             self.history.beside(self.key),
         )
 
@@ -228,24 +242,26 @@ class _Instance:
             name for name in self._sources() if name in self.sources and self.sources[name].health is Health.DOWN
         )
 
-    def _passed_through(self, scene: Scene, readings: Sequence[Reading]) -> Iterable[Assessment]:
-        """Every reading of a goal without a period counts, so those before the newest of a batch are judged too.
+    def _passed_through(
+        self, scene: Scene, readings: Sequence[Reading], findings: Mapping[int, Finding | None]
+    ) -> Iterable[Assessment]:
+        """Every reading counts that is judged alone, so those before the newest of a batch are judged too.
 
         An instance that is seen for the first time has no past to answer for, nor have readings that come late.
         """
         goal = self.target.goal
         last = self.assessment.time
-        if len(readings) < 2 or goal is None or goal.per or goal.condition or last is None or scene.down:
+        if len(readings) < 2 or last is None or scene.down or len(scene.tracks) != 1:
             return
-        if len(scene.tracks) != 1:
-            return
+        alone = self.of if goal is None else not goal.per and not goal.condition
         for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
-            if reading.time > last:
-                try:
-                    passed = judge(replace(scene, verdict=self.verdict), reading.time)
-                except Unsettled:
-                    continue  # what was wanted then is not known
-                yield passed
+            if reading.time <= last or not (alone or reading.time in findings):
+                continue
+            try:
+                passed = judge(replace(scene, verdict=self.verdict), reading.time) if alone else self.assessment
+            except Unsettled:
+                continue  # what was wanted then is not known
+            yield beside(passed, self.target, findings.get(reading.time)) if self.of else passed
 
     def _apply(self, scene: Scene, assessment: Assessment) -> list[Transition]:
         """Takes the assessment in and moves the alerts on."""

@@ -57,7 +57,7 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
     if len(scene.tracks) == 1:
         return judge(scene)
     scene = _settled(scene, scene.now)
-    time, value = _newest(scene, combine)
+    time, value = _newest(scene.tracks, combine)
     if value is None:
         return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
     out = _breaches(scene.target, value)
@@ -161,8 +161,16 @@ def _held(scene: Scene, reason: str) -> Assessment:
     )
 
 
-def _newest(scene: Scene, combine: Combine | None) -> tuple[int | None, float | None]:
-    pairs = [pair for pair in (track.newest for track in scene.tracks) if pair is not None]
+def newest(scene: Scene) -> tuple[int | None, float | None]:
+    """Time and value of the newest reading of an instance; of several series, of what their newest combine to."""
+    combine = combine_of(scene.target)
+    if len(scene.tracks) > 1 and combine is None:
+        return None, None
+    return _newest(_last_read(scene.tracks) if combine is Combine.LAST else scene.tracks, combine)
+
+
+def _newest(tracks: Sequence[Track], combine: Combine | None) -> tuple[int | None, float | None]:
+    pairs = [pair for pair in (track.newest for track in tracks) if pair is not None]
     values = [value for _, value in pairs if value is not None]
     time = max((time for time, _ in pairs), default=None)
     return time, combined(combine, values) if len(values) == len(pairs) else None

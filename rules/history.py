@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rules.model import LARGEST, InstanceKey, Reading, Series
+from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
+from rules.projection import Projector
 from rules.specs import Places, Specs
 from rules.tracks import Added, Track
 
@@ -41,6 +42,9 @@ class History:
     def __init__(self, specs: Specs) -> None:
         self.specs = specs
         self._tracks: dict[Series, Track] = {}
+        self.usual: dict[InstanceKey, Usual] = {}
+        """What was learned from what was stored before an instance had an alert for what is unusual."""
+        self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from
         self._measured = _Members()
         self._beside = _Members()
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
@@ -54,7 +58,8 @@ class History:
             places = self.specs.places_of(reading.series)
             if not any(places):
                 return Added.OUT_OF_VIEW
-            track = self._tracks[reading.series] = Track(self.specs.horizon(reading.series.name))
+            reach = self.specs.reach(reading.series.name)
+            track = self._tracks[reading.series] = Track(reach.horizon, reach.past)
             self._place(reading.series, places)
         value = reading.value
         return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)

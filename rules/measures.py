@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 from math import isnan
 
 from rules.conditions import Where, compile_where
@@ -21,19 +22,12 @@ _QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)")
 _SORT_AT = 32  # values that come at once, from which on all are sorted anew
 
 
-Added = Callable[["Summary", float, float], float]
-
-
 @dataclass(slots=True)
 class Summary:
-    """Values of a stretch of a series folded in time order, for one measure; None where there was no value.
-
-    With a `width`, `buckets` holds what each stretch of that many microseconds added to the measure, if it adds up.
-    """
+    """Values of a stretch of a series folded in time order, for one measure; None where there was no value."""
 
     start: int
     kind: Measure = Measure.SUM
-    width: int = 0
     count: int = 0
     total: float = 0.0
     low: float | None = None
@@ -45,33 +39,28 @@ class Summary:
     fell: bool = False  # whether a value was less than the one before it, in the stretch
     before: float | None = None  # the value before the next one, for increase
     at: int = 0  # index of the next reading to fold
-    buckets: dict[int, float] = field(default_factory=dict)
     where: Where | None = None
     satisfied: int = 0  # readings that `where` holds of
     ordered: array[float] = field(default_factory=lambda: array("d"))  # all values by size, for quantiles only
 
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
-        added = MEASURES[self.kind].added if self.width else None
         new: list[float] = []
         for index in range(self.at, end):
             if not isnan(values[index]):
-                self._fold_one(times[index], values[index], added)
+                self._fold_one(times[index], values[index])
                 new.append(values[index])
         self._order(new)
         self.at = max(self.at, end)
 
     def fold_one(self, time: int, value: float) -> None:
-        """Folds one more reading, without its bucket."""
-        self._fold_one(time, value, None)
+        """Folds one more reading."""
+        self._fold_one(time, value)
         self._order([value])
 
-    def _fold_one(self, time: int, value: float, added: Added | None) -> None:
+    def _fold_one(self, time: int, value: float) -> None:
         before = self.before
         risen = 0.0 if before is None else value - before if value >= before else value
-        if added is not None:
-            bucket = (time - self.start) // self.width
-            self.buckets[bucket] = self.buckets.get(bucket, 0.0) + added(self, value, risen)
         self.count += 1
         if self.first is None:
             self.first = time, value
@@ -104,7 +93,7 @@ class Summary:
 class Means:
     """How a measure is computed, and how it behaves.
 
-    `of` makes the number of a stretch, `added` says what one reading adds to it (value, and what a counter rose by).
+    `of` makes the number of a stretch; `added` what values in a row add to it, NaN being no value, where it adds up.
     `grows`: time adds to it, so that it has a pace. `adds_up`: what two stretches add is what both add together.
     `counts`: each reading adds its own part, whatever was before it. `falls`: whether it may fall again, as far as the
     readings so far tell; `rises`: whether it may rise. `final`: a bound once exceeded stays so where it does not fall.
@@ -112,7 +101,7 @@ class Means:
     """
 
     of: Callable[[Summary, Goal], float | None]
-    added: Added | None = None
+    added: Callable[[Sequence[float]], float] = lambda _: 0.0
     grows: bool = False
     adds_up: bool = False
     counts: bool = False
@@ -134,6 +123,21 @@ def _quantile(summary: Summary, goal: Goal) -> float | None:
     return quantile(summary.ordered, goal.quantile) if summary.ordered else None
 
 
+def _sum(values: Sequence[float]) -> float:
+    total = sum(values)
+    return total if not isnan(total) else sum(value for value in values if not isnan(value))
+
+
+def _count(values: Sequence[float]) -> float:
+    return float(sum(value == value for value in values))  # noqa: PLR0124 - NaN is not itself
+
+
+def _risen(values: Sequence[float]) -> float:
+    """From the first value on; a fall is a new start from zero."""
+    known = [value for value in values if not isnan(value)]
+    return sum(new - old if new >= old else new for old, new in pairwise(known))
+
+
 def _never(_: Summary) -> bool:
     return False
 
@@ -141,7 +145,7 @@ def _never(_: Summary) -> bool:
 MEASURES: Mapping[Measure, Means] = {
     Measure.SUM: Means(
         of=lambda summary, _: summary.total,
-        added=lambda _summary, value, _risen: value,
+        added=_sum,
         grows=True,
         adds_up=True,
         counts=True,
@@ -150,7 +154,7 @@ MEASURES: Mapping[Measure, Means] = {
     ),
     Measure.COUNT: Means(
         of=lambda summary, _: float(summary.count),
-        added=lambda _summary, _value, _risen: 1.0,
+        added=_count,
         grows=True,
         adds_up=True,
         counts=True,
@@ -159,7 +163,7 @@ MEASURES: Mapping[Measure, Means] = {
     ),
     Measure.INCREASE: Means(
         of=lambda summary, _: summary.increase,
-        added=lambda _summary, _value, risen: risen,
+        added=_risen,
         grows=True,
         adds_up=True,
         falls=_never,
@@ -167,7 +171,6 @@ MEASURES: Mapping[Measure, Means] = {
     ),
     Measure.LAST: Means(
         of=lambda summary, _: summary.last,
-        added=lambda summary, value, _: value - (summary.last or 0.0),
         grows=True,
         falls=lambda summary: summary.fell,
         final=False,
@@ -180,10 +183,10 @@ MEASURES: Mapping[Measure, Means] = {
 }
 
 
-def summary_of(goal: Goal, start: int, width: int = 0) -> Summary:
+def summary_of(goal: Goal, start: int) -> Summary:
     """A summary for the goal's measure with nothing folded yet. Raises ConditionError for a `where` that is none."""
     where = compile_where(goal.where) if goal.where else None
-    return Summary(start, goal.measure, width, where=where)
+    return Summary(start, goal.measure, where=where)
 
 
 def may_fall(goal: Goal, summaries: Iterable[Summary]) -> bool:

@@ -8,23 +8,22 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from rules.measures import MEASURES
-from rules.model import DAY, HOUR, CalendarPeriod, Goal
-from rules.periods import bounds, to_local
+from rules.model import Goal
+from rules.projection import Projector
 from rules.tracks import Track
-
-PATTERN = 56 * DAY  # before the period, that the usual weekdays are learned from
-_LEAST_WEEKS = 2
 
 Course = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a course is made of: a goal over a span (start, end), its readings, those of its plan, and their reach."""
+    """What a course is made of: a goal over a span (start, end), the readings and those of its plan.
+
+    `covered` is up to when the readings tell; the projector knows the usual weekdays.
+    """
 
     goal: Goal
     span: tuple[int, int]
@@ -32,6 +31,7 @@ class Way:
     planned: Sequence[Track]
     zone: str
     covered: int
+    projector: Projector
 
 
 def course(way: Way, wanted: float) -> Course:
@@ -47,7 +47,9 @@ def course(way: Way, wanted: float) -> Course:
         return tuple((time, value / line[-1][1] * wanted) for time, value in line)
     if not MEASURES[way.goal.measure].adds_up:
         return ()
-    parts = _by_weekday(way) if way.goal.weekdays else ()
+    parts: Sequence[tuple[int, float]] = ()
+    if way.goal.weekdays and way.goal.per is not None:
+        parts = way.projector.course(way.tracks, way.goal.measure, way.goal.per, way.span, way.covered, way.zone)
     return tuple((time, part * wanted) for time, part in parts or ((start, 0.0), (end, 1.0)))
 
 
@@ -113,78 +115,3 @@ def _levels(track: Track, span: tuple[int, int]) -> tuple[Course, bool]:
 def _distance(times: Sequence[int]) -> int:
     gaps = sorted(b - a for a, b in pairwise(times))
     return gaps[len(gaps) // 2]
-
-
-def _by_weekday(way: Way) -> Course:
-    """The part of the goal that is usually reached by the end of each day; empty if that is not known."""
-    start, end = way.span
-    weights = _weekdays(way)
-    if weights is None:
-        return ()
-    edges = _days(start, end, way.zone)
-    lengths = [weights[_weekday(a, way.zone)] * (b - a) / _whole_day(a, way.zone) for a, b in pairwise(edges)]
-    total = sum(lengths)
-    if total <= 0:
-        return ()
-    return tuple(zip(edges, (part / total for part in accumulate(lengths, initial=0.0)), strict=True))
-
-
-def _weekdays(way: Way) -> Sequence[float] | None:
-    """What a Monday, a Tuesday … usually adds: of the weeks before the period, or else of those up to now."""
-    start = way.span[0]
-    known = [track.times[0] for track in way.tracks if track.times]
-    if not known:
-        return None
-    since = max(start - PATTERN, min(known))
-    for until in (start, way.covered):
-        days = [day for day in pairwise(_days(since, until, way.zone)) if _is_whole(*day, way.zone)]
-        found = weekday_means([_weekday(a, way.zone) for a, _ in days], _sums(way, days))
-        if found is not None:
-            return found
-    return None
-
-
-def weekday_means(weekdays: Sequence[int], sums: Sequence[float]) -> Sequence[float] | None:
-    """The mean of the sums of each weekday, Monday first; None if one of them was not there twice, or fell."""
-    by_day: list[list[float]] = [[] for _ in range(7)]
-    for weekday, total in zip(weekdays, sums, strict=True):
-        by_day[weekday].append(total)
-    if any(len(one) < _LEAST_WEEKS for one in by_day):
-        return None
-    means = [sum(one) / len(one) for one in by_day]
-    return means if min(means) >= 0 and sum(means) > 0 else None
-
-
-def _sums(way: Way, days: Sequence[tuple[int, int]]) -> Sequence[float]:
-    """What was added on each of the days, which follow one another."""
-    if not days:
-        return []
-    first, last = days[0][0], days[-1][1]
-    edges = [a for a, _ in days]
-    sums = [0.0] * len(days)
-    for track in way.tracks:
-        for bucket, added in track.summary(way.goal, first, last, HOUR).buckets.items():
-            sums[bisect_right(edges, first + bucket * HOUR) - 1] += added
-    return sums
-
-
-@lru_cache(maxsize=512)
-def _days(start: int, end: int, zone: str) -> tuple[int, ...]:
-    """The start, the midnights after it, and the end."""
-    edges = [start]
-    while edges[-1] < end:
-        edges.append(min(bounds(CalendarPeriod("day"), edges[-1], zone)[1], end))
-    return tuple(edges)
-
-
-def _weekday(time: int, zone: str) -> int:
-    return to_local(time, zone).weekday()
-
-
-def _whole_day(time: int, zone: str) -> int:
-    start, end = bounds(CalendarPeriod("day"), time, zone)
-    return end - start
-
-
-def _is_whole(start: int, end: int, zone: str) -> bool:
-    return (start, end) == bounds(CalendarPeriod("day"), start, zone)

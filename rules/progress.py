@@ -1,39 +1,37 @@
-"""Standing of a goal over a period: value so far, pace, required rate and the linear projection with its interval.
+"""Standing of a goal over a period: value so far, pace, required rate and the projection with its interval.
 
-The projection supposes that the rest of the period goes on at the mean rate of the part that is covered by readings.
-Its 80 % interval comes from how much equal stretches of that part differ: the variance of the mean of k stretches
-and of the m still to come, s² (m + m² / k), as for any mean of independent stretches.
+What adds up is projected by the pattern, level and trend of what came before (`rules.projection`). Where too little is
+known for that, and for a number that is read, the rest of the period is supposed to go on at the mean rate of the part
+that is covered by readings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
-from statistics import stdev
+from datetime import timedelta
+from functools import partial
 
+from rules import model
 from rules.bounds import Unsettled, serving, settled
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
-    HOUR,
-    MINUTE,
     Assessment,
     FixedPeriod,
     Goal,
-    Measure,
     Period,
     Projection,
     RollingPeriod,
     Standing,
 )
-from rules.periods import bounds
+from rules.periods import bounds, to_local, to_micros
 from rules.plans import Way, course, part_planned, value_at
+from rules.projection import Projector, projected
 from rules.scene import Scene
 from rules.tracks import Track
 
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
-_Z80 = 1.2816  # half width of an 80 % interval in standard deviations of the normal distribution
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
 
 _WAITING = "waiting for the period's last readings"
@@ -50,7 +48,7 @@ class Stretch:
     value: float | None
     covered: int
     summaries: Sequence[Summary]
-    way: Way | None  # None where its course is a straight line
+    way: Way | None = None  # None where its course is a straight line
 
     @property
     def newest(self) -> int | None:
@@ -68,22 +66,27 @@ def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> As
     start, end = bounds(per, scene.now, scene.target.zone)
     if isinstance(per, RollingPeriod):
         return _judged(scene, goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
-    current = _judged(scene, goal, _stretch(scene, goal, combine, start, end))
-    if isinstance(per, FixedPeriod) or scene.created >= start or current.standing is not Standing.TOO_EARLY:
+    stretch = _stretch(scene, goal, combine, start, end)
+    current = _judged(scene, goal, stretch, ahead=True)
+    if isinstance(per, FixedPeriod) or scene.created >= start:
+        return current
+    if stretch.fraction >= EARLY and current.standing is not Standing.TOO_EARLY:
         return current
     last = _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone))
     before = _judged(scene, goal, last)
     return before if before.standing is Standing.MISSED or before.reason == _WAITING else current
 
 
-def _judged(scene: Scene, goal: Goal, stretch: Stretch) -> Assessment:
-    """How a stretch stands by the numbers that count for it; no_data where there are none."""
+def _judged(scene: Scene, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Assessment:
+    """How a stretch stands by the numbers that count for it; no_data where there are none. `ahead`: it is projected."""
     try:
         goal = settled(goal, scene, stretch.start, stretch.end)
     except Unsettled as lack:
         held = _described(goal, stretch, Standing.NO_DATA, scene.now, None, hold=True)
         return replace(held, reason=str(lack))
-    return _rolling(goal, stretch) if isinstance(goal.per, RollingPeriod) else _assess(goal, stretch, scene.now)
+    if isinstance(goal.per, RollingPeriod):
+        return _rolling(goal, stretch)
+    return _assess(goal, stretch, scene.now, partial(_ahead, scene, goal, stretch) if ahead else None)
 
 
 def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
@@ -91,44 +94,49 @@ def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
 
     Thirty days of daily readings are thirty readings, in the morning too, when today's is not there yet.
     """
-    covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
+    covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
     newest = max((track.newest[0] for track in scene.tracks if track.newest), default=covered)
     until = covered + 1 if newest >= covered else covered
     return until - (end - start), until
 
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
-    width = bucket_width(end - start)
-    summaries = [track.summary(goal, start, end, width) for track in scene.tracks]
+    summaries = [track.summary(goal, start, end) for track in scene.tracks]
     values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
-    covered = max(_covered(track, start, end, scene.now) for track in scene.tracks)
+    covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
     way = None
     if goal.plan is not None or goal.weekdays:
         planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
-        way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered)
+        way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered, _projector(scene))
     return Stretch(start, end, combine(values), covered, summaries, way)
 
 
-def bucket_width(length: int) -> int:
-    """The stretch of time whose sums are compared: a natural unit of which the period has at least five."""
-    for width in (7 * DAY, DAY, HOUR, 5 * MINUTE, MINUTE):
-        if length >= 5 * width:
-            return width
-    return max(length // 30, 1)
+def _projector(scene: Scene) -> Projector:
+    """What projections of the instance are made of."""
+    projector = scene.projectors.get(scene.key)
+    if projector is None:
+        projector = scene.projectors[scene.key] = Projector()
+    return projector
 
 
-def _covered(track: Track, start: int, end: int, now: int) -> int:
+def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     """Up to when the readings tell what happened: a daily reading covers its day, so yesterday's reaches to midnight.
 
     A reading that is late by more than its usual distance counts as nothing having happened, else a number that
     stopped would be projected for ever.
     """
     newest, gap = track.newest, track.gap()
-    told = max(newest[0] + gap, now - _LATE_AFTER * gap) if newest is not None else now
-    return max(start, min(end, now, told))
+    if newest is None:
+        return max(start, min(end, now))
+    told = newest[0] + gap
+    if gap >= DAY:  # of the clock: a day on which the clocks change is covered by its reading too
+        told = to_micros(to_local(newest[0], zone) + timedelta(microseconds=gap))
+    return max(start, min(end, now, max(told, now - _LATE_AFTER * gap)))
 
 
-def _assess(goal: Goal, stretch: Stretch, now: int) -> Assessment:
+def _assess(
+    goal: Goal, stretch: Stretch, now: int, project: Callable[[float], Projection | None] | None = None
+) -> Assessment:
     ended = now >= stretch.end
     value = stretch.value
     if value is None:
@@ -137,7 +145,7 @@ def _assess(goal: Goal, stretch: Stretch, now: int) -> Assessment:
     if ended and stretch.covered < stretch.end:
         # The last readings of a period may still be on their way; nothing is said before they had their time.
         return _described(goal, stretch, Standing.NO_DATA, now, None, hold=True)
-    projection = None if ended else _ahead(goal, stretch, value)
+    projection = None if ended or project is None else project(value)
     return _described(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
 
 
@@ -154,31 +162,44 @@ def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection
     kept = (low is None or (not short and not falls)) and (high is None or (not over and not means.rises))
     if kept:
         return Standing.MET  # nothing that may still come takes it away
-    if projection is None:
+    if projection is None or _says_nothing(goal, projection):
         return Standing.TOO_EARLY
     behind = (low is not None and projection.value < low) or (high is not None and projection.value > high)
     return Standing.BEHIND if behind else Standing.ON_TRACK
 
 
-def _project(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
-    if stretch.fraction < EARLY:
-        return None
-    if not MEASURES[goal.measure].grows:
-        return Projection(value)
-    mid = _projected_last(stretch, value) if goal.measure is Measure.LAST else value / stretch.fraction
-    spread = _spread(goal, stretch)
-    if spread is None:
-        return Projection(mid)
-    floor = mid - spread if may_fall(goal, stretch.summaries) else value
-    return Projection(mid, max(mid - spread, floor), mid + spread)
+def _says_nothing(goal: Goal, projection: Projection) -> bool:
+    """Whether the interval is as wide as the projection is large, and holds a bound: any standing would be a guess."""
+    low, high = projection.low, projection.high
+    if low is None or high is None or high - low < abs(projection.value):
+        return False
+    return any(bound is not None and low < bound < high for bound in (goal.at_least, goal.at_most))
 
 
-def _ahead(goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+def _ahead(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
     """Where the value ends: as far from its plan, in proportion, as it is now; without a plan by what was before."""
     part = part_planned(stretch.way, _moment(goal, stretch)) if stretch.way and goal.plan else None
     if part is None:
-        return _project(goal, stretch, value)
+        return _project(scene, goal, stretch, value)
     return Projection(value / part) if part >= EARLY else None
+
+
+def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+    means, falls = MEASURES[goal.measure], may_fall(goal, stretch.summaries)
+    if not means.grows:
+        return Projection(value) if stretch.fraction >= EARLY else None
+    half: float | None = None
+    if means.adds_up and goal.per is not None and scene.target.combine in {None, model.Combine.SUM, model.Combine.LAST}:
+        projector, zone = _projector(scene), scene.target.zone
+        period = stretch.start, stretch.end
+        ahead = projector.ahead(scene.tracks, goal.measure, goal.per, period, stretch.covered, zone)
+        if ahead is not None:
+            return projected(goal, value, value + ahead.mean, ahead.half, falls=falls)
+        half = projector.spread(stretch.covered)
+    if stretch.fraction < EARLY:
+        return None
+    mid = value / stretch.fraction if means.adds_up else _projected_last(stretch, value)
+    return projected(goal, value, mid, half, falls=falls)
 
 
 def _projected_last(stretch: Stretch, value: float) -> float:
@@ -191,21 +212,6 @@ def _projected_last(stretch: Stretch, value: float) -> float:
     if len(stretch.summaries) > 1 or span < EARLY * (stretch.end - stretch.start):
         return value / stretch.fraction
     return value + (value - first) / span * (stretch.end - stretch.covered)
-
-
-def _spread(goal: Goal, stretch: Stretch) -> float | None:
-    """Half the width of the projection's 80 % interval; None with fewer than three stretches to compare."""
-    if len(stretch.summaries) > 1 and not MEASURES[goal.measure].adds_up:
-        return None
-    if goal.measure is Measure.LAST:
-        return None
-    width = stretch.summaries[0].width
-    full = (stretch.covered - stretch.start) // width
-    if full < 3:
-        return None
-    sums = [sum(summary.buckets.get(i, 0.0) for summary in stretch.summaries) for i in range(full)]
-    left = max((stretch.end - stretch.covered) / width, 0.0)
-    return _Z80 * stdev(sums) * sqrt(left + left * left / full)
 
 
 def is_budget(low: float | None, high: float | None, value: float | None, projection: Projection | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -20,21 +21,39 @@ from rules.model import (
     RollingPeriod,
     Selector,
     Series,
+    Sign,
     SourceRule,
     Target,
 )
-from rules.plans import PATTERN
 from rules.selectors import selects
 
-# Two periods and some days, so that a reading that comes late still changes the verdict on the period before.
+
+class Reach(NamedTuple):
+    """How far before its newest reading a series is needed: all of it, and as far as `PAST_MOST` readings go.
+
+    A horizon of 0 means only the newest readings.
+    """
+
+    horizon: int = 0
+    past: int = 0
+
+    def with_(self, other: Reach) -> Reach:
+        """The longest of both."""
+        return Reach(max(self.horizon, other.horizon), max(self.past, other.past))
+
+
+# Two periods and some days, so that a reading that comes late still changes the verdict on the period before. Beyond
+# them a projection learns by the season before, and by how far off it was in many periods.
 _REACH = {
-    "hour": 3 * HOUR,
-    "day": 4 * DAY,
-    "week": 17 * DAY,
-    "month": 66 * DAY,
-    "quarter": 190 * DAY,
-    "year": 740 * DAY,
+    "hour": Reach(3 * HOUR, 2 * DAY),
+    "day": Reach(4 * DAY, 36 * DAY),
+    "week": Reach(26 * DAY, 420 * DAY),
+    "month": Reach(66 * DAY, 433 * DAY),
+    "quarter": Reach(190 * DAY, 555 * DAY),
+    "year": Reach(740 * DAY, 1105 * DAY),
 }
+# What is held before the current period until its end, however many readings there are.
+SURE = {"hour": HOUR, "day": 2 * DAY, "week": 14 * DAY, "month": 28 * DAY, "quarter": 91 * DAY, "year": 364 * DAY}
 PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
 
@@ -65,6 +84,12 @@ class Specs:
         self.rules: dict[str, tuple[AlertRule, ...]] = {
             target.name: alert_rules(target) for target in self.targets.values()
         }
+        self.learned_of: dict[str, str] = {
+            target.name: _learned_of(target)
+            for target in self.targets.values()
+            if any(rule.when is Sign.UNUSUAL for rule in target.alerts)
+        }
+        """What is learned for the targets with an alert for what is unusual, as a short text that changes with it."""
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._by_series = self._index()
@@ -95,26 +120,26 @@ class Specs:
         wanted = {selector.name for selector in selectors}
         return tuple(source.name for source in self.sources.values() if wanted.intersection(source.series))
 
-    def _reaches(self) -> dict[str, int]:
-        reaches: dict[str, int] = {}
+    def _reaches(self) -> dict[str, Reach]:
+        reaches: dict[str, Reach] = {}
         for target in self.targets.values():
             per = target.goal.per if target.goal else None
             condition = self.conditions.get(target.name)
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = max(reaches.get(name, 0), query.reach)
+                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
             elif target.selector:
                 name = target.selector.name
-                learned = PATTERN if target.goal and target.goal.weekdays else 0
-                reaches[name] = max(reaches.get(name, 0), _reach(per) + learned)
+                reaches[name] = reaches.get(name, Reach()).with_(_reach(per))
             for selector in self._lookups[target.name]:
-                reaches[selector.name] = max(reaches.get(selector.name, 0), _reach(per) + PLANNED_AHEAD)
+                planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
+                reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)
         return reaches
 
-    def horizon(self, name: str) -> int:
-        """How far before its newest reading a series is needed; 0: only the newest."""
-        return self._horizons.get(name, 0)
+    def reach(self, name: str) -> Reach:
+        """How far before its newest reading a series is needed."""
+        return self._horizons.get(name, Reach())
 
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The sources that may give what a target measures."""
@@ -124,9 +149,9 @@ class Specs:
         """The targets that may need what a source gives."""
         return self._targets_of.get(source, ())
 
-    def series_names(self) -> Mapping[str, int]:
-        """Every series name that some target reads, with its horizon."""
-        return {name: self.horizon(name) for name in self._by_series}
+    def series_names(self) -> Mapping[str, Reach]:
+        """Every series name that some target reads, with its reach."""
+        return {name: self.reach(name) for name in self._by_series}
 
     def places_of(self, series: Series) -> Places:
         """Where a series belongs."""
@@ -169,12 +194,17 @@ def _lookups_of(goal: Goal | None) -> tuple[Selector, ...]:
     return tuple(one for one in found if isinstance(one, Selector))
 
 
-def _reach(per: Period | None) -> int:
+def _learned_of(target: Target) -> str:
+    what = (target.selector, target.combine, target.zone)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
+
+
+def _reach(per: Period | None) -> Reach:
     if isinstance(per, CalendarPeriod):
         return _REACH[per.unit]
     if isinstance(per, FixedPeriod):
-        return 40_000 * DAY  # newer readings never push it out of reach
-    return per.length if isinstance(per, RollingPeriod) else 0
+        return Reach(40_000 * DAY)  # newer readings never push it out of reach
+    return Reach(per.length) if isinstance(per, RollingPeriod) else Reach()
 
 
 def _inverted(sources_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
-from rules.measures import Summary, summary_of
+from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
+PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
 _TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
 
 
@@ -24,16 +26,29 @@ class Added(Enum):
     OUT_OF_VIEW = auto()
 
 
+@dataclass(slots=True, eq=False)
+class Watch:
+    """Of whoever made something of the readings before `until`; `stale` once one of them is new or another."""
+
+    until: int
+    stale: bool = False
+
+
 class Track:
-    """One series' readings, in time order. NaN stands for a reading without a value."""
+    """One series' readings, in time order. NaN stands for a reading without a value.
 
-    __slots__ = ("_summaries", "horizon", "times", "values")
+    All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
+    """
 
-    def __init__(self, horizon: int) -> None:
+    __slots__ = ("_summaries", "horizon", "past", "times", "values", "watches")
+
+    def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
+        self.past = max(past, horizon)
+        self.watches: list[Watch] = []
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._summaries: dict[tuple[int, Measure, str | None, int], Summary] = {}
+        self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
@@ -43,6 +58,7 @@ class Track:
         if times and time <= times[-1]:
             added = self._insert(time, number)
         else:
+            self._tell(time)
             times.append(time)
             self.values.append(number)
         if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
@@ -62,12 +78,24 @@ class Track:
                 return Added.KNOWN
             self.values[index] = number
         self._summaries.clear()
+        self._tell(time)
         return Added.NEW
+
+    def _tell(self, time: int) -> None:
+        for watch in self.watches:
+            if time < watch.until:
+                watch.stale = True
 
     def _is_out_of_view(self, index: int, time: int) -> bool:
         if not self.horizon:
             return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
-        return time < self.times[-1] - self.horizon and not self._counted_from(index, time)
+        if time >= self.times[-1] - self.horizon or self._counted_from(index, time):
+            return False
+        return time < self.times[-1] - self.past or (index == 0 and self._beyond() > PAST_MOST)
+
+    def _beyond(self) -> int:
+        """How many readings older than the horizon are held."""
+        return bisect_left(self.times, self.times[-1] - self.horizon)
 
     def _counted_from(self, index: int, time: int) -> bool:
         """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
@@ -80,7 +108,9 @@ class Track:
             del self.values[:-_NEWEST]
             return
         # The last value before the horizon stays: an increase counts from it.
-        cut = bisect_left(self.times, self.times[-1] - self.horizon) - 1
+        beyond = self._beyond()
+        old = max(bisect_left(self.times, self.times[-1] - self.past), beyond - PAST_MOST - 1)
+        cut = min(beyond, old) - 1
         while cut > 0 and isnan(self.values[cut]):
             cut -= 1
         if cut > len(self.times) // 2:
@@ -99,14 +129,14 @@ class Track:
             if not isnan(self.values[index - 1]):
                 yield self.times[index - 1], self.values[index - 1]
 
-    def summary(self, goal: Goal, start: int, end: int, width: int = 0) -> Summary:
+    def summary(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""
         last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
-        name = (start, goal.measure, goal.where, width)
+        name = (start, goal.measure, goal.where)
         kept = self._summaries.get(name)
         if kept is None or kept.at > last:
             first = bisect_left(self.times, start)
-            kept = summary_of(goal, start, width)
+            kept = summary_of(goal, start)
             kept.before, kept.at = self._value_before(first), first
             if len(self._summaries) >= 8:
                 self._summaries.clear()
@@ -114,6 +144,20 @@ class Track:
                 self._summaries[name] = kept
         kept.fold(self.times, self.values, last)
         return kept
+
+    def added(self, start: int, end: int, measure: Measure, since: int) -> float:
+        """What the readings with start <= time < end add to a measure that adds up.
+
+        An increase counts from the value before, if that is not older than `since`.
+        """
+        means = MEASURES[measure]
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        if means.counts:
+            return means.added(self.values[first:last])
+        oldest = bisect_left(self.times, since)
+        while first > oldest and isnan(self.values[first - 1]):
+            first -= 1
+        return means.added(self.values[max(first - 1, oldest) : last])
 
     def _value_before(self, index: int) -> float | None:
         for at in range(index - 1, -1, -1):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rules.model import AlertRule, Assessment, NoDataThen, Standing
+from rules.model import AlertRule, Assessment, NoDataThen, Sign, Standing
 from rules.scene import Scene
 
 
@@ -43,4 +43,14 @@ def _stopped(asked: Asked) -> bool | None:
     return assessment.silent if assessment.silent or not assessment.hold else None
 
 
-KINDS: Mapping[str, Kind] = {**dict.fromkeys(Standing, _stands), Standing.NO_DATA: _stopped}
+def _unusual(asked: Asked) -> bool | None:
+    """The newest reading is unusual for its series."""
+    assessment, finding = asked.assessment, asked.assessment.finding
+    return None if assessment.hold or finding is None else finding.unusual is not None
+
+
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(Standing, _stands),
+    Standing.NO_DATA: _stopped,
+    Sign.UNUSUAL: _unusual,
+}

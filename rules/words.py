@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rules.measures import MEASURES
-from rules.model import DAY, HOUR, MINUTE, SECOND, Assessment, Event, InstanceKey, Standing, Target, percentage
+from rules.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Against,
+    Assessment,
+    Event,
+    Finding,
+    InstanceKey,
+    Standing,
+    Target,
+    percentage,
+)
 from rules.periods import to_local
 from rules.progress import is_budget
 
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STEPS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"))
 
 
@@ -72,6 +86,57 @@ def describe(target: Target, assessment: Assessment, now: int) -> str:
     if standing is Standing.NO_DATA or (assessment.hold and assessment.value is None):
         last = f", last value {amount(assessment.value, target)}" if assessment.value is not None else ""
         return f"no data: {assessment.reason}{last}" if assessment.reason else f"no data{last}"
+    if target.goal is None:
+        return _describe_usual(target, assessment)
+    unusual = assessment.finding and assessment.finding.unusual
+    beside = f"; unusual: {how_unusual(target, assessment.finding)}" if assessment.finding and unusual else ""
+    return _describe_goal(target, assessment) + beside
+
+
+def _describe_usual(target: Target, assessment: Assessment) -> str:
+    """Where an instance stands that has no goal: beside what is usual for it."""
+    finding, unit = assessment.finding, target.unit
+    value = "no value" if assessment.value is None else number(assessment.value, unit)
+    if assessment.standing is Standing.TOO_EARLY:
+        return f"too early to say what is usual: {value}"
+    if finding is None:
+        return value
+    return f"unusual: {how_unusual(target, finding)}" if finding.unusual else f"usual: {number(finding.value, unit)}"
+
+
+def how_unusual(target: Target, finding: Finding) -> str:
+    """The value beside what was expected: `250, 3.1 times the usual for a Tuesday 14:00 (80)`.
+
+    Where the usual is near zero, below it or varies as much as itself a ratio says nothing; then its range is said.
+    """
+    value, expected, edge, unit = finding.value, finding.expected, finding.edge, target.unit
+    if finding.unusual is Against.BEFORE:
+        of, after = "what it was just before", ""
+    else:
+        of, after = "the usual", f" for a {_when(finding, target.zone)}"
+    said = f"{number(value, unit)}, "
+    times = value / expected if expected - edge > 0 else 1.0
+    if times >= 1.5:
+        return f"{said}{times:,.{1 if times < 100 else 0}f} times {of}{after} ({_about(expected)})"
+    if 0 < times < 0.67:
+        return f"{said}{number(_rounded(100 * times), '%')} of {of}{after} ({_about(expected)})"
+    where = "above" if value > expected else "below"
+    return f"{said}far {where} {of}{after} ({_about(expected - edge)} to {_about(expected + edge)})"
+
+
+def _about(value: float) -> str:
+    return number(_rounded(value))
+
+
+def _when(finding: Finding, zone: str) -> str:
+    """`Tuesday 14:00`; where there is about one reading a day, the day alone."""
+    local = to_local(finding.time, zone)
+    day = _DAYS[local.weekday()]
+    return day if finding.gap > DAY // 2 else f"{day} {local.hour:02}:00"
+
+
+def _describe_goal(target: Target, assessment: Assessment) -> str:
+    standing = assessment.standing
     if assessment.start is not None:
         return _describe_period(target, assessment)
     if assessment.inputs:

@@ -26,7 +26,7 @@ from rules.words import span
 FOLDER = ROOT / "docs" / "reference"
 WIDTH = 100
 EXAMPLE = """
-sources: {sheet: {type: file, path: FOLDER/n.csv, readings: [{series: n, value: n}]}}
+sources: {sheet: {type: file, path: FOLDER/n.csv, readings: [{series: n, value: n, time: t}]}}
 targets:
   n:
     series: n
@@ -114,7 +114,8 @@ def metrics() -> str:
         "|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "n.csv").write_text("n\n5\n", encoding="utf-8")
+        months = "".join(f"5,2025-{month:02}-01\n" for month in range(1, 13))  # enough for a projection
+        Path(folder, "n.csv").write_text(f"n,t\n{months}", encoding="utf-8")
         config = Path(folder, "setpoint.yaml")
         config.write_text(EXAMPLE.replace("FOLDER", folder), encoding="utf-8")
         listen, database = f"127.0.0.1:{free_port()}", f"sqlite:///{folder}/n.db"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.configuration import Configuration
+from agent.recall import read_from
 from agent.rehearsal import Moment
 from connectors.extract import BadRow, Extractor, Table
 from connectors.formats import parse_csv
@@ -23,7 +24,7 @@ from rules.model import (
     Series,
     labels_of,
 )
-from rules.specs import PUSHED, Specs
+from rules.specs import PUSHED, Reach, Specs
 
 _TIMES = ("time", "date", "datetime", "timestamp")
 _END_OF_TIME = 2**63 - 1
@@ -91,18 +92,19 @@ async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int |
     """What the database holds of the series that the targets read, as far back as they reach. Raises StoreError."""
     from agent.store.store import Store
 
-    reaches: dict[str, int] = {}
+    reaches: dict[str, Reach] = {}
     for one in specs:
         for name, reach in one.series_names().items():
-            reaches[name] = max(reaches.get(name, 0), reach)
+            reaches[name] = reach.with_(reaches.get(name, Reach()))
     store = await Store.open_readonly(url)
     try:
         found: list[Reading] = []
         for name, reach in reaches.items():
-            first = -(2**62) if start is None else start - reach
-            found += await store.window([name], first, _END_OF_TIME if end is None else end)
-            if start is not None:
-                found += await store.reading_before([name], first)
+            until = _END_OF_TIME if end is None else end
+            if start is None:
+                found += await store.window([name], -(2**62), until)
+            else:
+                found += await read_from(store, [name], reach, start, until)
         return found
     finally:
         await store.close()

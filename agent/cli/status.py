@@ -167,6 +167,7 @@ def _facts(target: dict[str, Any], instance: dict[str, Any], now: str) -> Iterat
     yield "pace", percent(instance["pace"])
     yield "per day", amount(instance["required_rate"], target, unit=False, computed=True)
     yield "projected", _projected(target, instance["projection"])
+    yield "chance", percent(instance["projection"]["chance"]) if instance["projection"] else ""
     yield "period", f"{local_time(period['start'], zone)} to {local_time(period['end'], zone)}" if period else ""
     yield "due", local_time(instance["due"], zone)
     for series, value in instance["inputs"].items():

@@ -12,9 +12,10 @@ from agent.config.language import WEEKDAYS, GoalSection, TargetSection
 from rules.conditions import compile_where
 from rules.expressions import ConditionError
 from rules.measures import MEASURES, NAMES
-from rules.model import CalendarPeriod, Measure, RollingPeriod, Standing, Target
+from rules.model import CalendarPeriod, Measure, RollingPeriod, Sign, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
+_SIGNS = frozenset(Sign)
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
 _DECIDED = _ALWAYS | {Standing.MET, Standing.MISSED}
 _PERIOD = _DECIDED | {Standing.TOO_EARLY, Standing.ON_TRACK, Standing.BEHIND}
@@ -96,8 +97,14 @@ def check_recover(target: TargetSection, path: Path, document: Document) -> None
         document.report((*at, "at_least"), f"{recover.at_least:g} is more than at_most {recover.at_most:g}")
 
 
-def _possible(target: TargetSection) -> tuple[frozenset[Standing], str]:
-    """The standings an instance of the target can have, and what makes them so."""
+def _possible(target: TargetSection) -> tuple[frozenset[Standing | Sign], str]:
+    """What an alert of the target can wait for, and what makes it so."""
+    standings, why = _standings(target)
+    has_series = not target.source and (target.goal is None or target.goal.condition is None)
+    return (standings | _SIGNS if has_series else standings), why
+
+
+def _standings(target: TargetSection) -> tuple[frozenset[Standing], str]:
     if target.source:
         return _DECIDED, "a check-in"
     if target.goal is None:
@@ -116,7 +123,7 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
     """Alerts have different names and wait for what can happen."""
     possible, why = _possible(target)
     if document.is_broken((*path, "goal")) or document.is_broken((*path, "source")):
-        possible = frozenset(Standing)
+        possible = frozenset(Standing) | _SIGNS
     first: dict[str, int] = {}
     for index, alert in enumerate(target.alerts):
         at = (*path, "alerts", index)

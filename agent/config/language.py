@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
 from rules.measures import NAMES as MEASURE_NAMES
@@ -21,11 +22,13 @@ from rules.model import (
     Measure,
     NoDataThen,
     RollingPeriod,
+    Sign,
     Standing,
     parse_duration,
 )
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+AWAITED = (*(standing.value for standing in Standing), *(sign.value for sign in Sign))
 CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
 _FLAPPING = Flapping()
 _PERCENT = re.compile(r"\s*([-+]?[0-9.]+)\s*%\s*")
@@ -53,6 +56,13 @@ def _measure(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("has to be a measure such as sum, or a quantile such as p95")  # noqa: TRY004 - as above
     return parse_measure(value)
+
+
+def _awaited(value: object) -> object:
+    found = next((one for one in (*Standing, *Sign) if one == value), None)
+    if found is None:
+        raise PydanticCustomError("enum", "is unknown", {"expected": ", ".join(AWAITED)})
+    return found
 
 
 def _one_or_more(value: object) -> object:
@@ -104,6 +114,10 @@ MeasureName = Annotated[
     ),
 ]
 """A measure, with the part of the values that lie below it for a quantile."""
+
+
+Awaited = Annotated[Standing | Sign, BeforeValidator(_awaited), WithJsonSchema({"type": "string", "enum": AWAITED})]
+"""What an alert waits for."""
 
 Text = Annotated[str, AfterValidator(_said)]
 """A text that says something."""
@@ -281,7 +295,7 @@ class AlertSection(Config):
     """One alert of a target."""
 
     name: Text
-    when: Standing
+    when: Awaited
     for_: For = Field(0, alias="for")
     keep_firing_for: Duration = 0
     severity: Text = "warning"

@@ -6,6 +6,7 @@ takes the default of those that are missing, so that fields may come (with a def
 
 from __future__ import annotations
 
+import base64
 import math
 import types
 from collections.abc import Callable, Mapping
@@ -46,6 +47,10 @@ def _write_float(value: float) -> float | str:
     return value if math.isfinite(value) else repr(float(value))  # JSON has no inf and no nan
 
 
+def _write_bytes(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
 def _read_float(value: float | str) -> float:
     return float(value) if isinstance(value, str) else value
 
@@ -68,6 +73,8 @@ def _plan(kind: Any) -> tuple[Convert, Convert]:
 def _single(kind: Any) -> tuple[Convert, Convert]:
     if kind is float:
         return _write_float, _read_float
+    if kind is bytes:
+        return _write_bytes, base64.b64decode
     if isinstance(kind, type) and issubclass(kind, Enum):
         return (lambda value: value.value), kind
     if is_dataclass(kind) or hasattr(kind, "_fields"):

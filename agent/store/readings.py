@@ -15,6 +15,10 @@ _NEWEST = "SELECT time, value FROM readings WHERE series_id = ? ORDER BY time DE
 _NEWEST_VALUE = (
     "SELECT time, value FROM readings WHERE series_id = ? AND time < ? AND value IS NOT NULL ORDER BY time DESC LIMIT 1"
 )
+_NEWEST_OF = (
+    "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
+)
+_VALUES_SINCE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND value IS NOT NULL ORDER BY time"
 _RANGE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time"
 
 
@@ -55,6 +59,17 @@ def window(connection: sqlite3.Connection, names: Iterable[str], start: int, end
     return out
 
 
+def newest_of(connection: sqlite3.Connection, names: Iterable[str], span: tuple[int, int], most: int) -> list[Reading]:
+    """The newest readings of a span, at most `most` of each series, by series, then time."""
+    plain = connection.cursor()
+    plain.row_factory = None
+    out: list[Reading] = []
+    for series, number in _named(connection, names):
+        rows = plain.execute(_NEWEST_OF, (number, *span, most)).fetchall()
+        out += [Reading(series, time, value) for time, value in reversed(rows)]
+    return out
+
+
 def before(connection: sqlite3.Connection, names: Iterable[str], time: int) -> list[Reading]:
     """The newest reading with a value of each series, earlier than `time`."""
     out = []
@@ -65,14 +80,25 @@ def before(connection: sqlite3.Connection, names: Iterable[str], time: int) -> l
     return out
 
 
+def sample(connection: sqlite3.Connection, series: Series, since: int, most: int) -> list[Reading]:
+    """The readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
+    number = _number(connection, series)
+    found = [] if number is None else connection.execute(_VALUES_SINCE, (number, since)).fetchall()
+    return [Reading(series, *pair) for pair in found[:: -max(1, -(-len(found) // most))]][::-1]
+
+
+def _number(connection: sqlite3.Connection, series: Series) -> int | None:
+    key = (series.name, labels_text(series.labels))
+    row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
+    return None if row is None else row["id"]
+
+
 def points(connection: sqlite3.Connection, series: Series, span: tuple[int, int], limit: int) -> list[Reading]:
     """At most `limit` readings of a span, in order: all of them, or the lowest and highest of even stretches."""
     start, end = span
-    key = (series.name, labels_text(series.labels))
-    row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
-    if row is None or limit <= 0:
+    number = _number(connection, series)
+    if number is None or limit <= 0:
         return []
-    number = row["id"]
     found = connection.execute(f"{_RANGE} LIMIT ?", (number, start, end, limit + 1)).fetchall()
     if len(found) > limit:
         width = max(1, -(-(end - start) // max(1, limit // 2)))

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from agent.store.rows import ENDED
+from rules.specs import Reach
+from rules.tracks import PAST_MOST
 
 CHUNK = 5_000
 Step = Callable[[sqlite3.Connection], int]
@@ -72,11 +74,11 @@ def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -
 
 
 def readings(
-    connection: sqlite3.Connection, before: int, needed: Mapping[str, int], after_series: int
+    connection: sqlite3.Connection, before: int, now: int, needed: Mapping[str, Reach], after_series: int
 ) -> tuple[int, int | None]:
     """Removes old readings of the series after `after_series`; returns how many, and the series to go on after.
 
-    None means that the last series was done. Of series named in `needed` those from that time on stay.
+    None means that the last series was done. Of series named in `needed` those within reach before `now` stay.
     """
     removed = 0
     cursor: int | None = after_series
@@ -84,12 +86,24 @@ def readings(
         row = connection.execute("SELECT id, name FROM series WHERE id > ? ORDER BY id LIMIT 1", (cursor,)).fetchone()
         if row is None:
             return removed, None
-        gone = _readings_of(connection, row[0], min(before, needed.get(row[1], before)))
+        reach = needed.get(row[1])
+        oldest = before if reach is None else min(before, _oldest_needed(connection, row[0], now, reach))
+        gone = _readings_of(connection, row[0], oldest)
         removed += gone
         if gone >= CHUNK:
             return removed, cursor  # the same series again
         cursor = row[0]
     return removed, cursor
+
+
+def _oldest_needed(connection: sqlite3.Connection, series: int, now: int, reach: Reach) -> int:
+    sql = (
+        "SELECT min(time) FROM (SELECT time FROM readings WHERE series_id = ? AND time >= ? AND time < ?"
+        f" ORDER BY time DESC LIMIT {PAST_MOST + 1})"
+    )
+    start = now - reach.horizon
+    oldest = connection.execute(sql, (series, now - max(reach), start)).fetchone()[0]
+    return start if oldest is None else int(oldest)
 
 
 def _readings_of(connection: sqlite3.Connection, series: int, before: int) -> int:

@@ -22,6 +22,7 @@ from agent.store.rows import ENDED
 from agent.store.sqlite import Lock, look, path_of, prepare
 from agent.store.writer import Writer
 from rules.model import Correction, InstanceState, Reading, Series, SourceState, Transition
+from rules.specs import Reach
 
 __all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavailable"]
 
@@ -103,9 +104,17 @@ class Store:
         """Their readings with start <= time < end, ordered by series, then time."""
         return await self._readers.run(readings.window, tuple(names), start, end)
 
+    async def newest_of(self, names: Iterable[str], start: int, end: int, most: int) -> list[Reading]:
+        """The newest readings with start <= time < end, at most so many of a series; by series, then time."""
+        return await self._readers.run(readings.newest_of, tuple(names), (start, end), most)
+
     async def reading_before(self, names: Iterable[str], time: int) -> list[Reading]:
         """The newest reading with a value of each series of these names, earlier than `time`."""
         return await self._readers.run(readings.before, tuple(names), time)
+
+    async def sample(self, series: Series, since: int, most: int) -> list[Reading]:
+        """Its readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
+        return await self._readers.run(readings.sample, series, since, most)
 
     async def points(self, series: Series, start: int, end: int, limit: int) -> list[Reading]:
         """At most `limit` readings for a chart: all, or the lowest and highest of even stretches."""
@@ -200,11 +209,11 @@ class Store:
 
         return await self._readers.run(read_pings, source, limit)
 
-    async def prune(self, before: int, needed: Mapping[str, int] | None = None) -> int:
+    async def prune(self, before: int, now: int = 0, needed: Mapping[str, Reach] | None = None) -> int:
         """Forgets what is older than `before`, a little at a time; returns how many rows.
 
         What is queued, what belongs to an open alert and the newest reading of each series stay; of series named in
-        `needed` all readings from that time on.
+        `needed` what is within that reach before `now`.
         """
         removed = 0
         for step in retention.steps(before, await self._readers.run(retention.open_fingerprints)):
@@ -212,12 +221,14 @@ class Store:
                 removed += gone
         series: int | None = 0
         while series is not None:
-            gone, series = await self._prune_readings(before, needed or {}, series)
+            gone, series = await self._prune_readings(before, now, needed or {}, series)
             removed += gone
         return removed
 
-    async def _prune_readings(self, before: int, needed: Mapping[str, int], after: int) -> tuple[int, int | None]:
-        return await self._write().run(lambda connection: retention.readings(connection, before, needed, after))
+    async def _prune_readings(
+        self, before: int, now: int, needed: Mapping[str, Reach], after: int
+    ) -> tuple[int, int | None]:
+        return await self._write().run(lambda connection: retention.readings(connection, before, now, needed, after))
 
 
 def _load(connection: sqlite3.Connection) -> Remembered:

@@ -86,7 +86,7 @@ SCHEMAS: dict[str, Schema] = {
         expected=NUMBER,
         pace=NUMBER,
         required_rate=NUMBER,
-        projection=maybe(shape(value={"type": "number"}, low=NUMBER, high=NUMBER)),
+        projection=maybe(shape(value={"type": "number"}, low=NUMBER, high=NUMBER, chance=NUMBER)),
         period=maybe(shape(start=TIME, end=maybe(TIME))),
         due=maybe(TIME),
         inputs=LABELS,

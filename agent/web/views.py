@@ -79,7 +79,7 @@ def _projection(found: Assessment) -> dict[str, Any] | None:
     projection = found.projection
     if projection is None:
         return None
-    return {"value": projection.value, "low": projection.low, "high": projection.high}
+    return {"value": projection.value, "low": projection.low, "high": projection.high, "chance": projection.chance}
 
 
 def _alert_status(name: str, status: AlertStatus) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Notice:
     """What a notifier is given: everything it may say, rendered, nothing to look up. JSON in the outbox.
 
     `values` are the numbers behind the words by name (value, at_least, at_most, progress, pace, required_rate,
-    projection, projection_low, projection_high, expected); those that are unknown are absent.
+    projection, projection_low, projection_high, chance, expected); those that are unknown are absent.
     """
 
     reason: Reason

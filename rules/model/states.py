@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from rules.model.usual import Finding, Usual
 from rules.model.values import Labels
 from rules.model.wants import Standing
 
@@ -58,11 +59,12 @@ class InstanceKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The value expected at the end of the period, with its 80 % interval."""
+    """The value expected at the end of the period, with its 80 % interval and the chance of meeting the goal."""
 
     value: float
     low: float | None = None  # None: too few readings for an interval
     high: float | None = None
+    chance: float | None = None  # 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class Assessment:
     reason: str = ""  # in plain words, what the standing alone does not say
     hold: bool = False  # nothing can be said now: alerts stay as they are
     silent: bool = False  # readings stopped for longer than `no_data.after`
+    finding: Finding | None = None  # whether the newest reading is unusual; None: not asked, or too early to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class InstanceState:
     seen: int | None = None
     alerts: Mapping[str, AlertStatus] = field(default_factory=dict)
     wake: int | None = None
+    usual: Usual | None = None  # learned for an alert that waits for what is unusual
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,12 @@ class Standing(StrEnum):
     OUT_OF_BAND = "out_of_band"
 
 
+class Sign(StrEnum):
+    """What an alert can wait for that is no standing."""
+
+    UNUSUAL = "unusual"
+
+
 class Measure(StrEnum):
     """What is made of the readings of a period."""
 
@@ -176,10 +182,10 @@ class EscalationStep:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """Fires when the instance's standing is `when` for `for_`, or as `often` as that."""
+    """Fires when the instance's standing is `when`, or shows that sign, for `for_`, or as `often` as that."""
 
     name: str
-    when: Standing
+    when: Standing | Sign
     for_: int = 0
     keep_firing_for: int = 0
     severity: str = "warning"

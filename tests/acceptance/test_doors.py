@@ -79,7 +79,7 @@ async def test_signed_readings_are_decided_and_stored_others_are_not(daemon: Dae
     for bad in (
         {},
         {**good, "webhook-signature": f"v1,{wrong}"},
-        {**good, "webhook-id": "msg_2"},
+        {**good, "webhook-id": "msg_x"},
         {**good, "webhook-timestamp": str(int(time.time()) + 1)},
         signed(body, at=now - timedelta(minutes=6)),
         signed(body, at=now + timedelta(minutes=6)),
@@ -98,7 +98,7 @@ async def test_signed_readings_are_decided_and_stored_others_are_not(daemon: Dae
     assert stored(daemon) == [("berlin", 40)]  # answered once it is committed
     await daemon.happenings.until(lambda: len(sink.taken()) == 1, "told")
     assert sink.taken()[0].alert["labels"]["shop"] == "berlin"
-    assert await post(good) == (202, {"readings": 1})  # sent once more: the same reading, nothing new
+    assert await post(good) == (202, {"readings": 0, "repeated": True})  # sent once more: nothing new
     assert await post({"Authorization": f"Bearer {SECRET}"}, row("paris", 200)) == (202, {"readings": 1})
     digest = hmac.digest(SECRET.encode(), row("rome", 300), hashlib.sha256).hex()
     assert (await post({"X-Hub-Signature-256": f"sha256={digest}"}, row("rome", 300), "/in/hub"))[0] == 202
@@ -106,7 +106,7 @@ async def test_signed_readings_are_decided_and_stored_others_are_not(daemon: Dae
     assert stored(daemon) == [("berlin", 40), ("paris", 200), ("rome", 300)]
 
     # Revised: the same shop and time, another amount.
-    assert (await post(signed(row("berlin", 140)), row("berlin", 140)))[0] == 202
+    assert (await post(signed(row("berlin", 140), "msg_2"), row("berlin", 140)))[0] == 202
     await daemon.happenings.until(lambda: len(sink.taken()) == 2, "back")
     assert [message.json["status"] for message in sink.arrived.messages] == ["firing", "resolved"]
 

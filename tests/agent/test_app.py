@@ -48,7 +48,7 @@ async def test_readings_of_the_year_before_outlive_the_retention_while_they_coun
     await daemon.start()
     try:
         now = daemon.clock.now()
-        days = [Reading(Series("visitors", (("source", "push"),)), now - day * DAY, 1.0) for day in (900, 401, 1)]
+        days = [Reading(Series("visitors", (("source", "push"),)), now - day * DAY, 1.0) for day in (1200, 401, 1)]
         await daemon.store.commit(Commit(now, readings=days))
         await daemon._prune()
         assert await daemon.store.window(["visitors"], 0, now) == days[1:]

@@ -104,7 +104,7 @@ def fill(daemon: Daemon, metrics: Metrics) -> None:
         progress=0.6214,
         pace=0.9,
         required_rate=412,
-        projection=Projection(8950, 8700, 9200),
+        projection=Projection(8950, 8700, 9200, 0.12),
     )
     daemon.stands("visitors", behind, site="www")
     daemon.stands("room", Assessment(Standing.OUT_OF_BAND, value=-3.5, at_least=20, at_most=23), room='the "den"\n')
@@ -180,6 +180,7 @@ async def test_instances_say_the_numbers_they_have(daemon: Daemon, metrics: Metr
     assert found[named("setpoint_target_progress_ratio", **www)] == pytest.approx(0.6214)
     assert found[named("setpoint_target_pace_ratio", **www)] == pytest.approx(0.9)
     assert found[named("setpoint_target_projected_value", **www)] == 8950
+    assert found[named("setpoint_target_chance_ratio", **www)] == 0.12
     assert found[named("setpoint_target_standing", standing="behind", **www)] == 1
     assert found[named("setpoint_target_value", target="room", room='the "den"\n')] == -3.5
     assert found[named("setpoint_target_standing", target="silent", standing="no_data")] == 1

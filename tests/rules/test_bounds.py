@@ -53,16 +53,16 @@ def daily(first: str, *values: float, of: object = X) -> list[Reading]:
 
 
 class TestATable:
-    goal = Goal(Measure.SUM, per=MONTH, at_least_from=PeriodTable({"2026-01": 100.0, "2026-02": 200.0}))
+    goal = Goal(Measure.SUM, per=MONTH, at_least_from=PeriodTable({"2026-01": 100.0, "2026-02": 400.0}))
 
     def test_each_period_has_its_number(self):
         world = World(target(self.goal))
         assert world.step(at("2026-01-20"), *daily("2026-01-01", *[10] * 19)) == ["met firing"]
         assert world.look(at("2026-01-20")).assessment.at_least == 100
-        # January was met; in February twice as much is wanted.
-        world.step(at("2026-02-15"), *daily("2026-01-20", *[5] * 26))
+        # January was met; in February four times as much is wanted.
+        world.step(at("2026-02-15"), *daily("2026-01-20", *[10] * 26))
         found = world.look(at("2026-02-15")).assessment
-        assert (found.standing, found.at_least, found.value) == (Standing.BEHIND, 200, 14 * 5)
+        assert (found.standing, found.at_least, found.value) == (Standing.BEHIND, 400, 14 * 10)
 
     def test_the_period_before_is_missed_by_its_own_number(self):
         world = World(target(self.goal))
@@ -84,7 +84,8 @@ class TestATable:
         world = World(target(self.goal))
         world.step(at("2025-12-20"), *daily("2025-12-01", *[1] * 19))
         world.step(at("2026-01-02"), *daily("2025-12-20", *[1] * 13))
-        assert world.look(at("2026-01-02")).assessment.standing is Standing.TOO_EARLY
+        found = world.look(at("2026-01-02")).assessment
+        assert (found.standing, found.at_least, found.start) == (Standing.BEHIND, 100, at("2026-01-01"))
 
     def test_a_number_for_all_others(self):
         goal = replace(self.goal, at_least_from=PeriodTable({"2026-01": 100.0}, default=7.0))

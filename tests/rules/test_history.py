@@ -62,3 +62,9 @@ class TestHistory:
         of = History(Specs(targets, [SourceRule("a", ("x",), None)]))
         of.add(Reading(series("x"), 0, 1.0))
         assert of.track(series("x")).horizon == 5 * HOUR
+
+    def test_a_month_is_projected_by_a_year(self):
+        target = Target("m", "M", Goal(Measure.SUM, 1, per=CalendarPeriod("month")), Selector("x"))
+        of = History(Specs([target], [SourceRule("a", ("x",), None)]))
+        of.add(Reading(series("x"), 0, 1.0))
+        assert of.track(series("x")).past >= (366 + 31 + 31) * 24 * HOUR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from rules import tracks
 from rules.functions import quantile
 from rules.measures import MEASURES
 from rules.model import Goal, Measure
-from rules.tracks import Added, Track
+from rules.tracks import Added, Track, Watch
 
 HORIZON = 40
 numbers = st.sampled_from([None, 0.0, 1.0, 2.0, 5.0, -3.0]) | st.floats(-1e6, 1e6)
@@ -74,18 +75,16 @@ def goal(measure: Measure) -> Goal:
     return Goal(measure, where="value > 1" if measure is Measure.SHARE else None, quantile=0.3)
 
 
-@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(Measure), st.sampled_from([0, 7]))
-def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length, kind, width):
+@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(Measure))
+def test_a_summary_is_what_is_computed_from_scratch(readings, from_start, length, kind):
     assume(not taken_back(readings))
     track, naive = Track(HORIZON), {}
     for time, value in readings:
         track.add(time, value)
         naive[time] = value
         start = max(naive) - HORIZON + from_start
-        summary = track.summary(goal(kind), start, start + length, width)  # asked after each, so that it folds on
+        summary = track.summary(goal(kind), start, start + length)  # asked after each, so that it folds on
         assert summary.measure(goal(kind)) == pytest.approx(naive_measure(naive, start, start + length, kind))
-        if width and MEASURES[kind].added:
-            assert summary.buckets == pytest.approx(naive_buckets(naive, start, start + length, kind))
         values = [value for _, value in inside(naive, start, start + length)]
         assert summary.fell is any(a > b for a, b in pairwise(values))
 
@@ -111,17 +110,45 @@ def naive_measure(naive: Naive, start: int, end: int, measure: Measure) -> float
     }[measure]
 
 
-def naive_buckets(naive: Naive, start: int, end: int, kind: Measure) -> dict[int, float]:
-    found: dict[int, float] = {}
-    before = next((value for _, value in reversed(inside(naive, -1, start))), None)
-    last = None
-    for time, value in inside(naive, start, end):
-        risen = 0.0 if before is None else value - before if value >= before else value
-        added = {Measure.SUM: value, Measure.COUNT: 1.0, Measure.LAST: value - (last or 0.0)}.get(kind, risen)
-        bucket = (time - start) // 7
-        found[bucket] = found.get(bucket, 0.0) + added
-        before = last = value
-    return found
+ADDING = [measure for measure, means in MEASURES.items() if means.adds_up]
+
+
+@given(additions, st.integers(0, HORIZON), st.integers(1, 60), st.sampled_from(ADDING), st.integers(0, 20))
+def test_what_a_stretch_adds_is_what_is_computed_from_scratch(readings, from_start, length, measure, before):
+    assume(readings)
+    track, naive = filled(readings)
+    start = max(naive) - HORIZON + from_start
+    since = max(start - before, max(naive) - HORIZON)
+    found = track.added(start, start + length, measure, since)
+    known = {time: value for time, value in naive.items() if time >= since}
+    assert found == pytest.approx(naive_measure(known, start, start + length, measure))
+
+
+@given(additions, st.integers(0, 200))
+def test_who_watches_hears_of_what_changes_before(readings, until):
+    track, naive = Track(HORIZON), {}
+    for time, value in readings:
+        watch = Watch(until)
+        track.watches = [watch]
+        added = track.add(time, value)
+        assert watch.stale == (added is Added.NEW and time < until)
+        naive[time] = value
+
+
+@given(additions, st.integers(1, 8))
+def test_beyond_the_horizon_the_newest_few_are_held(readings, most):
+    assume(readings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracks, "PAST_MOST", most)
+        track, naive = Track(HORIZON, 3 * HORIZON), {}
+        for time, value in readings:
+            track.add(time, value)
+            naive[time] = value
+    newest = max(naive)
+    beyond = [time for time in sorted(naive) if newest - 3 * HORIZON <= time < newest - HORIZON]
+    needed = {*beyond[-most:], *(time for time in naive if time >= newest - HORIZON)}
+    held = dict(zip(track.times, track.values, strict=True))
+    assert {time: None if math.isnan(held[time]) else held[time] for time in needed} == {t: naive[t] for t in needed}
 
 
 @given(additions, st.randoms(use_true_random=False), st.integers(0, HORIZON))

@@ -99,7 +99,7 @@ TARGETS = {
         [
             (
                 "8:68: targets.t.alerts[0].when: behind never happens to a goal without per"
-                " (what can happen: in_band, no_data, out_of_band)"
+                " (what can happen: in_band, no_data, out_of_band, unusual)"
             ),
         ],
     ),
@@ -108,7 +108,7 @@ TARGETS = {
         [
             (
                 "8:78: targets.t.alerts[0].when: out_of_band never happens to a goal with per"
-                " (what can happen: behind, met, missed, no_data, on_track, too_early)"
+                " (what can happen: behind, met, missed, no_data, on_track, too_early, unusual)"
             ),
         ],
     ),
@@ -117,7 +117,43 @@ TARGETS = {
         [
             (
                 "8:78: targets.t.alerts[0].when: behind never happens to a goal over a rolling period"
+                " (what can happen: met, missed, no_data, unusual)"
+            ),
+        ],
+    ),
+    "band without a goal": (
+        "series: sales, alerts: [{name: a, when: out_of_band}]",
+        [
+            (
+                "8:47: targets.t.alerts[0].when: out_of_band never happens to a target without a goal"
+                " (what can happen: no_data, unusual)"
+            ),
+        ],
+    ),
+    "unusual condition": (
+        'goal: {condition: "last(sales) > 1"}, alerts: [{name: a, when: unusual}]',
+        [
+            (
+                "8:70: targets.t.alerts[0].when: unusual never happens to a condition"
+                " (what can happen: in_band, no_data, out_of_band)"
+            ),
+        ],
+    ),
+    "unusual check-in": (
+        "source: job, alerts: [{name: a, when: unusual}]",
+        [
+            (
+                "8:45: targets.t.alerts[0].when: unusual never happens to a check-in"
                 " (what can happen: met, missed, no_data)"
+            ),
+        ],
+    ),
+    "nearly unusual": (
+        "series: sales, alerts: [{name: a, when: unusal}]",
+        [
+            (
+                "8:47: targets.t.alerts[0].when: has to be one of no_data, too_early, on_track, behind, met, missed,"
+                " in_band, out_of_band, unusual (did you mean unusual?)"
             ),
         ],
     ),

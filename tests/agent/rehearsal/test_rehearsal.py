@@ -177,6 +177,8 @@ def test_time_alone_moves_what_waits():
     rehearsal = Rehearsal(configuration(CHECKIN), START)
     list(rehearsal.begin())
     list(rehearsal.play([Moment(START + MINUTE, [Reading(CALL, START + MINUTE, 1.0)])]))
+    due = START + HOUR + 11 * MINUTE + 1
+    assert transitions(rehearsal.wait(due)) == [], "the end is left out"
     moved = transitions(rehearsal.wait(START + 3 * HOUR))
     assert [(t.alert, t.event, t.assessment.standing) for t in moved] == [("late", Event.FIRING, Standing.MISSED)]
-    assert moved[0].at == START + HOUR + 11 * MINUTE + 1
+    assert moved[0].at == due

@@ -19,6 +19,7 @@ from rules.model import (
     Series,
     Transition,
 )
+from rules.specs import Reach
 
 A, B, C = Series("s", (("n", "a"),)), Series("s", (("n", "b"),)), Series("s", (("n", "c"),))
 KEY = InstanceKey("t")
@@ -47,7 +48,7 @@ async def test_readings_go_but_the_newest_of_each_series(store: Store, monkeypat
 async def test_readings_that_targets_reach_back_to_stay(store: Store) -> None:
     other = Series("other")
     await store.commit(Commit(1, readings=[Reading(one, time, 1.0) for one in (A, other) for time in range(50)]))
-    assert await store.prune(40, {"s": 10, "other": 60}) == 50
+    assert await store.prune(40, 100, {"s": Reach(90), "other": Reach(40)}) == 50
     assert [reading.time for reading in await store.window(["s"], 0, 99)] == list(range(10, 50))
     assert [reading.time for reading in await store.window(["other"], 0, 99)] == list(range(40, 50))
 

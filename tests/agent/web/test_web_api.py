@@ -47,7 +47,7 @@ BEHIND = Assessment(
     pace=0.89,
     progress=0.6214,
     required_rate=412.4,
-    projection=Projection(8950.5, 8700, 9200),
+    projection=Projection(8950.5, 8700, 9200, 0.12),
 )
 
 
@@ -109,7 +109,7 @@ async def test_an_instance_says_how_it_stands_and_why(client, daemon):
     assert instance["goal"] == {"at_least": 10_000, "at_most": None}
     assert (instance["value"], instance["progress"], instance["pace"]) == (6214, 0.6214, 0.89)
     assert instance["required_rate"] == 412.4
-    assert instance["projection"] == {"value": 8950.5, "low": 8700, "high": 9200}
+    assert instance["projection"] == {"value": 8950.5, "low": 8700, "high": 9200, "chance": 0.12}
     assert instance["period"] == {"start": "2025-12-17T00:00:00Z", "end": "2026-01-17T00:00:00Z"}
     assert instance["since"] == "2025-12-30T00:00:00Z"
     (told,) = instance["alerts"]

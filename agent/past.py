@@ -1,0 +1,39 @@
+"""What is usual, learned from what is stored, for instances that get an alert for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from agent.store.store import Store
+from rules.history import History
+from rules.model import DAY, InstanceKey, InstanceState, Reading, Usual
+from rules.unusual import learn
+
+_PAST = 35 * DAY  # five of every weekday
+_READINGS = 3_000  # of a series; of more, evenly spread ones
+
+
+async def learn_past(store: Store, history: History, known: Mapping[InstanceKey, InstanceState], now: int) -> None:
+    """Puts into the history what the stored readings teach of each instance that has not learned yet.
+
+    An instance of several series learns from its next readings on: what they combined to is not stored.
+    """
+    for target, of in history.specs.learned_of.items():
+        zone = history.specs.targets[target].zone
+        for key in history.instances_of_target(target):
+            series, state = history.series(key), known.get(key)
+            if len(series) != 1 or (state is not None and state.usual is not None and state.usual.of == of):
+                continue
+            readings = await store.sample(series[0], now - _PAST, _READINGS)
+            usual = await asyncio.to_thread(_learned, readings, of, zone)
+            if usual is not None:
+                history.usual[key] = usual
+
+
+def _learned(readings: Sequence[Reading], of: str, zone: str) -> Usual | None:
+    usual: Usual | None = None
+    for reading in readings:
+        if reading.value is not None:
+            usual = learn(usual, of, zone, reading.time, reading.value)
+    return usual

@@ -1,0 +1,69 @@
+"""The usual of each hour of a day and of a week, learned from readings, in the wall time of a zone."""
+
+from __future__ import annotations
+
+from array import array
+from math import floor
+
+from rules.model.values import DAY, HOUR
+from rules.periods import to_local
+
+_HOURS, _WEEK = 24, 168
+_UNSEEN = -3e38  # in the cell of an hour that no reading fell into yet: beyond FURTHEST
+_VISITS = 8  # days or weeks that make up the usual
+
+FURTHEST = 1e37
+"""The largest value, of either sign, that a profile can hold."""
+NEW = array("f", [_UNSEEN] * (_HOURS + _WEEK)).tobytes()
+"""The profile of a series that nothing is known of: 32-bit floats, the hours of a day, then those of a week."""
+
+
+class Hours:
+    """A profile around one time: what is usual lies between the two hours whose middles the time lies between."""
+
+    __slots__ = ("_around", "_cells", "_level", "expected")
+
+    def __init__(self, profile: bytes, time: int, zone: str, level: float) -> None:
+        """`level` is what is usual for an hour of which nothing is known."""
+        local = to_local(time, zone)
+        at = local.weekday() * _HOURS + local.hour + (local.minute * 60 + local.second) / 3600 - 0.5
+        hour = floor(at)
+        self._around = ((hour % _WEEK, 1 - at + hour), ((hour + 1) % _WEEK, at - hour))
+        self._cells = array("f", profile)
+        self._level = level
+        self.expected = sum(share * self._of_hour(hour) for hour, share in self._around)
+
+    def _of_hour(self, hour: int) -> float:
+        """What is usual for an hour of the week; while it is new, for that hour of other days."""
+        week = self._cells[_HOURS + hour]
+        return week if week >= -FURTHEST else self._of_day(hour)
+
+    def _of_day(self, hour: int) -> float:
+        day = self._cells[hour % _HOURS]
+        return day if day >= -FURTHEST else self._level
+
+    def pulled(self, value: float, most: float, gap: int, known: int) -> bytes:
+        """The profile after a value that came `gap` after the one before; none pulls from further than `most`.
+
+        `known` is for how long the series has been: the first weeks count for more than the later ones.
+        """
+        off = within(value - self.expected, most)
+        hours = min(1.0, gap / HOUR)
+        days, weeks = (min(_VISITS, 1 + known // span) for span in (DAY, 7 * DAY))
+        for hour, share in self._around:
+            day, week = self._of_day(hour), self._of_hour(hour)
+            day += within(value - day, most) * share * hours / days
+            week += off * share * hours / weeks
+            self._cells[hour % _HOURS], self._cells[_HOURS + hour] = within(day, FURTHEST), within(week, FURTHEST)
+        return self._cells.tobytes()
+
+
+def shifted(profile: bytes, by: float) -> bytes:
+    """The profile with all that is known moved."""
+    moved = [cell if cell < -FURTHEST else within(cell + by, FURTHEST) for cell in array("f", profile)]
+    return array("f", moved).tobytes()
+
+
+def within(distance: float, most: float) -> float:
+    """The distance, but no longer than `most`, whatever its sign."""
+    return max(-most, min(most, distance))

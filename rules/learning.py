@@ -1,0 +1,80 @@
+"""What the readings of one instance teach of what is usual for it, and how it stands by that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rules.goals import newest
+from rules.model import Assessment, Finding, Reading, Standing, Target, Usual
+from rules.scene import Scene
+from rules.unusual import learn
+
+_HELD_BACK = 8  # readings that have to come without a revision until the newest is judged at once again
+
+
+def learned(
+    usual: Usual | None, of: str, scene: Scene, readings: Sequence[Reading]
+) -> tuple[Usual | None, Mapping[int, Finding | None]]:
+    """What is usual after the readings that just came, and what was found by the time of each that was learned.
+
+    Readings older than the newest learned teach nothing. Where the newest reading is being revised, as a total of today
+    is, it is learned when the next one comes. Of several series their combination is learned as it stands now.
+    """
+    if not readings:
+        return usual, {}
+    if len(scene.tracks) > 1:
+        came = [newest(scene)]
+    else:
+        usual = _noted(usual, scene, readings)
+        came = _due(usual, scene, readings)
+    findings: dict[int, Finding | None] = {}
+    for time, value in came:
+        if value is not None and time is not None and (usual is None or time > usual.time):
+            usual = learn(usual, of, scene.target.zone, time, value)
+            findings[time] = usual.finding if usual else None
+    return usual, findings
+
+
+def _noted(usual: Usual | None, scene: Scene, readings: Sequence[Reading]) -> Usual | None:
+    """With whether the newest reading was revised, or others came after it without."""
+    if usual is None or scene.previous is None or scene.previous.time is None:
+        return usual
+    last, finding = scene.previous.time, usual.finding
+    if any(reading.time == last for reading in readings):
+        if finding is not None and finding.time == last:
+            finding = replace(finding, unusual=None)  # of a value that was not the last word
+        return replace(usual, held_back=_HELD_BACK, finding=finding)
+    newer = sum(1 for reading in readings if reading.time > last)
+    return replace(usual, held_back=max(0, usual.held_back - newer)) if usual.held_back else usual
+
+
+def _due(usual: Usual | None, scene: Scene, readings: Sequence[Reading]) -> list[tuple[int | None, float | None]]:
+    """Time and value of the readings to learn, in order."""
+    came: dict[int | None, float | None] = {reading.time: reading.value for reading in readings}
+    if usual is None or not usual.held_back:
+        return sorted(came.items(), key=lambda pair: pair[0] or 0)
+    track = scene.tracks[0]
+    last = track.times[-1]
+    came.update(track.between(usual.time + 1, last))
+    return sorted(((time, value) for time, value in came.items() if time != last), key=lambda pair: pair[0] or 0)
+
+
+def beside(assessment: Assessment, target: Target, finding: Finding | None) -> Assessment:
+    """The assessment with what was found. Without a goal an instance stands by that alone."""
+    if assessment.hold:
+        return assessment
+    if target.goal is not None:
+        return replace(assessment, finding=finding)
+    if finding is None:
+        return replace(assessment, standing=Standing.TOO_EARLY, breaching=None, recovered=None)
+    unusual = finding.unusual is not None
+    standing = Standing.OUT_OF_BAND if unusual else Standing.IN_BAND
+    return replace(
+        assessment,
+        standing=standing,
+        expected=finding.expected,
+        breaching=unusual,
+        recovered=not unusual,
+        finding=finding,
+    )

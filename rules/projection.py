@@ -1,0 +1,185 @@
+"""What a period's value will be at its end: what was so far, and what `rules.forecast` expects of the buckets left.
+
+A projector reads an instance's tracks bucket by bucket and keeps what it made of them: a new reading costs nothing
+until a bucket is over. It starts anew with a new period, and when a reading changes in a bucket that is over already,
+so that what it says follows from the readings alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from math import hypot, inf, isinf, sqrt
+from statistics import stdev
+
+from rules.buckets import Cut, before, cut, grid_of
+from rules.forecast import Ahead, Forecast
+from rules.model import DAY, CalendarPeriod, Goal, Measure, Period, Projection
+from rules.specs import SURE
+from rules.tracks import PAST_MOST, Track, Watch
+
+# How many periods before are learned from: a season and more.
+_PERIODS = {"hour": 24, "day": 28, "week": 57, "month": 13, "quarter": 5, "year": 2}
+_FIXED_PAST = 400 * DAY
+# Half widths of an 80 % interval: of the normal distribution, and of Student's t with two degrees of freedom.
+_Z80 = 1.2816
+_T80 = 0.8 * sqrt(2.0 / (1.0 - 0.8**2))
+
+
+class Projector:
+    """Of one instance of a period goal whose readings add up."""
+
+    __slots__ = ("_cut", "_done", "_forecast", "_grid", "_measure", "_period", "_since", "_tracks", "_values", "_watch")
+
+    def __init__(self) -> None:
+        self._tracks: Sequence[Track] = ()
+        self._period = 0, 0
+        self._measure = Measure.SUM
+        self._watch = Watch(0)
+
+    def ahead(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
+    ) -> Ahead | None:
+        """What the period adds after `covered`, up to when its readings are known. None if too little is known."""
+        self._follow(tracks, measure, per, period, covered, zone)
+        if not self._forecast.ready:
+            return None
+        begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
+        elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
+        at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
+        return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
+
+    def course(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
+    ) -> Sequence[tuple[int, float]]:
+        """The part of the period that is usually reached by the end of each bucket. Empty if too little is known."""
+        self._follow(tracks, measure, per, period, covered, zone)
+        if not self._forecast.ready:
+            return ()
+        whole = cut(*period, self._grid, zone)
+        usual = [max(self._forecast.factors[slot], 0.0) for slot in whole.slots]
+        for rest in {0, len(usual) - 1}:  # the first and the last may be cut off
+            usual[rest] *= min((whole.edges[rest + 1] - whole.edges[rest]) / self._grid.width, 1.0)
+        total = sum(usual)
+        if total <= 0:
+            return ()
+        return tuple(zip(whole.edges, (part / total for part in accumulate(usual, initial=0.0)), strict=True))
+
+    def _follow(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
+    ) -> None:
+        """Takes in what is new; starts anew where what it knows is of something else or no longer so."""
+        known = self._period == period and self._measure is measure and list(tracks) == list(self._tracks)
+        if not known or self._watch.stale or covered < self._watch.until:
+            self._start(tracks, measure, per, period, zone)
+        self._fold(covered)
+
+    def spread(self, covered: int) -> float | None:
+        """Half the 80 % interval of the linear pace, from how much the buckets of the period differ.
+
+        The variance of the mean of k buckets and of the m still to come is s² (m + m² / k), as for any mean of
+        independent ones. None with fewer than three.
+        """
+        full = len(self._values)
+        if full < 3:
+            return None
+        left = max((self._period[1] - covered) / self._grid.width, 0.0)
+        return _Z80 * stdev(self._values) * sqrt(left + left * left / full)
+
+    def _start(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], zone: str
+    ) -> None:
+        for track in self._tracks:
+            track.watches.remove(self._watch)
+        self._tracks, self._measure, self._period = tuple(tracks), measure, period
+        self._grid = grid_of(period[1] - period[0])
+        self._forecast = Forecast(self._grid.slots, self._grid.season)
+        first = min((track.times[0] for track in tracks if track.times), default=period[0])
+        spans = _spans(tracks, per, period, zone)
+        self._since = spans[0][0] if spans else period[0]
+        for start, end in spans:
+            past = self._known(cut(start, end, self._grid, zone), first)
+            self._forecast.begin(past.slots)
+            self._forecast.fold([self._added(lo, hi) for lo, hi in pairwise(past.edges)])
+        self._cut = self._known(cut(*period, self._grid, zone), first)
+        self._forecast.begin(self._cut.slots)
+        self._done, self._values = 0, list[float]()
+        self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
+        for track in tracks:
+            track.watches.append(self._watch)
+
+    def _known(self, whole: Cut, first: int) -> Cut:
+        """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
+        skipped = 0
+        for low, high in pairwise(whole.edges):
+            if high > first and 2 * (high - low) >= self._grid.width:
+                break
+            skipped += 1
+        return Cut(whole.edges[skipped:], whole.slots[skipped:])
+
+    def _fold(self, covered: int) -> None:
+        """Takes in the buckets that are over by now."""
+        edges = self._cut.edges
+        if self._done + 1 >= len(edges) or covered < edges[self._done + 1]:
+            return
+        done = min(bisect_left(edges, covered + 1) - 1, len(self._cut.slots))
+        values = [self._added(lo, hi) for lo, hi in pairwise(edges[self._done : done + 1])]
+        self._forecast.fold(values)
+        self._values += values
+        self._done = done
+        self._watch.until = edges[done]
+
+    def _added(self, start: int, end: int) -> float:
+        return sum(track.added(start, end, self._measure, self._since) for track in self._tracks)
+
+
+def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: str) -> list[tuple[int, int]]:
+    """The periods before of which all readings are held, the oldest first: as many as tell something.
+
+    Where the readings are too many for one, the stretch before the period that is held in any case.
+    """
+    start, end = period
+    first = min((track.times[0] for track in tracks if track.times), default=start)
+    most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else _periods_before(end - start)
+    spans: list[tuple[int, int]] = []
+    while len(spans) < most and start > first:
+        span = before(per, start, end, zone)
+        if not all(_few(track, span[0], period[0]) for track in tracks):
+            break
+        spans.insert(0, span)
+        start, end = span
+    if spans or period[0] <= first:
+        return spans
+    return [(period[0] - (SURE[per.unit] if isinstance(per, CalendarPeriod) else SURE["month"]), period[0])]
+
+
+def _periods_before(length: int) -> int:
+    """How many stretches as long as a fixed period are learned from: about a year and a thousand buckets."""
+    return max(min(_FIXED_PAST, 1_000 * grid_of(length).width) // max(length, 1), 1)
+
+
+def _few(track: Track, start: int, end: int) -> bool:
+    return bisect_left(track.times, end) - bisect_left(track.times, start) <= PAST_MOST
+
+
+def projected(goal: Goal, value: float, mid: float, half: float | None, *, falls: bool) -> Projection:
+    """The projection with its interval and the chance of the goal; `falls` says whether the value may still sink.
+
+    Misses have the tails of Student's t distribution with two degrees of freedom: that is what the median, the 95 % and
+    the 99 % quantile of those on the development series of `bench/projection.py` fit, measured in their 80 % quantile.
+    """
+    if half is None:
+        return Projection(mid)
+    least = -inf if falls else value
+    low = 1.0 if goal.at_least is None or goal.at_least <= least else 1.0 - _below(goal.at_least, mid, half)
+    high = 1.0 if goal.at_most is None else 0.0 if goal.at_most < least else _below(goal.at_most, mid, half)
+    return Projection(mid, max(mid - half, least), mid + half, chance=max(low + high - 1.0, 0.0))
+
+
+def _below(bound: float, mid: float, half: float) -> float:
+    """The chance of a value not above the bound."""
+    if half <= 0.0:
+        return float(mid <= bound)
+    distance = (bound - mid) / half * _T80
+    return float(distance > 0.0) if isinf(distance) else 0.5 + distance / (2.0 * hypot(sqrt(2.0), distance))
