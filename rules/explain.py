@@ -14,6 +14,7 @@ from rules.model import (
     AlertStatus,
     Assessment,
     Event,
+    Finding,
     Goal,
     InstanceKey,
     InstanceState,
@@ -25,7 +26,7 @@ from rules.model import (
 )
 from rules.scene import Scene
 from rules.specs import Specs
-from rules.words import amount, beside, clock_time, number, span
+from rules.words import about, amount, beside, clock_time, number, span
 
 Value = float | bool | None
 
@@ -136,6 +137,8 @@ def _inputs(scene: Scene) -> Iterator[Input]:
 def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
     if scene.down:
         return
+    if found.finding is not None:
+        yield from _usual_steps(found.finding)
     if scene.condition is not None:
         values = condition_values(scene, scene.condition)
         yield from (Step(text, value) for text, value in scene.condition.trace(values))
@@ -150,6 +153,13 @@ def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
         if recover is not None and found.standing is Standing.OUT_OF_BAND:
             for step in _bound_steps("value", found.value, recover.at_least, recover.at_most, scene.target):
                 yield replace(step, text=f"recovered: {step.text}")
+
+
+def _usual_steps(finding: Finding) -> Iterator[Step]:
+    low, high = finding.expected - finding.edge, finding.expected + finding.edge
+    text = f"value {number(finding.value)} in the usual {about(low)} to {about(high)}"
+    yield Step(text, low <= finding.value <= high)
+    yield Step("score, unusual from 0.5 on", finding.score)
 
 
 def _grace(scene: Scene) -> str:

@@ -117,14 +117,15 @@ def how_unusual(target: Target, finding: Finding) -> str:
     said = f"{number(value, unit)}, "
     times = value / expected if expected - edge > 0 else 1.0
     if times >= 1.5:
-        return f"{said}{times:,.{1 if times < 100 else 0}f} times {of}{after} ({_about(expected)})"
+        return f"{said}{times:,.{1 if times < 100 else 0}f} times {of}{after} ({about(expected)})"
     if 0 < times < 0.67:
-        return f"{said}{number(_rounded(100 * times), '%')} of {of}{after} ({_about(expected)})"
+        return f"{said}{number(_rounded(100 * times), '%')} of {of}{after} ({about(expected)})"
     where = "above" if value > expected else "below"
-    return f"{said}far {where} {of}{after} ({_about(expected - edge)} to {_about(expected + edge)})"
+    return f"{said}far {where} {of}{after} ({about(expected - edge)} to {about(expected + edge)})"
 
 
-def _about(value: float) -> str:
+def about(value: float) -> str:
+    """A computed figure as people write it."""
     return number(_rounded(value))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.store.codec import decode, encode
 from rules.engine import States
+from rules.explain import explain
 from rules.model import (
     DAY,
     HOUR,
@@ -74,6 +75,21 @@ def test_without_a_goal_it_stands_by_what_is_usual() -> None:
     assert " times the usual for a Monday 00:00 (" in said
     assert world.step(now + HOUR, Reading(VISITORS, now + HOUR, 79.0)) == ["odd resolved"]
     assert headline(TARGET, KEY, state(world).assessment, Event.RESOLVED, now) == "Visitors back, usual: 79 visitors"
+
+
+def test_it_is_explained_with_the_range_that_is_usual() -> None:
+    world = World(TARGET)
+    fed(world, readings(24 * 7))
+    now = START + 7 * DAY
+    world.step(now, Reading(VISITORS, now, 250.0))
+    steps = explain(world.specs, world.states, world.history, KEY, now, 10).steps
+    assert [step.text.partition(" the usual ")[0] for step in steps] == [
+        "value 250 in",
+        "score, unusual from 0.5 on",
+    ]
+    assert steps[0].value is False
+    assert isinstance(steps[1].value, float)
+    assert steps[1].value > 0.5
 
 
 def test_for_and_keep_firing_for_apply() -> None:
@@ -227,7 +243,7 @@ def test_what_was_learned_of_something_else_is_dropped() -> None:
 ODDITIES = st.lists(st.tuples(st.integers(60, 24 * 9), st.sampled_from([0.0, 40.0, 250.0, 9000.0])), max_size=6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     ODDITIES, st.integers(0, 24 * 9), st.lists(st.integers(1, 7), min_size=1, max_size=9), st.sets(st.integers(9, 60))
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.store.codec import decode, encode
@@ -248,6 +248,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 3 * HOUR // SECOND), VALUES), max_size
 )
 
 
+@settings(deadline=None)
 @given(pairs=PAIRS, cut=st.integers(0, 120))
 def test_it_is_bounded_finite_and_the_same_after_any_restart(pairs: list[tuple[int, float]], cut: int) -> None:
     usual: Usual | None = None
