@@ -15,7 +15,7 @@ from rules import alerts, corrections
 from rules.engine import Batch, States, evaluate
 from rules.explain import explain, why, why_source
 from rules.health import source_transition
-from rules.history import Added, History
+from rules.history import History
 from rules.model import (
     HOUR,
     Acknowledgement,
@@ -33,6 +33,7 @@ from rules.model import (
     Transition,
 )
 from rules.specs import Specs
+from rules.tracks import Added
 from rules.words import headline
 
 _LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide

@@ -146,6 +146,7 @@ class Notices:
             period_end=assessment.end,
             zone=target.zone if target else "UTC",
             unit=target.unit if target else "",
+            percent=target.percent if target else False,
             external_url=self.external_url,
             why=telling.why,
         )

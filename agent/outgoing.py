@@ -14,8 +14,13 @@ from agent.connections import Connections
 from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
 from agent.store.records import Delivery, DeliveryKind
 from connectors.base import Call, ConnectorError, Misconfigured, Sending
+from rules.bounds import serving
 from rules.history import History
-from rules.model import DAY, InstanceKey, Measure, Notice, Reading, Reason, Series
+from rules.measures import MEASURES
+from rules.model import DAY, Goal, InstanceKey, Measure, Notice, Projection, Reading, Reason, Series
+from rules.plans import Course, Way, course
+from rules.progress import is_budget
+from rules.projection import Projector
 from rules.routing import CONSOLE
 
 log = structlog.get_logger()
@@ -24,7 +29,6 @@ Points = Callable[[Series, int, int, int], Awaitable[list[Reading]]]
 _CHART_POINTS = 600
 _CHART_SECONDS = 10.0  # of the 30 a sending may take; many alerts at once wait for one another's charts
 _LEVEL_SPAN = DAY  # how much a chart of a goal without a period shows
-_MERGED = frozenset({Measure.SUM, Measure.COUNT})  # what readings of several series add up to in any order
 
 Point = tuple[int, float | None]
 
@@ -119,26 +123,42 @@ class Outgoing:
         target = self.notices.specs.targets.get(notice.target)
         if target is None or target.goal is None or target.goal.condition or target.checkin:
             return None
-        measure = target.goal.measure if target.goal.per else Measure.LAST
+        goal = target.goal if target.goal.per else Goal()
+        means = MEASURES[goal.measure]
         labels = tuple(sorted((name, notice.labels.get(name, "")) for name in target.by))
-        several = self.history.series(InstanceKey(notice.target, labels))
-        if len(several) > 1 and measure not in _MERGED:
+        key = InstanceKey(notice.target, labels)
+        several = self.history.series(key)
+        if len(several) > 1 and not means.counts:  # only then they add up in any order
             return None
         points: list[Point] = []
         for series in several:
-            points += await self._points(series, notice, measure)
+            points += await self._points(series, notice, goal)
         if not points:
             return None
         points.sort(key=lambda point: point[0])
-        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, measure=measure))
+        expected = self._course(notice, goal, key)
+        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, goal, expected))
 
-    async def _points(self, series: Series, notice: Notice, measure: Measure) -> list[Point]:
+    def _course(self, notice: Notice, goal: Goal, key: InstanceKey) -> Course:
+        """The expected course of the notice's period to the bound that it speaks of."""
+        start, end, values = notice.period_start, notice.period_end, notice.values
+        if start is None or end is None or "expected" not in values:
+            return ()
+        low, high = values.get("at_least"), values.get("at_most")
+        projection = Projection(values["projection"]) if "projection" in values else None
+        wanted = high if is_budget(low, high, values.get("value"), projection) else low
+        planned = serving(goal.plan, key, self.history.beside(key)) if goal.plan else ()
+        projector = self.history.projectors.setdefault(key, Projector())
+        way = Way(goal, (start, end), self.history.tracks(key), planned, notice.zone, min(notice.at, end), projector)
+        return () if wanted is None else course(way, wanted)
+
+    async def _points(self, series: Series, notice: Notice, goal: Goal) -> list[Point]:
         """Of a period all readings, since each one counts; of a level as many as a chart can show."""
         start = notice.period_start
         if start is None:
             found = await self.points(series, notice.at - _LEVEL_SPAN, notice.at + 1, _CHART_POINTS)
             return [(reading.time, reading.value) for reading in found]
         track = self.history.track(series)
-        before = track.at(start - 1) if measure is Measure.INCREASE else None
+        before = track.at(start - 1) if goal.measure is Measure.INCREASE else None
         counted_from: list[Point] = [] if before is None else [(start - 1, before)]
         return [*counted_from, *track.between(start, notice.at + 1)]

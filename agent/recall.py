@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from agent.store.store import Store
 from rules.history import History
 from rules.model import Reading
-from rules.specs import PAST_MOST, Reach, Specs
+from rules.specs import Reach, Specs
+from rules.tracks import PAST_MOST
 
 _END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was stored
 

@@ -13,7 +13,7 @@ import jmespath
 from connectors.base import BadAnswer, PartialAnswer
 from connectors.fields import ReadingConfig
 from connectors.values import moment, number
-from rules.model import DAY, Reading, Series, labels_of
+from rules.model import Reading, Series, labels_of
 
 Path = Callable[[Any], Any]
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -124,7 +124,7 @@ class _Rule:
         time = now
         if self._time is not None:
             time = moment(self._time(row), self._zone, self.config.time_format)
-            if time > now + DAY:
+            if time > now + self.config.ahead:
                 raise ValueError(f"its time is in the future: {str(self._time(row))[:40]}")
         return Reading(self._series_of(row) if self._labels else self._plain, time, number(self._value(row)))
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, Reason
+from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, Reason, percentage
 
 _PREFIXES = {
     Reason.RESOLVED: "Resolved",
@@ -160,8 +160,10 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _with_unit(notice: Notice, text: str) -> str:
-    return f"{text} {plain(notice.unit)}".rstrip()
+def _amount(notice: Notice, *values: float, unit: bool = True) -> str:
+    """Numbers in the goal's unit, as `20 to 23 °C`; shares in percent."""
+    text = " to ".join(map(percentage if notice.percent else number, values))
+    return f"{text} {plain(notice.unit)}".rstrip() if unit and not notice.percent else text
 
 
 def _rounded(value: float) -> float:
@@ -169,18 +171,22 @@ def _rounded(value: float) -> float:
     return float(round(value)) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
+def _computed(notice: Notice, value: float) -> float:
+    return value if notice.percent else _rounded(value)
+
+
 def _value(notice: Notice) -> str:
     value = notice.values.get("value")
-    return "" if value is None else _with_unit(notice, number(value))
+    return "" if value is None else _amount(notice, value)
 
 
 def _goal(notice: Notice) -> str:
     low, high = notice.values.get("at_least"), notice.values.get("at_most")
     if low is not None and high is not None:
-        return _with_unit(notice, f"{number(low)} to {number(high)}")
+        return _amount(notice, low, high)
     if low is not None:
-        return _with_unit(notice, f"at least {number(low)}")
-    return "" if high is None else _with_unit(notice, f"at most {number(high)}")
+        return f"at least {_amount(notice, low)}"
+    return "" if high is None else f"at most {_amount(notice, high)}"
 
 
 def _share(values: Mapping[str, float], name: str) -> str:
@@ -197,24 +203,24 @@ def _expected(notice: Notice) -> str:
     expected, pace = notice.values.get("expected"), _share(notice.values, "pace")
     if expected is None:
         return ""
-    text = _with_unit(notice, number(_rounded(expected)))
+    text = _amount(notice, _computed(notice, expected))
     return f"{text} ({pace} of it reached)" if pace else text
 
 
 def _required(notice: Notice) -> str:
     rate = notice.values.get("required_rate")
-    return "" if rate is None else f"{_with_unit(notice, number(_rounded(rate)))} a day"
+    return "" if rate is None else f"{_amount(notice, _computed(notice, rate))} a day"
 
 
 def _projection(notice: Notice) -> str:
     values = notice.values
     if "projection" not in values:
         return ""
-    text = _with_unit(notice, number(_rounded(values["projection"])))
+    text = _amount(notice, _computed(notice, values["projection"]))
     low, high = values.get("projection_low"), values.get("projection_high")
     if low is None or high is None:
         return text
-    return f"{text} (80 % likely {number(_rounded(low))} to {number(_rounded(high))})"
+    return f"{text} (80 % likely {_amount(notice, _computed(notice, low), _computed(notice, high), unit=False)})"
 
 
 def _chance(notice: Notice) -> str:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from rules.model import parse_duration
+from rules.model import DAY, PLANNED_AHEAD, parse_duration
 
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
@@ -318,10 +318,17 @@ class Config(BaseModel):
         return schema
 
 
+def _ahead(value: int) -> int:
+    if value > PLANNED_AHEAD:
+        raise ValueError("a plan is known at most 400d ahead")
+    return value
+
+
 class ReadingConfig(Config):
     """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row.
 
-    `time_format` reads times that are not ISO 8601 or Unix time, as `strptime` writes them: `%m/%d/%Y`.
+    `time_format` reads times that are not ISO 8601 or Unix time, as `strptime` writes them: `%m/%d/%Y`. A time farther
+    `ahead` of now is an error.
     """
 
     series: str
@@ -330,6 +337,7 @@ class ReadingConfig(Config):
     time_format: TimeFormat | None = None
     value: JmesPath
     labels: dict[str, JmesPath] = {}
+    ahead: Annotated[Duration, AfterValidator(_ahead)] = DAY
 
     @field_validator("time_format")
     @classmethod

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rules.cron import next_run
-from rules.history import Track
 from rules.model import MINUTE, Assessment, Checkin, Standing
+from rules.tracks import Track
 
 _EARLY = MINUTE
 

@@ -1,8 +1,7 @@
-"""Conditions: a small checked subset of Python's expressions over series, compiled once.
+"""Conditions: expressions over series, and over one value, compiled once.
 
 `last(dau) > 1000 and avg(session_seconds, '1d') > 300` becomes a list of queries (`last` of `dau`, …) and a function
-of their values. A value that is missing makes a comparison unknown, never true: the result is True, False or None
-(Kleene's three-valued logic, https://en.wikipedia.org/wiki/Three-valued_logic).
+of their values. Which functions there are stands in `rules.functions`.
 """
 
 from __future__ import annotations
@@ -11,40 +10,23 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from difflib import get_close_matches
+from functools import lru_cache
 
+from rules import expressions
+from rules.expressions import NUMBER, TRUTH, Checker, ConditionError, Position, Truth, Value, one_line
+from rules.functions import FUNCTIONS, Function, Need, Query
 from rules.model import Selector, parse_duration
 from rules.selectors import NAME, parse_selector
 
-MAX_LENGTH = 2_000
-MAX_NODES = 300
-MAX_DEPTH = 40
-MAX_CONSTANT = 1e15
-
-WINDOWED = ("avg", "sum", "min", "max", "count", "rate", "increase", "changes", "stddev")
-INSTANT = ("last", "absent", "age")
-FUNCTIONS = INSTANT + WINDOWED
-
-Value = float | None
-Truth = bool | None
-
-
-class ConditionError(ValueError):
-    """A condition that can't be used; `offset` counts characters from its start."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One call in a condition: a function of one selector over the last `window` microseconds (0: its newest value)."""
-
-    function: str
-    selector: Selector
-    window: int
-    text: str
+_BRACES = r"\{(?:[^{}\"']|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*\}"
+_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_TOKEN = re.compile(
+    rf"(?P<text>{_TEXT})|(?P<selector>{NAME.pattern}\s*{_BRACES})|(?P<comment>\#)"
+    rf"|(?<![\w.])(?P<lead>[a-z]+\s*\(\s*)(?P<bare>{NAME.pattern})(?=\s*[,)])"
+)
+_LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
+_NEEDS = {"window": "a window", "fraction": "a number from 0 to 1", "offset": "how long ago"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,263 +52,190 @@ class Condition:
         except (ZeroDivisionError, OverflowError):
             return self._careful(values)
 
+    def trace(self, values: Sequence[Value]) -> tuple[tuple[str, Value | Truth], ...]:
+        """Every part of it as written, with its value: a number, True, False, or None where that is unknown.
 
+        In the order it is read, a whole before its parts; constants are left out.
+        """
+        checker = _Queries(self.text)
+        return tuple(expressions.trace(checker, expressions.truth(checker), values))
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A compiled condition on one value."""
+
+    text: str
+    _plain: Callable[[Sequence[Value]], bool]
+
+    def holds(self, value: float) -> bool:
+        """Whether the value satisfies it; where it can't be computed it does not."""
+        try:
+            return bool(self._plain((value,)))
+        except (ZeroDivisionError, OverflowError):
+            return False
+
+
+@lru_cache(maxsize=1024)
 def compile_condition(text: str) -> Condition:
     """Compiles, checking everything that can be checked without data. Raises ConditionError."""
-    if len(text) > MAX_LENGTH:
-        raise ConditionError(f"a condition has at most {MAX_LENGTH} characters", MAX_LENGTH)
-    source, selectors = _hide_selectors(text)
-    lead = len(source) - len(source.lstrip())
-    try:
-        tree = ast.parse(source.strip(), mode="eval").body
-    except SyntaxError as error:
-        at = error.offset - 1 if error.offset else len(source.strip())  # 0 means the end
-        raise ConditionError(f"can't be read: {error.msg}", lead + at) from None
-    except (ValueError, RecursionError, MemoryError):
-        raise ConditionError("can't be read: nested too deeply", 0) from None
-    checker = _Checker(source.strip(), selectors, lead)
-    kind = checker.check(tree, 0)
-    if kind != "truth":
-        raise ConditionError("must say yes or no: compare the number with something, for example > 100", lead)
+    checker = _Queries(text)
+    tree = expressions.truth(checker)
     if not checker.queries:
-        raise ConditionError("reads no series; call a function such as last(visitors)", lead)
-    plain = _function(_Rewriter(checker.calls, careful=False).visit(tree))
-    careful = _function(_Rewriter(checker.calls, careful=True).visit(ast.parse(source.strip(), mode="eval").body))
-    return Condition(text, tuple(checker.queries), plain, careful)
+        raise checker.fail("reads no series; call a function such as last(visitors)", tree)
+    careful = expressions.careful(checker, tree)
+    return Condition(text, tuple(checker.queries), expressions.plain(checker, tree), careful)
 
 
-def _hide_selectors(text: str) -> tuple[str, dict[str, str]]:
-    """Puts a plain name of the same length where a selector with labels stands, so that Python's parser reads it."""
-    hidden: dict[str, str] = {}
-    out: list[str] = []
-    at = 0
-    for match in re.finditer(NAME.pattern + r"\s*\{(?:[^{}\"']|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')*\}", text):
-        if "'" in text[at : match.start()] and text[: match.start()].count("'") % 2:
-            continue
-        name = f"_s{len(hidden)}".ljust(len(match[0]), "_")[: max(len(match[0]), 3)]
-        hidden[name] = match[0]
-        out += [text[at : match.start()], name]
-        at = match.end()
-    return "".join(out) + text[at:], hidden
+@lru_cache(maxsize=1024)
+def compile_where(text: str) -> Where:
+    """Compiles a condition on `value`. Raises ConditionError."""
+    checker = _OneValue(text, one_line(text))
+    tree = expressions.truth(checker)
+    if not checker.leaves:
+        raise checker.fail("says nothing of the value; write for example value == 1", tree)
+    return Where(text, expressions.plain(checker, tree))
 
 
-_COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
-_ARITHMETIC = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod"}
-
-
-class _Checker:
-    """Walks the tree by a white list, says each node's kind ("number" or "truth") and collects the queries."""
-
-    def __init__(self, source: str, selectors: dict[str, str], lead: int) -> None:
-        self.source = source
-        self.selectors = selectors
-        self.lead = lead
-        self.queries: list[Query] = []
-        self.calls: dict[tuple[int, int], int] = {}  # position of a call -> index of its query
-        self.nodes = 0
-
-    def fail(self, message: str, node: ast.AST) -> ConditionError:
-        return ConditionError(message, self.lead + int(getattr(node, "col_offset", 0)))
-
-    def check(self, node: ast.expr, depth: int) -> str:
-        self.nodes += 1
-        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise self.fail("the condition is too large; split it into several targets", node)
-        visit = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if visit is None:
-            raise self.fail(f"{self.show(node)} is not allowed in a condition", node)
-        kind: str = visit(node, depth + 1)
-        return kind
-
-    def show(self, node: ast.expr) -> str:
-        text = ast.get_source_segment(self.source, node) or type(node).__name__
-        return repr(text if len(text) <= 40 else text[:37] + "…")
-
-    def want(self, kind: str, node: ast.expr, depth: int) -> None:
-        if self.check(node, depth) != kind:
-            wanted = "a number" if kind == "number" else "a yes or no, such as a comparison"
-            raise self.fail(f"{self.show(node)} stands where {wanted} is needed", node)
-
-    def _constant(self, node: ast.Constant, depth: int) -> str:
-        if isinstance(node.value, bool):
-            return "truth"
-        if not isinstance(node.value, int | float):
-            raise self.fail(f"{self.show(node)} is a text; only numbers can be compared", node)
-        if abs(node.value) > MAX_CONSTANT:
-            raise self.fail(f"numbers up to {MAX_CONSTANT:.0e} are allowed", node)
-        return "number"
+class _OneValue(Checker):
+    """The only thing known is `value`."""
 
     def _name(self, node: ast.Name, depth: int) -> str:
-        shown = self.selectors.get(node.id, node.id)
+        if node.id != "value":
+            raise self.fail(f"{node.id} is not known here; the reading's number is called value", node)
+        self.leaves[self.position(node)] = 0
+        return NUMBER
+
+    def _call(self, node: ast.Call, depth: int) -> str:
+        raise self.fail(f"{self.show(node)} is not allowed here; only value can be compared", node)
+
+
+class _Queries(Checker):
+    """What is known are the functions of series; each call is a query."""
+
+    def __init__(self, text: str) -> None:
+        source, self.selectors = _hide_selectors(text)
+        super().__init__(text, source)
+        self.queries: list[Query] = []
+
+    def _name(self, node: ast.Name, depth: int) -> str:
+        shown = self.written(node)
         raise self.fail(f"say what you want of {shown}: last({shown}), avg({shown}, '1h'), …", node)
-
-    def _compare(self, node: ast.Compare, depth: int) -> str:
-        for part in (node.left, *node.comparators):
-            self.want("number", part, depth)
-        for op in node.ops:
-            if type(op) not in _COMPARE:
-                raise self.fail("compare with < <= > >= == or !=", node)
-        return "truth"
-
-    def _boolop(self, node: ast.BoolOp, depth: int) -> str:
-        for part in node.values:
-            self.want("truth", part, depth)
-        return "truth"
-
-    def _unaryop(self, node: ast.UnaryOp, depth: int) -> str:
-        kind = "truth" if isinstance(node.op, ast.Not) else "number"
-        if isinstance(node.op, ast.Invert):
-            raise self.fail("~ is not allowed in a condition", node)
-        self.want(kind, node.operand, depth)
-        return kind
-
-    def _binop(self, node: ast.BinOp, depth: int) -> str:
-        if type(node.op) not in _ARITHMETIC:
-            raise self.fail("only + - * / and % are allowed", node)
-        self.want("number", node.left, depth)
-        self.want("number", node.right, depth)
-        return "number"
-
-    def _ifexp(self, node: ast.IfExp, depth: int) -> str:
-        kind = self.check(node.body, depth)
-        self.want("truth", node.test, depth)
-        self.want(kind, node.orelse, depth)
-        return kind
 
     def _call(self, node: ast.Call, depth: int) -> str:
         if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
-            name = node.func.id if isinstance(node.func, ast.Name) else self.show(node.func)
-            raise self.fail(f"unknown function {name}; known: {', '.join(FUNCTIONS)}", node)
-        if node.keywords or not node.args or not isinstance(node.args[0], ast.Name):
-            raise self.fail(f"{node.func.id}() takes a series first, for example {node.func.id}(visitors)", node)
+            name = self.written(node.func)
+            near = get_close_matches(name, FUNCTIONS, 1)
+            hint = f"did you mean {near[0]}?" if near else ""
+            raise self.fail(f"unknown function {name}; known: {', '.join(FUNCTIONS)}", node, hint)
+        name = node.func.id
+        if not node.args or not isinstance(node.args[0], ast.Name):
+            raise self.fail(f"{name}() takes a series first, for example {_example(name)}", node)
+        given = _Arguments(self, node, FUNCTIONS[name])
         query = Query(
-            node.func.id,
+            name,
             self._selector(node.args[0]),
-            self._window(node),
-            self._text(node),
+            given.window,
+            self.written(node),
+            given.offset,
+            given.fraction,
+            self.position(node.args[0]),
         )
-        self.calls[node.lineno, node.col_offset] = len(self.queries)
+        self.leaves[self.position(node)] = len(self.queries)
+        if FUNCTIONS[name].gives == TRUTH:
+            self.truths.add(len(self.queries))
         self.queries.append(query)
-        return "truth" if query.function == "absent" else "number"
+        return FUNCTIONS[name].gives
 
     def _selector(self, node: ast.Name) -> Selector:
         try:
-            return parse_selector(self.selectors.get(node.id, node.id))
+            return parse_selector(self.selectors.get(self.position(node), node.id))
         except ValueError as error:
             raise self.fail(str(error), node) from None
 
-    def _window(self, node: ast.Call) -> int:
-        function = node.func.id if isinstance(node.func, ast.Name) else ""
-        if len(node.args) == 1 and function in INSTANT:
-            return 0
-        window = node.args[1] if len(node.args) == 2 else None
-        if function in {"last", "age"} or len(node.args) > 2:
-            raise self.fail(
-                f"{function}() takes only a series" + (" and a window" if function in WINDOWED else ""), node
-            )
-        if not isinstance(window, ast.Constant) or not isinstance(window.value, str):
-            raise self.fail(f"{function}() needs a window as text, for example {function}(visitors, '1h')", node)
+
+class _Arguments:
+    """What a call gives beside its series: a window, a fraction and an offset, in any order that tells them apart."""
+
+    def __init__(self, checker: _Queries, node: ast.Call, function: Function) -> None:
+        self.checker = checker
+        self.node = node
+        self.name = checker.written(node.func)
+        self.window = self.offset = 0
+        self.fraction = 0.0
+        self.given: set[str] = set()
+        for argument in node.args[1:]:
+            self._take(argument, function)
+        for keyword in node.keywords:
+            if keyword.arg != "at":
+                raise checker.fail(f"{self.name}() has no argument {keyword.arg}; the only one with a name is at", node)
+            self._take_offset(keyword.value)
+        for what, need in (("window", function.window), ("fraction", function.fraction), ("offset", function.offset)):
+            if need is Need.MUST and what not in self.given:
+                raise checker.fail(f"{self.name}() needs {_NEEDS[what]}, for example {_example(self.name)}", node)
+            if need is Need.NO and what in self.given:
+                raise checker.fail(f"{self.name}() takes no {what}; write {_example(self.name)}", node)
+
+    def _take(self, argument: ast.expr, function: Function) -> None:
+        if isinstance(argument, ast.Call) and isinstance(argument.func, ast.Name) and argument.func.id == "at":
+            if len(argument.args) != 1 or argument.keywords:
+                raise self.checker.fail("an offset is written at('7d')", argument)
+            self._take_offset(argument.args[0])
+        elif isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            if function.window is Need.NO and function.offset is Need.MUST:
+                self._take_offset(argument)
+            else:
+                self._once("window", argument)
+                self.window = self._duration(argument, "a window")
+        elif isinstance(argument, ast.Constant) and type(argument.value) in {int, float}:
+            self._once("fraction", argument)
+            self.fraction = float(argument.value)  # type: ignore[arg-type]
+            if not 0 <= self.fraction <= 1:
+                raise self.checker.fail("the part of the values that lie below is from 0 to 1", argument)
+        else:
+            shown = self.checker.show(argument)
+            raise self.checker.fail(f"{shown} can't be given to {self.name}(); write {_example(self.name)}", argument)
+
+    def _take_offset(self, argument: ast.expr) -> None:
+        self._once("offset", argument)
+        self.offset = self._duration(argument, "an offset")
+
+    def _once(self, what: str, argument: ast.expr) -> None:
+        if what in self.given:
+            raise self.checker.fail(f"{self.name}() takes one {what}", argument)
+        self.given.add(what)
+
+    def _duration(self, argument: ast.expr, what: str) -> int:
+        if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+            raise self.checker.fail(f"{what} is a duration in quotes, for example '7d'", argument)
         try:
-            length = parse_duration(window.value)
+            length = parse_duration(argument.value)
         except ValueError as error:
-            raise self.fail(str(error), window) from None
-        if length <= 0:
-            raise self.fail("a window is longer than nothing", window)
+            raise self.checker.fail(str(error), argument) from None
+        if not 0 < length <= _LONGEST:
+            raise self.checker.fail(f"{what} is longer than nothing, and at most 100y", argument)
         return length
 
-    def _text(self, node: ast.Call) -> str:
-        text = ast.get_source_segment(self.source, node) or ""
-        for hidden, shown in self.selectors.items():
-            text = text.replace(hidden, shown)
-        return text
+
+def _example(name: str) -> str:
+    """How a function is called."""
+    function = FUNCTIONS[name]
+    more = ["0.95"] if function.fraction is Need.MUST else []
+    more += ["'1h'"] if function.window is not Need.NO else []
+    more += ["'7d'"] if function.offset is Need.MUST else []
+    return f"{name}({', '.join(['visitors', *more])})"
 
 
-def _lifted(operate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def lifted(a: Any, b: Any) -> Any:
-        if a is None or b is None:
-            return None
-        try:
-            return operate(a, b)
-        except (ZeroDivisionError, OverflowError):
-            return None
-
-    return lifted
-
-
-def _all(*values: Truth) -> Truth:
-    return False if False in values else (None if None in values else True)
-
-
-def _any(*values: Truth) -> Truth:
-    return True if True in values else (None if None in values else False)
-
-
-_CAREFUL: dict[str, Any] = {
-    "__builtins__": {},
-    "lt": _lifted(lambda a, b: a < b),
-    "le": _lifted(lambda a, b: a <= b),
-    "gt": _lifted(lambda a, b: a > b),
-    "ge": _lifted(lambda a, b: a >= b),
-    "eq": _lifted(lambda a, b: a == b),
-    "ne": _lifted(lambda a, b: a != b),
-    "add": _lifted(lambda a, b: a + b),
-    "sub": _lifted(lambda a, b: a - b),
-    "mul": _lifted(lambda a, b: a * b),
-    "div": _lifted(lambda a, b: a / b),
-    "mod": _lifted(lambda a, b: a % b),
-    "all_of": _all,
-    "any_of": _any,
-    "negate": lambda a: None if a is None else not a,
-    "minus": lambda a: None if a is None else -a,
-    "pick": lambda c, a, b: None if c is None else (a if c else b),
-}
-
-
-def _named(name: str, *args: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
-
-
-class _Rewriter(ast.NodeTransformer):
-    """Puts `v[i]` for the i-th query; the careful form calls helpers that let a missing value through."""
-
-    def __init__(self, calls: dict[tuple[int, int], int], *, careful: bool) -> None:
-        self.calls = calls
-        self.careful = careful
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        index = self.calls[node.lineno, node.col_offset]
-        return ast.Subscript(ast.Name("v", ast.Load()), ast.Constant(index), ast.Load())
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        if not self.careful:
-            return self.generic_visit(node)
-        parts = [self.visit(part) for part in (node.left, *node.comparators)]
-        pairs = [_named(_COMPARE[type(op)], a, b) for op, a, b in zip(node.ops, parts, parts[1:], strict=False)]
-        return pairs[0] if len(pairs) == 1 else _named("all_of", *pairs)
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
-        if not self.careful:
-            return self.generic_visit(node)
-        return _named("all_of" if isinstance(node.op, ast.And) else "any_of", *map(self.visit, node.values))
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        if not self.careful:
-            return self.generic_visit(node)
-        return _named(_ARITHMETIC[type(node.op)], self.visit(node.left), self.visit(node.right))
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        if not self.careful or isinstance(node.op, ast.UAdd):
-            return self.generic_visit(node)
-        return _named("negate" if isinstance(node.op, ast.Not) else "minus", self.visit(node.operand))
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        if not self.careful:
-            return self.generic_visit(node)
-        return _named("pick", self.visit(node.test), self.visit(node.body), self.visit(node.orelse))
-
-
-def _function(body: ast.expr) -> Any:
-    arguments = ast.arguments(posonlyargs=[], args=[ast.arg("v")], kwonlyargs=[], kw_defaults=[], defaults=[])
-    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
-    # The tree holds only what _Checker let through, and no builtin is in reach.
-    return eval(compile(tree, "<condition>", "eval"), dict(_CAREFUL))  # noqa: S307
+def _hide_selectors(text: str) -> tuple[str, dict[Position, str]]:
+    """Puts a plain name of the same length where a selector stands that Python's parser can't read, and says where."""
+    hidden: dict[Position, str] = {}
+    source = list(one_line(text))
+    for match in _TOKEN.finditer(text):
+        if match["comment"]:
+            raise ConditionError("a condition has no comments", match.start())
+        name = "selector" if match["selector"] else "bare"
+        if match[name]:
+            start, end = match.span(name)
+            hidden[start] = match[name]
+            source[start:end] = "_" * (end - start)
+    return "".join(source), hidden

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rules import alerts, episodes, whens
+from rules.bounds import Unsettled
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
 from rules.health import fold_polls, source_transition
@@ -64,8 +65,10 @@ def evaluate(
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
     sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
-    fresh = _fresh_readings(specs, batch.readings)
+    fresh = _fresh_readings(history, batch.readings)
     keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources)])
+    if history.is_anything_beside:
+        keys.update(dict.fromkeys(key for one in batch.readings for key in history.instances_beside(one.series)))
     known = replace(states, sources={**states.sources, **sources}) if sources else states
     instances: dict[InstanceKey, InstanceState] = {}
     for key in keys:
@@ -103,10 +106,10 @@ def _evaluate_sources(
     return changed, transitions
 
 
-def _fresh_readings(specs: Specs, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
     fresh: dict[InstanceKey, list[Reading]] = {}
     for reading in readings:
-        for key in specs.instances_of(reading.series):
+        for key in history.instances_of(reading.series):
             fresh.setdefault(key, []).append(reading)
     return fresh
 
@@ -205,6 +208,7 @@ class _Instance:
             self._quiet_since(),
             self._read_until(),
             self.history.projectors,
+            self.history.beside(self.key),
         )
 
     def _quiet_since(self) -> int:
@@ -253,7 +257,10 @@ class _Instance:
         for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
             if reading.time <= last or not (alone or reading.time in findings):
                 continue
-            passed = judge(replace(scene, verdict=self.verdict), reading.time) if alone else self.assessment
+            try:
+                passed = judge(replace(scene, verdict=self.verdict), reading.time) if alone else self.assessment
+            except Unsettled:
+                continue  # what was wanted then is not known
             yield beside(passed, self.target, findings.get(reading.time)) if self.of else passed
 
     def _apply(self, scene: Scene, assessment: Assessment) -> list[Transition]:
@@ -312,8 +319,11 @@ class _Instance:
         if target.goal and target.goal.per and scene.tracks:
             yield self._next_look()
         elif scene.condition:
-            windows = [query.window for query in scene.condition.queries if query.window]
-            yield self.now + max(min(windows) // 20, SECOND) if windows else None
+            spans = [query.look_again for query in scene.condition.queries]
+            soon = min((span for span in spans if span is not None), default=None)
+            yield None if soon is None else self.now + soon
+        for _, track in scene.beside:
+            yield track.next_after(self.now)  # a plan that was known ahead
 
     def _next_look(self) -> int | None:
         """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""

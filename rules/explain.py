@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from rules.engine import Batch, States, evaluate, scene_of
 from rules.goals import condition_values
 from rules.history import History
+from rules.measures import measure_text
 from rules.model import (
     AlertRule,
     AlertStatus,
     Assessment,
     Event,
     Finding,
+    Goal,
     InstanceKey,
     InstanceState,
-    Measure,
     Series,
     SourceState,
     Standing,
@@ -25,7 +26,7 @@ from rules.model import (
 )
 from rules.scene import Scene
 from rules.specs import Specs
-from rules.words import about, clock_time, number, span
+from rules.words import about, amount, beside, clock_time, number, span
 
 Value = float | bool | None
 
@@ -124,7 +125,7 @@ def _sources(scene: Scene) -> Iterator[str]:
 
 
 def _inputs(scene: Scene) -> Iterator[Input]:
-    for series, track in zip(scene.series, scene.tracks, strict=True):
+    for series, track in (*zip(scene.series, scene.tracks, strict=True), *scene.beside):
         newest = track.newest
         if newest is not None:
             yield Input(series, newest[1], newest[0], len(track.times))
@@ -140,19 +141,17 @@ def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
         yield from _usual_steps(found.finding)
     if scene.condition is not None:
         values = condition_values(scene, scene.condition)
-        yield Step(scene.condition.text, scene.condition.decide(values))
-        for query, value in zip(scene.condition.queries, values, strict=True):
-            yield Step(query.text, value)
+        yield from (Step(text, value) for text, value in scene.condition.trace(values))
     elif scene.target.checkin is not None and found.due is not None:
         late = scene.now - found.due - scene.target.checkin.grace
         yield Step(f"called before {clock_time(found.due, scene.target.zone)} and {_grace(scene)}", late <= 0)
     elif found.start is not None:
         yield from _period_steps(scene.target, found)
     elif found.value is not None:
-        yield from _bound_steps("value", found.value, found.at_least, found.at_most)
+        yield from _bound_steps("value", found.value, found.at_least, found.at_most, scene.target)
         recover = scene.target.recover
         if recover is not None and found.standing is Standing.OUT_OF_BAND:
-            for step in _bound_steps("value", found.value, recover.at_least, recover.at_most):
+            for step in _bound_steps("value", found.value, recover.at_least, recover.at_most, scene.target):
                 yield replace(step, text=f"recovered: {step.text}")
 
 
@@ -169,22 +168,23 @@ def _grace(scene: Scene) -> str:
 
 
 def _period_steps(target: Target, found: Assessment) -> Iterator[Step]:
-    measure = target.goal.measure if target.goal else Measure.SUM
+    measure = measure_text(target.goal or Goal())
     since = f" since {clock_time(found.start, target.zone)}" if found.start is not None else ""
     yield Step(f"{measure}{since}", found.value)
     if found.value is not None:
-        yield from _bound_steps("value", found.value, found.at_least, found.at_most)
+        yield from _bound_steps("value", found.value, found.at_least, found.at_most, target)
     if found.expected is not None:
         yield Step("expected by now", found.expected)
     if found.projection is not None:
-        yield from _bound_steps("projected", found.projection.value, found.at_least, found.at_most)
+        yield from _bound_steps("projected", found.projection.value, found.at_least, found.at_most, target)
 
 
-def _bound_steps(name: str, value: float, low: float | None, high: float | None) -> Iterator[Step]:
+def _bound_steps(name: str, value: float, low: float | None, high: float | None, target: Target) -> Iterator[Step]:
+    said = beside(value, (low, high), percent=target.percent)
     if low is not None:
-        yield Step(f"{name} {number(value)} >= {number(low)}", value >= low)
+        yield Step(f"{name} {said} >= {amount(low, target, unit=False)}", value >= low)
     if high is not None:
-        yield Step(f"{name} {number(value)} <= {number(high)}", value <= high)
+        yield Step(f"{name} {said} <= {amount(high, target, unit=False)}", value <= high)
 
 
 # What comes next

@@ -78,6 +78,11 @@ class Forecast:
         self._misses: deque[array[float]] = deque(maxlen=_PERIODS)  # in units of doubt, of each period from its end
         self._multiple: tuple[int, float] | None = None
 
+    @property
+    def factors(self) -> Sequence[float]:
+        """What is usual of each slot, beside the level."""
+        return self._factors
+
     def begin(self, slots: Sequence[int]) -> None:
         """A period begins whose buckets have these slots."""
         if self._made and self._at == len(self._period):

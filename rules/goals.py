@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
+from functools import partial
 
+from rules.bounds import Unsettled, settled
 from rules.checkins import assess_checkin
-from rules.conditions import Condition, Query
-from rules.history import Track
+from rules.combining import combine_of, combined
+from rules.conditions import Condition
+from rules.functions import FUNCTIONS, Query, ask
 from rules.model import (
     Assessment,
     Combine,
     Goal,
-    Measure,
     Standing,
     Target,
 )
 from rules.progress import assess_period
-from rules.queries import ask
 from rules.scene import Scene
 from rules.selectors import selects
+from rules.tracks import Track
 from rules.words import number
-
-_ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
-_COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {
-    Combine.SUM: sum,
-    Combine.MEAN: fmean,
-    Combine.MIN: min,
-    Combine.MAX: max,
-}
 
 
 def assess(scene: Scene) -> Assessment:
@@ -43,10 +36,13 @@ def assess(scene: Scene) -> Assessment:
     if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
         return replace(_held(scene, "no reading"), silent=True)
     goal = target.goal or Goal()
-    combine = _combine_of(target, goal)
+    combine = combine_of(target)
     if scene.condition:
         return _assess_condition(scene, scene.condition, combine)
-    return _assess_goal(scene, goal, combine)
+    try:
+        return _assess_goal(scene, goal, combine)
+    except Unsettled as lack:
+        return _held(scene, str(lack))
 
 
 def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessment:
@@ -57,9 +53,10 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
     if combine is Combine.LAST:
         scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
-        return assess_period(scene, goal, goal.per, lambda values: _combined(combine, values))
+        return assess_period(scene, goal, goal.per, partial(combined, combine))
     if len(scene.tracks) == 1:
         return judge(scene)
+    scene = _settled(scene, scene.now)
     time, value = _newest(scene.tracks, combine)
     if value is None:
         return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
@@ -73,8 +70,9 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     """How an instance of one series whose goal has no period stands, now or as of its reading at `until`.
 
     The newest value that is either outside the goal or inside the recover band decides; one between the two leaves it
-    as it was. So the verdict follows from the readings alone, in whatever order they came.
+    as it was. So the verdict follows from the readings alone, in whatever order they came. Raises Unsettled.
     """
+    scene = _settled(scene, scene.now if until is None else until)
     newest: tuple[int, float] | None = None
     out: bool | None = None
     for time, value in scene.tracks[0].backwards(until):
@@ -100,11 +98,27 @@ def judgements(scene: Scene, until: int | None) -> list[bool] | None:
     if len(tracks) > 1:
         return None
     found: list[bool | None] = []
-    for _, value in reversed(list(tracks[0].backwards(until))):
-        out = _breaches(scene.target, value)
+    for time, value in reversed(list(tracks[0].backwards(until))):
+        out = _breached(scene, time, value)
         found.append(out if out is not None or not found else found[-1])
     undecided = scene.verdict is Standing.OUT_OF_BAND and all(out is None for out in found)
     return [undecided if out is None else out for out in found]
+
+
+def _breached(scene: Scene, time: int, value: float) -> bool | None:
+    """Whether a value breached what was wanted at its time; None where that is not known either."""
+    try:
+        return _breaches(_settled(scene, time).target, value)
+    except Unsettled:
+        return None
+
+
+def _settled(scene: Scene, at: int) -> Scene:
+    """The scene with the numbers that its goal looks up, as of a time. Raises Unsettled where there is none."""
+    goal = scene.target.goal
+    if goal is None or (goal.at_least_from is None and goal.at_most_from is None):
+        return scene
+    return replace(scene, target=replace(scene.target, goal=settled(goal, scene, at, at + 1)))
 
 
 def _breaches(target: Target, value: float) -> bool | None:
@@ -138,8 +152,8 @@ def _held(scene: Scene, reason: str) -> Assessment:
         Standing.NO_DATA,
         value=last.value if last else None,
         time=last.time if last else None,
-        at_least=goal.at_least,
-        at_most=goal.at_most,
+        at_least=last.at_least if last and goal.at_least_from else goal.at_least,
+        at_most=last.at_most if last and goal.at_most_from else goal.at_most,
         start=last.start if last else None,
         end=last.end if last else None,
         reason=reason,
@@ -147,19 +161,9 @@ def _held(scene: Scene, reason: str) -> Assessment:
     )
 
 
-def _combine_of(target: Target, goal: Goal) -> Combine | None:
-    return target.combine or (Combine.SUM if goal.measure in _ADDING else None)
-
-
-def _combined(combine: Combine | None, values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    return values[0] if len(values) == 1 else _COMBINE[combine or Combine.SUM](values)
-
-
 def newest(scene: Scene) -> tuple[int | None, float | None]:
     """Time and value of the newest reading of an instance; of several series, of what their newest combine to."""
-    combine = _combine_of(scene.target, scene.target.goal or Goal())
+    combine = combine_of(scene.target)
     if len(scene.tracks) > 1 and combine is None:
         return None, None
     return _newest(_last_read(scene.tracks) if combine is Combine.LAST else scene.tracks, combine)
@@ -169,7 +173,7 @@ def _newest(tracks: Sequence[Track], combine: Combine | None) -> tuple[int | Non
     pairs = [pair for pair in (track.newest for track in tracks) if pair is not None]
     values = [value for _, value in pairs if value is not None]
     time = max((time for time, _ in pairs), default=None)
-    return time, _combined(combine, values) if len(values) == len(pairs) else None
+    return time, combined(combine, values) if len(values) == len(pairs) else None
 
 
 def _last_read(tracks: Sequence[Track]) -> list[Track]:
@@ -190,22 +194,25 @@ def _by_name(scene: Scene) -> dict[str, Track]:
 
 def condition_values(scene: Scene, condition: Condition) -> list[float | None]:
     """What each query of a condition is asked now; None for no value, and where it is open which series is meant."""
-    combine = _combine_of(scene.target, scene.target.goal or Goal())
+    combine = combine_of(scene.target)
     asked = [(query, _selected(scene, query)) for query in condition.queries]
-    clear = [combine is not None or len(tracks) < 2 for _, tracks in asked]
     return [
-        _asked(query, tracks, scene.now, combine) if is_clear else None
-        for (query, tracks), is_clear in zip(asked, clear, strict=True)
+        None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine) for query, tracks in asked
     ]
+
+
+def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> bool:
+    """Whether it is open which of several series is meant, or what is made of them."""
+    return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
 
 
 def _assess_condition(scene: Scene, condition: Condition, combine: Combine | None) -> Assessment:
     values: list[float | None] = []
     for query in condition.queries:
         tracks = _selected(scene, query)
-        if len(tracks) > 1 and combine is None:
+        if _is_open(query, tracks, combine):
             return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(_asked(query, tracks, scene.now, combine))
+        values.append(_asked(query, tracks, scene, combine))
     truth = condition.decide(values)
     inputs = tuple(
         (q.text, "no value" if v is None else number(v)) for q, v in zip(condition.queries, values, strict=True)
@@ -228,10 +235,14 @@ def _selected(scene: Scene, query: Query) -> list[Track]:
     return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
 
 
-def _asked(query: Query, tracks: list[Track], now: int, combine: Combine | None) -> float | None:
-    if query.function == "absent":
-        return float(all(ask(query, track, now) for track in tracks))
-    if combine is Combine.LAST:
+def _asked(query: Query, tracks: list[Track], scene: Scene, combine: Combine | None) -> float | None:
+    function = FUNCTIONS[query.function]
+    if not tracks:
+        return function.of_none
+    if combine is Combine.LAST and function.of_several is None:
         tracks = _last_read(tracks)
-    values = [ask(query, track, now) for track in tracks]
-    return _combined(combine, [v for v in values if v is not None]) if None not in values else None
+    answers = [ask(query, track, scene.now, scene.target.zone) for track in tracks]
+    values = [value for value in answers if value is not None]
+    if len(values) < len(answers):
+        return None
+    return function.of_several(values) if function.of_several else combined(combine, values)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import HOUR, CalendarPeriod, FixedPeriod, Period
+from rules.model import DAY, HOUR, CalendarPeriod, FixedPeriod, Period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +33,57 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
         local = to_local(now, zone)
         return _days(period.unit, local.year, local.month, local.day, zone)
     return now - period.length, now
+
+
+def period_name(unit: str, start: int, zone: str) -> str:
+    """What the calendar period that begins at `start` is called; an hour has no name.
+
+    `2026-01-31`, `2026-W05` (ISO 8601), `2026-01`, `2026-Q1`, `2026`.
+    """
+    day = to_local(start, zone)
+    if unit == "week":
+        year, week, _ = day.isocalendar()
+        return f"{year:04}-W{week:02}"
+    if unit == "quarter":
+        return f"{day.year:04}-Q{(day.month + 2) // 3}"
+    return {"day": f"{day:%Y-%m-%d}", "month": f"{day:%Y-%m}"}.get(unit, f"{day.year:04}")
+
+
+_NAMES = {
+    "day": re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9][0-9])-(?P<day>[0-9][0-9])"),
+    "week": re.compile(r"(?P<year>[0-9]{4})-W(?P<week>[0-9][0-9])"),
+    "month": re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9][0-9])"),
+    "quarter": re.compile(r"(?P<year>[0-9]{4})-Q(?P<quarter>[1-4])"),
+    "year": re.compile(r"(?P<year>[0-9]{4})"),
+}
+
+
+def is_period_name(unit: str, text: str) -> bool:
+    """Whether a calendar period of this kind may be called so."""
+    match = _NAMES[unit].fullmatch(text) if unit in _NAMES else None
+    if match is None:
+        return False
+    said = {name: int(number) for name, number in match.groupdict().items()}
+    try:
+        if unit == "week":
+            datetime.fromisocalendar(said["year"], said["week"], 1)
+        else:
+            datetime(said["year"], said.get("month", 1), said.get("day", 1), tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
+
+
+def shifted(now: int, back: int, zone: str) -> int:
+    """The instant `back` before now: whole days are days of the zone's calendar, the rest is absolute.
+
+    So seven days ago is the same local time, also across a change of the clocks. Of a local time that was there
+    twice the first is meant, one that was skipped moves on by what was skipped.
+    """
+    days, rest = divmod(back, DAY)
+    if days:
+        now = to_micros(to_local(now, zone).replace(fold=0) - timedelta(days=days))
+    return now - rest
 
 
 def _hour(now: int, zone: str) -> tuple[int, int]:

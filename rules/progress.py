@@ -8,31 +8,33 @@ that is covered by readings.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from rules import model
-from rules.history import Summary, Track
+from rules.bounds import Unsettled, serving, settled
+from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
     Assessment,
     FixedPeriod,
     Goal,
-    Measure,
     Period,
     Projection,
     RollingPeriod,
     Standing,
 )
 from rules.periods import bounds, to_local, to_micros
+from rules.plans import Way, course, part_planned, value_at
 from rules.projection import Projector, projected
 from rules.scene import Scene
+from rules.tracks import Track
 
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
-_GROWS = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.LAST})  # what time adds to
-_ONLY_RISES = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE, Measure.MAX})
-_ADDS_UP = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
+
+_WAITING = "waiting for the period's last readings"
 
 Combine = Callable[[Sequence[float]], float | None]
 
@@ -46,6 +48,12 @@ class Stretch:
     value: float | None
     covered: int
     summaries: Sequence[Summary]
+    way: Way | None = None  # None where its course is a straight line
+
+    @property
+    def newest(self) -> int | None:
+        """When its newest value was read."""
+        return max((s.last_time for s in self.summaries if s.last_time is not None), default=None)
 
     @property
     def fraction(self) -> float:
@@ -57,15 +65,28 @@ def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> As
     """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
     start, end = bounds(per, scene.now, scene.target.zone)
     if isinstance(per, RollingPeriod):
-        return _rolling(goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
+        return _judged(scene, goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
     stretch = _stretch(scene, goal, combine, start, end)
-    current = _assess(goal, stretch, scene.now, lambda value: _project(scene, goal, per, stretch, value))
+    current = _judged(scene, goal, stretch, ahead=True)
     if isinstance(per, FixedPeriod) or scene.created >= start:
         return current
     if stretch.fraction >= EARLY and current.standing is not Standing.TOO_EARLY:
         return current
-    before = _assess(goal, _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone)), scene.now)
-    return before if before.standing is Standing.MISSED or before.hold else current
+    last = _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone))
+    before = _judged(scene, goal, last)
+    return before if before.standing is Standing.MISSED or before.reason == _WAITING else current
+
+
+def _judged(scene: Scene, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Assessment:
+    """How a stretch stands by the numbers that count for it; no_data where there are none. `ahead`: it is projected."""
+    try:
+        goal = settled(goal, scene, stretch.start, stretch.end)
+    except Unsettled as lack:
+        held = _described(goal, stretch, Standing.NO_DATA, scene.now, None, hold=True)
+        return replace(held, reason=str(lack))
+    if isinstance(goal.per, RollingPeriod):
+        return _rolling(goal, stretch)
+    return _assess(goal, stretch, scene.now, partial(_ahead, scene, goal, stretch) if ahead else None)
 
 
 def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
@@ -80,10 +101,22 @@ def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
 
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
-    summaries = [track.summary(start, end) for track in scene.tracks]
-    values = [v for v in (summary.measure(goal.measure) for summary in summaries) if v is not None]
+    summaries = [track.summary(goal, start, end) for track in scene.tracks]
+    values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
     covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
-    return Stretch(start, end, combine(values), covered, summaries)
+    way = None
+    if goal.plan is not None or goal.weekdays:
+        planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
+        way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered, _projector(scene))
+    return Stretch(start, end, combine(values), covered, summaries, way)
+
+
+def _projector(scene: Scene) -> Projector:
+    """What projections of the instance are made of."""
+    projector = scene.projectors.get(scene.key)
+    if projector is None:
+        projector = scene.projectors[scene.key] = Projector()
+    return projector
 
 
 def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
@@ -122,10 +155,13 @@ def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection
     over = high is not None and value > high
     if ended:
         return Standing.MISSED if short or over else Standing.MET
-    if (over and goal.measure in _ONLY_RISES) or (short and goal.measure is Measure.MIN):
-        return Standing.MISSED
-    if low is not None and high is None and not short and goal.measure not in {Measure.MIN, Measure.MEAN}:
-        return Standing.MET
+    means = MEASURES[goal.measure]
+    falls = may_fall(goal, stretch.summaries)
+    if (over and means.final and not falls) or (short and not means.rises):
+        return Standing.MISSED  # nothing that may still come makes it good
+    kept = (low is None or (not short and not falls)) and (high is None or (not over and not means.rises))
+    if kept:
+        return Standing.MET  # nothing that may still come takes it away
     if projection is None or _says_nothing(goal, projection):
         return Standing.TOO_EARLY
     behind = (low is not None and projection.value < low) or (high is not None and projection.value > high)
@@ -140,23 +176,30 @@ def _says_nothing(goal: Goal, projection: Projection) -> bool:
     return any(bound is not None and low < bound < high for bound in (goal.at_least, goal.at_most))
 
 
-def _project(scene: Scene, goal: Goal, per: Period, stretch: Stretch, value: float) -> Projection | None:
-    if goal.measure not in _GROWS:
+def _ahead(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+    """Where the value ends: as far from its plan, in proportion, as it is now; without a plan by what was before."""
+    part = part_planned(stretch.way, _moment(goal, stretch)) if stretch.way and goal.plan else None
+    if part is None:
+        return _project(scene, goal, stretch, value)
+    return Projection(value / part) if part >= EARLY else None
+
+
+def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+    means, falls = MEASURES[goal.measure], may_fall(goal, stretch.summaries)
+    if not means.grows:
         return Projection(value) if stretch.fraction >= EARLY else None
     half: float | None = None
-    if goal.measure in _ADDS_UP and scene.target.combine in {None, model.Combine.SUM, model.Combine.LAST}:
-        projector = scene.projectors.get(scene.key)
-        if projector is None:
-            projector = scene.projectors[scene.key] = Projector()
-        period, zone = (stretch.start, stretch.end), scene.target.zone
-        ahead = projector.ahead(scene.tracks, goal.measure, per, period, stretch.covered, zone)
+    if means.adds_up and goal.per is not None and scene.target.combine in {None, model.Combine.SUM, model.Combine.LAST}:
+        projector, zone = _projector(scene), scene.target.zone
+        period = stretch.start, stretch.end
+        ahead = projector.ahead(scene.tracks, goal.measure, goal.per, period, stretch.covered, zone)
         if ahead is not None:
-            return projected(goal, value, value + ahead.mean, ahead.half, falls=_falls(goal, stretch))
+            return projected(goal, value, value + ahead.mean, ahead.half, falls=falls)
         half = projector.spread(stretch.covered)
     if stretch.fraction < EARLY:
         return None
-    mid = _projected_last(stretch, value) if goal.measure is Measure.LAST else value / stretch.fraction
-    return projected(goal, value, mid, half, falls=_falls(goal, stretch))
+    mid = value / stretch.fraction if means.adds_up else _projected_last(stretch, value)
+    return projected(goal, value, mid, half, falls=falls)
 
 
 def _projected_last(stretch: Stretch, value: float) -> float:
@@ -171,11 +214,6 @@ def _projected_last(stretch: Stretch, value: float) -> float:
     return value + (value - first) / span * (stretch.end - stretch.covered)
 
 
-def _falls(goal: Goal, stretch: Stretch) -> bool:
-    """Whether the value may sink again."""
-    return goal.measure is Measure.SUM and any((summary.low or 0.0) < 0.0 for summary in stretch.summaries)
-
-
 def is_budget(low: float | None, high: float | None, value: float | None, projection: Projection | None) -> bool:
     """Whether the upper bound is the one that matters: the only one, or the one that is or will be exceeded."""
     if low is None or high is None:
@@ -188,15 +226,11 @@ def _described(
 ) -> Assessment:
     value = stretch.value
     wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
-    expected = None
-    if wanted is not None and goal.measure in _ADDS_UP and projection is not None:
-        expected = wanted * stretch.fraction
-    elif wanted is not None and goal.measure is not Measure.LAST and projection is not None:
-        expected = wanted
+    expected = None if wanted is None or projection is None else _expected(goal, stretch, wanted)
     return Assessment(
         standing,
         value=value,
-        time=max((s.last_time for s in stretch.summaries if s.last_time is not None), default=None),
+        time=stretch.newest,
         at_least=goal.at_least,
         at_most=goal.at_most,
         start=stretch.start,
@@ -209,14 +243,30 @@ def _described(
         breaching=None if hold else standing in {Standing.BEHIND, Standing.MISSED},
         recovered=None if hold else standing in {Standing.ON_TRACK, Standing.MET},
         hold=hold,
-        reason="waiting for the period's last readings" if hold else "",
+        reason=_WAITING if hold else "",
     )
+
+
+def _moment(goal: Goal, stretch: Stretch) -> int:
+    """The time that the value is of: what adds up covers a stretch, what is read is of its reading's time."""
+    return stretch.covered if MEASURES[goal.measure].adds_up else stretch.newest or stretch.start
+
+
+def _expected(goal: Goal, stretch: Stretch, wanted: float) -> float | None:
+    """What should be there by now: on the course of the period, or at any time for what does not grow."""
+    means = MEASURES[goal.measure]
+    if stretch.way is not None:
+        line = course(stretch.way, wanted)
+        return value_at(line, _moment(goal, stretch)) if line else None
+    if means.adds_up:
+        return wanted * stretch.fraction
+    return None if means.grows else wanted
 
 
 def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int) -> float | None:
     """What is needed (at_least) or left (at_most) per day from now to the period's end."""
     days = (stretch.end - max(now, stretch.start)) / DAY
-    if goal.measure not in _GROWS or wanted is None or stretch.value is None or days <= 0:
+    if not MEASURES[goal.measure].grows or wanted is None or stretch.value is None or days <= 0:
         return None
     return max(wanted - stretch.value, 0.0) / days
 

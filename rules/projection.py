@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import hypot, inf, isinf, sqrt
 from statistics import stdev
 
 from rules.buckets import Cut, before, cut, grid_of
 from rules.forecast import Ahead, Forecast
-from rules.history import Track, Watch
 from rules.model import DAY, CalendarPeriod, Goal, Measure, Period, Projection
-from rules.specs import PAST_MOST, SURE
+from rules.specs import SURE
+from rules.tracks import PAST_MOST, Track, Watch
 
 # How many periods before are learned from: a season and more.
 _PERIODS = {"hour": 24, "day": 28, "week": 57, "month": 13, "quarter": 5, "year": 2}
@@ -42,16 +42,38 @@ class Projector:
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
     ) -> Ahead | None:
         """What the period adds after `covered`, up to when its readings are known. None if too little is known."""
-        known = self._period == period and self._measure is measure and list(tracks) == list(self._tracks)
-        if not known or self._watch.stale or covered < self._watch.until:
-            self._start(tracks, measure, per, period, zone)
-        self._fold(covered)
+        self._follow(tracks, measure, per, period, covered, zone)
         if not self._forecast.ready:
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
         elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
         at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
         return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
+
+    def course(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
+    ) -> Sequence[tuple[int, float]]:
+        """The part of the period that is usually reached by the end of each bucket. Empty if too little is known."""
+        self._follow(tracks, measure, per, period, covered, zone)
+        if not self._forecast.ready:
+            return ()
+        whole = cut(*period, self._grid, zone)
+        usual = [max(self._forecast.factors[slot], 0.0) for slot in whole.slots]
+        for rest in {0, len(usual) - 1}:  # the first and the last may be cut off
+            usual[rest] *= min((whole.edges[rest + 1] - whole.edges[rest]) / self._grid.width, 1.0)
+        total = sum(usual)
+        if total <= 0:
+            return ()
+        return tuple(zip(whole.edges, (part / total for part in accumulate(usual, initial=0.0)), strict=True))
+
+    def _follow(
+        self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
+    ) -> None:
+        """Takes in what is new; starts anew where what it knows is of something else or no longer so."""
+        known = self._period == period and self._measure is measure and list(tracks) == list(self._tracks)
+        if not known or self._watch.stale or covered < self._watch.until:
+            self._start(tracks, measure, per, period, zone)
+        self._fold(covered)
 
     def spread(self, covered: int) -> float | None:
         """Half the 80 % interval of the linear pace, from how much the buckets of the period differ.
@@ -83,7 +105,7 @@ class Projector:
         self._cut = self._known(cut(*period, self._grid, zone), first)
         self._forecast.begin(self._cut.slots)
         self._done, self._values = 0, list[float]()
-        self._watch = Watch(period[0])
+        self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
             track.watches.append(self._watch)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from rules import alerts
 from rules.conditions import Condition
-from rules.history import Track
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
 from rules.projection import Projector
+from rules.tracks import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Scene:
     `down` names its sources that can't be read now; `quiet_since` is when its newest value arrived, or it began.
     `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
     None if one never was. `projectors` keep what projections were made of; a projection is the same without them.
+    `beside` are the series that say what is wanted, with their readings.
     """
 
     key: InstanceKey
@@ -34,6 +35,7 @@ class Scene:
     quiet_since: int
     silent_until: int | None
     projectors: dict[InstanceKey, Projector]
+    beside: Sequence[tuple[Series, Track]] = ()
 
 
 def not_later(state: InstanceState, now: int) -> InstanceState:

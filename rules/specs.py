@@ -11,9 +11,11 @@ from rules.conditions import Condition, compile_condition
 from rules.model import (
     DAY,
     HOUR,
+    PLANNED_AHEAD,
     AlertRule,
     CalendarPeriod,
     FixedPeriod,
+    Goal,
     InstanceKey,
     Period,
     RollingPeriod,
@@ -24,8 +26,6 @@ from rules.model import (
     Target,
 )
 from rules.selectors import selects
-
-PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
 
 
 class Reach(NamedTuple):
@@ -58,6 +58,18 @@ PUSHED = "push"  # the source label of readings sent to the API
 CHECKIN_SERIES = ("checkin", "checkin_start", "checkin_exit_status")
 
 
+class Places(NamedTuple):
+    """Where a series belongs, by configuration alone. A key with fewer labels means all instances that agree with it.
+
+    `makes` are instances that measure it, `joins` those that measure it too if another series makes them, and
+    `beside` those of which it says what is wanted.
+    """
+
+    makes: tuple[InstanceKey, ...]
+    joins: tuple[InstanceKey, ...]
+    beside: tuple[InstanceKey, ...]
+
+
 class Specs:
     """What the engine decides by. Raises ConditionError where a condition can't be compiled."""
 
@@ -79,11 +91,13 @@ class Specs:
         }
         """What is learned for the targets with an alert for what is unusual, as a short text that changes with it."""
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
+        self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._by_series = self._index()
-        self._sources_of = {name: self._find_sources(name) for name in self.targets}
-        self._targets_of = _inverted(self._sources_of)
+        self._sources_of = {name: self._giving(name, self._selectors[name]) for name in self.targets}
+        self._targets_of = _inverted(
+            {name: self._giving(name, (*self._selectors[name], *self._lookups[name])) for name in self.targets}
+        )
         self._horizons = self._reaches()
-        self._instances: dict[Series, tuple[InstanceKey, ...]] = {}
 
     def _selectors_of(self, target: Target) -> tuple[Selector, ...]:
         if target.name in self.conditions:
@@ -93,16 +107,17 @@ class Specs:
     def _index(self) -> dict[str, list[Target]]:
         index: dict[str, list[Target]] = {}
         for target in self.targets.values():
-            names = CHECKIN_SERIES if target.checkin else {s.name for s in self._selectors[target.name]}
-            for name in names:
+            read = (*self._selectors[target.name], *self._lookups[target.name])
+            for name in CHECKIN_SERIES if target.checkin else dict.fromkeys(selector.name for selector in read):
                 index.setdefault(name, []).append(target)
         return index
 
-    def _find_sources(self, name: str) -> tuple[str, ...]:
+    def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
+        """The sources that may give what the selectors of a target mean."""
         target = self.targets[name]
         if target.source:
             return (target.source,)
-        wanted = {selector.name for selector in self._selectors[name]}
+        wanted = {selector.name for selector in selectors}
         return tuple(source.name for source in self.sources.values() if wanted.intersection(source.series))
 
     def _reaches(self) -> dict[str, Reach]:
@@ -113,10 +128,13 @@ class Specs:
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.window))
+                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
             elif target.selector:
                 name = target.selector.name
                 reaches[name] = reaches.get(name, Reach()).with_(_reach(per))
+            for selector in self._lookups[target.name]:
+                planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
+                reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)
         return reaches
 
     def reach(self, name: str) -> Reach:
@@ -124,39 +142,56 @@ class Specs:
         return self._horizons.get(name, Reach())
 
     def sources_of(self, target: str) -> tuple[str, ...]:
-        """The sources that may give what a target reads."""
+        """The sources that may give what a target measures."""
         return self._sources_of[target]
 
     def targets_of(self, source: str) -> tuple[str, ...]:
-        """The targets that may read what a source gives."""
+        """The targets that may need what a source gives."""
         return self._targets_of.get(source, ())
 
     def series_names(self) -> Mapping[str, Reach]:
         """Every series name that some target reads, with its reach."""
         return {name: self.reach(name) for name in self._by_series}
 
-    def instances_of(self, series: Series) -> tuple[InstanceKey, ...]:
-        """The instances that a series falls into."""
-        found = self._instances.get(series)
-        if found is None:
-            found = self._instances[series] = tuple(self._find_instances(series))
-        return found
-
-    def _find_instances(self, series: Series) -> Iterable[InstanceKey]:
-        labels = dict(series.labels)
+    def places_of(self, series: Series) -> Places:
+        """Where a series belongs."""
+        labels = {name: value for name, value in series.labels if value}
         source = labels.get("source", PUSHED)
+        makes: list[InstanceKey] = []
+        joins: list[InstanceKey] = []
+        beside: list[InstanceKey] = []
         if source != PUSHED and source not in self.sources:
-            return  # what a source gave that is removed or has another name now counts no more, else it counted twice
+            return Places(
+                (), (), ()
+            )  # what a source gave that is gone or renamed counts no more, else it counted twice
         for target in self._by_series.get(series.name, ()):
             if target.checkin:
-                if labels.get("source") == target.source:
-                    yield InstanceKey(target.name)
+                makes += [InstanceKey(target.name)] if source == target.source else []
+            elif any(selects(selector, series) for selector in self._lookups[target.name]):
+                beside.append(_part(target, {name: value for name, value in labels.items() if name != "source"}))
             elif any(selects(selector, series) for selector in self._selectors[target.name]):
-                yield InstanceKey(target.name, tuple(sorted((name, labels.get(name, "")) for name in target.by)))
+                joined = target.name in self.conditions and not labels.keys() >= set(target.by)
+                (joins if joined else makes).append(_part(target, labels) if joined else _whole(target, labels))
+        return Places(tuple(makes), tuple(joins), tuple(beside))
 
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
+
+
+def _whole(target: Target, labels: Mapping[str, str]) -> InstanceKey:
+    return InstanceKey(target.name, tuple(sorted((name, labels.get(name, "")) for name in target.by)))
+
+
+def _part(target: Target, labels: Mapping[str, str]) -> InstanceKey:
+    """The key with the labels that are there."""
+    return InstanceKey(target.name, tuple(sorted((name, labels[name]) for name in target.by if name in labels)))
+
+
+def _lookups_of(goal: Goal | None) -> tuple[Selector, ...]:
+    """The series that say what is wanted."""
+    found = (goal.at_least_from, goal.at_most_from, goal.plan) if goal else ()
+    return tuple(one for one in found if isinstance(one, Selector))
 
 
 def _learned_of(target: Target) -> str:

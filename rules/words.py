@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rules.measures import MEASURES
 from rules.model import (
     DAY,
     HOUR,
@@ -16,6 +17,7 @@ from rules.model import (
     InstanceKey,
     Standing,
     Target,
+    percentage,
 )
 from rules.periods import to_local
 from rules.progress import is_budget
@@ -40,6 +42,11 @@ def number(value: float, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
+def amount(value: float, target: Target, *, unit: bool = True) -> str:
+    """A number of a target as it is said; without its unit if need be, but for the sign of a percentage."""
+    return percentage(value) if target.percent else number(value, target.unit if unit else "")
+
+
 def span(micros: int) -> str:
     """A span in its two largest units: `2h 5m`, `3d`, `40s`."""
     parts = []
@@ -61,14 +68,14 @@ def clock_time(micros: int, zone: str, now: int | None = None) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
-def wanted(assessment: Assessment, unit: str = "") -> str:
+def wanted(assessment: Assessment, target: Target) -> str:
     """The goal: `at least 10,000`, `20 to 23 °C`; empty if it has no bound."""
     low, high = assessment.at_least, assessment.at_most
     if low is not None and high is not None:
-        return f"{number(low)} to {number(high, unit)}"
+        return f"{amount(low, target, unit=False)} to {amount(high, target)}"
     if low is not None:
-        return f"at least {number(low, unit)}"
-    return f"at most {number(high, unit)}" if high is not None else ""
+        return f"at least {amount(low, target)}"
+    return f"at most {amount(high, target)}" if high is not None else ""
 
 
 def describe(target: Target, assessment: Assessment, now: int) -> str:
@@ -77,9 +84,9 @@ def describe(target: Target, assessment: Assessment, now: int) -> str:
     if target.checkin:
         return _describe_checkin(target, assessment, now)
     if standing is Standing.NO_DATA or (assessment.hold and assessment.value is None):
-        last = f", last value {number(assessment.value, target.unit)}" if assessment.value is not None else ""
+        last = f", last value {amount(assessment.value, target)}" if assessment.value is not None else ""
         return f"no data: {assessment.reason}{last}" if assessment.reason else f"no data{last}"
-    if target.goal is None and not (wanted(assessment) or assessment.inputs):
+    if target.goal is None and not (wanted(assessment, target) or assessment.inputs):
         return _describe_usual(target, assessment)
     unusual = assessment.finding and assessment.finding.unusual
     beside = f"; unusual: {how_unusual(target, assessment.finding)}" if assessment.finding and unusual else ""
@@ -137,8 +144,10 @@ def _describe_goal(target: Target, assessment: Assessment) -> str:
         word = "condition holds" if standing is Standing.IN_BAND else "condition does not hold"
         return f"{word}: " + ", ".join(f"{text} = {value}" for text, value in assessment.inputs)
     bounds = (assessment.at_least, assessment.at_most)
-    value = "no value" if assessment.value is None else beside(assessment.value, bounds, target.unit)
-    return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target.unit)}"
+    value = "no value"
+    if assessment.value is not None:
+        value = beside(assessment.value, bounds, target.unit, percent=target.percent)
+    return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target)}"
 
 
 _WORDS = {
@@ -159,23 +168,36 @@ _GOOD = frozenset({Standing.IN_BAND, Standing.ON_TRACK, Standing.MET})
 def _describe_period(target: Target, assessment: Assessment) -> str:
     budget = is_budget(assessment.at_least, assessment.at_most, assessment.value, assessment.projection)
     goal = assessment.at_most if budget else assessment.at_least
-    value = "nothing" if assessment.value is None else number(assessment.value)
-    of = "" if goal is None else f" of {'at most ' if budget else ''}{number(goal, target.unit)}"
+    bounds = (assessment.at_least, assessment.at_most)
+    value = "nothing" if assessment.value is None else beside(assessment.value, bounds, percent=target.percent)
+    bound = "at most " if budget else "" if _grows(target) else "at least "
+    of = "" if goal is None else f" of {bound}{amount(goal, target)}"
     parts = [f"{_WORDS[assessment.standing]}: {value}{of}"]
     if assessment.standing in {Standing.BEHIND, Standing.ON_TRACK}:
         if assessment.required_rate is not None:
             parts.append(f"{'may add' if budget else 'needs'} {number(_rounded(assessment.required_rate))} a day")
-        if assessment.projection is not None:
-            parts.append(f"projected {number(_rounded(assessment.projection.value))}")
+        if assessment.projection is not None and assessment.projection.value != assessment.value:
+            parts.append(f"projected {_computed(assessment.projection.value, target)}")
     return ", ".join(parts)
 
 
-def beside(value: float, bounds: Iterable[float | None], unit: str = "") -> str:
+def _grows(target: Target) -> bool:
+    return target.goal is None or MEASURES[target.goal.measure].grows
+
+
+def beside(value: float, bounds: Iterable[float | None], unit: str = "", *, percent: bool = False) -> str:
     """A value rounded, but never onto a bound that it does not touch: 19.999 is not 20."""
-    said = number(value, unit)
-    if all(number(bound, unit) != said for bound in bounds if bound is not None and bound != value):
+    said = percentage(value) if percent else number(value, unit)
+    others = [bound for bound in bounds if bound is not None and bound != value]
+    if all((percentage(bound) if percent else number(bound, unit)) != said for bound in others):
         return said
+    if percent:
+        return f"{value * 100:,.10g} %"
     return f"{value:,.12g}" + (f" {unit}" if unit else "")
+
+
+def _computed(value: float, target: Target) -> str:
+    return amount(value if target.percent else _rounded(value), target, unit=False)
 
 
 def _rounded(value: float) -> float:

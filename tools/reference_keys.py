@@ -29,6 +29,7 @@ PARTS = (
     ("`readings[]` of a source", "ReadingConfig"),
     ("Targets", "TargetSection"),
     ("`goal` of a target", "GoalSection"),
+    ("`at_least`, `at_most` or `plan` of a goal, as a series", "SeriesValue"),
     ("`per` of a goal, as a span", "FixedSpan"),
     ("`recover` of a target", "RecoverSection"),
     ("`no_data` of a target", "NoDataSection"),

@@ -15,18 +15,17 @@ from agent.rehearsal import Moment
 from connectors.extract import BadRow, Extractor, Table
 from connectors.formats import parse_csv
 from connectors.values import moment, number
+from rules.measures import MEASURES
 from rules.model import (
     HOUR,
     CalendarPeriod,
     FixedPeriod,
-    Measure,
     Reading,
     Series,
     labels_of,
 )
 from rules.specs import PUSHED, Reach, Specs
 
-_COUNTED = frozenset({Measure.SUM, Measure.COUNT})
 _TIMES = ("time", "date", "datetime", "timestamp")
 _END_OF_TIME = 2**63 - 1
 
@@ -85,8 +84,8 @@ def _delay(series: Series, times: Sequence[int], specs: Sequence[Specs]) -> int:
 
 
 def _counts(specs: Specs, series: Series) -> bool:
-    goals = [specs.targets[key.target].goal for key in specs.instances_of(series)]
-    return any(g and g.measure in _COUNTED and isinstance(g.per, CalendarPeriod | FixedPeriod) for g in goals)
+    goals = [specs.targets[key.target].goal for key in specs.places_of(series).makes]
+    return any(g and MEASURES[g.measure].counts and isinstance(g.per, CalendarPeriod | FixedPeriod) for g in goals)
 
 
 async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int | None) -> list[Reading]:

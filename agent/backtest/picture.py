@@ -10,7 +10,7 @@ from agent.backtest.figures import figures
 from agent.backtest.replay import Replayed, Watched
 from agent.backtest.report import Report
 from agent.charts import ChartData, ChartKind, Charts, Lane
-from agent.charts.data import MOST_POINTS, broken, thin
+from agent.charts.data import MOST_POINTS, broken, in_percent, thin
 from rules.model import InstanceKey, RollingPeriod
 from rules.words import clock_time, span
 
@@ -46,7 +46,7 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
     labels = f" ({', '.join(value for _, value in key.labels if value)})" if key.labels else ""
     lanes = tuple(_lanes(report, key))[:MOST_LANES]
     fired = sum(bool(lane.spans) for lane in lanes if not lane.faint)
-    return ChartData(
+    made = ChartData(
         kind=ChartKind.LEVEL if level else ChartKind.PERIODS,
         standing="",  # of a stretch of time there is none
         points=tuple(thin(_points(watched, level=level), MOST_POINTS)),
@@ -63,6 +63,7 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
         lanes=lanes,
         form=form,
     )
+    return in_percent(made) if target.percent else made
 
 
 def _points(watched: Watched, *, level: bool) -> list[tuple[int, float | None]]:

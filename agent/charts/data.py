@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from math import isnan
+from typing import Any
 
-from rules.model import Measure, Notice
+from rules.measures import MEASURES, summary_of
+from rules.model import Goal, Notice
+from rules.plans import Course
 
 MOST_POINTS = 1_500  # more than pixels in a chart tell nothing
 _ALONE = 60_000_000  # what the chart of a single reading spans
@@ -17,9 +20,6 @@ _BREAK = 5  # usual distances between readings after which a line is broken
 
 Point = tuple[int, float | None]
 """Time and value; None is a reading without a value."""
-
-_ADDS_UP = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
-_PACED = _ADDS_UP
 
 
 class ChartKind(StrEnum):
@@ -45,8 +45,8 @@ class Lane:
 class ChartData:
     """One chart. Times are UTC microseconds; `points` are in time order, for a period the measure's value so far.
 
-    `paced` says whether a steady pace from nothing to the goal means something. `projection` is the value expected at
-    `end`, with the bounds of its 80 % interval where they are known.
+    `course` is the expected one of a period, a line through its points; empty if there is none. `projection` is the
+    value expected at `end`, with the bounds of its 80 % interval where they are known.
     """
 
     kind: ChartKind
@@ -62,7 +62,7 @@ class ChartData:
     value: float | None = None
     at_least: float | None = None
     at_most: float | None = None
-    paced: bool = False
+    course: tuple[tuple[int, float], ...] = ()
     projection: float | None = None
     projection_low: float | None = None
     projection_high: float | None = None
@@ -70,15 +70,15 @@ class ChartData:
     form: str = "png"  # or svg
 
 
-def chart_data(notice: Notice, points: Sequence[Point], measure: str = "last") -> ChartData:
-    """The chart of a notice. `points` are the raw readings of its series, in time order.
+def chart_data(notice: Notice, points: Sequence[Point], goal: Goal, course: Course = ()) -> ChartData:
+    """The chart of a notice about a goal. `points` are the raw readings of its series, in time order.
 
-    For a period these are the readings within it (an `increase` may have the one before it first); without a period
-    the chart spans the readings.
+    For a period these are the readings within it (an `increase` may have the one before it first) and its expected
+    `course`; without a period the chart spans the readings.
     """
     title, line = _said(notice)
-    drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, Measure(measure))
-    return replace(
+    drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, goal, course)
+    made = replace(
         drawn,
         title=title,
         headline=line,
@@ -89,6 +89,18 @@ def chart_data(notice: Notice, points: Sequence[Point], measure: str = "last") -
         at_least=notice.values.get("at_least"),
         at_most=notice.values.get("at_most"),
     )
+    return in_percent(made) if notice.percent else made
+
+
+def in_percent(data: ChartData) -> ChartData:
+    """The chart of shares, their numbers as percentages."""
+    names = ("value", "at_least", "at_most", "projection", "projection_low", "projection_high")
+    numbers: dict[str, Any] = {}
+    for name in names:
+        share = getattr(data, name)
+        numbers[name] = None if share is None else share * 100
+    points = tuple((time, None if share is None else share * 100) for time, share in data.points)
+    return replace(data, points=points, unit="%", **numbers)
 
 
 def _level(notice: Notice, points: Sequence[Point]) -> ChartData:
@@ -103,17 +115,17 @@ def _level(notice: Notice, points: Sequence[Point]) -> ChartData:
     )
 
 
-def _period(notice: Notice, points: Sequence[Point], measure: Measure) -> ChartData:
+def _period(notice: Notice, points: Sequence[Point], goal: Goal, course: Course) -> ChartData:
     values = notice.values
     start, end = notice.period_start or 0, notice.period_end or notice.at
     return ChartData(
         ChartKind.PERIOD,
         standing=notice.standing,
-        points=tuple(accumulated(points, measure, start, min(notice.at, end))),
+        points=tuple(accumulated(points, goal, start, min(notice.at, end))),
         start=start,
         end=end,
         now=notice.at,
-        paced=measure in _PACED and "expected" in values,
+        course=course if "expected" in values else (),
         projection=values.get("projection"),
         projection_low=values.get("projection_low"),
         projection_high=values.get("projection_high"),
@@ -128,39 +140,22 @@ def _said(notice: Notice) -> tuple[str, str]:
     return notice.title + (match[1] or ""), match[2][:1].upper() + match[2][1:]
 
 
-def accumulated(points: Iterable[Point], measure: Measure, start: int, now: int) -> list[Point]:
-    """The measure's value so far after each reading with start <= time <= now.
+def accumulated(points: Iterable[Point], goal: Goal, start: int, now: int) -> list[Point]:
+    """The value of the goal's measure so far after each reading with start <= time <= now.
 
     What adds up is shown where it was complete: a daily reading at the end of its day, and none after `now`.
     """
+    means = MEASURES[goal.measure]
     known = [(time, value) for time, value in points if value is not None and not isnan(value) and time <= now]
     inside = [(time, value) for time, value in known if time >= start]
-    before = next((value for time, value in reversed(known) if time < start), None)
-    values = _folded([value for _, value in inside], measure, before)
-    width = usual_distance([time for time, _ in inside]) if measure in {Measure.SUM, Measure.COUNT} else 0
-    made = [(min(time + width, now), value) for (time, _), value in zip(inside, values, strict=True)]
-    return [(start, 0.0), *made] if measure in _ADDS_UP and made else list(made)
-
-
-def _folded(values: Sequence[float], measure: Measure, before: float | None) -> list[float]:
-    made: list[float] = []
-    total = 0.0
-    last = before
-    for count, value in enumerate(values, 1):
-        if measure is Measure.INCREASE:  # a counter that falls was started anew
-            total += 0.0 if last is None else value - last if value >= last else value
-        else:
-            total += value
-        last = value
-        folds: Mapping[Measure, float] = {
-            Measure.COUNT: count,
-            Measure.MEAN: total / count,
-            Measure.LAST: value,
-            Measure.MIN: min(made[-1], value) if made else value,
-            Measure.MAX: max(made[-1], value) if made else value,
-        }
-        made.append(folds.get(measure, total))
-    return made
+    summary = summary_of(goal, start)
+    summary.before = next((value for time, value in reversed(known) if time < start), None)
+    width = usual_distance([time for time, _ in inside]) if means.counts else 0
+    made: list[Point] = []
+    for time, value in inside:
+        summary.fold_one(time, value)
+        made.append((min(time + width, now), summary.measure(goal)))
+    return [(start, 0.0), *made] if means.adds_up and made else made
 
 
 def usual_distance(times: Sequence[int]) -> int:

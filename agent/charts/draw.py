@@ -72,13 +72,13 @@ def png(data: ChartData) -> bytes:
 
 def _range(data: ChartData) -> tuple[float, float]:
     """The values from the bottom to the top of the plot."""
-    shown = [value for _, value in data.points if value is not None]
+    shown = [value for _, value in (*data.points, *data.course) if value is not None]
     shown += [
         value
         for value in (data.at_least, data.at_most, data.projection, data.projection_low, data.projection_high)
         if value is not None
     ]
-    from_zero = data.kind is ChartKind.PERIOD and (data.paced or not shown)
+    from_zero = data.kind is ChartKind.PERIOD and (not shown or any(value == 0 for _, value in data.course[:1]))
     if from_zero:
         shown.append(0.0)
     low, high = min(shown, default=0.0), max(shown, default=1.0)
@@ -92,9 +92,8 @@ def _range(data: ChartData) -> tuple[float, float]:
 def _draw_period(sheet: Sheet) -> None:
     data, axes = sheet.data, sheet.axes
     known = [(float(time), value) for time, value in data.points if value is not None]
-    goal = data.at_least if data.at_least is not None else data.at_most
-    if data.paced and goal is not None:
-        sheet.line([(data.start, 0.0), (data.end, goal)], FAINT, 1.3, linestyle=(0, (5, 3)), zorder=2)
+    if data.course:
+        sheet.line(data.course, FAINT, 1.3, linestyle=(0, (5, 3)), zorder=2)
     _bounds(sheet)
     if not known:
         return
@@ -225,7 +224,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def _data(fields: dict[str, Any]) -> ChartData:
     points = tuple((time, value) for time, value in fields.pop("points"))
     lanes = tuple(Lane(**{**lane, "spans": tuple(map(tuple, lane["spans"]))}) for lane in fields.pop("lanes"))
-    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, lanes=lanes, **fields)
+    course = tuple((time, value) for time, value in fields.pop("course"))
+    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, lanes=lanes, course=course, **fields)
 
 
 if __name__ == "__main__":

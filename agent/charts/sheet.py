@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from agent.charts.data import ChartData, ChartKind
 from agent.charts.placing import Box, Segment, best_place, spread
 from agent.charts.scales import date_ticks, figure_text, moment_text, number_ticks
+from rules.plans import value_at
 
 WIDTH, HEIGHT, DPI = 8.0, 4.0, 200  # inches and dots per inch: 1600 by 800
 
@@ -201,10 +202,11 @@ def beside(sheet: Sheet) -> None:
         _place(sheet, text, [(float(time), value)], 20)
     elif data.now > data.start:
         _place(sheet, _text(sheet, 0, 0, "Nothing read yet", color=SOFT), [(data.now, sheet.axes.get_ylim()[0])], 20)
-    goal = data.at_least if data.at_least is not None else data.at_most
-    if data.paced and goal is not None:
-        along = [(data.start + (data.end - data.start) * part / 20, goal * part / 20) for part in _ALONG]
-        _place(sheet, _text(sheet, 0, 0, "Steady pace", fontsize=9, color=SOFT), along, 12)
+    if data.course:
+        times = [data.start + (data.end - data.start) * part // 20 for part in _ALONG]
+        along = [(float(time), value_at(data.course, time)) for time in times]
+        caption = "Steady pace" if len(data.course) == 2 else "Expected"
+        _place(sheet, _text(sheet, 0, 0, caption, fontsize=9, color=SOFT), along, 12)
 
 
 _ALONG = (15, 14, 16, 13, 17, 12, 18, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2)

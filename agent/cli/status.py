@@ -18,7 +18,7 @@ from agent.cli.options import (
     settings_of,
     url_option,
 )
-from agent.cli.tables import coloured, figure, labels, line, local_time, percent, span_between, table
+from agent.cli.tables import amount, coloured, labels, line, local_time, percent, span_between, table
 
 _TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE", "WHY")
 _ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "WHAT")
@@ -82,41 +82,34 @@ def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
             name,
             labels(instance["labels"]),
             coloured(instance["standing"]),
-            line(_value(target, instance)),
+            _value(target, instance),
             line(_wanted(target, instance)),
             percent(instance["progress"]),
-            figure(_rounded(instance["required_rate"])),
-            _projected(instance["projection"]),
+            amount(instance["required_rate"], target, unit=False, computed=True),
+            _projected(target, instance["projection"]),
             span_between(instance["since"], now),
             line(instance["reason"]),
         )
 
 
 def _value(target: dict[str, Any], instance: dict[str, Any]) -> str:
-    return figure(instance["value"], target["unit"], instance["goal"].values())
+    return amount(instance["value"], target, instance["goal"].values())
 
 
 def _wanted(target: dict[str, Any], instance: dict[str, Any]) -> str:
     low, high = instance["goal"]["at_least"], instance["goal"]["at_most"]
     if low is not None and high is not None:
-        return f"{figure(low)} to {figure(high, target['unit'])}"
+        return f"{amount(low, target, unit=False)} to {amount(high, target)}"
     if low is not None or high is not None:
-        return f"at {'most' if low is None else 'least'} {figure(high if low is None else low, target['unit'])}"
+        return f"at {'most' if low is None else 'least'} {amount(high if low is None else low, target)}"
     return str(target["goal"])
 
 
-def _projected(projection: dict[str, Any] | None) -> str:
+def _projected(target: dict[str, Any], projection: dict[str, Any] | None) -> str:
     if projection is None:
         return ""
-    text = figure(_rounded(projection["value"]))
-    if projection["low"] is None:
-        return text
-    return f"{text} ({figure(_rounded(projection['low']))} to {figure(_rounded(projection['high']))})"
-
-
-def _rounded(value: float | None) -> float | None:
-    """A computed figure to about four digits: more would claim to know more."""
-    return value if value is None else round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+    text, low, high = (amount(projection[name], target, unit=False, computed=True) for name in ("value", "low", "high"))
+    return f"{text} ({low} to {high})" if low else text
 
 
 def _alerts(found: dict[str, Any]) -> Iterator[str]:
@@ -166,13 +159,14 @@ def _facts(target: dict[str, Any], instance: dict[str, Any], now: str) -> Iterat
     yield "standing", f"{coloured(instance['standing'])} for {span_between(instance['since'], now)}"
     yield "in words", line(instance["description"], 300)
     read = f", read {local_time(instance['time'], zone)}" if instance["time"] else ""
-    yield "value", f"{line(_value(target, instance))}{read}" if instance["value"] is not None else ""
+    yield "value", f"{_value(target, instance)}{read}" if instance["value"] is not None else ""
     yield "wanted", line(_wanted(target, instance))
     yield "progress", percent(instance["progress"])
-    yield "expected", f"{figure(_rounded(instance['expected']))} by now" if instance["expected"] is not None else ""
+    expected = amount(instance["expected"], target, unit=False, computed=True)
+    yield "expected", f"{expected} by now" if expected else ""
     yield "pace", percent(instance["pace"])
-    yield "per day", figure(_rounded(instance["required_rate"]))
-    yield "projected", _projected(instance["projection"])
+    yield "per day", amount(instance["required_rate"], target, unit=False, computed=True)
+    yield "projected", _projected(target, instance["projection"])
     yield "chance", percent(instance["projection"]["chance"]) if instance["projection"] else ""
     yield "period", f"{local_time(period['start'], zone)} to {local_time(period['end'], zone)}" if period else ""
     yield "due", local_time(instance["due"], zone)

@@ -37,11 +37,30 @@ def line(text: str | None, limit: int = 100) -> str:
     return shortened(plain(text), limit) if text else ""
 
 
-def figure(value: float | None, unit: str = "", bounds: Iterable[float | None] = ()) -> str:
+def figure(value: float | None, unit: str = "", bounds: Iterable[float | None] = (), *, percent: bool = False) -> str:
     """A number as people write it, empty where there is none; not rounded onto a bound that it does not touch."""
     from rules.words import beside
 
-    return "" if value is None else beside(value, bounds, unit)
+    return "" if value is None else beside(value, bounds, unit, percent=percent)
+
+
+def amount(
+    value: float | None,
+    target: Mapping[str, Any],
+    bounds: Iterable[float | None] = (),
+    *,
+    unit: bool = True,
+    computed: bool = False,
+) -> str:
+    """A number of a target, as the API says it, as people write it: a share in percent, what is computed rounded."""
+    share = target.get("measure") == "share"
+    shown = _rounded(value) if computed and not share and value is not None else value
+    return line(figure(shown, target["unit"] if unit else "", bounds, percent=share))
+
+
+def _rounded(value: float) -> float:
+    """A computed figure to about four digits: more would claim to know more."""
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
 def percent(share: float | None) -> str:

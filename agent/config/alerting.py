@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import inf
 
 from agent.config.document import Document
 from agent.config.errors import Path
@@ -33,7 +34,7 @@ def _check_worse(alert: AlertSection, target: TargetSection, path: Path, documen
         kinds = ", ".join(sorted(_BY_A_NUMBER))
         document.report(path, f"is for a goal with at_least or at_most, and for when: {kinds}", at_key=True)
         return
-    limits = {"at_least": goal.at_least, "at_most": goal.at_most}
+    limits = {"at_least": _limit(goal.at_least, inf), "at_most": _limit(goal.at_most, -inf)}
     known = [alert.severity]
     for index, step in enumerate(alert.worse):
         at = (*path, index)
@@ -52,6 +53,11 @@ def _check_worse(alert: AlertSection, target: TargetSection, path: Path, documen
             if bound >= limit if key == "at_least" else bound <= limit:
                 document.report((*at, key), f"{bound:g} is not farther outside than {limit:g}")
             limits[key] = bound
+
+
+def _limit(bound: object, unknown: float) -> float | None:
+    """What a step has to lie outside of; a number that is looked up is not known here."""
+    return bound if bound is None or isinstance(bound, float) else unknown
 
 
 def _check_often(alert: AlertSection, target: TargetSection, path: Path, document: Document) -> None:

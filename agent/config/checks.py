@@ -8,8 +8,11 @@ from agent.config.alerting import check_life
 from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
-from agent.config.language import GoalSection, TargetSection
-from rules.model import Measure, RollingPeriod, Sign, Standing, Target
+from agent.config.language import WEEKDAYS, GoalSection, TargetSection
+from rules.conditions import compile_where
+from rules.expressions import ConditionError
+from rules.measures import MEASURES, NAMES
+from rules.model import CalendarPeriod, Measure, RollingPeriod, Sign, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
 _SIGNS = frozenset(Sign)
@@ -24,11 +27,50 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
         return
     if goal.at_least is None and goal.at_most is None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)
-    elif goal.at_least is not None and goal.at_most is not None and goal.at_least > goal.at_most:
-        document.report((*path, "at_least"), f"{goal.at_least:g} is more than at_most {goal.at_most:g}")
-    if goal.per is None and goal.measure not in {None, Measure.LAST} and not document.is_broken(path):
-        message = f"{goal.measure} is made of the readings of a period; add per, for example per: month"
+    low, high = goal.at_least, goal.at_most
+    if isinstance(low, float) and isinstance(high, float) and low > high:
+        document.report((*path, "at_least"), f"{low:g} is more than at_most {high:g}")
+    _check_measure(goal, path, document)
+    if goal.plan is not None and not document.is_broken(path):
+        _check_plan(goal, path, document)
+
+
+def _check_plan(goal: GoalSection, path: Path, document: Document) -> None:
+    """A course leads through a period that ends; the usual weekdays through one that has them all."""
+    means = MEASURES[goal.measure[0] if goal.measure else Measure.SUM]
+    at = (*path, "plan")
+    if goal.per is None or isinstance(goal.per, RollingPeriod):
+        document.report(at, "is the course of a period that ends; add per: month or such", at_key=True)
+    elif not means.grows or (goal.plan == WEEKDAYS and not means.adds_up):
+        fit = [name for name in NAMES if MEASURES[Measure(name)].adds_up]
+        fit += [] if goal.plan == WEEKDAYS else [Measure.LAST]
+        document.report(at, f"is for what grows in a period: measure {', '.join(fit)}", at_key=True)
+    elif goal.plan == WEEKDAYS and isinstance(goal.per, CalendarPeriod) and goal.per.unit in {"hour", "day"}:
+        document.report(at, f"a {goal.per.unit} has no weekdays; use a week or longer")
+
+
+def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
+    """Measures other than the newest value need a period, a share needs what it counts."""
+    measure = goal.measure[0] if goal.measure else None
+    if goal.per is None and measure not in {None, Measure.LAST} and not document.is_broken(path):
+        name = document.written((*path, "measure"))
+        message = f"{name} is made of the readings of a period; add per, for example per: month"
         document.report((*path, "measure"), message)
+    if goal.where is not None and measure is not Measure.SHARE:
+        if not document.is_broken((*path, "measure")):
+            document.report((*path, "where"), "is what a share counts; add measure: share", at_key=True)
+    elif goal.where is not None:
+        try:
+            compile_where(goal.where)
+        except ConditionError as error:
+            document.report((*path, "where"), str(error), error.hint, offset=error.offset)
+    elif measure is Measure.SHARE and not document.is_broken((*path, "where")):
+        message = "is of the readings that satisfy a condition; add it, for example where: value == 1"
+        document.report((*path, "measure"), f"share {message}")
+    if measure is Measure.SHARE:
+        for key, bound in (("at_least", goal.at_least), ("at_most", goal.at_most)):
+            if isinstance(bound, float) and not 0 <= bound <= 1:
+                document.report((*path, key), "of a share is from 0 to 1, or from 0% to 100%")
 
 
 def check_recover(target: TargetSection, path: Path, document: Document) -> None:
@@ -41,12 +83,14 @@ def check_recover(target: TargetSection, path: Path, document: Document) -> None
         return
     if recover.at_least is None and recover.at_most is None:
         document.report(at, "needs at_least or at_most", at_key=True)
-    low, high = goal.at_least, goal.at_most
+    fixed = [bound if isinstance(bound, float) else None for bound in (goal.at_least, goal.at_most)]
+    low, high = fixed
     for key, value in (("at_least", recover.at_least), ("at_most", recover.at_most)):
         if value is None:
             continue
-        if getattr(goal, key) is None:
-            document.report((*at, key), f"the goal has no {key}", at_key=True)
+        if not isinstance(getattr(goal, key), float):
+            had = "has no" if getattr(goal, key) is None else "looks up its"
+            document.report((*at, key), f"the goal {had} {key}", at_key=True)
         elif (low is not None and value < low) or (high is not None and value > high):
             document.report((*at, key), f"{value:g} lies outside the goal's band")
     if recover.at_least is not None and recover.at_most is not None and recover.at_least > recover.at_most:

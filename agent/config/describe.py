@@ -40,7 +40,7 @@ def _target(target: Target) -> dict[str, Any]:
     return {
         "name": target.name,
         "title": target.title,
-        "reads": words.selector(target.selector) if target.selector else target.source,
+        "reads": str(target.selector) if target.selector else target.source,
         "by": list(target.by),
         "goal": words.wanted_of(target),
         "timezone": target.zone,

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import PydanticCustomError
 
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
+from rules.measures import NAMES as MEASURE_NAMES
+from rules.measures import parse_measure
 from rules.model import (
     MINUTE,
     CalendarPeriod,
@@ -46,6 +48,14 @@ def _number(value: object) -> float:
     if not math.isfinite(number):
         raise ValueError("has to be a finite number")
     return number
+
+
+def _measure(value: object) -> object:
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("has to be a measure such as sum, or a quantile such as p95")  # noqa: TRY004 - as above
+    return parse_measure(value)
 
 
 def _awaited(value: object) -> object:
@@ -95,6 +105,16 @@ Number = Annotated[
 
 Share = Annotated[Number, Field(gt=0, le=1)]
 """A part of the whole, more than nothing."""
+
+MeasureName = Annotated[
+    tuple[Measure, float],
+    BeforeValidator(_measure),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(MEASURE_NAMES)}, {"type": "string", "pattern": "^p[0-9.]+$", "examples": ["p95"]}]}
+    ),
+]
+"""A measure, with the part of the values that lie below it for a quantile."""
+
 
 Awaited = Annotated[Standing | Sign, BeforeValidator(_awaited), WithJsonSchema({"type": "string", "enum": AWAITED})]
 """What an alert waits for."""
@@ -161,14 +181,54 @@ class Heartbeat(Config):
     every: Span = MINUTE
 
 
+class SeriesValue(Config):
+    """The newest value of a series, as a number that is wanted."""
+
+    series: Text
+
+
+def _bound_kind(value: object) -> str:
+    if isinstance(value, SeriesValue) or (isinstance(value, dict) and "series" in value):
+        return "a series"
+    return "a table" if isinstance(value, dict) else "a number"
+
+
+_TABLE_SCHEMA = {
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"pattern": "^(default|[0-9]{4}(-W?[0-9]{2}|-Q[1-4]|-[0-9]{2}-[0-9]{2})?)$"},
+    "additionalProperties": {"type": ["number", "string"]},
+    "examples": [{"2026-01": 9000, "default": 8000}],
+}
+Table = Annotated[dict[str, Number], Field(min_length=1), WithJsonSchema(_TABLE_SCHEMA)]
+"""A number by the name of a period (2026-01, 2026-W05, …), and `default` for all others."""
+
+Bound = Annotated[
+    Annotated[Number, Tag("a number")] | Annotated[SeriesValue, Tag("a series")] | Annotated[Table, Tag("a table")],
+    Discriminator(_bound_kind),
+]
+"""A number, where it is read, or a table of numbers by period."""
+
+
+Plan = Annotated[
+    Annotated[Text, Tag("a name")] | Annotated[SeriesValue, Tag("a series")],
+    Discriminator(lambda value: "a series" if isinstance(value, dict | SeriesValue) else "a name"),
+]
+"""`weekdays`, or the series that says what is planned."""
+
+WEEKDAYS = "weekdays"
+
+
 class GoalSection(Config):
     """The wanted number; a condition says all of it."""
 
-    NOT_BOTH = tuple(("condition", key) for key in ("measure", "at_least", "at_most", "per"))
-    measure: Measure | None = None
-    at_least: Number | None = None
-    at_most: Number | None = None
+    NOT_BOTH = tuple(("condition", key) for key in ("measure", "where", "at_least", "at_most", "per", "plan"))
+    measure: MeasureName | None = None
+    where: Text | None = None
+    at_least: Bound | None = None
+    at_most: Bound | None = None
     per: Per | None = None
+    plan: Plan | None = None
     condition: Text | None = None
 
 

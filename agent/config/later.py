@@ -16,14 +16,12 @@ _KEYS = frozenset(
         "route.mute_time_intervals",
         "route.active_time_intervals",
         "sources.*.transform",
-        "targets.*.goal.where",
         "gateways.*.cache",
         "gateways.*.auth.oauth2",
     }
 )
 _VALUES = {
     "sources.*.type": frozenset({"mqtt", "web", "page", "html"}),
-    "targets.*.goal.measure": frozenset({"share"}),
     "targets.*.alerts.when": frozenset({"burning"}),
     "targets.*.correct.approval": frozenset({"slack", "api", "ask", "one", "two", "required", "manual"}),
 }
@@ -48,8 +46,4 @@ def key_comes_later(path: Path) -> bool:
 def value_comes_later(path: Path, value: object) -> bool:
     """Whether the value is part of the language but not built yet."""
     pattern = _pattern(path)
-    if pattern == "targets.*.goal.measure" and isinstance(value, str) and value[:1] == "p" and value[1:].isdigit():
-        return True
-    if pattern in {"targets.*.goal.at_least", "targets.*.goal.at_most"}:
-        return isinstance(value, dict | list)
     return isinstance(value, str) and value in _VALUES.get(pattern, ())

@@ -10,34 +10,28 @@ from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
+from agent.config.goals import build_goal, check_not_itself
 from agent.config.kinds import receiver_names, reference, section_names
 from agent.config.language import (
     AlertSection,
     CorrectSection,
     Defaults,
-    FixedSpan,
-    GoalSection,
     TargetSection,
 )
+from agent.config.series import check_selector, of_condition
 from agent.config.sources import CHECKIN, Given, given
-from agent.config.spans import fixed_period
 from agent.config.validate import section, validated
-from rules.conditions import ConditionError, compile_condition
+from rules.measures import MEASURES
 from rules.model import (
     AlertRule,
     Checkin,
-    Combine,
     CorrectRule,
-    Goal,
-    Measure,
     NoData,
     Recover,
     Selector,
     Target,
 )
 from rules.selectors import parse_selector
-
-_ADDING = frozenset({Measure.SUM, Measure.COUNT, Measure.INCREASE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,9 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
     check_recover(model, path, document)
     check_alerts(model, path, document)
     check_corrections(model, path, document)
-    goal = _goal(model.goal, (*path, "goal"), zone, document) if model.goal else None
+    goal = build_goal(model.goal, (*path, "goal"), zone, document, around.given) if model.goal else None
+    if goal is not None:
+        check_not_itself(goal, selector, (*path, "goal"), document)
     return Target(
         name=name,
         title=model.title or name,
@@ -96,7 +92,7 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
         source=model.source,
         checkin=_checkin(model.source, around),
         by=tuple(model.by),
-        combine=model.combine or (Combine.SUM if goal and goal.measure in _ADDING else None),
+        combine=model.combine or (MEASURES[goal.measure].combine if goal else None),
         recover=Recover(model.recover.at_least, model.recover.at_most) if model.recover else None,
         no_data=NoData(model.no_data.after, model.no_data.then) if model.no_data else None,
         alerts=tuple(_alert(a, (*path, "alerts", i), around) for i, a in enumerate(model.alerts)),
@@ -121,7 +117,7 @@ def _selectors(model: TargetSection, path: Path, around: Surroundings) -> tuple[
         document.report(path, f"has {' and '.join(forms)}; give one of them", at_key=True)
     if model.source:
         _check_source(model, path, around)
-    selectors = _of_condition(condition, (*path, "goal", "condition"), around) if condition else []
+    selectors = of_condition(condition, (*path, "goal", "condition"), document, around.given) if condition else []
     if not model.series:
         return None, selectors
     try:
@@ -129,53 +125,25 @@ def _selectors(model: TargetSection, path: Path, around: Surroundings) -> tuple[
     except ValueError as error:
         document.report((*path, "series"), str(error))
         return None, selectors
-    _check_series(selector, (*path, "series"), 0, around)
+    check_selector(selector, (*path, "series"), document, around.given)
     return selector, [*selectors, selector]
 
 
-def _of_condition(text: str, path: Path, around: Surroundings) -> list[Selector]:
-    try:
-        condition = compile_condition(text)
-    except ConditionError as error:
-        around.document.report(path, str(error), offset=error.offset)
-        return []
-    for selector in condition.selectors:
-        _check_series(selector, path, max(text.find(selector.name), 0), around)
-    return list(condition.selectors)
-
-
-def _check_series(selector: Selector, path: Path, offset: int, around: Surroundings) -> None:
-    known = around.given
-    if selector.name in known.labels:
-        _check_matchers(selector, path, around)
-    elif known.complete:
-        hint = near(selector.name, known.labels) or (f"there are {choices(known.labels)}" if known.labels else "")
-        around.document.report(path, f"no source gives the series {selector.name}", hint, offset=offset)
-
-
-def _check_matchers(selector: Selector, path: Path, around: Surroundings) -> None:
-    labels = around.given.labels[selector.name]
-    for matcher in selector.matchers:
-        wants_it = matcher.op == "=" and matcher.value
-        if labels is not None and wants_it and matcher.name not in labels and around.given.complete:
-            message = f"no source gives {selector.name} with a label {matcher.name}"
-            around.document.report(path, message, near(matcher.name, labels) or f"there are {choices(labels)}")
-
-
 def _check_labels(model: TargetSection, selectors: list[Selector], path: Path, around: Surroundings) -> None:
-    """Every label in `by` has to be given with some series of the target."""
-    known: set[str] = set()
-    for selector in selectors:
-        labels = around.given.labels.get(selector.name)
-        if labels is None:
-            return
-        known |= labels
+    """Every label in `by` has to be given with the series of the target; of a condition with one of its series all."""
+    given_with = [around.given.labels.get(selector.name) for selector in selectors]
+    known = frozenset[str]().union(*(labels or () for labels in given_with))
+    if None in given_with or not selectors or not around.given.complete:
+        return
     for index, label in enumerate(model.by):
-        if selectors and label not in known and around.given.complete:
+        if label not in known:
             item = (*path, "by", index)
             at = item if around.document.node(item) is not None else item[:-1]
             hint = near(label, known) or f"there are {choices(known)}"
             around.document.report(at, f"no series of this target has a label {label}", hint)
+    if known.issuperset(model.by) and not any(labels and labels.issuperset(model.by) for labels in given_with):
+        message = f"no series of this condition has all of {', '.join(model.by)}, so that it makes instances"
+        around.document.report((*path, "by"), message)
 
 
 def _check_source(model: TargetSection, path: Path, around: Surroundings) -> None:
@@ -198,14 +166,6 @@ def _checkin(source: str | None, around: Surroundings) -> Checkin | None:
         return None
     zone = config.timezone or around.defaults.timezone
     return Checkin(schedule=config.schedule, every=config.every, zone=zone, grace=config.grace)
-
-
-def _goal(model: GoalSection, path: Path, zone: str, document: Document) -> Goal:
-    per = model.per
-    if isinstance(per, FixedSpan):
-        per = fixed_period(per, zone, (*path, "per"), document)
-    measure = model.measure or (Measure.SUM if per is not None else Measure.LAST)
-    return Goal(measure, model.at_least, model.at_most, per, model.condition)
 
 
 def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:

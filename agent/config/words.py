@@ -5,9 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.config.configuration import SourceEntry
-from rules.model import AlertRule, CalendarPeriod, FixedPeriod, Goal, Period, RollingPeriod, Selector, Target
+from rules.measures import measure_text
+from rules.model import (
+    AlertRule,
+    CalendarPeriod,
+    FixedPeriod,
+    Goal,
+    Lookup,
+    Measure,
+    Period,
+    PeriodTable,
+    RollingPeriod,
+    Selector,
+    Target,
+    percentage,
+)
 from rules.periods import to_local
 
+_TABLE_MOST = 4  # periods of a table that are said
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -24,12 +39,6 @@ def span(micros: int) -> str:
 def number(value: float) -> str:
     """A number as people read it: 10,000 or 0.999."""
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:,.10g}"
-
-
-def selector(wanted: Selector) -> str:
-    """A selector as it is written."""
-    inside = ",".join(f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in wanted.matchers)
-    return f"{wanted.name}{{{inside}}}" if inside else wanted.name
 
 
 def period(per: Period, zone: str) -> str:
@@ -60,8 +69,33 @@ def goal(wanted: Goal | None, zone: str) -> str:
         return "no goal"
     if wanted.condition is not None:
         return f"condition: {wanted.condition}"
-    text = band(wanted.at_least, wanted.at_most)
-    return f"{wanted.measure} {text} {period(wanted.per, zone)}" if wanted.per is not None else text
+    bounds = [
+        f"{words} {_bound(value, wanted)}"
+        for words, value in (
+            ("at least", wanted.at_least if wanted.at_least_from is None else wanted.at_least_from),
+            ("at most", wanted.at_most if wanted.at_most_from is None else wanted.at_most_from),
+        )
+        if value is not None
+    ]
+    text = " and ".join(bounds)
+    if wanted.per is None:
+        return text
+    where = f" of {wanted.where}" if wanted.where else ""
+    plan = " by the usual weekdays" if wanted.weekdays else f" as {wanted.plan} plans it" if wanted.plan else ""
+    return f"{measure_text(wanted)}{where} {text} {period(wanted.per, zone)}{plan}"
+
+
+def _bound(value: float | Lookup, wanted: Goal) -> str:
+    """`10,000`, `99.9 %`, `what plan says`, `9,000 in 2026-01, 9,500 in 2026-02`."""
+    if isinstance(value, Selector):
+        return f"what {value} says"
+    if not isinstance(value, PeriodTable):
+        return percentage(value) if wanted.measure is Measure.SHARE else number(value)
+    names = list(value.values)
+    said = [f"{_bound(value.values[name], wanted)} in {name}" for name in names[:_TABLE_MOST]]
+    said += [f"… ({len(names) - _TABLE_MOST} more)"] if len(names) > _TABLE_MOST else []
+    said += [f"{_bound(value.default, wanted)} else"] if value.default is not None else []
+    return ", ".join(said)
 
 
 def wanted_of(target: Target) -> str:

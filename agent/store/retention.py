@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 import orjson
 
 from agent.store.rows import ENDED
-from rules.specs import PAST_MOST, Reach
+from rules.specs import Reach
+from rules.tracks import PAST_MOST
 
 CHUNK = 5_000
 Step = Callable[[sqlite3.Connection], int]

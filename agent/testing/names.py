@@ -94,7 +94,7 @@ class Names:
         if source != PUSHED and not reference(path, source, self._config.sources, "source", self._document):
             return None
         series = Series(selector.name, labels_of({**labels, "source": source}))
-        if not self._specs.instances_of(series):
+        if not any(self._specs.places_of(series)):
             self._document.report(path, "falls into no target: their selectors leave these labels out")
         return series
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from aiohttp import web
 
+from agent.config.configuration import Configuration
 from agent.web import body, overview, views
 from agent.web.doors import commit
 from agent.web.errors import Failure, answer
@@ -14,6 +15,7 @@ from agent.web.explained import explanation_of
 from agent.web.face import FACE, runtime
 from agent.web.push import SOURCE, Push
 from connectors.base import ConnectorError
+from rules.model import DAY
 
 _SAMPLE = 10  # readings shown of a poll
 _LONGEST = 200  # characters of a name
@@ -98,12 +100,20 @@ async def acknowledge(request: web.Request) -> web.Response:
     return answer({"alerts": [views.alert_of(alert) for alert in taken]})
 
 
+def _ahead_by_series(config: Configuration) -> dict[str, int]:
+    """The series that sources give, with how far ahead of now their readings may lie."""
+    found = {name: DAY for source in config.sources.values() for name in source.rule.series}
+    for source in config.sources.values():
+        for reading in getattr(source.config, "readings", ()):
+            found[reading.series] = max(found[reading.series], reading.ahead)
+    return found
+
+
 async def push(request: web.Request) -> web.Response:
     """Takes readings, all or none. Answered once they are committed."""
     daemon = runtime(request)
     given = await body.read_json(request)
-    known = frozenset(name for source in daemon.config.sources.values() for name in source.rule.series)
-    readings = Push(known, daemon.clock.now()).readings(given)
+    readings = Push(_ahead_by_series(daemon.config), daemon.clock.now()).readings(given)
     return answer(await commit(daemon, SOURCE, readings, message=request.headers.get("Idempotency-Key")))
 
 

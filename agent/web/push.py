@@ -10,7 +10,7 @@ from agent.config.language import LABEL_NAME
 from agent.web.body import check_keys, time_of
 from agent.web.errors import Failure
 from connectors.values import number
-from rules.model import DAY, Reading, Series, labels_of
+from rules.model import Reading, Series, labels_of
 from rules.specs import PUSHED
 
 SOURCE = PUSHED
@@ -23,10 +23,10 @@ _HINTS = 5  # names that near ones are looked for
 class Push:
     """Reads the rows of one request."""
 
-    def __init__(self, known: frozenset[str], now: int) -> None:
+    def __init__(self, known: Mapping[str, int], now: int) -> None:
         """`known` are the names of series that some source gives, and so all that targets read.
 
-        `now` is the time of a reading that names none.
+        With them stands how far ahead of now their times may lie. `now` is the time of a reading that names none.
         """
         self._known = known
         self._now = now
@@ -55,7 +55,8 @@ class Push:
         check_keys(row, _KEYS, "key")
         if "value" not in row:
             raise ValueError("it has no value")
-        return Reading(self._series(row), self._time(row.get("time")), number(row["value"]))
+        series = self._series(row)
+        return Reading(series, self._time(row.get("time"), self._known[series.name]), number(row["value"]))
 
     def _series(self, row: Mapping[str, Any]) -> Series:
         name = row.get("series")
@@ -77,11 +78,11 @@ class Push:
             self._unknown[name] = f"no source gives a series {name[:100]!r}{hint}"
         return self._unknown[name]
 
-    def _time(self, given: Any) -> int:
+    def _time(self, given: Any, ahead: int) -> int:
         if given is None:
             return self._now
         time = time_of(given)
-        if time > self._now + DAY:
+        if time > self._now + ahead:
             raise ValueError(f"its time is in the future: {str(given)[:40]}")
         return time
 

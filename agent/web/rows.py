@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,14 +82,18 @@ def _row(target: Target, state: InstanceState, now: int) -> Row:
         labels=", ".join(f"{name}: {value}" for name, value in state.key.labels if value),
         standing=_said(found.standing),
         tone=_TONES[found.standing],
-        value="" if target.checkin else "–" if found.value is None else beside(found.value, bounds, target.unit),
-        goal=wanted(found, target.unit) or config_words.wanted_of(target),
+        value="" if target.checkin else "–" if found.value is None else _value(target, found.value, bounds),
+        goal=wanted(found, target) or config_words.wanted_of(target),
         words=describe(target, found, now),
         progress=None if share is None else min(max(share, 0.0), 100.0),
         pace=None if pace is None else min(max(pace, 0.0), 100.0),
         percent="" if share is None else f"{number(round(share))} %",
         since=_ago(state.since, now),
     )
+
+
+def _value(target: Target, value: float, bounds: Iterable[float | None]) -> str:
+    return beside(value, bounds, target.unit, percent=target.percent)
 
 
 def _alert(alert: OpenAlert, now: int) -> dict[str, str]:

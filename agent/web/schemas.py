@@ -93,7 +93,9 @@ SCHEMAS: dict[str, Schema] = {
         reason=TEXT,
         alerts=some("InstanceAlert"),
     ),
-    "Target": shape(name=TEXT, title=TEXT, goal=TEXT, unit=TEXT, timezone=TEXT, instances=some("Instance")),
+    "Target": shape(
+        name=TEXT, title=TEXT, goal=TEXT, measure=maybe(TEXT), unit=TEXT, timezone=TEXT, instances=some("Instance")
+    ),
     "Targets": shape(targets=some("Target")),
     "ExplainedAlert": shape(
         name=TEXT,

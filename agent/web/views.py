@@ -11,6 +11,7 @@ from agent.config import words
 from agent.config.configuration import SourceEntry
 from agent.runtime import OpenAlert
 from agent.store.records import Attempt, Delivery
+from rules.measures import measure_text
 from rules.model import (
     AlertState,
     AlertStatus,
@@ -42,6 +43,7 @@ def target_of(target: Target, states: Iterable[InstanceState], now: int) -> dict
         "name": target.name,
         "title": target.title,
         "goal": words.wanted_of(target),
+        "measure": measure_text(target.goal) if target.goal and target.goal.condition is None else None,
         "unit": target.unit,
         "timezone": target.zone,
         "instances": [instance_of(target, state, now) for state in states],

@@ -50,5 +50,6 @@ class Notice:
     period_end: int | None = None
     zone: str = "UTC"
     unit: str = ""
+    percent: bool = False  # `values` in the goal's unit are shares, from 0 to 1, to be said in percent
     external_url: str = ""
     why: tuple[str, ...] = ()  # a few lines: what was read and compared, what comes next

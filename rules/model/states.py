@@ -52,6 +52,10 @@ class InstanceKey(NamedTuple):
     target: str
     labels: Labels = ()
 
+    def agrees_with(self, other: InstanceKey) -> bool:
+        """Whether the labels that this one has are also the other's, by name and value."""
+        return set(self.labels) <= set(other.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:

@@ -13,6 +13,8 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 LARGEST = 1e100
 """The largest value, of either sign, that a reading can have: sums and squares of it are numbers still."""
+PLANNED_AHEAD = 400 * DAY
+"""How far ahead of now a reading may lie: a plan may be known so early."""
 Labels = tuple[tuple[str, str], ...]
 """Label pairs sorted by name, so that equal label sets are equal values."""
 _UNITS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1_000}
@@ -31,6 +33,15 @@ def parse_duration(text: str) -> int:
     if not text or match is None:
         raise ValueError(f"{text!r} is not a duration; write for example 500ms, 30s, 1h30m or 7d")
     return sum(int(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
+
+
+def percentage(share: float) -> str:
+    """A share as people write it: `99.95 %`. What is not all or nothing is not rounded to it."""
+    for digits in range(2, 7):
+        text = f"{share * 100:,.{digits}f}".rstrip("0").rstrip(".")
+        if share in {0.0, 1.0} or text not in {"0", "-0", "100"}:
+            break
+    return f"{text} %"
 
 
 def labels_of(pairs: Mapping[str, str]) -> Labels:
@@ -72,3 +83,7 @@ class Selector:
 
     name: str
     matchers: tuple[Matcher, ...] = ()
+
+    def __str__(self) -> str:
+        inside = ",".join(f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in self.matchers)
+        return f"{self.name}{{{inside}}}" if inside else self.name

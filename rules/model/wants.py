@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +38,8 @@ class Measure(StrEnum):
     MIN = "min"
     MAX = "max"
     MEAN = "mean"
+    SHARE = "share"  # of the readings, those that `where` holds of
+    QUANTILE = "quantile"  # written p95
 
 
 class Combine(StrEnum):
@@ -83,14 +86,37 @@ Period = CalendarPeriod | FixedPeriod | RollingPeriod
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodTable:
+    """A number for each calendar period, named as in `rules.periods.period_name`; `default` for all others."""
+
+    values: Mapping[str, float]
+    default: float | None = None
+
+
+Lookup = Selector | PeriodTable
+"""Where a number comes from that is not always the same: the newest value of a series, or a table."""
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
-    """The wanted number. Without `per` every reading counts; `condition` excludes all the others."""
+    """The wanted number. Without `per` every reading counts; `condition` excludes all the others.
+
+    `where` is a condition on `value`, for a share; `quantile` the part of the values that lie below one (0 to 1).
+    A bound that is looked up stands in `at_least_from` or `at_most_from`; `rules.bounds.settled` fills in the number.
+    The expected course of a period is a straight line, or follows a `plan` series, or the usual `weekdays`.
+    """
 
     measure: Measure = Measure.LAST
     at_least: float | None = None
     at_most: float | None = None
     per: Period | None = None
     condition: str | None = None
+    where: str | None = None
+    quantile: float = 0.0
+    at_least_from: Lookup | None = None
+    at_most_from: Lookup | None = None
+    plan: Selector | None = None
+    weekdays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +228,11 @@ class Target:
     correct: tuple[CorrectRule, ...] = ()
     zone: str = "UTC"
     unit: str = ""
+
+    @property
+    def percent(self) -> bool:
+        """Whether its numbers are shares, from 0 to 1, that are said in percent."""
+        return self.goal is not None and self.goal.measure is Measure.SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from agent.charts.draw import make, png
 from agent.charts.placing import Box, Segment, best_place, inside, spread
 from agent.charts.scales import date_ticks, figure_text, local, number_ticks
 from agent.charts.sheet import BLUE, RED, Sheet
-from rules.model import DAY, HOUR, MINUTE, Measure, Notice, Reason
+from rules.model import DAY, HOUR, MINUTE, Goal, Measure, Notice, Reason
 
 START = 20_759 * DAY  # 2026-11-02
 
@@ -59,7 +59,8 @@ def period(day: float, *, rate: float = 250.0, goal: float = 10_000.0, at_most: 
     spare = abs(at_end - total) * 0.2
     known = {"projection": at_end, "projection_low": at_end - spare, "projection_high": at_end + spare}
     bound = {"at_most" if at_most else "at_least": goal}
-    fields = {"title": "Unique visitors", "headline": "Behind", "standing": "behind", "paced": True, "value": total}
+    fields = {"title": "Unique visitors", "headline": "Behind", "standing": "behind", "value": total}
+    fields["course"] = ((START, 0.0), (START + 30 * DAY, goal))
     fields |= {"now": START + int(day * DAY), **bound, **(known if 3 <= day < 30 else {}), **more}
     return ChartData(ChartKind.PERIOD, points=tuple(points), start=START, end=START + 30 * DAY, **fields)
 
@@ -96,11 +97,12 @@ def colours(picture: bytes) -> set[str]:
         {},
         {"rate": 360.0},
         {"rate": 700.0, "standing": "met"},
+        {"course": tuple((START + i * DAY, 10_000 * (i / 30) ** 2) for i in range(31))},
         {"at_most": True, "goal": 5_000.0, "unit": "€"},
         {"rate": 4e6, "goal": 1.2e8, "unit": "requests"},
         {"rate": 2e-5, "goal": 1e-3},
     ],
-    ids=["behind", "on track", "met", "over budget", "huge", "tiny"],
+    ids=["behind", "on track", "met", "planned", "over budget", "huge", "tiny"],
 )
 def test_no_label_covers_a_line_on_any_day(day, shape):
     sheet = make(period(day, **shape))
@@ -144,7 +146,8 @@ def test_text_is_never_read_as_a_formula_and_long_text_is_cut():
 
 def test_a_notice_and_its_readings_make_the_chart_of_a_period():
     points = [(START - DAY, 7.0), (START, 300.0), (START + DAY, None), (START + DAY, 200.0), (START + 2 * DAY, 400.0)]
-    data = chart_data(notice(), points, "sum")
+    course = ((START, 0.0), (START + 30 * DAY, 10_000.0))
+    data = chart_data(notice(), points, Goal(Measure.SUM), course)
     assert data.kind is ChartKind.PERIOD
     assert (data.title, data.headline) == ("Unique visitors (www)", "Behind: 900 of 10,000, projected 9,000")
     assert data.points == (
@@ -153,14 +156,14 @@ def test_a_notice_and_its_readings_make_the_chart_of_a_period():
         (START + 2 * DAY, 500.0),
         (START + 3 * DAY, 900.0),
     )
-    assert data.paced
+    assert data.course == course
     assert (data.value, data.at_least, data.projection) == (900.0, 10_000.0, 9_000.0)
 
 
 def test_a_notice_without_a_period_makes_the_chart_of_a_level():
     points = [(START + i * MINUTE, 20.0 + i) for i in (0, 1, 2, 30, 31)]
     made = notice(period_start=None, period_end=None, values={"value": 51.0, "at_most": 23.0}, at=START + HOUR)
-    data = chart_data(made, points)
+    data = chart_data(made, points, Goal())
     assert data.kind is ChartKind.LEVEL
     assert [value for _, value in data.points] == [20.0, 21.0, 22.0, None, 50.0, 51.0]
     assert (data.start, data.end, data.at_least, data.at_most) == (START, START + HOUR, None, 23.0)
@@ -176,13 +179,25 @@ def test_a_notice_without_a_period_makes_the_chart_of_a_level():
         (Measure.MIN, [5, 2, 2]),
         (Measure.MAX, [5, 5, 5]),
         (Measure.MEAN, [5, 3.5, 10 / 3]),
+        (Measure.SHARE, [1, 1 / 2, 2 / 3]),
+        (Measure.QUANTILE, [5, 3.5, 3]),
     ],
 )
 def test_the_value_so_far_by_measure(measure, so_far):
+    where = "value > 2" if measure is Measure.SHARE else None
     points = [(START - 1, 4.0), (START, 5.0), (START + HOUR, 2.0), (START + 2 * HOUR, 3.0), (START + 9 * HOUR, 99.0)]
-    made = accumulated(points, measure, START, START + 3 * HOUR)
+    made = accumulated(points, Goal(measure, where=where, quantile=0.5), START, START + 3 * HOUR)
     assert [value for _, value in made] == pytest.approx(so_far)
     assert all(START <= time <= START + 3 * HOUR for time, _ in made)
+
+
+def test_shares_are_drawn_in_percent():
+    values = {"value": 0.5, "at_least": 0.999, "expected": 0.999, "projection": 0.5}
+    points = [(START, 1.0), (START + HOUR, 0.0)]
+    data = chart_data(notice(values=values, percent=True), points, Goal(Measure.SHARE, where="value == 1"))
+    assert [value for _, value in data.points] == [100.0, 50.0]
+    assert (data.value, data.at_least, data.projection, data.at_most) == (50.0, 99.9, 50.0, None)
+    assert (data.unit, data.course) == ("%", ())
 
 
 def test_thinning_keeps_the_shape_and_the_gaps():

@@ -181,6 +181,20 @@ class TestCharts:
                 world.history.add(Reading(series("visitors", site=site), START + DAY, 100.0))
             assert bool((await world.sent()).chart) is drawn
 
+    async def test_the_course_is_that_of_the_plan(self, services):
+        goal = Goal(Measure.SUM, 10_000, per=CalendarPeriod("month"), plan=Selector("plan"))
+        world = World(services, dataclasses.replace(PERIOD, goal=goal, zone="UTC"))
+        notice = kit.notice()
+        half = (notice.period_start + notice.period_end) // 2
+        for time, value in ((notice.period_start, 100.0), (half, 300.0)):
+            world.history.add(Reading(series("plan"), time, value))
+        world.history.add(Reading(series("visitors"), START + DAY, 100.0))
+        await world.sent()
+        (data,) = world.drawing.asked
+        ends = [(notice.period_start, 0.0), (half, 2_500.0), (notice.period_end, 10_000.0)]
+        assert list(data.course) == ends
+        assert [value for _, value in data.points] == [0.0, 100.0]  # the plan is not measured
+
     async def test_an_increase_counts_from_the_reading_before(self, services):
         world = World(
             services, dataclasses.replace(PERIOD, goal=Goal(Measure.INCREASE, 10, per=CalendarPeriod("month")))

@@ -174,6 +174,14 @@ def test_times_in_rows():
         made.readings(Table([{"v": 1, "t": (NOW + DAY) // SECOND + 1}]), NOW)
 
 
+def test_a_plan_may_lie_ahead():
+    made = extractor(time="t", ahead="30d")
+    (reading,) = made.readings(Table([{"v": 1, "t": (NOW + 30 * DAY) // SECOND}]), NOW)
+    assert reading.time == NOW + 30 * DAY
+    with pytest.raises(BadAnswer, match="row 1: its time is in the future"):
+        made.readings(Table([{"v": 1, "t": (NOW + 30 * DAY) // SECOND + 1}]), NOW)
+
+
 def test_no_rows_are_no_readings_but_nothing_selected_is_an_error():
     assert extractor(select="data").readings(Table({"data": []}), NOW) == []
     with pytest.raises(BadAnswer, match="select 'data' finds nothing"):

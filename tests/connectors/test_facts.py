@@ -36,6 +36,14 @@ def test_a_budget_says_what_is_left_and_a_band_both_bounds():
     assert band["Goal"] == "20 to 23 °C"
 
 
+def test_shares_are_said_in_percent():
+    values = {"value": 0.98, "at_least": 0.999, "expected": 0.999, "pace": 0.98, "projection": 0.99996}
+    said = dict(facts(kit.notice(values=values, unit="x", percent=True)))
+    assert (said["Value"], said["Goal"], said["Projection"]) == ("98 %", "at least 99.9 %", "99.996 %")
+    band = dict(facts(kit.notice(values={"value": 0.1, "at_least": 0.2, "at_most": 1.0}, percent=True)))
+    assert band["Goal"] == "20 % to 100 %"
+
+
 def test_unknown_numbers_are_left_out():
     assert [label for label, _ in facts(kit.notice(values={}, labels={}, period_start=None))] == ["Since", "Severity"]
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.checkins import assess_checkin, checkin_wake, next_due
-from rules.history import Track
 from rules.model import DAY, HOUR, MINUTE, SECOND, AlertRule, Checkin, Reading, SourceRule, Standing, Target
+from rules.tracks import Track
 from tests.rules.world import World, at, series
 
 NIGHTLY = Checkin("0 3 * * *", None, "UTC", 30 * MINUTE)

@@ -51,6 +51,11 @@ def room(**more: object) -> Target:
     return replace(target, **more)
 
 
+def of(measure: Measure, **more: object) -> Goal:
+    """A goal by any measure."""
+    return Goal(measure, where="value == 1" if measure is Measure.SHARE else None, quantile=0.5, **more)
+
+
 def month(measure: Measure = Measure.SUM, **more: object) -> Target:
     alerts = (AlertRule("behind", Standing.BEHIND), AlertRule("missed", Standing.MISSED))
     goal = Goal(measure=measure, at_least=10_000, per=CalendarPeriod("month"))
@@ -184,8 +189,8 @@ def test_missed_when_the_period_ends_short_until_the_next_one_can_be_judged() ->
     # The last days are not in yet: nothing is said at midnight.
     assert world.step(at("2026-12-01 00:00")) == []
     assert world.step(at("2026-12-01 06:00"), *daily("2026-11-29", 200, 200)) == ["behind resolved", "missed firing"]
-    assert world.step(at("2026-12-02 06:00"), *daily("2026-12-01", 600)) == []
-    assert world.step(at("2026-12-05 06:00"), *daily("2026-12-02", 600, 600, 600)) == ["missed resolved"]
+    assert world.step(at("2026-12-02 06:00"), *daily("2026-12-01", 700)) == []
+    assert world.step(at("2026-12-05 06:00"), *daily("2026-12-02", 700, 700, 700)) == ["missed resolved"]
 
 
 def test_a_late_reading_turns_missed_into_met() -> None:
@@ -234,11 +239,13 @@ def test_of_two_bounds_the_one_that_will_be_exceeded_is_spoken_of() -> None:
         (Measure.MAX, [2, 3, 1], 3),
         (Measure.MEAN, [1, math.nan, 3], 2),
         (Measure.INCREASE, [5, 8, 2, 4], 3 + 2 + 2),
+        (Measure.SHARE, [1, math.nan, 0, 1, None, 1], 0.75),
+        (Measure.QUANTILE, [9, None, 1, 5], 5),
     ],
 )
 def test_measures_of_a_fixed_period(measure: Measure, values: list[float], value: float) -> None:
     period = FixedPeriod(at("2026-01-01"), at("2026-02-01"))
-    world = World(month(goal=Goal(measure, at_least=1e6, per=period)))
+    world = World(month(goal=of(measure, at_least=1e6, per=period)))
     world.step(NOON, *daily("2026-01-05", *values))
     found = world.look(NOON).assessment
     assert (found.value, found.standing) == (value, Standing.MISSED)
@@ -286,7 +293,7 @@ def test_any_order_of_arrival_gives_the_result_computed_from_scratch(
     final = {reading.time: reading for reading in readings}  # a later reading of the same time revises it
     shuffled = data.draw(st.permutations(list(final.values())))
     doubled = [r for r in shuffled for r in ([r, r] if r.time % 2 else [Reading(r.series, r.time, -1.0), r])]
-    target = month(goal=Goal(measure, at_least=10_000, per=CalendarPeriod("month")))
+    target = month(goal=of(measure, at_least=10_000, per=CalendarPeriod("month")))
 
     arrived, scratch = World(target), World(target)
     for i, reading in enumerate(doubled):

@@ -259,7 +259,7 @@ def test_it_is_made_anew_only_when_a_bucket_is_over_or_changes(monkeypatch: pyte
 
 
 def test_of_a_dense_series_only_what_is_needed_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rules.history.PAST_MOST", 50)
+    monkeypatch.setattr("rules.tracks.PAST_MOST", 50)
     monkeypatch.setattr("rules.projection.PAST_MOST", 50)
     start = at("2026-01-01")
     readings = [Reading(X, start + i * 6 * HOUR, WEEK[i // 4 % 7] + i % 5) for i in range(4 * 330)]
@@ -302,3 +302,14 @@ def test_a_fixed_period_learns_from_what_was_before_it() -> None:
     world = World(target(span, at_least=1e9))
     world.step(at("2026-11-11"), *weeks("2026-08-03", 100))
     assert projection(world, at("2026-11-11")).value == pytest.approx(4 * sum(WEEK), rel=0.01)
+
+
+def test_an_earlier_first_reading_is_another_beginning() -> None:
+    """It comes before any day was over that the projector has seen."""
+    now = at("2026-06-20")
+    early, late = Reading(X, at("2026-06-01"), None), Reading(X, at("2026-06-19"), None)
+    one, other = World(target(at_least=300)), World(target(at_least=300))
+    one.step(now, early, late)
+    other.step(now - 2, late)
+    other.step(now - 1, early)
+    assert one.look(now).assessment == other.look(now).assessment

@@ -13,6 +13,7 @@ from rules.model import (
     Projection,
     Standing,
     Target,
+    percentage,
 )
 from rules.words import headline, number, span
 from tests.rules.world import at
@@ -30,6 +31,17 @@ NOW = at("2026-11-24 12:00")
 )  # fmt: skip
 def test_numbers(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"), (1.0, "100 %"), (0.999, "99.9 %"), (0.9995, "99.95 %"), (0.99996, "99.996 %"), (0.5, "50 %"),
+        (0.99999999, "99.999999 %"), (0.00001, "0.001 %"), (1 / 3, "33.33 %"), (12.5, "1,250 %"),
+    ],
+)  # fmt: skip
+def test_percentages(share: float, text: str) -> None:
+    assert percentage(share) == text
 
 
 def test_units() -> None:

@@ -7,12 +7,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.engine import Batch, States, evaluate
-from rules.history import Added, History
+from rules.history import History
 from rules.model import (
     InstanceKey,
     InstanceState,
     Polled,
     Reading,
+    Selector,
     Series,
     SourceRule,
     Target,
@@ -20,6 +21,7 @@ from rules.model import (
     labels_of,
 )
 from rules.specs import Specs
+from rules.tracks import Added
 
 
 def at(text: str, zone: str = "UTC") -> int:
@@ -72,4 +74,6 @@ def _selectors(target: Target) -> list:
 
     if target.goal and target.goal.condition:
         return list(compile_condition(target.goal.condition).selectors)
-    return [target.selector] if target.selector else []
+    goal = target.goal
+    named = (target.selector, goal.at_least_from, goal.at_most_from, goal.plan) if goal else ()
+    return [one for one in named if isinstance(one, Selector)]

@@ -178,3 +178,11 @@ FLAPPING = {
 def test_flapping_that_can_not_be(tmp_path: Path, name: str) -> None:
     flapping, said = FLAPPING[name]
     assert mistakes(tmp_path, f"when: out_of_band, flapping: {flapping}") == said
+
+
+def test_steps_beyond_a_number_that_is_looked_up(tmp_path: Path) -> None:
+    begin = BEGIN.replace("at_least: 20, at_most: 23", "at_least: {series: visitors}")
+    alert = "when: out_of_band, worse: [{severity: error, at_least: 15}, {severity: critical, at_least: STEP}]"
+    assert len(rule(tmp_path, alert.replace("STEP", "10"), begin).worse) == 2
+    (said,) = mistakes(tmp_path, alert.replace("STEP", "17"), begin)
+    assert said == "worse[1].at_least: 17 is not farther outside than 15"

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.config import words
 from agent.config.configuration import Configuration
 from agent.config.describe import describe
 from agent.config.errors import ConfigErrors
@@ -20,10 +21,12 @@ from rules.model import (
     Checkin,
     Combine,
     FixedPeriod,
+    Goal,
     Matcher,
     Measure,
     NoData,
     NoDataThen,
+    PeriodTable,
     Recover,
     RollingPeriod,
     Selector,
@@ -202,6 +205,44 @@ def test_measure_and_period(tmp_path: Path, goal: str, measure: Measure, per: ob
     target = one_target(tmp_path, f"series: x, goal: {{{goal}}}")
     assert target.goal is not None
     assert (target.goal.measure, target.goal.per) == (measure, per)
+
+
+def test_goals_that_are_looked_up(tmp_path: Path) -> None:
+    goal = "at_least: {2026: 5, default: 3%}, at_most: {series: 'x{room=\"plan\"}'}, per: year"
+    target = one_target(tmp_path, f"series: x, goal: {{{goal}}}")
+    assert target.goal is not None
+    assert (target.goal.at_least, target.goal.at_most) == (None, None)
+    assert target.goal.at_least_from == PeriodTable({"2026": 5.0}, 0.03)
+    assert target.goal.at_most_from == Selector("x", (Matcher("room", "=", "plan"),))
+    said = words.wanted_of(target)
+    assert said == 'sum at least 5 in 2026, 0.03 else and at most what x{room="plan"} says per year'
+
+
+@pytest.mark.parametrize(
+    ("plan", "selector", "weekdays", "said"),
+    [
+        ("weekdays", None, True, " by the usual weekdays"),
+        ("y", Selector("y"), False, " as y plans it"),
+        ("{series: weekdays}", Selector("weekdays"), False, " as weekdays plans it"),
+    ],
+)
+def test_the_course_of_a_period(
+    tmp_path: Path, plan: str, selector: Selector | None, weekdays: bool, said: str
+) -> None:
+    sources = SOURCE.replace("{series: x,", "{series: weekdays, value: w}, {series: y, value: w}, {series: x,")
+    text = f"{sources}targets: {{t: {{series: x, goal: {{at_least: 3, per: week, plan: {plan}}}}}}}\n"
+    target = loaded(tmp_path, text).targets["t"]
+    assert target.goal == Goal(Measure.SUM, 3.0, per=CalendarPeriod("week"), plan=selector, weekdays=weekdays)
+    assert words.wanted_of(target) == f"sum at least 3 per week{said}"
+
+
+def test_a_share_and_a_quantile(tmp_path: Path) -> None:
+    share = one_target(tmp_path, "series: x, goal: {measure: share, where: value == 1, at_least: 99.95%, per: 30d}")
+    assert share.goal == Goal(Measure.SHARE, 0.9995, per=RollingPeriod(30 * DAY), where="value == 1")
+    assert words.wanted_of(share) == "share of value == 1 at least 99.95 % over the last 30d"
+    quantile = one_target(tmp_path, "series: x, goal: {measure: p99.9, at_most: 300, per: day}")
+    assert quantile.goal.quantile == pytest.approx(0.999)
+    assert words.wanted_of(quantile) == "p99.9 at most 300 per day"
 
 
 def test_percent_is_a_hundredth(tmp_path: Path) -> None:

@@ -51,6 +51,26 @@ def test_numbers_may_come_from_variables(validator: Draft202012Validator, data: 
 
 
 @pytest.mark.parametrize(
+    "goal",
+    [
+        {"measure": "p99.9", "at_most": 300, "per": "day"},
+        {"measure": "share", "where": "value == 1", "at_least": "99.9%", "per": "30d"},
+        {"at_least": {"series": 'plan{kind="visitors"}'}},
+        {"at_least": {"2026-01": 9000, "2026-02": "${FEBRUARY}", "default": 5}, "per": "month"},
+        {"at_most": {"2026": 9000}, "per": "year", "plan": "weekdays"},
+        {"at_most": 5, "per": "month", "plan": "visitors"},
+        {"at_most": 5, "per": "month", "plan": {"series": 'plan{kind="visitors"}'}},
+        {"at_most": {"2026-Q1": 9000}, "per": "quarter"},
+        {"at_most": {"2026-W05": 9000, "2026-W53": "5%"}, "per": "week"},
+        {"at_most": {"2026-01-31": 9000}, "per": "day"},
+    ],
+)
+def test_goals_of_every_form(validator: Draft202012Validator, data: dict[str, Any], goal: dict[str, Any]) -> None:
+    data["targets"]["room"]["goal"] = goal
+    assert [error.message for error in validator.iter_errors(data)] == []
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [
         ("sourcess", {}),
@@ -59,6 +79,10 @@ def test_numbers_may_come_from_variables(validator: Draft202012Validator, data: 
         ("sources.analytics.every", 5),
         ("targets.room.goal.at_leest", 3),
         ("targets.room.goal.measure", "summ"),
+        ("targets.room.goal.at_least", [3]),
+        ("targets.room.goal.at_least", {}),
+        ("targets.room.goal.at_least", {"serie": "plan"}),
+        ("targets.room.goal.at_least", {"2026": 5, "series": "plan"}),
         ("targets.room.goal.per", {"from": "2026-01-01"}),
         ("targets.room.alerts", [{"when": "missed"}]),
         ("targets.room.alerts", [{"name": "a", "when": "burning"}]),

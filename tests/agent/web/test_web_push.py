@@ -8,6 +8,8 @@ import io
 import orjson
 import pytest
 
+from agent.web.errors import Failure
+from agent.web.push import Push
 from rules.model import DAY, SECOND, Reading, Series, labels_of
 from tests.agent.web.kit import NOW, error_of
 
@@ -129,3 +131,11 @@ async def test_a_repetition_by_its_key_takes_nothing(client, daemon):
         response = await client.post(PUSH, json=row, headers={"Idempotency-Key": "k1"})
         assert (response.status, await response.json()) == (200, said)
     assert len(daemon.received) == 1
+
+
+def test_a_plan_may_lie_ahead():
+    push = Push({"plan": 30 * DAY, "sales": DAY}, NOW)
+    ahead = {"value": 1, "time": (NOW + 30 * DAY) // SECOND}
+    assert push.readings({"series": "plan", **ahead}) == [reading(1, NOW + 30 * DAY, "plan")]
+    with pytest.raises(Failure, match="its time is in the future"):
+        push.readings({"series": "sales", **ahead})

@@ -1,0 +1,191 @@
+"""The functions that a condition may call, over one series: one table, read by whoever checks, computes or explains.
+
+Windows are (end - window, end], as in Prometheus, and the functions of a window mean what its `…_over_time` mean
+(https://prometheus.io/docs/prometheus/latest/querying/functions/). `increase` and `rate` differ: nothing is
+extrapolated, they count from the last value before the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from math import floor, fsum, sqrt
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from rules.expressions import NUMBER, TRUTH
+from rules.model import DAY, MINUTE, SECOND, Selector
+from rules.periods import shifted
+
+if TYPE_CHECKING:
+    from rules.tracks import Track
+
+Value = float | None
+Points = list[tuple[int, float]]
+_LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
+
+
+class Need(Enum):
+    """Whether a function takes an argument."""
+
+    NO = "no"
+    MAY = "may"
+    MUST = "must"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a function sees: one series as of `end`. Without `offset` the newest reading counts, whatever its time."""
+
+    track: Track
+    end: int
+    window: int
+    offset: int
+    fraction: float
+
+    @property
+    def newest(self) -> tuple[int, Value] | None:
+        """Time and value of the newest reading, then."""
+        return self.track.newest_at(self.end) if self.offset else self.track.newest
+
+    @property
+    def points(self) -> Points:
+        """Time and value of what is in the window and has a value."""
+        return list(self.track.between(self.end - self.window + 1, self.end + 1))
+
+    @property
+    def values(self) -> list[float]:
+        """The values in the window."""
+        return [value for _, value in self.points]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function: what it takes beside a series, what it gives, and how it is computed.
+
+    `window` and `offset` are durations, `fraction` a number from 0 to 1. `of_several` makes one value of those of
+    several series, where that needs no `combine`; `of_none` is its value where there is no series. A `drifts` value
+    changes by time alone, without a window: it is looked at again after so many microseconds.
+    """
+
+    compute: Callable[[View], Value]
+    window: Need = Need.NO
+    offset: Need = Need.MAY
+    fraction: Need = Need.NO
+    gives: str = NUMBER
+    of_several: Callable[[Sequence[float]], float] | None = None
+    of_none: Value = None
+    drifts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One call in a condition: a function of one selector over the last `window` microseconds, `offset` before now."""
+
+    function: str
+    selector: Selector
+    window: int
+    text: str
+    offset: int = 0
+    fraction: float = 0.0
+    position: int = 0  # of the selector in the condition
+
+    @property
+    def reach(self) -> int:
+        """How far back its readings are needed; 0: only the newest."""
+        a_day_more = DAY if self.offset >= DAY else 0  # days are local, and some have more hours than others
+        return self.window + self.offset + a_day_more
+
+    @property
+    def look_again(self) -> int | None:
+        """After how long it may have another value though nothing was read; None: never."""
+        if self.window:
+            return max(self.window // _LOOK_AGAIN, SECOND)
+        return MINUTE if self.offset else FUNCTIONS[self.function].drifts
+
+
+def ask(query: Query, track: Track, now: int, zone: str) -> Value:
+    """The query's value at `now`, of a target in `zone`. None: there is no value."""
+    end = shifted(now, query.offset, zone)
+    return FUNCTIONS[query.function].compute(View(track, end, query.window, query.offset, query.fraction))
+
+
+def _last(view: View) -> Value:
+    return view.newest[1] if view.newest else None
+
+
+def _age(view: View) -> Value:
+    return (view.end - view.newest[0]) / SECOND if view.newest else None
+
+
+def _absent(view: View) -> Value:
+    if view.window:
+        return float(not view.points)
+    return float(view.newest is None or view.newest[1] is None)
+
+
+def _of_values(compute: Callable[[Sequence[float]], float]) -> Callable[[View], Value]:
+    """A function of the values in the window, of which there has to be one."""
+
+    def computed(view: View) -> Value:
+        values = view.values
+        return float(compute(values)) if values else None
+
+    return computed
+
+
+def _increase(view: View) -> Value:
+    """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
+    before = view.track.at(view.end - view.window)
+    values = ([] if before is None else [before]) + view.values
+    return sum(b - a if b >= a else b for a, b in pairwise(values)) if len(values) > 1 else None
+
+
+def _rate(view: View) -> Value:
+    risen = _increase(view)
+    return None if risen is None else risen / (view.window / SECOND)
+
+
+def _stddev(values: Sequence[float]) -> float:
+    mean = fmean(values)
+    return sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+def quantile(ordered: Sequence[float], fraction: float) -> float:
+    """The quantile of values in order of size, of which there is one at least: between two of them by their distance.
+
+    The definition of Prometheus' `quantile_over_time`, type 7 of https://en.wikipedia.org/wiki/Quantile.
+    """
+    rank = fraction * (len(ordered) - 1)
+    low = floor(rank)
+    high = min(low + 1, len(ordered) - 1)
+    part = rank - low
+    return ordered[low] * (1 - part) + ordered[high] * part
+
+
+def _quantile(view: View) -> Value:
+    values = sorted(view.values)
+    return quantile(values, view.fraction) if values else None
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "last": Function(_last),
+    "at": Function(_last, offset=Need.MUST),
+    "age": Function(_age, drifts=10 * SECOND),
+    "absent": Function(_absent, window=Need.MAY, gives=TRUTH, of_several=min, of_none=1.0),
+    "avg": Function(_of_values(fmean), window=Need.MUST),
+    "sum": Function(_of_values(sum), window=Need.MUST),
+    "min": Function(_of_values(min), window=Need.MUST),
+    "max": Function(_of_values(max), window=Need.MUST),
+    "count": Function(lambda view: float(len(view.points)), window=Need.MUST),
+    "stddev": Function(_of_values(_stddev), window=Need.MUST),
+    "quantile": Function(_quantile, window=Need.MUST, fraction=Need.MUST),
+    "changes": Function(
+        _of_values(lambda values: sum(a != b for a, b in pairwise(values))),
+        window=Need.MUST,
+    ),
+    "increase": Function(_increase, window=Need.MUST),
+    "rate": Function(_rate, window=Need.MUST),
+}

@@ -1,0 +1,217 @@
+"""What a goal can measure of a stretch of readings: one table, read by goals, words, charts and the configuration.
+
+A stretch is folded once into a `Summary`; a measure says which number that makes, and how that number behaves.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from math import isnan
+
+from rules.conditions import Where, compile_where
+from rules.functions import quantile
+from rules.model import Combine, Goal, Measure
+
+_QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)")
+_SORT_AT = 32  # values that come at once, from which on all are sorted anew
+
+
+@dataclass(slots=True)
+class Summary:
+    """Values of a stretch of a series folded in time order, for one measure; None where there was no value."""
+
+    start: int
+    kind: Measure = Measure.SUM
+    count: int = 0
+    total: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    first: tuple[int, float] | None = None  # time and value
+    last: float | None = None
+    last_time: int | None = None
+    increase: float = 0.0
+    fell: bool = False  # whether a value was less than the one before it, in the stretch
+    before: float | None = None  # the value before the next one, for increase
+    at: int = 0  # index of the next reading to fold
+    where: Where | None = None
+    satisfied: int = 0  # readings that `where` holds of
+    ordered: array[float] = field(default_factory=lambda: array("d"))  # all values by size, for quantiles only
+
+    def fold(self, times: array[int], values: array[float], end: int) -> None:
+        """Folds the readings from `at` up to index `end`."""
+        new: list[float] = []
+        for index in range(self.at, end):
+            if not isnan(values[index]):
+                self._fold_one(times[index], values[index])
+                new.append(values[index])
+        self._order(new)
+        self.at = max(self.at, end)
+
+    def fold_one(self, time: int, value: float) -> None:
+        """Folds one more reading."""
+        self._fold_one(time, value)
+        self._order([value])
+
+    def _fold_one(self, time: int, value: float) -> None:
+        before = self.before
+        risen = 0.0 if before is None else value - before if value >= before else value
+        self.count += 1
+        if self.first is None:
+            self.first = time, value
+        elif self.last is not None and value < self.last:
+            self.fell = True
+        self.total += value
+        self.low = value if self.low is None or value < self.low else self.low
+        self.high = value if self.high is None or value > self.high else self.high
+        self.increase += risen
+        if self.where is not None and self.where.holds(value):
+            self.satisfied += 1
+        self.before = self.last = value
+        self.last_time = time
+
+    def _order(self, new: list[float]) -> None:
+        if self.kind is not Measure.QUANTILE:
+            return
+        if len(new) >= _SORT_AT:
+            self.ordered = array("d", sorted([*self.ordered, *new]))
+            return
+        for value in new:
+            insort(self.ordered, value)
+
+    def measure(self, goal: Goal) -> float | None:
+        """The number the goal's measure makes of the stretch; None if there is none."""
+        return MEASURES[goal.measure].of(self, goal)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How a measure is computed, and how it behaves.
+
+    `of` makes the number of a stretch; `added` what values in a row add to it, NaN being no value, where it adds up.
+    `grows`: time adds to it, so that it has a pace. `adds_up`: what two stretches add is what both add together.
+    `counts`: each reading adds its own part, whatever was before it. `falls`: whether it may fall again, as far as the
+    readings so far tell; `rises`: whether it may rise. `final`: a bound once exceeded stays so where it does not fall.
+    `combine`: how several series of an instance become one, unless said otherwise.
+    """
+
+    of: Callable[[Summary, Goal], float | None]
+    added: Callable[[Sequence[float]], float] = lambda _: 0.0
+    grows: bool = False
+    adds_up: bool = False
+    counts: bool = False
+    falls: Callable[[Summary], bool] = lambda _: True
+    rises: bool = True
+    final: bool = True
+    combine: Combine | None = None
+
+
+def _mean(summary: Summary, _: Goal) -> float | None:
+    return summary.total / summary.count if summary.count else None
+
+
+def _share(summary: Summary, _: Goal) -> float | None:
+    return summary.satisfied / summary.count if summary.count else None
+
+
+def _quantile(summary: Summary, goal: Goal) -> float | None:
+    return quantile(summary.ordered, goal.quantile) if summary.ordered else None
+
+
+def _sum(values: Sequence[float]) -> float:
+    total = sum(values)
+    return total if not isnan(total) else sum(value for value in values if not isnan(value))
+
+
+def _count(values: Sequence[float]) -> float:
+    return float(sum(value == value for value in values))  # noqa: PLR0124 - NaN is not itself
+
+
+def _risen(values: Sequence[float]) -> float:
+    """From the first value on; a fall is a new start from zero."""
+    known = [value for value in values if not isnan(value)]
+    return sum(new - old if new >= old else new for old, new in pairwise(known))
+
+
+def _never(_: Summary) -> bool:
+    return False
+
+
+MEASURES: Mapping[Measure, Means] = {
+    Measure.SUM: Means(
+        of=lambda summary, _: summary.total,
+        added=_sum,
+        grows=True,
+        adds_up=True,
+        counts=True,
+        falls=lambda summary: (summary.low or 0.0) < 0.0,
+        combine=Combine.SUM,
+    ),
+    Measure.COUNT: Means(
+        of=lambda summary, _: float(summary.count),
+        added=_count,
+        grows=True,
+        adds_up=True,
+        counts=True,
+        falls=_never,
+        combine=Combine.SUM,
+    ),
+    Measure.INCREASE: Means(
+        of=lambda summary, _: summary.increase,
+        added=_risen,
+        grows=True,
+        adds_up=True,
+        falls=_never,
+        combine=Combine.SUM,
+    ),
+    Measure.LAST: Means(
+        of=lambda summary, _: summary.last,
+        grows=True,
+        falls=lambda summary: summary.fell,
+        final=False,
+    ),
+    Measure.MIN: Means(of=lambda summary, _: summary.low, rises=False),
+    Measure.MAX: Means(of=lambda summary, _: summary.high, falls=_never),
+    Measure.MEAN: Means(of=_mean),
+    Measure.SHARE: Means(of=_share),
+    Measure.QUANTILE: Means(of=_quantile),
+}
+
+
+def summary_of(goal: Goal, start: int) -> Summary:
+    """A summary for the goal's measure with nothing folded yet. Raises ConditionError for a `where` that is none."""
+    where = compile_where(goal.where) if goal.where else None
+    return Summary(start, goal.measure, where=where)
+
+
+def may_fall(goal: Goal, summaries: Iterable[Summary]) -> bool:
+    """Whether the measure may fall again, as far as the readings so far tell."""
+    return any(map(MEASURES[goal.measure].falls, summaries))
+
+
+def parse_measure(text: str) -> tuple[Measure, float]:
+    """A measure as it is written, with the part of the values below a quantile: `p95` is (quantile, 0.95).
+
+    Raises ValueError for anything else.
+    """
+    match = _QUANTILE.fullmatch(text)
+    if match and float(match[1]) <= 100:
+        return Measure.QUANTILE, float(match[1]) / 100
+    if text not in NAMES:
+        near = get_close_matches(text, NAMES, 1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"has to be one of {', '.join(NAMES)}, or a quantile such as p95{hint}")
+    return Measure(text), 0.0
+
+
+NAMES = tuple(str(measure) for measure in Measure if measure is not Measure.QUANTILE)
+
+
+def measure_text(goal: Goal) -> str:
+    """The measure as it is written: `sum`, `p95`."""
+    return f"p{goal.quantile * 100:.10g}" if goal.measure is Measure.QUANTILE else str(goal.measure)

@@ -1,0 +1,196 @@
+"""One series' readings within reach of the targets, in time order, and what is folded of their stretches."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+from math import isnan, nan
+
+from rules.measures import MEASURES, Summary, summary_of
+from rules.model import Goal, Measure
+
+_NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
+PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
+_TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
+
+
+class Added(Enum):
+    """What a reading says to a history: something new, nothing new, or nothing it can tell since it is out of view."""
+
+    NEW = auto()
+    KNOWN = auto()
+    OUT_OF_VIEW = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """Of whoever made something of the readings before `until`; `stale` once one of them is new or another."""
+
+    until: int
+    stale: bool = False
+
+
+class Track:
+    """One series' readings, in time order. NaN stands for a reading without a value.
+
+    All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
+    """
+
+    __slots__ = ("_summaries", "horizon", "past", "times", "values", "watches")
+
+    def __init__(self, horizon: int, past: int = 0) -> None:
+        self.horizon = horizon
+        self.past = max(past, horizon)
+        self.watches: list[Watch] = []
+        self.times: array[int] = array("q")
+        self.values: array[float] = array("d")
+        self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
+
+    def add(self, time: int, value: float | None) -> Added:
+        """Records a reading. Those older than the horizon are not held, but for the last value before it."""
+        number = nan if value is None else value
+        times = self.times
+        added = Added.NEW
+        if times and time <= times[-1]:
+            added = self._insert(time, number)
+        else:
+            self._tell(time)
+            times.append(time)
+            self.values.append(number)
+        if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
+            self._trim()
+        return added
+
+    def _insert(self, time: int, number: float) -> Added:
+        index = bisect_left(self.times, time)
+        if self._is_out_of_view(index, time):
+            return Added.OUT_OF_VIEW
+        if self.times[index] != time:
+            self.times.insert(index, time)
+            self.values.insert(index, number)
+        else:
+            old = self.values[index]
+            if old == number or (isnan(old) and isnan(number)):
+                return Added.KNOWN
+            self.values[index] = number
+        self._summaries.clear()
+        self._tell(time)
+        return Added.NEW
+
+    def _tell(self, time: int) -> None:
+        for watch in self.watches:
+            if time < watch.until:
+                watch.stale = True
+
+    def _is_out_of_view(self, index: int, time: int) -> bool:
+        if not self.horizon:
+            return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
+        if time >= self.times[-1] - self.horizon or self._counted_from(index, time):
+            return False
+        return time < self.times[-1] - self.past or (index == 0 and self._beyond() > PAST_MOST)
+
+    def _beyond(self) -> int:
+        """How many readings older than the horizon are held."""
+        return bisect_left(self.times, self.times[-1] - self.horizon)
+
+    def _counted_from(self, index: int, time: int) -> bool:
+        """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
+        inside = bisect_left(self.times, self.times[-1] - self.horizon)
+        return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
+
+    def _trim(self) -> None:
+        if not self.horizon:
+            del self.times[:-_NEWEST]
+            del self.values[:-_NEWEST]
+            return
+        # The last value before the horizon stays: an increase counts from it.
+        beyond = self._beyond()
+        old = max(bisect_left(self.times, self.times[-1] - self.past), beyond - PAST_MOST - 1)
+        cut = min(beyond, old) - 1
+        while cut > 0 and isnan(self.values[cut]):
+            cut -= 1
+        if cut > len(self.times) // 2:
+            del self.times[:cut]
+            del self.values[:cut]
+            self._summaries.clear()
+
+    @property
+    def newest(self) -> tuple[int, float | None] | None:
+        """Time and value of the newest reading."""
+        return self._reading(-1) if self.times else None
+
+    def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
+        """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
+        for index in range(len(self.times) if until is None else bisect_right(self.times, until), 0, -1):
+            if not isnan(self.values[index - 1]):
+                yield self.times[index - 1], self.values[index - 1]
+
+    def summary(self, goal: Goal, start: int, end: int) -> Summary:
+        """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""
+        last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
+        name = (start, goal.measure, goal.where)
+        kept = self._summaries.get(name)
+        if kept is None or kept.at > last:
+            first = bisect_left(self.times, start)
+            kept = summary_of(goal, start)
+            kept.before, kept.at = self._value_before(first), first
+            if len(self._summaries) >= 8:
+                self._summaries.clear()
+            if first < len(self.times):  # else the next reading may be of before the start
+                self._summaries[name] = kept
+        kept.fold(self.times, self.values, last)
+        return kept
+
+    def added(self, start: int, end: int, measure: Measure, since: int) -> float:
+        """What the readings with start <= time < end add to a measure that adds up.
+
+        An increase counts from the value before, if that is not older than `since`.
+        """
+        means = MEASURES[measure]
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        if means.counts:
+            return means.added(self.values[first:last])
+        oldest = bisect_left(self.times, since)
+        while first > oldest and isnan(self.values[first - 1]):
+            first -= 1
+        return means.added(self.values[max(first - 1, oldest) : last])
+
+    def _value_before(self, index: int) -> float | None:
+        for at in range(index - 1, -1, -1):
+            if not isnan(self.values[at]):
+                return self.values[at]
+        return None
+
+    def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
+        """(time, value) of the readings with start <= time < end that have a value."""
+        for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
+            if not isnan(self.values[index]):
+                yield self.times[index], self.values[index]
+
+    def at(self, time: int) -> float | None:
+        """The newest value not after `time`; readings without one are passed over."""
+        return self._value_before(bisect_right(self.times, time))
+
+    def newest_at(self, time: int) -> tuple[int, float | None] | None:
+        """Time and value of the newest reading not after `time`."""
+        index = bisect_right(self.times, time) - 1
+        return self._reading(index) if index >= 0 else None
+
+    def next_after(self, time: int) -> int | None:
+        """The time of the first reading after `time`; None if there is none."""
+        index = bisect_right(self.times, time)
+        return self.times[index] if index < len(self.times) else None
+
+    def _reading(self, index: int) -> tuple[int, float | None]:
+        value = self.values[index]
+        return self.times[index], None if isnan(value) else value
+
+    def gap(self) -> int:
+        """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two."""
+        tail = self.times[-17:]
+        gaps = sorted(b - a for a, b in pairwise(tail))
+        return gaps[len(gaps) // 2] if gaps else 0
