@@ -15,7 +15,7 @@ from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
 from agent.store.records import Delivery, DeliveryKind
 from connectors.base import Call, ConnectorError, Misconfigured, Sending
 from rules.history import History
-from rules.model import DAY, InstanceKey, Measure, Notice, Reading, Reason, Series
+from rules.model import DAY, InstanceKey, Measure, Notice, NoticedAlert, Reading, Reason, Series
 from rules.routing import CONSOLE
 
 log = structlog.get_logger()
@@ -33,7 +33,8 @@ def read_notice(payload: bytes) -> Notice:
     """The notice in a delivery's payload."""
     data = orjson.loads(payload)
     lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
-    return Notice(**{**data, **lists, "reason": Reason(data["reason"])})
+    alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
+    return Notice(**{**data, **lists, "alerts": alerts, "reason": Reason(data["reason"])})
 
 
 class Outgoing:
@@ -90,7 +91,7 @@ class Outgoing:
                 kind=DeliveryKind.NOTICE,
                 receiver=fallback,
                 position=position,
-                lane=f"{fallback}/{position}/{notice.fingerprint}/undeliverable",
+                lane=f"{fallback}/{position}/{notice.group or notice.fingerprint}/undeliverable",
                 payload=orjson.dumps(said),
                 created=notice.at,
                 next_at=delivery.next_at,
@@ -117,7 +118,9 @@ class Outgoing:
 
     async def _draw(self, notice: Notice) -> bytes | None:
         target = self.notices.specs.targets.get(notice.target)
-        if target is None or target.goal is None or target.goal.condition or target.checkin:
+        if target is None or len(notice.alerts) > 1:  # no chart shows several
+            return None
+        if target.goal is None or target.goal.condition or target.checkin:
             return None
         measure = target.goal.measure if target.goal.per else Measure.LAST
         labels = tuple(sorted((name, notice.labels.get(name, "")) for name in target.by))

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
+from agent.config.dependencies import check_dependencies
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.kinds import receiver_names, reference, section_names
@@ -19,6 +20,7 @@ from agent.config.language import (
     GoalSection,
     TargetSection,
 )
+from agent.config.routing import check_intervals
 from agent.config.sources import CHECKIN, Given, given
 from agent.config.spans import fixed_period
 from agent.config.validate import section, validated
@@ -74,6 +76,7 @@ def build_targets(document: Document, defaults: Defaults, checkins: Mapping[str,
         model = validated(TargetSection, data, path, document)
         if model is not None:
             found[name] = _target(name, model, path, around)
+    check_dependencies(found, kinds, document)
     return found
 
 
@@ -103,6 +106,8 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
         correct=tuple(_correct(c, (*path, "correct", i), around) for i, c in enumerate(model.correct)),
         zone=zone,
         unit=model.unit,
+        depends_on=tuple(model.depends_on),
+        mute=check_intervals(model.mute_time_intervals, (*path, "mute_time_intervals"), around.document),
     )
 
 

@@ -1,6 +1,7 @@
 """The vocabulary. Times are UTC microseconds (`int`), spans are microseconds too."""
 
-from rules.model.notices import Notice, Reason
+from rules.model.groups import Group, Member, Muted, MutedBy, Silence
+from rules.model.notices import Notice, NoticedAlert, Reason
 from rules.model.states import (
     Acknowledgement,
     AlertState,
@@ -80,15 +81,20 @@ __all__ = [
     "FixedPeriod",
     "Flapping",
     "Goal",
+    "Group",
     "Health",
     "InstanceKey",
     "InstanceState",
     "Labels",
     "Matcher",
     "Measure",
+    "Member",
+    "Muted",
+    "MutedBy",
     "NoData",
     "NoDataThen",
     "Notice",
+    "NoticedAlert",
     "Often",
     "Period",
     "Polled",
@@ -102,6 +108,7 @@ __all__ = [
     "Series",
     "SeverityStep",
     "Sign",
+    "Silence",
     "SourceRule",
     "SourceState",
     "Standing",
