@@ -102,7 +102,8 @@ def _evaluate_sources(
         if event:
             transition = source_transition(specs, before, after, event, now)
             transitions.append(transition)
-            changed[polled.source] = replace(after, alert=replace(after.alert, fingerprint=transition.fingerprint))
+            alert = replace(after.alert, fingerprint=transition.fingerprint, labels=transition.labels)
+            changed[polled.source] = replace(after, alert=alert)
     return changed, transitions
 
 

@@ -46,6 +46,11 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
 
 def _matcher(name: str, op: str, quoted: str) -> Matcher:
     value = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), quoted) if op in {"=", "!="} else quoted
+    return make_matcher(name, op, value)
+
+
+def make_matcher(name: str, op: str, value: str) -> Matcher:
+    """The matcher. Raises ValueError if its value should be a regular expression and is none."""
     if op in {"=~", "!~"}:
         try:
             re.compile(value)

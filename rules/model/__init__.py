@@ -1,6 +1,7 @@
 """The vocabulary. Times are UTC microseconds (`int`), spans are microseconds too."""
 
-from rules.model.notices import Notice, Reason
+from rules.model.groups import Group, Member, Muted, MutedBy, Silence
+from rules.model.notices import Notice, NoticedAlert, Reason
 from rules.model.states import (
     Acknowledgement,
     AlertState,
@@ -85,6 +86,7 @@ __all__ = [
     "FixedPeriod",
     "Flapping",
     "Goal",
+    "Group",
     "Health",
     "InstanceKey",
     "InstanceState",
@@ -92,9 +94,13 @@ __all__ = [
     "Lookup",
     "Matcher",
     "Measure",
+    "Member",
+    "Muted",
+    "MutedBy",
     "NoData",
     "NoDataThen",
     "Notice",
+    "NoticedAlert",
     "Often",
     "Period",
     "PeriodTable",
@@ -109,6 +115,7 @@ __all__ = [
     "Series",
     "SeverityStep",
     "Sign",
+    "Silence",
     "SourceRule",
     "SourceState",
     "Standing",

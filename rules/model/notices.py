@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     FIRING = "firing"
     RESOLVED = "resolved"
+    REMINDER = "reminder"  # it still fires, `repeat_interval` after it was last told
     UPDATED = "updated"  # acknowledged, correction called, verified or failed
     ESCALATED = "escalated"
     RAISED = "raised"  # to a graver severity
@@ -22,11 +23,32 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NoticedAlert:
+    """One of the alerts a notice is about."""
+
+    status: str  # "firing" or "resolved"
+    title: str
+    headline: str
+    severity: str
+    fingerprint: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    values: Mapping[str, float]
+    starts_at: int
+    ends_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """What a notifier is given: everything it may say, rendered, nothing to look up. JSON in the outbox.
 
     `values` are the numbers behind the words by name (value, at_least, at_most, progress, pace, required_rate,
     projection, projection_low, projection_high, chance, expected); those that are unknown are absent.
+
+    A notice about a group of several says by itself what is said of the gravest of them, but for `headline`. `alerts`
+    are all of them, cut where there are very many; `firing` and `resolved` count those too that were cut. `group`
+    names a group that may have several alerts over time and `group_since` its episode: messages of one episode belong
+    together. Without them that is the alert, and its firing.
     """
 
     reason: Reason
@@ -53,3 +75,25 @@ class Notice:
     percent: bool = False  # `values` in the goal's unit are shares, from 0 to 1, to be said in percent
     external_url: str = ""
     why: tuple[str, ...] = ()  # a few lines: what was read and compared, what comes next
+    group: str = ""
+    group_since: int | None = None
+    group_key: str = ""  # as Alertmanager writes it
+    group_labels: Mapping[str, str] = field(default_factory=dict)
+    alerts: tuple[NoticedAlert, ...] = ()
+    firing: int = 0
+    resolved: int = 0
+
+    @property
+    def every(self) -> tuple[NoticedAlert, ...]:
+        """The alerts it is about, at least the one it speaks for."""
+        return self.alerts or (
+            NoticedAlert(
+                self.status, self.title, self.headline, self.severity, self.fingerprint, self.labels, self.annotations,
+                self.values, self.starts_at, self.ends_at,
+            ),
+        )  # fmt: skip
+
+    @property
+    def episode(self) -> int:
+        """Notices to one receiver about the same `group` (or alert) and episode belong to one message or thread."""
+        return self.starts_at if self.group_since is None else self.group_since

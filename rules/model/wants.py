@@ -196,6 +196,7 @@ class AlertRule:
     escalate: tuple[EscalationStep, ...] = ()  # the earliest first
     worse: tuple[SeverityStep, ...] = ()  # the gravest last
     flapping: Flapping | None = None
+    repeat: int | None = None  # how often it is told again, instead of what its route says
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,8 @@ class Target:
     no_data: NoData | None = None
     alerts: tuple[AlertRule, ...] = ()
     correct: tuple[CorrectRule, ...] = ()
+    depends_on: tuple[str, ...] = ()  # targets or sources; while one of them is off, this one's alerts are held
+    mute: tuple[str, ...] = ()  # names of time intervals in which its alerts are not told
     zone: str = "UTC"
     unit: str = ""
 

@@ -1,0 +1,146 @@
+"""Groups: when they are looked at, and what is told then. As Alertmanager's dispatcher and its notification log.
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#route (group_wait, group_interval, repeat_interval).
+Two things differ. What was told as firing is told as resolved even if it is muted by then, so that no message stays
+red; and what fired and ended between two looks is not told at all, whatever else the group has to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from rules.matchers import quoted
+from rules.model import Group, Labels, Member, Muted, Reason
+from rules.routing import Route
+
+_DISTINCT = "\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a look at a group found to tell."""
+
+    reason: Reason
+    firing: tuple[Member, ...]
+    resolved: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What became of a group: None when nothing is left of it. `members` are those that stay, `gone` those that go."""
+
+    group: Group | None
+    members: tuple[Member, ...]
+    gone: tuple[str, ...]
+    told: Told | None
+
+
+def routed_group(route: Route, labels: Labels, now: int) -> Group:
+    """The group of an alert with these labels at a node of the tree, as it is when it begins."""
+    grouped = route.group_labels(labels)
+    written = ", ".join(f"{name}={quoted(value)}" for name, value in grouped)
+    key = f"{route.key}:{{{written}}}"
+    return Group(
+        id=_id("route", key, route.receiver),
+        key=key,
+        receiver=route.receiver,
+        since=now,
+        labels=grouped,
+        wait=route.group_wait,
+        interval=route.group_interval,
+        repeat=route.repeat_interval,
+        mute=route.mute,
+        active=route.active,
+    )
+
+
+def own_group(receiver: str, alert: str, fingerprint: str, now: int, repeat: int | None = None) -> Group:
+    """The group of one alert by itself, told at once."""
+    return Group(
+        id=_id("own", receiver, fingerprint),
+        key=f'{{}}:{{alertname={quoted(alert)}, fingerprint="{fingerprint}"}}',
+        receiver=receiver,
+        since=now,
+        repeat=repeat,
+        own=True,
+    )
+
+
+def _id(*parts: str) -> str:
+    return hashlib.sha256(_DISTINCT.join(parts).encode()).hexdigest()[:16]
+
+
+def joined(group: Group, fired_at: int, now: int) -> Group:
+    """The group after an alert joined it. An alert that is older than `group_wait` waits no more for the first look."""
+    if group.own:
+        return replace(group, next_look=now)
+    first = max(now, fired_at + group.wait)
+    if group.next_look is None or (not group.looked and first < group.next_look):
+        return replace(group, next_look=first)
+    return group
+
+
+def look(
+    group: Group,
+    members: Iterable[Member],
+    now: int,
+    muted: Callable[[Member], Muted | None],
+    taken: Callable[[Member], bool],
+) -> Look:
+    """Looks at a group: what is told now, and when to look again. `taken` says whether a person took the alert."""
+    if group.told_at is not None and group.told_at > now:  # the clock was set back
+        group = replace(group, told_at=now)
+    staying, gone, resolved = [], [], []
+    for member in members:
+        if member.ended is None:
+            why = muted(member)
+            staying.append(member if why == member.muted else replace(member, muted=why))
+            continue
+        gone.append(member.fingerprint)
+        if member.told:
+            resolved.append(member)
+    firing = tuple(member for member in staying if member.muted is None)
+    reason = _reason(group, firing, resolved, now, taken)
+    told = None if reason is None else Told(reason, firing, tuple(resolved))
+    if told is not None:
+        # Those that are left out are told as new when they are no longer muted, since this message did not name them.
+        staying = [replace(member, told=member.muted is None, news=False) for member in staying]
+        group = replace(group, told_at=now, tellings=group.tellings + 1)
+    if not staying:
+        return Look(None, (), tuple(gone), told)
+    after = replace(group, looked=True, next_look=_next_look(group, staying, now, taken))
+    return Look(after, tuple(staying), tuple(gone), told)
+
+
+def _reason(
+    group: Group,
+    firing: tuple[Member, ...],
+    resolved: list[Member],
+    now: int,
+    taken: Callable[[Member], bool],
+) -> Reason | None:
+    if any(member.news or not member.told for member in firing):
+        return Reason.FIRING
+    if resolved:
+        return Reason.RESOLVED
+    due = any((at := _reminder(group, member, taken)) is not None and at <= now for member in firing)
+    return Reason.REMINDER if due else None
+
+
+def _reminder(group: Group, member: Member, taken: Callable[[Member], bool]) -> int | None:
+    """When the receiver is reminded of a firing member; never of one that a person took."""
+    repeat = member.repeat or group.repeat
+    return None if repeat is None or group.told_at is None or taken(member) else group.told_at + repeat
+
+
+def _next_look(group: Group, members: list[Member], now: int, taken: Callable[[Member], bool]) -> int | None:
+    if not group.own:
+        if group.next_look is not None and now < group.next_look <= now + group.interval:
+            return group.next_look  # this one came between two
+        # On the grid of its first look, so that a look that came late, after a restart too, moves none of the others.
+        late = now - group.next_look if group.next_look is not None else 0
+        return now + group.interval - max(late, 0) % group.interval
+    moments = [m.muted.until if m.muted else _reminder(group, m, taken) for m in members]
+    return min((max(moment, now) for moment in moments if moment is not None), default=None)
