@@ -90,6 +90,7 @@ def alert_rule(model: AlertSection) -> AlertRule:
         labels=labels_of(model.labels),
         annotations=labels_of(model.annotations),
         notify=tuple(model.notify),
+        repeat=model.repeat_interval,
         often=Often(often.breaches, often.of) if often else None,
         worse=tuple(SeverityStep(s.severity, s.at_least, s.at_most, tuple(s.notify)) for s in model.worse),
         flapping=_flapping(model.flapping),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.inhibition import InhibitRule
+from rules.intervals import TimeInterval
 from rules.model import SourceRule, Target
 from rules.routing import Route
 
@@ -57,6 +59,8 @@ class Configuration:
     receivers: Mapping[str, tuple[NotifierEntry, ...]] = field(default_factory=dict)
     gateways: Mapping[str, Any] = field(default_factory=dict)
     route: Route | None = None
+    inhibit: tuple[InhibitRule, ...] = ()
+    intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     timezone: str = "UTC"
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.config import words
 from agent.config.configuration import ActionEntry, Configuration, SourceEntry
+from rules.matchers import matchers_text
 from rules.model import AlertRule, CorrectRule, Target
 from rules.routing import Route
 
@@ -23,6 +24,8 @@ def describe(configuration: Configuration) -> dict[str, Any]:
             for name, notifiers in configuration.receivers.items()
         ],
         "route": _route(configuration.route) if configuration.route else None,
+        "inhibit_rules": len(configuration.inhibit),
+        "time_intervals": list(configuration.intervals),
         "heartbeat": f"every {words.span(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
     }
 
@@ -47,6 +50,8 @@ def _target(target: Target) -> dict[str, Any]:
         "no_data": f"after {words.span(target.no_data.after)}: {target.no_data.then}" if target.no_data else None,
         "alerts": [_alert(alert) for alert in target.alerts],
         "correct": [_correct(rule) for rule in target.correct],
+        "depends_on": list(target.depends_on),
+        "mute_time_intervals": list(target.mute),
     }
 
 
@@ -84,7 +89,13 @@ def _action(action: ActionEntry) -> dict[str, Any]:
 def _route(route: Route) -> dict[str, Any]:
     return {
         "receiver": route.receiver,
-        "matchers": [f'{matcher.name}{matcher.op}"{matcher.value}"' for matcher in route.matchers],
+        "matchers": [matchers_text((matcher,))[1:-1] for matcher in route.matchers],
         "continue": route.continue_,
+        "group_by": list(route.group_by),
+        "group_wait": words.span(route.group_wait),
+        "group_interval": words.span(route.group_interval),
+        "repeat_interval": words.span(route.repeat_interval),
+        "mute_time_intervals": list(route.mute),
+        "active_time_intervals": list(route.active),
         "routes": [_route(inner) for inner in route.routes],
     }

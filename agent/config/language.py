@@ -305,6 +305,7 @@ class AlertSection(Config):
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)
     escalate: list[EscalationSection] = Field(default_factory=list)
+    repeat_interval: Span | None = None
 
 
 class VerifySection(Config):
@@ -344,14 +345,30 @@ class TargetSection(Config):
     no_data: NoDataSection | None = None
     alerts: list[AlertSection] = Field(default_factory=list)
     correct: list[CorrectSection] = Field(default_factory=list)
+    depends_on: Names = Field(default_factory=list)
+    mute_time_intervals: Names = Field(default_factory=list)
     timezone: Zone | None = None
     unit: str = ""
 
 
 class RouteSection(Config):
-    """A node of the routing tree; it inherits its parent's receiver."""
+    """A node of the routing tree; what it does not say it inherits from its parent, but for the time intervals."""
 
     receiver: Text | None = None
     matchers: list[Text] = Field(default_factory=list)
     continue_: bool = Field(False, alias="continue")
+    group_by: Names = Field(default_factory=list)
+    group_wait: Duration | None = None
+    group_interval: Span | None = None
+    repeat_interval: Span | None = None
+    mute_time_intervals: Names = Field(default_factory=list)
+    active_time_intervals: Names = Field(default_factory=list)
     routes: list[RouteSection] = Field(default_factory=list)
+
+
+class InhibitSection(Config):
+    """While an alert of the source fires, those of the target with equal labels are not told."""
+
+    source_matchers: list[Text] = Field(default_factory=list)
+    target_matchers: list[Text] = Field(default_factory=list)
+    equal: Names = Field(default_factory=list)

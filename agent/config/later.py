@@ -6,15 +6,7 @@ from agent.config.errors import Path
 
 _KEYS = frozenset(
     {
-        "inhibit_rules",
-        "time_intervals",
         "reports",
-        "route.group_by",
-        "route.group_wait",
-        "route.group_interval",
-        "route.repeat_interval",
-        "route.mute_time_intervals",
-        "route.active_time_intervals",
         "sources.*.transform",
         "gateways.*.cache",
         "gateways.*.auth.oauth2",
@@ -29,10 +21,8 @@ _NAMED = ("sources", "targets", "gateways", "actions", "receivers")
 
 
 def _pattern(path: Path) -> str:
-    """The path without names and positions: `targets.*.alerts.when`, and `route.receiver` at any depth of routes."""
+    """The path without names and positions: `targets.*.alerts.when`."""
     parts = [part for part in path if isinstance(part, str)]
-    if parts and parts[0] == "route":
-        parts = [parts[0], *(part for part in parts[1:] if part != "routes")]
     if len(parts) > 1 and parts[0] in _NAMED:
         parts[1] = "*"
     return ".".join(parts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
+from agent.config.calendar import build_intervals
 from agent.config.checks import check_calls
 from agent.config.configuration import Configuration
 from agent.config.convert import read
@@ -18,12 +19,15 @@ from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
 from agent.config.language import Defaults, Heartbeat
 from agent.config.later import key_comes_later
-from agent.config.routing import build_route
+from agent.config.routing import build_inhibit_rules, build_route
 from agent.config.sources import CHECKIN, build_sources
 from agent.config.targets import build_targets
 from agent.config.validate import models_in, validated
 
-SECTIONS = ("defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "heartbeat")
+SECTIONS = (
+    "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",
+    "heartbeat",
+)  # fmt: skip
 
 
 def load(path: str | Path, environ: Mapping[str, str]) -> Configuration:
@@ -66,6 +70,8 @@ def configuration_of(document: Document) -> Configuration:
         receivers=receivers,
         gateways=gateways,
         route=build_route(document),
+        inhibit=build_inhibit_rules(document),
+        intervals=build_intervals(document),
         timezone=defaults.timezone,
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,

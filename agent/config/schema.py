@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from agent.config.language import Defaults, Heartbeat, RouteSection, TargetSection
+from agent.config.calendar import IntervalSection, NamedIntervals
+from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection
 from connectors import registry
 from connectors.gateway import GatewayConfig
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
+SECTIONS: tuple[type[BaseModel], ...] = (
+    Defaults, GatewayConfig, TargetSection, RouteSection, InhibitSection, IntervalSection, Heartbeat, NamedIntervals,
+)  # fmt: skip
 _REF = "#/$defs/{model}"
 
 
 def json_schema() -> dict[str, Any]:
     """The schema of a whole configuration, draft 2020-12. Kinds are told apart by `type`."""
     kinds = {role: _models(role) for role in ("sources", "notifiers", "actions")}
-    sections: list[type[BaseModel]] = [Defaults, GatewayConfig, TargetSection, RouteSection, Heartbeat]
-    models: list[type[BaseModel]] = [*sections, *(model for members in kinds.values() for model in members.values())]
+    models: list[type[BaseModel]] = [*SECTIONS, *(model for members in kinds.values() for model in members.values())]
     refs, shared = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
 
     def ref(model: type[BaseModel]) -> dict[str, Any]:
@@ -46,10 +50,17 @@ def json_schema() -> dict[str, Any]:
             "actions": names(one_of("actions")),
             "receivers": names({"type": "array", "minItems": 1, "items": one_of("notifiers")}),
             "route": ref(RouteSection),
+            "inhibit_rules": {"type": "array", "items": ref(InhibitSection)},
+            "time_intervals": _by_name_or_in_a_list(names, ref),
             "heartbeat": ref(Heartbeat),
         },
         "$defs": {**definitions, "variable": _VARIABLE},
     }
+
+
+def _by_name_or_in_a_list(names: Callable[[Any], Any], ref: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
+    parts = {"type": "array", "items": ref(IntervalSection)}
+    return {"anyOf": [names(parts), {"type": "array", "items": ref(NamedIntervals)}]}
 
 
 def _models(role: str) -> dict[str, type[BaseModel]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.config.alerting import alert_rule
 from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
+from agent.config.dependencies import check_dependencies
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.goals import build_goal, check_not_itself
@@ -18,6 +19,7 @@ from agent.config.language import (
     Defaults,
     TargetSection,
 )
+from agent.config.routing import check_intervals
 from agent.config.series import check_selector, of_condition
 from agent.config.sources import CHECKIN, Given, given
 from agent.config.validate import section, validated
@@ -68,6 +70,7 @@ def build_targets(document: Document, defaults: Defaults, checkins: Mapping[str,
         model = validated(TargetSection, data, path, document)
         if model is not None:
             found[name] = _target(name, model, path, around)
+    check_dependencies(found, kinds, document)
     return found
 
 
@@ -99,6 +102,8 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
         correct=tuple(_correct(c, (*path, "correct", i), around) for i, c in enumerate(model.correct)),
         zone=zone,
         unit=model.unit,
+        depends_on=tuple(model.depends_on),
+        mute=check_intervals(model.mute_time_intervals, (*path, "mute_time_intervals"), around.document),
     )
 
 

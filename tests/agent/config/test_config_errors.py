@@ -331,9 +331,71 @@ OTHERS = {
         "route: {receiver: consol, group_by: [a], routes: [{matchers: ['a==b', 'c=d'], receiver: x}]}\n",
         [
             "1:19: route.receiver: there is no receiver consol (did you mean console?)",
-            "1:27: route.group_by: is not built yet; remove it",
             "1:63: route.routes[0].matchers[0]: 'a==b' is not a matcher; write label=\"value\", or with != =~ !~",
             "1:89: route.routes[0].receiver: there is no receiver x (there are console)",
+        ],
+    ),
+    "groups": (
+        (
+            "route: {receiver: console, group_by: [a, a], group_interval: 0s, continue: true, mute_time_intervals: [nite],"
+            " routes: [{group_by: ['...', b]}, {active_time_intervals: nigt}]}\n"
+            "time_intervals: {night: [{weekdays: [saturday]}]}\n"
+        ),
+        [
+            "1:42: route.group_by[1]: a is there twice",
+            "1:62: route.group_interval: has to be longer than nothing",
+            "1:66: route.continue: the first route takes everything, so it has no continue",
+            "1:82: route.mute_time_intervals: the first route takes everything, so it has no mute_time_intervals",
+            "1:104: route.mute_time_intervals[0]: there is no time interval nite (did you mean night?)",
+            "1:132: route.routes[0].group_by[0]: '...' groups by every label, so no other can stand beside it",
+            "1:168: route.routes[1].active_time_intervals: there is no time interval nigt (did you mean night?)",
+        ],
+    ),
+    "time intervals": (
+        (
+            "time_intervals:\n"
+            "  a: [{times: [{start: '9:00', end: '17:00'}], weekdays: [mon], dayz: []}]\n"
+            "  b: [{days_of_month: ['0'], months: [13], years: [x], location: Mars}]\n"
+            "  c: {weekdays: [monday]}\n"
+            "  d: [{times: [{start: '09:00', end: '09:00'}], days_of_month: ['5:1', '-1:3'], years: ['2027:2026']}]\n"
+        ),
+        [
+            "2:24: time_intervals.a[0].times[0].start: '9:00' is not a time of day; write for example 09:30",
+            "2:59: time_intervals.a[0].weekdays[0]: has to be written like monday:friday or sunday",
+            "2:65: time_intervals.a[0].dayz: unknown key (known here: days_of_month, location, months, times, weekdays, years)",
+            "3:24: time_intervals.b[0].days_of_month[0]: has to be written like 1:7 or -1",
+            "3:39: time_intervals.b[0].months[0]: has to be written like january:march or 12",
+            "3:52: time_intervals.b[0].years[0]: has to be written like 2026:2028 or 2026",
+            "3:66: time_intervals.b[0].location: is not a time zone; write an IANA name such as Europe/Amsterdam",
+            "4:6: time_intervals.c: has to be a list",
+            "5:16: time_intervals.d[0].times[0]: starts and ends at the same minute",
+            "5:65: time_intervals.d[0].days_of_month[0]: ends before it begins",
+            "5:72: time_intervals.d[0].days_of_month[1]: begins counting from the month's end, so it has to end so too: -3:-1",
+            "5:89: time_intervals.d[0].years[0]: ends before it begins",
+        ],
+    ),
+    "inhibition": (
+        "inhibit_rules: [{source_matchers: ['a'], equals: [b]}, 5]\n",
+        [
+            "1:36: inhibit_rules[0].source_matchers[0]: 'a' is not a matcher; write label=\"value\", or with != =~ !~",
+            "1:42: inhibit_rules[0].equals: unknown key (did you mean equal?)",
+            "1:56: inhibit_rules[1]: has to be a mapping (key: value)",
+        ],
+    ),
+    "dependencies": (
+        (
+            "sources: {s: {type: webhook, readings: [{series: x, value: v}]}}\n"
+            "targets:\n"
+            "  a: {series: x, goal: {at_least: 1}, depends_on: [b, s]}\n"
+            "  b: {series: x, goal: {at_least: 1}, depends_on: c}\n"
+            "  c: {series: x, goal: {at_least: 1}, depends_on: [a, bb]}\n"
+            "  d: {series: x, goal: {at_least: 1}, depends_on: d, mute_time_intervals: [night]}\n"
+        ),
+        [
+            "3:51: targets.a.depends_on: depends on itself: a -> b -> c -> a",
+            "5:55: targets.c.depends_on[1]: there is no target or source bb (did you mean b?)",
+            "6:51: targets.d.depends_on: depends on itself: d -> d",
+            "6:76: targets.d.mute_time_intervals[0]: there is no time interval night",
         ],
     ),
     "key twice": (

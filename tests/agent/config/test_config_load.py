@@ -13,6 +13,8 @@ from agent.config.configuration import Configuration
 from agent.config.describe import describe
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
+from rules.inhibition import InhibitRule
+from rules.intervals import TimeInterval
 from rules.model import (
     DAY,
     HOUR,
@@ -129,7 +131,12 @@ def test_a_fixed_period_ends_with_its_last_day(example: Configuration) -> None:
 
 
 def test_the_example_s_ways_out(example: Configuration) -> None:
-    assert example.route == Route("growth", routes=(Route("oncall", (Matcher("severity", "=", "critical"),)),))
+    critical = (Matcher("severity", "=", "critical"),)
+    oncall = Route("oncall", critical, group_by=("target",), mute=("night",), key='{}/{severity="critical"}')
+    assert example.route == Route("growth", group_by=("target",), routes=(oncall,))
+    assert example.intervals == {"night": (TimeInterval(times=((22 * 60, 7 * 60),), zone="Europe/Amsterdam"),)}
+    uptime, warning = (Matcher("target", "=", "uptime"),), (Matcher("severity", "=", "warning"),)
+    assert example.inhibit == (InhibitRule(uptime, warning, ("site",)),)
     assert [entry.kind for entry in example.receivers["oncall"]] == ["email", "webhook"]
     assert [entry.kind for entry in example.receivers["console"]] == ["console"]
     assert example.actions["set-thermostat"].budget == (10, 3600)

@@ -87,7 +87,9 @@ def test_goals_of_every_form(validator: Draft202012Validator, data: dict[str, An
         ("targets.room.alerts", [{"when": "missed"}]),
         ("targets.room.alerts", [{"name": "a", "when": "burning"}]),
         ("receivers.growth", [{"type": "slack", "chanel": "#x"}]),
-        ("route.group_by", ["a"]),
+        ("route.group_wait", 30),
+        ("time_intervals.night", [{"times": [{"start": "22:00"}]}]),
+        ("inhibit_rules", [{"equals": ["site"]}]),
     ],
 )
 def test_mistakes_are_seen(validator: Draft202012Validator, data: dict[str, Any], path: str, value: object) -> None:
