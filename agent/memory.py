@@ -5,13 +5,14 @@ All of it is also in the store; this is the copy decisions are made on, changed 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 
+from agent.groups import GroupChanges, Groups
 from agent.store.records import Remembered
+from agent.timers import Timers
 from rules import corrections
 from rules.engine import States
-from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, SourceState
+from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, Silence, SourceState
 
 _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
@@ -36,14 +37,14 @@ class Memory:
         self._ticked = now
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
+        self.groups = Groups(remembered.groups, remembered.members)
+        self.silences: dict[str, Silence] = {silence.id: silence for silence in remembered.silences}
         self.runs: dict[str, Correction] = {}
         self._runs_of: dict[InstanceKey, dict[str, None]] = {}
         self._calls: dict[str, list[int]] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
-        self._timers: list[tuple[int, InstanceKey]] = []
-        self._set_for: dict[InstanceKey, int] = {}
-        for state in self.instances.values():
-            self._set_timer(state)
+        self._timers = Timers[InstanceKey](self._wake_of)
+        self._timers.set(self.instances)
         for run in (*ended, *remembered.corrections):
             self._keep_run(run)
         for action, at in calls:
@@ -54,12 +55,9 @@ class Memory:
         """The states as the engine takes them."""
         return States(self.instances, self.sources, self.listening)
 
-    def _set_timer(self, state: InstanceState) -> None:
-        # A time that only moves later, as most do with each reading, is found out when the earlier one comes.
-        set_for = self._set_for.get(state.key)
-        if state.wake is not None and (set_for is None or state.wake < set_for):
-            heapq.heappush(self._timers, (state.wake, state.key))
-            self._set_for[state.key] = state.wake
+    def _wake_of(self, key: InstanceKey) -> int | None:
+        state = self.instances.get(key)
+        return None if state is None else state.wake
 
     def take_due(self, now: int) -> list[InstanceKey]:
         """The instances whose time has come; each is given once, until its state or `looked_at` sets a time again.
@@ -73,36 +71,21 @@ class Memory:
             return [key for key, state in self.instances.items() if state.wake is not None]
         if now - before > _PAUSE:
             self.listening = now
-        due: list[InstanceKey] = []
-        while self._timers and self._timers[0][0] <= now:
-            wake, key = heapq.heappop(self._timers)
-            if self._set_for.get(key) != wake:
-                continue
-            del self._set_for[key]
-            state = self.instances.get(key)
-            if state is None or state.wake is None:
-                continue
-            if state.wake <= now:
-                due.append(key)
-            else:
-                self._set_timer(state)
-        return due
+        return self._timers.take_due(now)
 
     def ticked(self, now: int) -> None:
         """Time went on without a break, so that readings could be sent up to now: for a time that is only virtual."""
         self._ticked = max(self._ticked, now)
 
-    def next_due(self) -> int | None:
-        """When time alone next moves something on, or may."""
-        moments = [self._timers[0][0]] if self._timers else []
-        moments += [at for at in map(corrections.wake, self.runs.values()) if at is not None]
-        return min(moments, default=None)
-
     def looked_at(self, keys: Iterable[InstanceKey]) -> None:
         """Sets the times of instances anew that were given as due and did not change: the clock was set back since."""
-        for key in keys:
-            if key in self.instances:
-                self._set_timer(self.instances[key])
+        self._timers.set(keys)
+
+    def next_due(self) -> int | None:
+        """When time alone next moves something on, or may."""
+        runs = (corrections.wake(run) for run in self.runs.values())
+        moments = (self._timers.next_due(), self.groups.next_due(), *runs)
+        return min((at for at in moments if at is not None), default=None)
 
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
@@ -138,11 +121,14 @@ class Memory:
         sources: Iterable[SourceState],
         stored: Iterable[SourceState],
         runs: Iterable[Correction],
+        groups: GroupChanges | None = None,
     ) -> None:
         """Takes over what was committed."""
+        if groups:
+            self.groups.remember(groups)
         for state in instances:
             self.instances[state.key] = state
-            self._set_timer(state)
+            self._timers.set((state.key,))
         for source in sources:
             self.sources[source.name] = source
         for source in stored:

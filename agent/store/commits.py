@@ -24,6 +24,10 @@ _RECEIPT = rows.insert("receipts", rows.RECEIPT, ("source", "message"))
 _TRANSITION = rows.insert("transitions", rows.TRANSITION, ("key",))
 _CORRECTION = rows.insert("corrections", rows.CORRECTION, ("id",), replace=True)
 _DELIVERY = rows.insert("deliveries", rows.DELIVERY, ("key",))
+_GROUP = rows.insert("groups", rows.GROUP, ("id",), replace=True)
+_MEMBER = rows.insert("members", rows.MEMBER, ("group_id", "fingerprint"), replace=True)
+_MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
 _FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
 
 
@@ -60,6 +64,8 @@ class Committer:
             connection.executemany(_CORRECTION, map(rows.correction_row, commit.corrections))
         if commit.deliveries:
             connection.executemany(_DELIVERY, map(rows.delivery_row, commit.deliveries))
+            connection.executemany(_MENTION, [row for one in commit.deliveries for row in rows.mention_rows(one)])
+        _apply_muting(connection, commit)
 
     def _readings(
         self, connection: sqlite3.Connection, readings: Sequence[Reading]
@@ -68,6 +74,20 @@ class Committer:
         for series in {reading.series for reading in readings if reading.series not in ids}:
             ids[series] = series_id(connection, series)
         return [(ids[series], time, value) for series, time, value in readings]
+
+
+def _apply_muting(connection: sqlite3.Connection, commit: Commit) -> None:
+    if commit.silences:
+        connection.executemany(_SILENCE, map(rows.silence_row, commit.silences))
+    if not commit.groups and not commit.members:
+        return
+    changed = commit.groups.items()
+    connection.executemany(_GROUP, [rows.group_row(group) for _, group in changed if group is not None])
+    connection.executemany("DELETE FROM groups WHERE id = ?", [(name,) for name, group in changed if group is None])
+    members = [(name, *item) for name, inside in commit.members.items() for item in inside.items()]
+    connection.executemany(_MEMBER, [rows.member_row(member) for _, _, member in members if member is not None])
+    gone = [(name, fingerprint) for name, fingerprint, member in members if member is None]
+    connection.executemany("DELETE FROM members WHERE group_id = ? AND fingerprint = ?", gone)
 
 
 def series_id(connection: sqlite3.Connection, series: Series) -> int:

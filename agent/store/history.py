@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 from agent.store import rows
 from agent.store.codec import decode
 from agent.store.records import Attempt, Delivery, Ping
-from agent.store.tables import attempts, corrections, deliveries, pings, transitions
+from agent.store.tables import attempts, corrections, deliveries, mentions, pings, transitions
 from rules.model import Correction, Transition
 
 _DIALECT = sqlite.dialect(paramstyle="named")
@@ -57,7 +57,8 @@ def read_deliveries(connection: sqlite3.Connection, limit: int, fingerprint: str
     """Newest first."""
     statement = select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
     if fingerprint is not None:
-        statement = statement.where(deliveries.c.fingerprint == fingerprint)
+        named = select(mentions.c.delivery).where(mentions.c.fingerprint == fingerprint)
+        statement = statement.where((deliveries.c.fingerprint == fingerprint) | deliveries.c.key.in_(named))
     return [rows.delivery_of(row) for row in _rows(connection, statement)]
 
 

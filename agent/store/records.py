@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceState, Transition
+from rules.model import (
+    Correction,
+    Group,
+    InstanceKey,
+    InstanceState,
+    Member,
+    Reading,
+    Silence,
+    SourceState,
+    Transition,
+)
 
 
 class DeliveryKind(StrEnum):
@@ -32,8 +42,9 @@ class Delivery:
     `receiver` and `position` name the notifier (position in the receiver's list); for a call `receiver` is the action.
     Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, or a call's
     context; its keys `fingerprint` and `starts_at` (or those of its `context`) say which alert and which firing it is
-    about. `fence` grows with each claim, so that a late outcome of a lost lease is refused. `thread` comes with a
-    claim: what the last notice about the same firing sent to the same notifier returned.
+    about, for a group of several `group` and `group_since`. `fence` grows with each claim, so that a late outcome of a
+    lost lease is refused. `thread` comes with a claim: what the last notice about the same firing sent to the same
+    notifier returned.
     """
 
     key: str
@@ -90,7 +101,8 @@ class Commit:
     """Everything one batch changed; it is remembered whole or not at all.
 
     `shards` maps each shard the batch belongs to to the version its holder has; a different stored version means the
-    shard was lost, and nothing is written. `forget` are instances that no longer exist by configuration.
+    shard was lost, and nothing is written. `forget` are instances that no longer exist by configuration. `groups` are
+    by id and `members` by group and fingerprint; None: it is no more.
     """
 
     now: int
@@ -104,6 +116,9 @@ class Commit:
     corrections: Sequence[Correction] = ()
     forget: Sequence[InstanceKey] = ()
     receipts: Sequence[Receipt] = ()
+    groups: Mapping[str, Group | None] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, Member | None]] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,9 @@ class Remembered:
     instances: Mapping[InstanceKey, InstanceState]
     sources: Mapping[str, SourceState]
     corrections: Sequence[Correction]  # those not ended
+    groups: Sequence[Group] = ()
+    members: Sequence[Member] = ()
+    silences: Sequence[Silence] = ()
 
 
 @dataclass(frozen=True, slots=True)

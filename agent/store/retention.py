@@ -20,13 +20,13 @@ Step = Callable[[sqlite3.Connection], int]
 
 _OPEN = (
     "SELECT fingerprint FROM (SELECT fingerprint, after, max(id) FROM transitions GROUP BY fingerprint) "
-    "WHERE after <> 'inactive'"
+    "WHERE after <> 'inactive' UNION SELECT id FROM groups"
 )
 _NOT_OPEN = "fingerprint NOT IN (SELECT value FROM json_each(?))"
 
 
 def open_fingerprints(connection: sqlite3.Connection) -> str:
-    """The alerts that are not over, as a JSON list."""
+    """The alerts that are not over, and the groups they are in, as a JSON list."""
     return orjson.dumps([row[0] for row in connection.execute(_OPEN)]).decode()
 
 
@@ -37,6 +37,7 @@ def steps(before: int, open_alerts: str) -> list[Step]:
         _rows("transitions", "id", "at", before, open_alerts),
         _rows("threads", "(receiver, position, fingerprint)", "updated", before, open_alerts),
         lambda connection: _corrections(connection, before, open_alerts),
+        lambda connection: connection.execute("DELETE FROM silences WHERE ends < ?", (before,)).rowcount,
         lambda connection: (
             connection.execute(
                 f"DELETE FROM pings WHERE id IN (SELECT id FROM pings WHERE at < ? LIMIT {CHUNK})", (before,)
@@ -68,6 +69,7 @@ def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -
         f"AND {_NOT_OPEN} ORDER BY settled_at LIMIT {CHUNK}"
     )
     old = [tuple(row) for row in connection.execute(sql, (before, open_alerts))]
+    connection.executemany("DELETE FROM mentions WHERE delivery = (SELECT key FROM deliveries WHERE id = ?)", old)
     connection.executemany("DELETE FROM attempts WHERE delivery_id = ?", old)
     connection.executemany("DELETE FROM deliveries WHERE id = ?", old)
     return len(old)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from agent.store.codec import encode
 from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt
-from rules.model import Correction, InstanceState, Labels, Series, SourceState, Transition
+from rules.matchers import matchers_text
+from rules.model import Correction, Group, InstanceState, Labels, Member, Series, Silence, SourceState, Transition
 
 Row = tuple[Any, ...]
 
@@ -32,6 +33,10 @@ DELIVERY = (
     "key", "kind", "receiver", "position", "lane", "fingerprint", "starts_at", "payload", "created", "next_at",
     "expires_at", "state", "attempts", "fence", "error",
 )  # fmt: skip
+GROUP = ("id", "key", "receiver", "next_look", "record")
+MEMBER = ("group_id", "fingerprint", "record")
+MENTION = ("fingerprint", "delivery")
+SILENCE = ("id", "matchers", "author", "reason", "starts", "ends", "record")
 ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
 
 
@@ -129,8 +134,39 @@ def correction_row(run: Correction) -> Row:
     )
 
 
+def group_row(group: Group) -> Row:
+    """Columns GROUP."""
+    return group.id, group.key, group.receiver, group.next_look, encode(group).decode()
+
+
+def member_row(member: Member) -> Row:
+    """Columns MEMBER."""
+    return member.group, member.fingerprint, encode(member).decode()
+
+
+def silence_row(silence: Silence) -> Row:
+    """Columns SILENCE."""
+    return (
+        silence.id,
+        matchers_text(silence.matchers),
+        silence.author,
+        silence.reason,
+        silence.starts,
+        silence.ends,
+        encode(silence).decode(),
+    )
+
+
+def mention_rows(delivery: Delivery) -> Iterator[Row]:
+    """Columns MENTION: the alerts that a notice about a group of several names. One about a single alert says it."""
+    if delivery.kind is DeliveryKind.NOTICE:
+        about = orjson.loads(delivery.payload)
+        for alert in about.get("alerts", ()) if about.get("group") else ():
+            yield alert["fingerprint"], delivery.key
+
+
 def delivery_row(delivery: Delivery) -> Row:
-    """Columns DELIVERY. Which alert and firing it is about is read from the payload, the one place that says so."""
+    """Columns DELIVERY. What it is about is read from the payload, the one place that says so."""
     about = orjson.loads(delivery.payload)
     about = about.get("context", about)  # a call's template context says the same
     return (
@@ -139,8 +175,8 @@ def delivery_row(delivery: Delivery) -> Row:
         delivery.receiver,
         delivery.position,
         delivery.lane,
-        about.get("fingerprint", ""),
-        about.get("starts_at"),
+        about.get("group") or about.get("fingerprint", ""),
+        about.get("starts_at") if about.get("group_since") is None else about["group_since"],
         delivery.payload.decode(),
         delivery.created,
         delivery.next_at,

@@ -21,7 +21,17 @@ from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, OutboxS
 from agent.store.rows import ENDED
 from agent.store.sqlite import Lock, look, path_of, prepare
 from agent.store.writer import Writer
-from rules.model import Correction, InstanceState, Reading, Series, SourceState, Transition
+from rules.model import (
+    Correction,
+    Group,
+    InstanceState,
+    Member,
+    Reading,
+    Series,
+    Silence,
+    SourceState,
+    Transition,
+)
 from rules.specs import Reach
 
 __all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavailable"]
@@ -242,4 +252,7 @@ def _load(connection: sqlite3.Connection) -> Remembered:
         instances={state.key: state for state in instances},
         sources={state.name: state for state in sources},
         corrections=tuple(decode(Correction, text) for text in runs),
+        groups=tuple(decode(Group, text) for text in records("SELECT record FROM groups")),
+        members=tuple(decode(Member, text) for text in records("SELECT record FROM members")),
+        silences=tuple(decode(Silence, text) for text in records("SELECT record FROM silences")),
     )

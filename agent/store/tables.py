@@ -189,6 +189,48 @@ threads = Table(
     sqlite_with_rowid=False,
 )
 
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False),  # as Alertmanager writes it
+    Column("receiver", Text, nullable=False),
+    Column("next_look", BigInteger),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+mentions = Table(  # which alerts a notice about a group of several named
+    "mentions",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("delivery", Text, primary_key=True),  # its key
+    Index("ix_mentions_delivery", "delivery"),
+    sqlite_with_rowid=False,
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("matchers", Text, nullable=False),  # as Alertmanager writes them
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 shards = Table(
     "shards",
     metadata,

@@ -65,6 +65,7 @@ def test_every_time_comes_once_and_none_is_lost(first, moves):
             waiting.pop(key, None)
         else:
             now += number
+            assert memory.next_due() == min(waiting.values(), default=None)
             due = memory.take_due(now)
             assert sorted(due) == sorted(key for key, wake in waiting.items() if wake <= now)
             for one in due:
@@ -109,7 +110,7 @@ def test_times_that_move_later_with_each_reading_gather_nothing():
     memory = Memory(EMPTY)
     for time in range(10_000):
         remember(memory, state(KEYS[0], time + 60))
-    assert len(memory._timers) == 1
+    assert len(memory._timers._heap) == 1
 
 
 class TestSources:
@@ -166,6 +167,9 @@ class TestRuns:
         assert memory.due_runs(9) == []
         assert memory.due_runs(10) == [waits]
         assert memory.due_runs(20) == [waits, verifies]
+        assert memory.next_due() == 10
+        remember(memory, state(KEYS[0], 5))
+        assert memory.next_due() == 5
 
     def test_every_call_counts_for_its_action_as_long_as_a_budget_reaches(self):
         memory = Memory(EMPTY, calls=[("cool", 0), ("cool", 5)], now=6)
