@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,6 +25,7 @@ from agent.dispatcher import Dispatcher, Edges, Settle
 from agent.explaining import Explained, Known, explained_at
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
+from agent.muted import Mutes, new_silence, silence_matchers
 from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
@@ -38,7 +40,7 @@ from agent.store.store import Store
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, SourceState
+from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, Silence, SourceState
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -206,7 +208,35 @@ class Setpoint:
 
     def alerts(self) -> Sequence[OpenAlert]:
         """Alerts that are not inactive, worst first."""
-        return open_alerts(self.pipeline.decider.specs, self.instances(), self.pipeline.sources(), self.clock.now())
+        decider, memory = self.pipeline.decider, self.pipeline.memory
+        mutes = Mutes(decider.situation, memory.groups, self.clock.now())
+        return open_alerts(decider.specs, self.instances(), self.pipeline.sources(), mutes)
+
+    def held(self, key: InstanceKey) -> str | None:
+        """The target or source that an instance depends on and that is off."""
+        return self.pipeline.decider.situation.held(key)
+
+    def silences(self) -> Sequence[Silence]:
+        """Those that hold, will hold, or are over but remembered; the first to end last."""
+        return sorted(self.pipeline.memory.silences.values(), key=lambda silence: silence.ends, reverse=True)
+
+    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
+        """Mutes what the matchers match. `said` has author and reason. Raises ValueError."""
+        made = new_silence(silence_matchers(matchers, self.config.targets), said, span, self.clock.now())
+        await self.pipeline.silence(made)
+        return made
+
+    async def expire(self, silence: str) -> Silence:
+        """Ends a silence now. Raises Unknown."""
+        known, now = self.pipeline.memory.silences, self.clock.now()
+        if silence not in known:
+            near = get_close_matches(silence, known, 1)
+            raise Unknown(f"no silence {silence!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        found = known[silence]
+        if found.ends > now:
+            found = replace(found, starts=min(found.starts, now), ends=now, updated=now)
+            await self.pipeline.silence(found)
+        return found
 
     def inbound(self, door: str, name: str) -> InboundSource | None:
         """The waiting source behind a door."""

@@ -4,52 +4,42 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import orjson
 
+from agent.decided import Decision, happened
 from agent.memory import Memory
-from agent.notices import SPREADING, Notices, Telling, context_of, heard_before, idempotency_key, reason_of
+from agent.notices import Notices, context_of, idempotency_key
 from agent.store.records import Delivery, DeliveryKind
-from rules import alerts, corrections
+from agent.telling import Teller
+from rules import corrections
 from rules.engine import Batch, States, evaluate
 from rules.explain import explain, why, why_source
 from rules.health import source_transition
 from rules.history import History
 from rules.model import (
     HOUR,
+    MINUTE,
     Acknowledgement,
     AlertState,
-    AlertStatus,
     Correction,
     CorrectRule,
     Event,
     InstanceKey,
-    InstanceState,
+    MutedBy,
     Reading,
-    Reason,
     RunState,
+    Silence,
     SourceState,
     Transition,
 )
+from rules.muting import Situation
 from rules.specs import Specs
 from rules.tracks import Added
 from rules.words import headline
 
 _LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide
-
-
-@dataclass(slots=True)
-class Decision:
-    """What a batch changes."""
-
-    now: int
-    instances: dict[InstanceKey, InstanceState] = field(default_factory=dict)
-    sources: dict[str, SourceState] = field(default_factory=dict)
-    runs: dict[str, Correction] = field(default_factory=dict)
-    transitions: list[Transition] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
-    told: list[tuple[Transition, Reason]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +66,10 @@ def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Read
 
 def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> None:
     """Remembers a decision that is in force: committed, `stored` sources too, or only rehearsed."""
-    memory.remember(decision.instances.values(), decision.sources.values(), stored, decision.runs.values())
+    memory.remember(
+        decision.instances.values(), decision.sources.values(), stored, decision.runs.values(), decision.groups
+    )
+    memory.silences.update({silence.id: silence for silence in decision.silences})
 
 
 class Decider:
@@ -87,56 +80,80 @@ class Decider:
         self.notices = notices
         self.memory = memory
         self.history = history
+        self.situation = Situation(specs, notices.mutings, memory.silences)
+        self.situation.note(memory.instances.values(), memory.sources.values())
+        self.teller = Teller(specs, notices, self.situation, self._why)
 
-    def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = ()) -> Decision:
-        """Everything that follows from a batch of readings, polls and due times, and from calls that ended."""
-        decision = Decision(now)
+    def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()) -> Decision:
+        """Everything that follows from a batch of readings, polls and due times, and from calls that ended.
+
+        `looks` are the groups whose time has come.
+        """
+        decision = Decision(now, self.memory)
         changed, transitions = evaluate(self.specs, self.memory.states, batch, now, self.history)
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)
         decision.transitions += transitions
+        ended = self.situation.note(decision.instances.values(), decision.sources.values())
         self._correct(decision, answers)
-        for transition in list(decision.transitions):
-            self._tell(decision, transition)
+        self._tell(decision, [*looks, *self.teller.woken(decision, ended)])
+        return decision
+
+    def adopt(self, now: int) -> Decision:
+        """The decision that puts what is open under this configuration."""
+        decision = Decision(now, self.memory)
+        self._tell(decision, self.teller.adopt(decision))
+        return decision
+
+    def silence(self, silence: Silence, now: int) -> Decision:
+        """The decision that keeps a silence, new or changed; what it muted no longer is told."""
+        decision = Decision(now, self.memory, silences=[silence])
+        self.situation.silence(silence, now)
+        self._tell(decision, self.teller.woken(decision, [(MutedBy.SILENCE, silence.id)]))
         return decision
 
     def acknowledge(
         self, alerts_: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], taken: Acknowledgement
     ) -> Decision:
         """The decision that marks open alerts, of instances (key and rule) and of sources, as taken by a person."""
-        decision = Decision(taken.at)
+        decision = Decision(taken.at, self.memory)
         for key, name in alerts_:
-            state = self._instance(decision, key)
+            state = decision.instance(key)
             if state is not None and name in state.alerts:
                 after = replace(state.alerts[name], acknowledged=taken)
                 decision.instances[key] = replace(state, alerts={**state.alerts, name: after})
-                decision.transitions.append(self._happened(state, name, Event.ACKNOWLEDGED, taken.at))
+                decision.transitions.append(happened(self.specs, state, name, Event.ACKNOWLEDGED, taken.at))
         for name in sources:
             source = self.memory.sources[name]
             after_all = replace(source, alert=replace(source.alert, acknowledged=taken))
             decision.sources[name] = after_all
             decision.transitions.append(source_transition(self.specs, source, after_all, Event.ACKNOWLEDGED, taken.at))
-        for transition in list(decision.transitions):
-            self._tell(decision, transition)
+        self._tell(decision)
         return decision
 
     def retire(self, transitions: Iterable[Transition], now: int) -> Decision:
         """The decision that tells of alerts which a new configuration ended."""
-        decision = Decision(now, transitions=list(transitions))
-        for transition in decision.transitions:
-            self._tell(decision, transition)
+        decision = Decision(now, self.memory, transitions=list(transitions))
+        self._tell(decision)
         return decision
 
     # corrections
 
     def _correct(self, decision: Decision, answers: Sequence[Answered]) -> None:
         for transition in list(decision.transitions):
-            target = self.specs.targets.get(transition.key.target)
-            if target is not None and target.correct:
-                for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
-                    self._move(decision, None, run)
+            if self.situation.held(transition.key) is None:
+                self._begin(decision, transition)
         for answered in answers:
             self._take_answer(decision, answered)
+        self._step_runs(decision)
+
+    def _begin(self, decision: Decision, transition: Transition) -> None:
+        target = self.specs.targets.get(transition.key.target)
+        if target is not None and target.correct:
+            for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
+                self._move(decision, None, run)
+
+    def _step_runs(self, decision: Decision) -> None:
         for run in self._runs_to_step(decision):
             rule = self._rule(run)
             if rule is None:
@@ -155,8 +172,11 @@ class Decider:
         ]
 
     def _step(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
-        state = self._instance(decision, run.key)
+        state = decision.instance(run.key)
         after = corrections.step(run, rule, state, decision.now)
+        held = self.situation.held(run.key)
+        if held is not None and after.state is RunState.CALLED:
+            return replace(run, not_before=decision.now + MINUTE, updated=decision.now, detail=f"waits for {held}")
         if after.state is RunState.CALLED and run.state is RunState.APPROVED:
             free = corrections.within_budget(self._calls(decision, run.action), self._budget(run.action), decision.now)
             if free:
@@ -192,15 +212,15 @@ class Decider:
         """Takes a run's new state in, with the transition that says so and the call that it asks for."""
         if before == after:
             return
-        decision.runs[after.id] = after
-        state = self._instance(decision, after.key)
+        decision.put_run(after)
+        state = decision.instance(after.key)
         unsaid = before is None and (after.not_before or 0) <= decision.now  # it is called in the same breath
         if state is None or unsaid or (before and before.state is after.state and before.detail == after.detail):
             return
         rule = self._rule(after)
         to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
-        happened = self._happened(state, after.alert, Event.ESCALATED if to else Event.CORRECTION, decision.now)
-        transition = replace(happened, detail=corrections.line(after), to=to)
+        moved = happened(self.specs, state, after.alert, Event.ESCALATED if to else Event.CORRECTION, decision.now)
+        transition = replace(moved, detail=corrections.line(after), to=to)
         decision.transitions.append(transition)
         if after.state is RunState.CALLED:
             decision.deliveries.append(self._call(after, transition))
@@ -226,75 +246,31 @@ class Decider:
 
     # telling
 
-    def _tell(self, decision: Decision, transition: Transition) -> None:
-        reason = reason_of(transition)
-        over = transition.after is AlertState.INACTIVE
-        if reason is None or (over and reason is Reason.UPDATED):  # its resolve is told with the same runs, and is last
-            return
-        status = self._status(decision, transition)
-        runs = [
-            run
-            for run in {**self.memory.runs, **decision.runs}.values()
-            if run.fingerprint == transition.fingerprint and run.created == transition.fired_at
-        ]
-        telling = Telling(transition, status, runs, self._why(decision, transition))
-        receivers = self.notices.receivers(telling, reason)
-        decision.deliveries += self.notices.deliveries(telling, reason, receivers)
-        if reason in SPREADING:
-            self._mark_told(decision, transition, (*heard_before(telling, reason), *receivers))
+    def _tell(self, decision: Decision, looks: Sequence[str] = ()) -> None:
+        said = len(decision.transitions)
+        self.teller.tell(decision, decision.transitions[:said], looks)
+        if decision.released:
+            self._correct_released(decision)
+            self.teller.tell(decision, decision.transitions[said:])
+
+    def _correct_released(self, decision: Decision) -> None:
+        """What was held and still fires is corrected now."""
+        for transition in decision.released:
+            if not decision.runs_of(transition.key, transition.fingerprint, transition.fired_at):
+                fired = transition.fired_at or transition.at
+                self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired))
+        decision.released.clear()
+        self._step_runs(decision)
 
     def _why(self, decision: Decision, transition: Transition) -> tuple[str, ...]:
         """What was read and compared, and what comes next."""
         if not transition.key.target:
-            name = dict(transition.labels).get("source", "")
-            source = decision.sources.get(name) or self.memory.sources.get(name)
+            source = decision.source(dict(transition.labels).get("source", ""))
             return why_source(source, decision.now) if source else ()
-        state = self._instance(decision, transition.key)
+        state = decision.instance(transition.key)
         if state is None or transition.key.target not in self.specs.targets:
             return ()
         sources = ChainMap(decision.sources, self.memory.sources)
         states = States({state.key: state}, sources, self.memory.listening)
         found = explain(self.specs, states, self.history, state.key, decision.now, _LOOKS_AHEAD)
         return why(found, transition.alert)
-
-    def _mark_told(self, decision: Decision, transition: Transition, receivers: tuple[str, ...]) -> None:
-        told = tuple(dict.fromkeys(receivers))
-        if not transition.key.target:
-            name = dict(transition.labels)["source"]
-            source = decision.sources[name]
-            decision.sources[name] = replace(source, alert=replace(source.alert, told=told))
-            return
-        state = self._instance(decision, transition.key)
-        if state is not None and transition.alert in state.alerts:
-            status = replace(state.alerts[transition.alert], told=told)
-            decision.instances[state.key] = replace(state, alerts={**state.alerts, transition.alert: status})
-
-    def _status(self, decision: Decision, transition: Transition) -> AlertStatus:
-        if not transition.key.target:
-            name = dict(transition.labels).get("source", "")
-            source = decision.sources.get(name) or self.memory.sources.get(name)
-            return source.alert if source else AlertStatus()
-        state = self._instance(decision, transition.key)
-        return state.alerts.get(transition.alert, AlertStatus()) if state else AlertStatus()
-
-    def _instance(self, decision: Decision, key: InstanceKey) -> InstanceState | None:
-        return decision.instances.get(key) or self.memory.instances.get(key)
-
-    def _happened(self, state: InstanceState, alert: str, event: Event, now: int) -> Transition:
-        """A transition of an alert whose state stays: acknowledged, corrected, escalated."""
-        status = state.alerts.get(alert, AlertStatus())
-        rule = next((r for r in self.specs.rules.get(state.key.target, ()) if r.name == alert), None)
-        labels = status.labels or (alerts.alert_labels(rule, state.key) if rule else ())
-        return Transition(
-            state.key,
-            alert,
-            status.fingerprint,
-            status.episode,
-            event,
-            now,
-            status.state,
-            status.state,
-            labels,
-            state.assessment,
-            status.fired_at,
-        )

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.config.configuration import Configuration
-from agent.decision import Decision
+from agent.decided import Decision
 from agent.memory import Memory
-from agent.notices import Notices, Telling
+from agent.notices import Notices
 from agent.recall import read_from
 from agent.rehearsal import Moment, Rehearsal
 from agent.store.store import Store
 from rules import alerts
 from rules.explain import AlertPart, Explanation, explain
 from rules.history import History
-from rules.model import DAY, Correction, Event, InstanceKey, Labels, Reading, Reason, Transition
+from rules.model import DAY, Correction, Event, InstanceKey, Labels, Reading, Transition
 from rules.routing import Route
 from rules.selectors import matches
 from rules.specs import Specs
@@ -89,7 +89,7 @@ class Known:
             found.after.assessment,
             part.after.fired_at,
         )
-        receivers = self.notices.receivers(Telling(fired, part.after), Reason.FIRING)
+        receivers = tuple(dict.fromkeys(group.receiver for group in self.notices.groups_of(fired, found.now)))
         route = self.notices.config.route
         if part.rule.notify:
             return Told(receivers, ("the alert's own notify",))

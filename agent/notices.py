@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors import registry
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.engine import NOT_CONFIGURED
+from rules.grouping import own_group, routed_group
 from rules.model import (
     DAY,
     AlertRule,
@@ -24,27 +25,29 @@ from rules.model import (
     Assessment,
     Correction,
     Event,
+    Group,
     Notice,
     Reason,
     Standing,
     Target,
     Transition,
 )
-from rules.routing import CONSOLE, receivers_for
+from rules.muting import Mutings
+from rules.routing import CONSOLE, routes_for
 from rules.severity import also_told
 from rules.specs import Specs
 from rules.words import clock_time, headline
 
 EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
-_NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
-SPREADING = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})
-"""Why those may hear of an alert that did not before; they then hear its end too."""
+_GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 _CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
+MOST_ALERTS = 1_000  # named in one notice; the others are counted
+_MOST_DETAILS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """What is known around a transition when it is told."""
+class Saying:
+    """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so."""
 
     transition: Transition
     status: AlertStatus
@@ -71,12 +74,6 @@ def reason_of(transition: Transition) -> Reason | None:
     }.get(event)
 
 
-def heard_before(telling: Telling, reason: Reason) -> tuple[str, ...]:
-    """The receivers that heard of this firing; none where this is its first news."""
-    begins = reason is Reason.FLAPPING and telling.transition.before in _NOT_OPEN
-    return () if begins or reason is Reason.FIRING else telling.status.told
-
-
 class Notices:
     """Makes deliveries by one configuration."""
 
@@ -85,40 +82,104 @@ class Notices:
         self.specs = specs
         self.external_url = external_url
 
-    def receivers(self, telling: Telling, reason: Reason) -> tuple[str, ...]:
-        """The receivers of a telling: for a firing by configuration, later those that were told of it.
+    @property
+    def mutings(self) -> Mutings:
+        """What the configuration says of muting."""
+        return Mutings(self.config.inhibit, self.config.intervals)
 
-        Of a graver severity hear both: those that were told, and those that its configuration names.
+    def groups_of(self, transition: Transition, now: int) -> list[Group]:
+        """Where an alert belongs: to a group by itself for each receiver of its `notify`, else where a route leads.
+
+        Those who hear of it for its severity have one by itself beside that.
         """
-        if reason is Reason.ESCALATED:
-            return telling.transition.to
-        told = heard_before(telling, reason)
-        if told and reason is not Reason.RAISED:
-            return told
-        transition = telling.transition
         rule = self._rule(transition)
-        notify = rule.notify if rule else self._of_source(transition)
-        found = receivers_for(notify, self.config.route, transition.labels)
-        return tuple(dict.fromkeys((*told, *found, *(also_told(rule, transition.labels) if rule else ()))))
+        route = self.config.route
+        receivers = rule.notify if rule else ()
+        groups: list[Group] = []
+        if not receivers and route is not None:
+            groups = [routed_group(node, transition.labels, now) for node in routes_for(route, transition.labels)]
+        elif not receivers:
+            receivers = (self._of_source(transition) if not transition.key.target else ()) or (CONSOLE,)
+        known = {group.receiver for group in groups}
+        also = [name for name in also_told(rule, transition.labels) if name not in known] if rule else []
+        repeat = rule.repeat if rule else None
+        fired_at = transition.fired_at or now
+        own = dict.fromkeys((*receivers, *also))
+        names = transition.alert, transition.fingerprint
+        return [*groups, *(own_group(receiver, *names, fired_at, repeat) for receiver in own)]
 
-    def deliveries(self, telling: Telling, reason: Reason, receivers: Iterable[str]) -> list[Delivery]:
-        """One delivery for each notifier of each receiver that wants to hear of this."""
-        made = []
-        for receiver in receivers:
-            notice = self.notice(telling, reason, receiver)
-            for position, entry in enumerate(self.notifiers(receiver)):
-                if reason is Reason.UPDATED and not _wants_updates(entry):
-                    continue
-                made.append(_delivery(notice, telling.transition, receiver, position))
-        return made
+    def _of_source(self, transition: Transition) -> tuple[str, ...]:
+        """Without a route a source's alert goes to all whose alerts are blind without the source."""
+        source = dict(transition.labels).get("source", "")
+        return tuple(
+            name
+            for target in self.specs.targets_of(source)
+            for rule in self.specs.targets[target].alerts
+            for name in rule.notify
+        )
+
+    def deliveries(
+        self,
+        group: Group,
+        reason: Reason,
+        firing: Sequence[Saying],
+        resolved: Sequence[Saying],
+        now: int,
+    ) -> list[Delivery]:
+        """One delivery for each notifier of the group's receiver that wants to hear of this.
+
+        The notice speaks for the gravest alert that fires, else for the gravest that ended.
+        """
+        lead = min(firing or resolved, key=_gravity)
+        entries = [
+            (position, entry)
+            for position, entry in enumerate(self.notifiers(group.receiver))
+            if reason is not Reason.UPDATED or _wants_updates(entry)
+        ]
+        if not entries:
+            return []
+        notice = self.notice(lead, reason, group.receiver, now)
+        notice = self._of_group(notice, group, firing, resolved)
+        return [_delivery(notice, group, lead.transition, position) for position, _ in entries]
+
+    def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
+        """The notice with everything the group has to say."""
+        own = {name: value for name, value in notice.labels.items() if name in {"alertname", "target"}}
+        sayings = [*sorted(firing, key=_gravity), *sorted(resolved, key=_gravity)]
+        several = len(sayings) > 1
+        told = [notice]
+        if several:
+            told = [self.notice(one, notice.reason, group.receiver, notice.at) for one in sayings[:MOST_ALERTS]]
+        counted = replace(
+            notice,
+            status="firing" if firing else "resolved",
+            group_key=group.key,
+            group_labels=own if group.own else dict(group.labels),
+            alerts=tuple(each for one in told for each in one.every),
+            firing=len(firing),
+            resolved=len(resolved),
+        )
+        if several:
+            details = [f"{_named(one)}: {detail}" for one in told for detail in one.details]
+            ends_at = None if firing else notice.ends_at
+            starts_at = min(one.starts_at for one in told)
+            counted = replace(
+                counted,
+                headline=_counts(counted, group),
+                details=tuple(details[:_MOST_DETAILS]),
+                why=(),
+                starts_at=starts_at,
+                ends_at=ends_at,
+            )
+        return counted if group.own else replace(counted, group=group.id, group_since=group.since)
 
     def notifiers(self, receiver: str) -> tuple[NotifierEntry, ...]:
         """The notifiers behind a receiver's name; none if it is no longer configured."""
         return self.config.receivers.get(receiver, _CONSOLE_ONLY if receiver == CONSOLE else ())
 
-    def notice(self, telling: Telling, reason: Reason, receiver: str) -> Notice:
-        """Everything a notifier may say of the transition, rendered."""
-        transition = telling.transition
+    def notice(self, saying: Saying, reason: Reason, receiver: str, now: int) -> Notice:
+        """Everything a notifier may say of one alert, rendered."""
+        transition = saying.transition
         target = self.specs.targets.get(transition.key.target)
         labels = dict(transition.labels)
         line_ = self._headline(target, transition)
@@ -139,37 +200,24 @@ class Notices:
             values=values,
             starts_at=transition.fired_at or transition.at,
             ends_at=transition.at if transition.event is Event.RESOLVED else None,
-            at=transition.at,
+            at=now,
             receiver=receiver,
-            details=tuple(self._details(telling, target)),
+            details=tuple(self._details(saying, target)),
             period_start=assessment.start,
             period_end=assessment.end,
             zone=target.zone if target else "UTC",
             unit=target.unit if target else "",
             percent=target.percent if target else False,
             external_url=self.external_url,
-            why=telling.why,
+            why=saying.why,
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:
         rules = self.specs.rules.get(transition.key.target, ())
         return next((rule for rule in rules if rule.name == transition.alert), None)
 
-    def _of_source(self, transition: Transition) -> tuple[str, ...]:
-        """A source's alert goes where the route says; without one, to all whose alerts are blind without the source."""
-        if self.config.route is not None:
-            return ()
-        source = dict(transition.labels).get("source", "")
-        names = (
-            name
-            for target in self.specs.targets_of(source)
-            for rule in self.specs.targets[target].alerts
-            for name in rule.notify
-        )
-        return tuple(dict.fromkeys(names))
-
     def _source_title(self, transition: Transition) -> str:
-        return f"Source {dict(transition.labels).get('source', transition.key.target)}"
+        return transition.key.target or f"Source {dict(transition.labels).get('source', '')}"
 
     def _headline(self, target: Target | None, transition: Transition) -> str:
         if transition.detail == NOT_CONFIGURED:
@@ -191,13 +239,13 @@ class Notices:
                 rendered[name] = f"(template: {error})"
         return rendered
 
-    def _details(self, telling: Telling, target: Target | None) -> Iterable[str]:
-        transition, zone = telling.transition, target.zone if target else "UTC"
-        acknowledged = telling.status.acknowledged
+    def _details(self, saying: Saying, target: Target | None) -> Iterable[str]:
+        transition, zone = saying.transition, target.zone if target else "UTC"
+        acknowledged = saying.status.acknowledged
         if acknowledged:
             note = f": {acknowledged.note}" if acknowledged.note else ""
             yield f"Taken by {acknowledged.by} at {clock_time(acknowledged.at, zone, transition.at)}{note}"
-        lines = [line(run) for run in telling.runs]
+        lines = [line(run) for run in saying.runs]
         yield from lines
         if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
@@ -254,17 +302,38 @@ def _plain(value: float) -> float | int:
     return int(value) if value == int(value) and abs(value) < 1e15 else round(value, 6)
 
 
-def _delivery(notice: Notice, transition: Transition, receiver: str, position: int) -> Delivery:
+def _named(notice: Notice) -> str:
+    """A few words that tell one alert of a group from the others."""
+    own = [value for name, value in notice.labels.items() if name not in {"alertname", "target", "severity"}]
+    return ", ".join(own) or notice.title
+
+
+def _gravity(saying: Saying) -> tuple[int, int]:
+    severity = dict(saying.transition.labels).get("severity", "")
+    return _GRAVITY.get(severity, len(_GRAVITY)), saying.transition.fired_at or 0
+
+
+def _counts(notice: Notice, group: Group) -> str:
+    """`3 alerts firing, 1 resolved: target room`."""
+    said = f"{notice.firing} firing" if notice.firing else ""
+    said += ", " if notice.firing and notice.resolved else ""
+    said += f"{notice.resolved} resolved" if notice.resolved else ""
+    about = ", ".join(f"{name} {value}" for name, value in group.labels)
+    return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"
+
+
+def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> Delivery:
+    told = (group.id, str(group.since), str(group.tellings))
     return Delivery(
-        key=idempotency_key(transition.id, notice.reason, receiver, str(position)),
+        key=idempotency_key(*told, lead.id, notice.reason, notice.receiver, str(position)),
         kind=DeliveryKind.NOTICE,
-        receiver=receiver,
+        receiver=notice.receiver,
         position=position,
-        lane=f"{receiver}/{position}/{transition.fingerprint}",
+        lane=f"{notice.receiver}/{position}/{notice.group or notice.fingerprint}",
         payload=orjson.dumps(notice, option=orjson.OPT_SERIALIZE_DATACLASS),
-        created=transition.at,
-        next_at=transition.at,
-        expires_at=transition.at + EXPIRES_AFTER,
+        created=notice.at,
+        next_at=notice.at,
+        expires_at=notice.at + EXPIRES_AFTER,
     )
 
 

@@ -17,7 +17,7 @@ from connectors.base import Call, ConnectorError, Misconfigured, Sending
 from rules.bounds import serving
 from rules.history import History
 from rules.measures import MEASURES
-from rules.model import DAY, Goal, InstanceKey, Measure, Notice, Projection, Reading, Reason, Series
+from rules.model import DAY, Goal, InstanceKey, Measure, Notice, NoticedAlert, Projection, Reading, Reason, Series
 from rules.plans import Course, Way, course
 from rules.progress import is_budget
 from rules.projection import Projector
@@ -37,7 +37,8 @@ def read_notice(payload: bytes) -> Notice:
     """The notice in a delivery's payload."""
     data = orjson.loads(payload)
     lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
-    return Notice(**{**data, **lists, "reason": Reason(data["reason"])})
+    alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
+    return Notice(**{**data, **lists, "alerts": alerts, "reason": Reason(data["reason"])})
 
 
 class Outgoing:
@@ -94,7 +95,7 @@ class Outgoing:
                 kind=DeliveryKind.NOTICE,
                 receiver=fallback,
                 position=position,
-                lane=f"{fallback}/{position}/{notice.fingerprint}/undeliverable",
+                lane=f"{fallback}/{position}/{notice.group or notice.fingerprint}/undeliverable",
                 payload=orjson.dumps(said),
                 created=notice.at,
                 next_at=delivery.next_at,
@@ -121,7 +122,9 @@ class Outgoing:
 
     async def _draw(self, notice: Notice) -> bytes | None:
         target = self.notices.specs.targets.get(notice.target)
-        if target is None or target.goal is None or target.goal.condition or target.checkin:
+        if target is None or len(notice.alerts) > 1:  # no chart shows several
+            return None
+        if target.goal is None or target.goal.condition or target.checkin:
             return None
         goal = target.goal if target.goal.per else Goal()
         means = MEASURES[goal.measure]

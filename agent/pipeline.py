@@ -15,7 +15,8 @@ import orjson
 import structlog
 
 from agent.clock import Clock
-from agent.decision import Answered, Decider, Decision, sorted_out, take_in
+from agent.decided import Decision
+from agent.decision import Answered, Decider, sorted_out, take_in
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices
@@ -34,6 +35,7 @@ from rules.model import (
     InstanceState,
     Polled,
     Reading,
+    Silence,
     SourceState,
 )
 from rules.specs import Specs
@@ -61,6 +63,7 @@ class Work:
     message: tuple[str, str] | None = None  # source and id
     repeated: bool = False
     due: Sequence[InstanceKey] = ()
+    looks: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -140,9 +143,9 @@ class Pipeline:
 
     def tick(self, now: int) -> None:
         """Looks again, soon, at what time alone may have changed."""
-        due = self.memory.take_due(now)
-        if due or self.memory.due_runs(now):
-            self._enqueue(due=due)
+        due, looks = self.memory.take_due(now), self.memory.groups.take_due(now)
+        if due or looks or self.memory.due_runs(now):
+            self._enqueue(due=due, looks=looks)
 
     def _enqueue(self, **what: Any) -> Work:
         if self.failed.done():
@@ -180,10 +183,12 @@ class Pipeline:
         readings, fresh = self._sorted_out(reading for work in works for reading in work.readings)
         polls = [work.polled for work in works if work.polled is not None]
         due = [key for work in works for key in work.due]
-        decision = self.decider.decide(Batch(fresh, polls, due), now)
+        looks = [name for work in works for name in work.looks]
+        decision = self.decider.decide(Batch(fresh, polls, due), now, looks=looks)
         pings = [ping for work in works for ping in work.pings]
         await self._commit(decision, readings=readings, pings=pings, receipts=receipts)
         self.memory.looked_at(due)
+        self.memory.groups.looked_at(looks)
 
     async def _new(self, works: Sequence[Work], now: int) -> tuple[Sequence[Work], Sequence[Receipt]]:
         """The works but for messages taken before, and the receipts of those that are new."""
@@ -230,6 +235,9 @@ class Pipeline:
             tuple(decision.runs.values()),
             forget,
             receipts,
+            decision.groups.groups,
+            decision.groups.members,
+            decision.silences,
         )
         if _says_something(commit) or settle is not None:
             started = self.clock.monotonic()
@@ -302,6 +310,11 @@ class Pipeline:
             taken = Acknowledgement(by, self.clock.now(), note)
             await self._commit(self.decider.acknowledge(alerts, sources, taken))
 
+    async def silence(self, silence: Silence) -> None:
+        """Keeps a silence, new or changed."""
+        async with self._lock:
+            await self._commit(self.decider.silence(silence, self.clock.now()))
+
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
         meanwhile = self._meanwhile = list[Reading]()
@@ -312,14 +325,14 @@ class Pipeline:
             for reading in meanwhile:
                 history.add(reading)
             now = self.clock.now()
-            old = getattr(self, "decider", None)
             retired = retire(specs, self.memory.states, now, history)
-            ending = Decider(old.specs if old else specs, old.notices if old else notices, self.memory, history)
+            ending = getattr(self, "decider", None) or Decider(specs, notices, self.memory, history)
             decision = ending.retire(retired.transitions, now)
             decision.instances.update({state.key: state for state in retired.instances})
             decision.sources.update({state.name: state for state in retired.sources})
             await self._commit(decision, forget=retired.forget)
             self.decider = Decider(specs, notices, self.memory, history)
+            await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
             await self._commit(self.decider.decide(Batch(due=due), now))
@@ -356,4 +369,7 @@ def _says_something(commit: Commit) -> bool:
         or commit.deliveries
         or commit.corrections
         or commit.forget
+        or commit.groups
+        or commit.members
+        or commit.silences
     )

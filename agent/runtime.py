@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.clock import Clock
 from connectors.base import InboundSource
-from rules.model import Correction, InstanceKey, InstanceState, Reading, SourceState
+from rules.model import Correction, InstanceKey, InstanceState, Muted, MutedBy, Reading, Silence, SourceState
 
 if TYPE_CHECKING:
     from agent.config.configuration import Configuration
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.settings import Settings
     from agent.store.records import Ping
     from agent.store.store import Store
+
+HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class OpenAlert:
     since: int
     fired_at: int | None
     acknowledged_by: str | None
+    muted: Muted | None = None
+    muted_words: str = ""
+
+    @property
+    def shown_state(self) -> str:
+        """The state, but `held` while what its target depends on is off."""
+        return HELD if self.muted is not None and self.muted.by is MutedBy.DEPENDENCY else str(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,18 @@ class Runtime(Protocol):
 
     async def explain(self, target: str, at: int | None) -> Sequence[Explained]:
         """Why a target that there is stands so now, or stood so at a time in the past."""
+
+    def held(self, key: InstanceKey) -> str | None:
+        """The target or source that an instance depends on and that is off."""
+
+    def silences(self) -> Sequence[Silence]:
+        """Those that hold, will hold, or are over but remembered; the first to end last."""
+
+    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
+        """Mutes what the matchers match. `said` has author and reason. Raises ValueError."""
+
+    async def expire(self, silence: str) -> Silence:
+        """Ends a silence now. Raises Unknown."""
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

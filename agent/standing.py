@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from agent.muted import Mutes
 from agent.runtime import OpenAlert, Unknown
 from rules import alerts
-from rules.model import AlertState, AlertStatus, Event, InstanceKey, InstanceState, SourceState
+from rules.model import AlertState, AlertStatus, Event, InstanceKey, InstanceState, Muted, SourceState
 from rules.specs import Specs
 from rules.words import headline
 
@@ -19,38 +20,50 @@ def open_alerts(
     specs: Specs,
     instances: Mapping[InstanceKey, InstanceState],
     sources: Mapping[str, SourceState],
-    now: int,
+    mutes: Mutes,
 ) -> list[OpenAlert]:
     """Alerts that are not inactive: firing first, then by severity, then the oldest first."""
-    found = [_of_source(specs, state) for state in sources.values() if state.alert.state is not AlertState.INACTIVE]
+    found = [
+        _of_source(specs, state, mutes) for state in sources.values() if state.alert.state is not AlertState.INACTIVE
+    ]
     for state in instances.values():
         for name, status in state.alerts.items():
             if status.state is not AlertState.INACTIVE:
-                found.append(_of_instance(specs, state, name, status, now))
+                found.append(_of_instance(specs, state, name, status, mutes))
     return sorted(
         found, key=lambda a: (_ORDER[AlertState(a.state)], _GRAVITY.get(a.labels.get("severity", ""), 3), a.since)
     )
 
 
-def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertStatus, now: int) -> OpenAlert:
+def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertStatus, mutes: Mutes) -> OpenAlert:
     target = specs.targets.get(state.key.target)
     rule = next((rule for rule in specs.rules.get(state.key.target, ()) if rule.name == name), None)
     labels = alerts.alert_labels(rule, state.key) if rule else ()
-    line = headline(target, state.key, state.assessment, Event.FIRING, now) if target else name
+    line = headline(target, state.key, state.assessment, Event.FIRING, mutes.now) if target else name
     if status.flapping_since is not None:
         line = f"Flapping: {line}"
     raised = {"severity": status.severity} if status.severity else {}
-    return _alert(state.key, name, status, {**dict(labels), **raised}, line)
+    fired = alerts.is_open(status)
+    muted = mutes.of(state.key, status, status.labels or labels, state) if fired else None
+    return _alert(state.key, name, status, {**dict(labels), **raised}, line, muted)
 
 
-def _of_source(specs: Specs, state: SourceState) -> OpenAlert:
+def _of_source(specs: Specs, state: SourceState, mutes: Mutes) -> OpenAlert:
     rules = tuple(rule for name in specs.targets_of(state.name) for rule in specs.targets[name].alerts)
     labels = alerts.source_labels(state, alerts.worst_severity(rules))
     line = f"Source {state.name} can't be read: {state.last_error or 'no reason is known'}"
-    return _alert(InstanceKey(""), alerts.SOURCE_ALERT, state.alert, dict(labels), line)
+    muted = mutes.of(InstanceKey(""), state.alert, labels, None)
+    return _alert(InstanceKey(""), alerts.SOURCE_ALERT, state.alert, dict(labels), line, muted)
 
 
-def _alert(key: InstanceKey, name: str, status: AlertStatus, labels: Mapping[str, str], line: str) -> OpenAlert:
+def _alert(
+    key: InstanceKey,
+    name: str,
+    status: AlertStatus,
+    labels: Mapping[str, str],
+    line: str,
+    muted: tuple[Muted, str] | None,
+) -> OpenAlert:
     return OpenAlert(
         key,
         name,
@@ -61,6 +74,7 @@ def _alert(key: InstanceKey, name: str, status: AlertStatus, labels: Mapping[str
         status.since,
         status.fired_at,
         status.acknowledged.by if status.acknowledged else None,
+        *(muted or ()),
     )
 
 

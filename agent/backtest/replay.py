@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
-from agent.decision import Decision
+from agent.decided import Decision
 from agent.rehearsal import Rehearsal
 from rules.model import (
     HOUR,

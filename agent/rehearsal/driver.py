@@ -9,7 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from agent.config.configuration import Configuration
-from agent.decision import Answered, Decider, Decision, sorted_out, take_in
+from agent.decided import Decision
+from agent.decision import Answered, Decider, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.rehearsal.polls import Polls
@@ -79,8 +80,9 @@ class Rehearsal:
             fresh = sorted_out(self.history, moment.readings)[1]
             polls = [*beside(at, memory.sources), *moment.polls]
             memory.ticked(at)
-            due = memory.take_due(at) if due_at is not None and due_at <= at else ()
-            yield from self._decide(Batch(fresh, polls, due), at)
+            is_due = due_at is not None and due_at <= at
+            due, looks = (memory.take_due(at), memory.groups.take_due(at)) if is_due else ((), ())
+            yield from self._decide(Batch(fresh, polls, due), at, looks)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """The decisions that time alone brings before `until`."""
@@ -89,15 +91,16 @@ class Rehearsal:
             if at >= until:
                 return
             self.memory.ticked(at)
-            due = self.memory.take_due(at)
-            if due or self.memory.due_runs(at):
-                yield from self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at)
+            due, looks = self.memory.take_due(at), self.memory.groups.take_due(at)
+            if due or looks or self.memory.due_runs(at):
+                yield from self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at, looks)
 
-    def _decide(self, batch: Batch, at: int) -> Iterator[Decision]:
+    def _decide(self, batch: Batch, at: int, looks: Sequence[str] = ()) -> Iterator[Decision]:
         self.now = at
-        decision = self.decider.decide(batch, at)
+        decision = self.decider.decide(batch, at, looks=looks)
         take_in(self.memory, decision)
         self.memory.looked_at(batch.due)
+        self.memory.groups.looked_at(looks)
         yield decision
         calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
         while calls:

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from agent.decision import Decision
-from agent.notices import Telling
+from agent.decided import Decision
+from agent.muted import Mutes
+from agent.notices import Saying
 from agent.rehearsal import Answer, Failing, Moment, Polls, Rehearsal
 from agent.standing import open_alerts
 from agent.store.records import DeliveryKind
@@ -172,7 +173,8 @@ class _Played:
             if status is not None and alerts.is_open(status):
                 yield self._alert(state.key, name, status, at, state.assessment)
         if name == alerts.SOURCE_ALERT:
-            for one in open_alerts(self.rehearsal.specs, {}, states.sources, at):
+            mutes = Mutes(self.rehearsal.decider.situation, self.rehearsal.memory.groups, at)
+            for one in open_alerts(self.rehearsal.specs, {}, states.sources, mutes):
                 yield dict(one.labels), {}
 
     def _alert(
@@ -191,7 +193,7 @@ class _Played:
             assessment,
             status.fired_at,
         )
-        notice = self.rehearsal.notices.notice(Telling(fired, status), Reason.FIRING, "")
+        notice = self.rehearsal.notices.notice(Saying(fired, status), Reason.FIRING, "", at)
         return dict(status.labels), dict(notice.annotations)
 
 

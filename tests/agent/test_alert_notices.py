@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.muted import Mutes
+from agent.runtime import OpenAlert
 from agent.standing import open_alerts
-from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Flapping, Matcher, SeverityStep, Target
+from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Flapping, Matcher, SeverityStep, Silence, Target
 from rules.routing import Route
 from tests.agent.test_pipeline import KEY, TARGET, World
 
@@ -29,6 +31,11 @@ def hot(**changes: Any) -> Target:
 
 async def payloads(world: World) -> list[dict[str, Any]]:
     return [orjson.loads(delivery.payload) for delivery in await world.outbox()]
+
+
+def shown_alerts(world: World) -> list[OpenAlert]:
+    mutes = Mutes(world.pipeline.decider.situation, world.pipeline.memory.groups, world.clock.time)
+    return open_alerts(world.compiled()[0], world.pipeline.instances(), {}, mutes)
 
 
 class TestEscalation:
@@ -95,26 +102,23 @@ class TestSeverity:
         ]
 
     async def test_the_route_is_asked_for_the_severity_it_has(self, world: World) -> None:
-        critical = Route("oncall", (Matcher("severity", "=", "critical"),))
+        critical = Route("oncall", (Matcher("severity", "=", "critical"),), group_wait=0, group_interval=SECOND)
         await world.use(hot(worse=(SeverityStep("critical", None, 26),), notify=()))
-        world.config = replace(world.config, route=Route("team", routes=(critical,)))
+        world.config = replace(world.config, route=replace(critical, receiver="team", matchers=(), routes=(critical,)))
         await world.pipeline.use(*world.compiled())
         for value in (24, 27, 22, 27):
             await world.read(value)
-        assert await world.told() == [
-            "team firing hot",
-            "team raised hot",
-            "oncall raised hot",
-            "team resolved hot",
-            "oncall resolved hot",
-            "oncall firing hot",
-        ]
+            await world.wait(SECOND)
+        said = await world.told()
+        assert said[:3] == ["team firing hot", "team raised hot", "oncall raised hot"]
+        assert sorted(said[3:5]) == ["oncall resolved hot", "team resolved hot"]
+        assert said[5:] == ["oncall firing hot"]
 
     async def test_the_faces_show_it(self, world: World) -> None:
         await world.use(hot(worse=self.steps))
         await world.read(24)
         await world.read(27)
-        (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
+        (shown,) = shown_alerts(world)
         assert shown.labels["severity"] == "critical"
 
 
@@ -154,7 +158,7 @@ class TestFlapping:
         await world.use(hot(flapping=Flapping(low=0.2, high=0.3, of=11), notify=("oncall",)))
         await self.flap(world, "+")
         assert (await world.told())[2:] == ["oncall flapping hot"]
-        (shown,) = open_alerts(world.compiled()[0], world.pipeline.instances(), {}, world.clock.time)
+        (shown,) = shown_alerts(world)
         assert shown.headline == "Flapping: Room out of band: 25, wanted at most 23"
 
     async def test_removing_it_resolves_it(self, world: World) -> None:
@@ -162,3 +166,35 @@ class TestFlapping:
         await self.flap(world, "+-+-")
         await world.use(None)
         assert (await world.told())[3:] == ["team flapping hot", "team resolved hot"]
+
+
+class TestMuted:
+    """An alert that is silenced goes its way; who would have been told is told when the silence ends."""
+
+    async def silence(self, world: World, length: int) -> None:
+        now = world.clock.time
+        await world.pipeline.silence(
+            Silence("s", (Matcher("target", "=", "room"),), "ann", "work", now, now + length, now, now)
+        )
+
+    async def test_an_escalation_is_told_afterwards_over_restarts(self, world: World) -> None:
+        await world.use(hot(escalate=(EscalationStep(30 * MINUTE, ("oncall",)),)))
+        await world.read(25)
+        await self.silence(world, 2 * HOUR)
+        await world.read(25, after=31 * MINUTE)
+        await world.restart()
+        assert await world.told() == ["team firing hot"]
+        await world.wait(2 * HOUR)
+        assert await world.told() == ["team firing hot", "oncall firing hot"]
+        await world.read(22)
+        assert sorted((await world.told())[2:]) == ["oncall resolved hot", "team resolved hot"]
+
+    async def test_who_hears_of_a_graver_one_only_is_not_told_of_one_that_is_milder_again(self, world: World) -> None:
+        steps = (SeverityStep("critical", None, 26, ("oncall",)),)
+        await world.use(hot(worse=steps))
+        await self.silence(world, HOUR)
+        for value in (24, 27, 24):
+            await world.read(value)
+        await world.restart()
+        await world.wait(HOUR)
+        assert await world.told() == ["team firing hot"]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agent.config.configuration import Configuration, NotifierEntry
-from agent.notices import EXPIRES_AFTER, Notices, Telling, context_of, idempotency_key, reason_of, values_of
+from agent.notices import EXPIRES_AFTER, Notices, Saying, context_of, idempotency_key, reason_of, values_of
 from agent.outgoing import read_notice
 from connectors import registry
+from rules.grouping import own_group, routed_group
 from rules.model import (
     Acknowledgement,
     AlertRule,
@@ -19,7 +20,9 @@ from rules.model import (
     Assessment,
     Event,
     Goal,
+    Group,
     InstanceKey,
+    Notice,
     Projection,
     Reason,
     Selector,
@@ -63,8 +66,16 @@ def transition(event: Event = Event.FIRING, **changes: Any) -> Transition:
     return replace(made, **changes)
 
 
-def telling(event: Event = Event.FIRING, told: tuple[str, ...] = (), **changes: Any) -> Telling:
-    return Telling(transition(event, **changes), AlertStatus(AlertState.FIRING, NOW, told=told))
+def saying(event: Event = Event.FIRING, **changes: Any) -> Saying:
+    return Saying(transition(event, **changes), AlertStatus(AlertState.FIRING, NOW))
+
+
+def told(by: Notices, reason: Reason, *sayings: Saying, receiver: str = "team", group: Group | None = None):
+    """The deliveries of one group of its own, or of the group given; what is resolved is told as such."""
+    firing = [one for one in sayings if one.transition.event is not Event.RESOLVED]
+    resolved = [one for one in sayings if one.transition.event is Event.RESOLVED]
+    group = group or own_group(receiver, "hot", "f", NOW)
+    return by.deliveries(group, reason, firing, resolved, max(one.transition.at for one in sayings))
 
 
 class TestUpdates:
@@ -75,10 +86,10 @@ class TestUpdates:
             (Reason.RESOLVED, [0, 1, 2, 3]),
             (Reason.UPDATED, [0, 3]),
         ):
-            assert [one.position for one in made.deliveries(telling(), reason, ["team"])] == positions
+            assert [one.position for one in told(made, reason, saying())] == positions
 
     def test_the_console_that_nobody_configured_does(self):
-        (made,) = notices(notify=()).deliveries(telling(), Reason.UPDATED, ["console"])
+        (made,) = told(notices(notify=()), Reason.UPDATED, saying(), receiver="console")
         assert made.receiver == "console"
 
 
@@ -89,7 +100,7 @@ class TestTemplates:
             ("worse", "{{ value / 0 }}"),
             ("good", "{{ labels.room }} is {{ value }} {{ unit }}"),
         )
-        (delivery,) = made.deliveries(telling(), Reason.FIRING, ["team"])
+        (delivery,) = told(made, Reason.FIRING, saying())
         notice = read_notice(delivery.payload)
         assert notice.annotations["good"] == "den is 25.5 °C"
         assert notice.annotations["less"] == "den is hot"
@@ -109,21 +120,8 @@ class TestTemplates:
         assert (context["value"], context["pace"], context["projection"]) == (1, None, None)
 
 
-class TestReceivers:
-    def test_a_firing_goes_where_it_is_configured_to_go(self):
-        assert notices().receivers(telling(), Reason.FIRING) == ("team",)
-        assert notices(notify=(), route=Route("main")).receivers(telling(), Reason.FIRING) == ("main",)
-        assert notices(notify=()).receivers(telling(), Reason.FIRING) == ("console",)
-
-    @pytest.mark.parametrize("reason", [Reason.RESOLVED, Reason.UPDATED])
-    def test_what_follows_goes_to_who_was_told(self, reason):
-        assert notices().receivers(telling(told=("other",)), reason) == ("other",)
-
-    def test_a_new_firing_is_not_bound_by_the_last(self):
-        assert notices().receivers(telling(told=("other",)), Reason.FIRING) == ("team",)
-
-    def test_a_receiver_that_is_gone_gets_nothing(self):
-        assert notices().deliveries(telling(), Reason.RESOLVED, ["gone"]) == []
+def test_a_receiver_that_is_gone_gets_nothing():
+    assert told(notices(), Reason.RESOLVED, saying(Event.RESOLVED), receiver="gone") == []
 
 
 @pytest.mark.parametrize(
@@ -144,9 +142,9 @@ def test_why_it_is_told(event, before, reason):
 
 def test_a_delivery_is_named_by_what_it_says_to_whom():
     made = notices(team=(CHANNEL, WEBHOOK))
-    first = made.deliveries(telling(), Reason.FIRING, ["team"])
-    again = made.deliveries(telling(), Reason.FIRING, ["team"])
-    resolved = made.deliveries(telling(Event.RESOLVED, at=NOW + 1), Reason.RESOLVED, ["team"])
+    first = told(made, Reason.FIRING, saying())
+    again = told(made, Reason.FIRING, saying())
+    resolved = told(made, Reason.RESOLVED, saying(Event.RESOLVED, at=NOW + 1))
     assert [one.key for one in first] == [one.key for one in again]
     assert len({one.key for one in (*first, *resolved)}) == 4
     assert [one.lane for one in first] == [one.lane for one in resolved]  # in order, each notifier at its own pace
@@ -156,6 +154,39 @@ def test_a_delivery_is_named_by_what_it_says_to_whom():
 
 def test_who_took_it_is_said():
     taken = AlertStatus(AlertState.FIRING, NOW, acknowledged=Acknowledgement("ann", NOW, "on it"))
-    notice = notices().notice(Telling(transition(Event.ACKNOWLEDGED), taken), Reason.UPDATED, "team")
+    notice = notices().notice(Saying(transition(Event.ACKNOWLEDGED), taken), Reason.UPDATED, "team", NOW)
     assert notice.details[0].startswith("Taken by ann at ")
     assert notice.details[0].endswith(": on it")
+
+
+class TestSeveral:
+    def two(self, **changes: Any) -> tuple[Saying, Saying]:
+        attic = (("alertname", "hot"), ("room", "attic"), ("severity", "warning"), ("target", "room"))
+        first = saying()
+        return first, saying(labels=attic, fingerprint="g", key=InstanceKey("room", (("room", "attic"),)), **changes)
+
+    def notice(self, *sayings: Saying, reason: Reason = Reason.FIRING) -> Notice:
+        group = routed_group(Route("team", group_by=("target",)), LABELS, NOW)
+        (delivery,) = told(notices(), reason, *sayings, group=group)
+        assert delivery.lane == f"team/0/{group.id}"
+        return read_notice(delivery.payload)
+
+    def test_all_are_there_the_gravest_first_and_counted(self):
+        found = self.notice(*reversed(self.two()))
+        assert [alert.fingerprint for alert in found.alerts] == ["f", "g"]
+        assert (found.headline, found.severity, found.status) == ("2 firing: target room", "critical", "firing")
+        assert (found.group_key, found.group_labels) == ('{}:{target="room"}', {"target": "room"})
+        assert found.alerts[1].headline == "Room (attic) out of band: 25.5 °C, wanted at most 23 °C"
+
+    def test_those_that_ended_come_last(self):
+        found = self.notice(*self.two(event=Event.RESOLVED), reason=Reason.RESOLVED)
+        assert found.headline == "1 firing, 1 resolved: target room"
+        assert (found.status, found.ends_at) == ("firing", None)
+        assert [alert.status for alert in found.alerts] == ["firing", "resolved"]
+
+    def test_one_looks_as_if_it_were_alone(self):
+        alone, grouped = read_notice(told(notices(), Reason.FIRING, saying())[0].payload), self.notice(saying())
+        assert grouped.headline == alone.headline
+        assert (alone.group, alone.episode) == ("", NOW)
+        assert grouped.group
+        assert len(grouped.alerts) == len(alone.alerts) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.groups import Groups
+from agent.muted import Mutes
 from agent.runtime import Unknown
 from agent.standing import find_alerts, open_alerts
 from rules import alerts
@@ -23,6 +25,7 @@ from rules.model import (
     Standing,
     Target,
 )
+from rules.muting import Mutings, Situation
 from rules.specs import Specs
 
 NOW = 1_778_000_000_000_000
@@ -48,7 +51,8 @@ def instance(room: str = "den", target: str = "room", **statuses: AlertStatus) -
 
 
 def opened(*instances: InstanceState, **sources: SourceState):
-    return open_alerts(SPECS, {one.key: one for one in instances}, sources, NOW)
+    situation = Situation(SPECS, Mutings(), {})
+    return open_alerts(SPECS, {one.key: one for one in instances}, sources, Mutes(situation, Groups(), NOW))
 
 
 def test_nothing_open():

@@ -22,8 +22,10 @@ from rules.model import (
     Correction,
     CorrectRule,
     Goal,
+    Group,
     InstanceState,
     Measure,
+    Member,
     NoData,
     Reading,
     Recover,
@@ -120,10 +122,14 @@ def restarted(rehearsal: Rehearsal, config: Configuration, stored: Stored, ended
     sources = [decode(SourceState, encode(state)) for state in memory.sources.values()]
     runs = [decode(Correction, encode(run)) for run in ended.values()]
     calls = [(action, time) for action in config.actions for time in memory.calls_of(action)]
+    groups = memory.groups
+    members = [member for inside in groups.members.values() for member in inside.values()]
     remembered = Remembered(
         {state.key: state for state in instances},
         {state.name: state for state in sources},
         tuple(run for run in runs if run.state in corrections.OPEN),
+        [decode(Group, encode(group)) for group in groups.groups.values()],
+        [decode(Member, encode(member)) for member in members],
     )
     again = Memory(remembered, [run for run in runs if run.state not in corrections.OPEN], calls, rehearsal.now)
     history = stored.history(rehearsal)

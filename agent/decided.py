@@ -1,0 +1,87 @@
+"""What a decision changes, seen over what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.groups import GroupChanges
+from agent.memory import Memory
+from agent.store.records import Delivery
+from rules import alerts
+from rules.model import (
+    AlertStatus,
+    Correction,
+    Event,
+    InstanceKey,
+    InstanceState,
+    Silence,
+    SourceState,
+    Transition,
+)
+from rules.specs import Specs
+
+
+@dataclass(slots=True)
+class Decision:
+    """What a batch changes. `released` are alerts that were held until now, as they fire."""
+
+    now: int
+    memory: Memory
+    instances: dict[InstanceKey, InstanceState] = field(default_factory=dict)
+    sources: dict[str, SourceState] = field(default_factory=dict)
+    runs: dict[str, Correction] = field(default_factory=dict)
+    transitions: list[Transition] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    released: list[Transition] = field(default_factory=list)
+    groups: GroupChanges = field(init=False)
+    _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.groups = GroupChanges(self.memory.groups)
+
+    def instance(self, key: InstanceKey) -> InstanceState | None:
+        """The instance as this decision leaves it."""
+        return self.instances.get(key) or self.memory.instances.get(key)
+
+    def source(self, name: str) -> SourceState | None:
+        """The source as this decision leaves it."""
+        return self.sources.get(name) or self.memory.sources.get(name)
+
+    def put_run(self, run: Correction) -> None:
+        """The correction, new or changed."""
+        self.runs[run.id] = run
+        self._runs_of.setdefault(run.key, {})[run.id] = run
+
+    def runs_of(self, key: InstanceKey, fingerprint: str, fired_at: int | None) -> list[Correction]:
+        """The corrections of one firing of an alert of the instance."""
+        known = {run.id: run for run in self.memory.runs_of(key)} | self._runs_of.get(key, {})
+        return [run for run in known.values() if run.fingerprint == fingerprint and run.created == fired_at]
+
+    def status(self, key: InstanceKey, alert: str, source: str) -> AlertStatus:
+        """How an alert stands: of an instance, or of the source of this name where the key has no target."""
+        if not key.target:
+            found = self.source(source)
+            return found.alert if found else AlertStatus()
+        state = self.instance(key)
+        return state.alerts.get(alert, AlertStatus()) if state else AlertStatus()
+
+
+def happened(specs: Specs, state: InstanceState, alert: str, event: Event, now: int) -> Transition:
+    """A transition of an alert whose state stays: acknowledged, corrected, escalated, told again."""
+    status = state.alerts.get(alert, AlertStatus())
+    rule = next((r for r in specs.rules.get(state.key.target, ()) if r.name == alert), None)
+    labels = status.labels or (alerts.alert_labels(rule, state.key) if rule else ())
+    return Transition(
+        state.key,
+        alert,
+        status.fingerprint,
+        status.episode,
+        event,
+        now,
+        status.state,
+        status.state,
+        labels,
+        state.assessment,
+        status.fired_at,
+    )

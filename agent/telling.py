@@ -1,0 +1,340 @@
+"""Who is told what of a decision: alerts join groups, groups are looked at, and what they find becomes deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from agent.decided import Decision, happened
+from agent.notices import Notices, Saying, reason_of
+from rules import alerts
+from rules.grouping import joined, look, own_group
+from rules.health import source_transition
+from rules.model import (
+    AlertRule,
+    AlertState,
+    AlertStatus,
+    Event,
+    Group,
+    InstanceKey,
+    Member,
+    Muted,
+    MutedBy,
+    Reason,
+    Transition,
+)
+from rules.muting import Asked, Cause, Situation
+from rules.specs import Specs
+
+Why = Callable[[Decision, Transition], tuple[str, ...]]
+_NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
+_NEWS = frozenset({Reason.RAISED, Reason.FLAPPING, Reason.SETTLED})
+
+
+class Teller:
+    """Tells by one configuration."""
+
+    def __init__(self, specs: Specs, notices: Notices, situation: Situation, why: Why) -> None:
+        """`why` says in a few lines why an alert stands as it does."""
+        self.why = why
+        self.specs = specs
+        self.notices = notices
+        self.situation = situation
+
+    def tell(self, decision: Decision, transitions: Sequence[Transition], looks: Iterable[str] = ()) -> None:
+        """Everything that transitions, and groups that are to be looked at, ask to tell."""
+        told_before = len(decision.deliveries)
+        routed: dict[str, Transition | None] = dict.fromkeys(looks)
+        for transition in transitions:
+            reason = reason_of(transition)
+            if reason is Reason.RESOLVED:
+                self._ended(decision, transition)
+            elif reason is Reason.ESCALATED:
+                self.escalate(decision, transition)
+            elif reason is Reason.FIRING or (reason is Reason.FLAPPING and transition.before in _NOT_OPEN):
+                routed |= dict.fromkeys(self._fired(decision, transition))
+            elif reason in _NEWS:
+                routed |= dict.fromkeys(self._became(decision, transition), transition)
+        for name, news in routed.items():
+            self._look(decision, name, news)
+        told = {one.lane for one in decision.deliveries[told_before:]}
+        for transition in transitions:
+            if reason_of(transition) is Reason.UPDATED and transition.after is not AlertState.INACTIVE:
+                self._updated(decision, transition, told)
+
+    # alerts that fire and end
+
+    def _fired(self, decision: Decision, transition: Transition) -> list[str]:
+        """Takes a firing alert into its groups; returns those to look at when all alerts are in."""
+        groups = self.notices.groups_of(transition, decision.now)
+        return [name for wanted in groups for name in self._enter(decision, wanted, transition)]
+
+    def _enter(self, decision: Decision, wanted: Group, transition: Transition) -> list[str]:
+        group = self._join(decision, wanted, transition)
+        if group.own:
+            self._look(decision, group.id, transition)
+            return []
+        return self._due(group, decision.now)
+
+    def _due(self, group: Group, now: int) -> list[str]:
+        return [group.id] if group.next_look is not None and group.next_look <= now else []
+
+    def _became(self, decision: Decision, transition: Transition) -> list[str]:
+        """Takes in that an open alert became graver, flaps or has settled.
+
+        Who knows of it hears of it now. A graver one may concern others too.
+        """
+        known = decision.groups.of_alert(transition.fingerprint)
+        later: list[str] = []
+        for name in known:
+            member, group = decision.groups.member(name, transition.fingerprint), decision.groups.group(name)
+            if member is None or group is None or member.ended:
+                continue
+            decision.groups.put_member(replace(member, labels=transition.labels, news=member.told))
+            if group.own:
+                self._look(decision, name, transition)
+            elif member.told:
+                later.append(name)
+        if reason_of(transition) is Reason.RAISED:
+            for wanted in self.notices.groups_of(transition, decision.now):
+                if wanted.id not in known:
+                    later += self._enter(decision, wanted, transition)
+        return later
+
+    def _join(self, decision: Decision, wanted: Group, transition: Transition) -> Group:
+        group = decision.groups.group(wanted.id) or wanted
+        before = decision.groups.member(group.id, transition.fingerprint)
+        rule = self._rule(transition.key, transition.alert)
+        fired_at = transition.fired_at or transition.at
+        group = joined(group, fired_at, decision.now)
+        decision.groups.put(group)
+        decision.groups.put_member(
+            Member(
+                group.id,
+                transition.key,
+                transition.alert,
+                transition.fingerprint,
+                transition.labels,
+                fired_at,
+                rule.repeat if rule else None,
+                told=before is not None and before.told,
+                muted=before.muted if before else None,
+            )
+        )
+        return group
+
+    def _ended(self, decision: Decision, transition: Transition) -> None:
+        for name in decision.groups.of_alert(transition.fingerprint):
+            member, group = decision.groups.member(name, transition.fingerprint), decision.groups.group(name)
+            if member is None or group is None:
+                continue
+            decision.groups.put_member(replace(member, ended=transition))
+            if group.own:
+                self._look(decision, name, transition)
+
+    # looking
+
+    def _look(self, decision: Decision, name: str, transition: Transition | None = None) -> None:
+        """Tells what there is to tell. `transition` is what one of the alerts goes through right now."""
+        group = decision.groups.group(name)
+        if group is None:
+            return
+        members = decision.groups.members_of(name)
+        found = look(
+            group,
+            members,
+            decision.now,
+            lambda member: self._muted(decision, group, member),
+            lambda member: self._status(decision, member).acknowledged is not None,
+        )
+        for fingerprint in found.gone:
+            decision.groups.drop_member(name, fingerprint)
+        held = {member.fingerprint for member in members if member.muted and member.muted.by is MutedBy.DEPENDENCY}
+        for member in found.members:
+            decision.groups.put_member(member)
+            if member.fingerprint in held and (member.muted is None or member.muted.by is not MutedBy.DEPENDENCY):
+                decision.released.append(self._as_it_fires(decision, member, None))
+        if found.group is None:
+            decision.groups.drop(name)
+        else:
+            decision.groups.put(found.group)
+        if found.told is not None:
+            firing = self._sayings(decision, found.told.firing, transition)
+            resolved = self._sayings(decision, found.told.resolved, transition)
+            reason = found.told.reason
+            if transition is not None and reason is Reason.FIRING:
+                reason = reason_of(transition) or reason  # graver, flapping or settled says more
+            decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
+
+    def _muted(self, decision: Decision, group: Group, member: Member) -> Muted | None:
+        state = decision.instance(member.key) if member.key.target else None
+        asked = Asked(member.key, member.labels, state, member.muted, group.mute, group.active)
+        return self.situation.muted(asked, decision.now)
+
+    def _status(self, decision: Decision, member: Member) -> AlertStatus:
+        return decision.status(member.key, member.alert, dict(member.labels).get("source", ""))
+
+    def _sayings(self, decision: Decision, members: Sequence[Member], transition: Transition | None) -> list[Saying]:
+        """The alerts as they are told. Why it is so is said of one that is alone."""
+        found = []
+        for member in members:
+            at = member.ended or self._as_it_fires(decision, member, transition)
+            runs = decision.runs_of(member.key, member.fingerprint, member.fired_at)
+            why = self.why(decision, at) if len(members) == 1 else ()
+            found.append(Saying(at, self._status(decision, member), runs, why))
+        return found
+
+    def _as_it_fires(self, decision: Decision, member: Member, transition: Transition | None) -> Transition:
+        if transition is not None and transition.fingerprint == member.fingerprint:
+            return transition
+        if not member.key.target:
+            source = decision.source(dict(member.labels).get("source", ""))
+            if source is not None:
+                return source_transition(self.specs, source, source, Event.FIRING, decision.now)
+        state = decision.instance(member.key)
+        if state is not None and member.alert in state.alerts:
+            return happened(self.specs, state, member.alert, Event.FIRING, decision.now)
+        return Transition(
+            member.key, member.alert, member.fingerprint, 0, Event.FIRING, decision.now, AlertState.FIRING,
+            AlertState.FIRING, member.labels, fired_at=member.fired_at,
+        )  # fmt: skip
+
+    # what else is told
+
+    def _updated(self, decision: Decision, transition: Transition, told: set[str]) -> None:
+        """Says again what a receiver was told that can edit it."""
+        if transition.event is Event.LOWERED:
+            self._leave(decision, transition)
+        for name in decision.groups.of_alert(transition.fingerprint):
+            group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
+            if group is None or member is None or member.ended:
+                continue
+            member = replace(member, labels=transition.labels)  # a milder severity is one of them
+            decision.groups.put_member(member)
+            if not member.told or self._muted(decision, group, member) is not None:
+                continue
+            named = [one for one in decision.groups.members_of(name) if one.told and one.ended is None]
+            firing = self._sayings(decision, named, transition)
+            made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
+            made = [one for one in made if one.lane not in told]
+            told |= {one.lane for one in made}
+            decision.deliveries += made
+            if made:
+                decision.groups.put(replace(group, tellings=group.tellings + 1))
+
+    def _leave(self, decision: Decision, transition: Transition) -> None:
+        """Where nobody was told of a graver alert yet, a milder one does not belong."""
+        wanted = {group.id: group for group in self.notices.groups_of(transition, decision.now)}
+        for name in decision.groups.of_alert(transition.fingerprint):
+            self._renew(decision, name, transition, wanted)
+
+    def escalate(self, decision: Decision, transition: Transition) -> None:
+        """Tells others of an open alert at once, who then hear of its end too; once it is no longer muted."""
+        if transition.after is AlertState.INACTIVE:  # it ended meanwhile: there is no end to hear of
+            runs = decision.runs_of(transition.key, transition.fingerprint, transition.fired_at)
+            saying = Saying(transition, AlertStatus(), runs, self.why(decision, transition))
+            for receiver in dict.fromkeys(transition.to):
+                group = own_group(receiver, transition.alert, transition.fingerprint, decision.now)
+                decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, [saying], [], decision.now)
+            return
+        for receiver in dict.fromkeys(transition.to):
+            group = self._own_or_told(decision, receiver, transition)
+            group = self._join(decision, group, transition) if group.own else group
+            member = decision.groups.member(group.id, transition.fingerprint)
+            if member is None:
+                continue
+            decision.groups.put_member(member := replace(member, escalated=True))
+            muted = self._muted(decision, group, member)
+            if muted is not None:
+                self._look(decision, group.id, transition)
+                continue
+            decision.groups.put_member(replace(member, told=True, muted=None))
+            after = replace(group, told_at=decision.now, tellings=group.tellings + 1)
+            decision.groups.put(replace(after, next_look=None) if group.own else after)
+            sayings = self._sayings(decision, [member], transition)
+            decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, sayings, [], decision.now)
+
+    def _own_or_told(self, decision: Decision, receiver: str, transition: Transition) -> Group:
+        """The group in which the receiver knows of the alert already, else one of its own."""
+        for name in decision.groups.of_alert(transition.fingerprint):
+            group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
+            if group is not None and member is not None and group.receiver == receiver and member.told:
+                return group
+        return own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or decision.now)
+
+    # another configuration
+
+    def adopt(self, decision: Decision) -> list[str]:
+        """Makes the groups of every open alert those of this configuration; returns those to look at.
+
+        Where a receiver was told of an alert it stays as it is, so that its message can be closed. An alert that nobody
+        was told of goes where it goes now.
+        """
+        looks: list[str] = []
+        for transition, status in self._open(decision):
+            known = decision.groups.of_alert(transition.fingerprint)
+            wanted = {group.id: group for group in self.notices.groups_of(transition, decision.now)}
+            for name in known:
+                self._renew(decision, name, transition, wanted)
+            if any(self._is_told(decision, name, transition) for name in known):
+                continue
+            told = () if known else status.told  # an earlier version remembered it there
+            for receiver in told:
+                self._take_over(decision, receiver, transition)
+            for name, group in wanted.items():
+                if not told and decision.groups.member(name, transition.fingerprint) is None:
+                    looks += self._due(self._join(decision, group, transition), decision.now)
+        # What muted the groups of one alert that wait may have gone with the configuration.
+        return [*looks, *decision.memory.groups.waiting()]
+
+    def _open(self, decision: Decision) -> Iterable[tuple[Transition, AlertStatus]]:
+        for state in decision.memory.instances.values():
+            for name, status in state.alerts.items():
+                if alerts.is_open(status):
+                    yield happened(self.specs, state, name, Event.FIRING, decision.now), status
+        for source in decision.memory.sources.values():
+            if alerts.is_open(source.alert):
+                yield source_transition(self.specs, source, source, Event.FIRING, decision.now), source.alert
+
+    def _is_told(self, decision: Decision, name: str, transition: Transition) -> bool:
+        member = decision.groups.member(name, transition.fingerprint)
+        return member is not None and member.told
+
+    def _renew(self, decision: Decision, name: str, transition: Transition, wanted: dict[str, Group]) -> None:
+        """A group's settings are those of its route now; an alert it was not told of leaves if it belongs elsewhere."""
+        group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
+        if group is None or member is None:
+            return
+        gone = not self.notices.notifiers(group.receiver)
+        if name not in wanted and (gone or not (member.told or member.escalated)):
+            decision.groups.drop_member(name, member.fingerprint)
+            if not decision.groups.members_of(name):
+                decision.groups.drop(name)
+            return
+        rule = self._rule(member.key, member.alert)
+        decision.groups.put_member(replace(member, repeat=rule.repeat if rule else None))
+        if name in wanted:
+            now = wanted[name]
+            decision.groups.put(
+                replace(
+                    group, wait=now.wait, interval=now.interval, repeat=now.repeat, mute=now.mute, active=now.active
+                )
+            )
+
+    def _take_over(self, decision: Decision, receiver: str, transition: Transition) -> None:
+        group = own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or transition.at)
+        group = self._join(decision, group, transition)
+        member = decision.groups.member(group.id, transition.fingerprint)
+        if member is not None:
+            decision.groups.put_member(replace(member, told=True))
+            decision.groups.put(replace(group, told_at=decision.now, next_look=None))
+
+    def _rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
+        rules = self.specs.rules.get(key.target, ())
+        return next((rule for rule in rules if rule.name == alert), None)
+
+    def woken(self, decision: Decision, causes: Iterable[Cause]) -> list[str]:
+        """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed."""
+        groups = decision.memory.groups
+        found = [name for cause in causes for name in groups.waiting_for(cause)]
+        return [*found, *(name for key in decision.instances for name in groups.waiting_for(key))]
