@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, Reason, percentage
+from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, NoticedAlert, Reason, percentage
 
 _PREFIXES = {
     Reason.RESOLVED: "Resolved",
     Reason.ESCALATED: "Escalated",
+    Reason.REMINDER: "Still firing",
     Reason.FLAPPING: "Flapping",
     Reason.SETTLED: "Settled",
     Reason.TEST: "Test",
@@ -43,6 +44,7 @@ def heading(notice: Notice) -> str:
     """The headline, with a word before it where the headline alone would be misread."""
     line = plain(notice.headline) or plain(notice.title) or plain(notice.alert)
     prefix = f"Now {plain(notice.severity)}" if notice.reason is Reason.RAISED else _PREFIXES.get(notice.reason)
+    prefix = None if _is_partly(notice) else prefix
     if prefix is None or line.lower().startswith(prefix.lower()):
         return line
     return f"{prefix}: {line}"
@@ -50,14 +52,31 @@ def heading(notice: Notice) -> str:
 
 def status_word(notice: Notice) -> str:
     """Why the notice is sent, in one word."""
-    return str(notice.reason)
+    return notice.status if _is_partly(notice) else str(notice.reason)
+
+
+def _is_partly(notice: Notice) -> bool:
+    """Whether some alerts of a group ended and others fire on."""
+    return notice.reason is Reason.RESOLVED and notice.status != "resolved"
 
 
 def mark(notice: Notice) -> str:
     """A sign for the status and severity."""
-    if notice.reason is Reason.TEST:
-        return "🧪"
-    return "✅" if notice.status == "resolved" else _MARKS.get(notice.severity, "🟠")
+    return "🧪" if notice.reason is Reason.TEST else _mark(notice)
+
+
+def _mark(alert: Notice | NoticedAlert) -> str:
+    return "✅" if alert.status == "resolved" else _MARKS.get(alert.severity, "🟠")
+
+
+def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
+    """A line for each alert of a notice about several, the gravest first; what is cut is counted in the last."""
+    if len(notice.every) < 2:
+        return []
+    signs = [_mark(alert) if marked else alert.status for alert in notice.every]
+    lines = [f"{sign} {plain(alert.headline)}" for sign, alert in zip(signs, notice.every, strict=True)][:most]
+    more = max(notice.firing + notice.resolved, len(notice.every)) - len(lines)
+    return [*lines, f"and {more} more"] if more > 0 else lines
 
 
 def colour(notice: Notice) -> str:
@@ -69,6 +88,9 @@ def colour(notice: Notice) -> str:
 
 def facts(notice: Notice) -> list[Fact]:
     """The numbers that matter and their surroundings, most telling first; what is unknown is left out."""
+    if len(notice.every) > 1:
+        of_all = (Fact(*_since(notice)), Fact("Severity", plain(notice.severity)), Fact("Labels", _labels(notice)))
+        return [fact for fact in of_all if fact.text]
     found = [
         Fact("Value", _value(notice)),
         Fact("Goal", _goal(notice)),
@@ -80,7 +102,7 @@ def facts(notice: Notice) -> list[Fact]:
         Fact("Period", _period(notice)),
         Fact(*_since(notice)),
         Fact("Severity", "" if notice.reason is Reason.TEST else plain(notice.severity)),
-        Fact("Labels", ", ".join(f"{plain(k)}={plain(v)}" for k, v in sorted(_own(notice.labels).items()))),
+        Fact("Labels", _labels(notice)),
     ]
     return [fact for fact in found if fact.text]
 
@@ -88,7 +110,8 @@ def facts(notice: Notice) -> list[Fact]:
 def remarks(notice: Notice) -> list[str]:
     """Sentences beside the facts: annotations that are not links, then the details."""
     linked = {name for name, text in notice.annotations.items() if _is_link(name, text)}
-    said = [plain(text) for name, text in notice.annotations.items() if name not in linked]
+    own = notice.annotations if len(notice.every) < 2 else {}  # of several none speaks for the others
+    said = [plain(text) for name, text in own.items() if name not in linked]
     return [text for text in dict.fromkeys([*said, *map(plain, notice.details)]) if text]
 
 
@@ -98,7 +121,9 @@ def reasons(notice: Notice) -> list[str]:
 
 
 def links(notice: Notice) -> list[Link]:
-    """The runbook first, then every other annotation that is a web address."""
+    """The runbook first, then every other annotation that is a web address; none of several alerts."""
+    if len(notice.every) > 1:
+        return []
     found = [Link(_link_text(name), text.strip()) for name, text in notice.annotations.items() if _is_link(name, text)]
     return sorted(found, key=lambda link: link.text != "Runbook")
 
@@ -250,6 +275,11 @@ def _since(notice: Notice) -> tuple[str, str]:
         return "Since", moment(notice.starts_at, notice.zone)
     lasted = span(notice.ends_at - notice.starts_at)
     return "Lasted", f"{lasted}, {moment(notice.starts_at, notice.zone)} to {moment(notice.ends_at, notice.zone)}"
+
+
+def _labels(notice: Notice) -> str:
+    found = _own(notice.labels) if len(notice.every) < 2 else notice.group_labels
+    return ", ".join(f"{plain(k)}={plain(v)}" for k, v in sorted(found.items()))
 
 
 def _own(labels: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.base import Sending
-from connectors.facts import colour, facts, heading, links, plain, reasons, remarks, shortened, status_word
+from connectors.facts import colour, facts, heading, links, listed, plain, reasons, remarks, shortened, status_word
 from connectors.mail import address_of
 from rules.model import Notice
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUBJECT = 200
+_MOST_LISTED = 100  # alerts of one mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def text_of(notice: Notice) -> str:
     why = reasons(notice)
     parts = [
         heading(notice),
+        "\n".join(listed(notice, _MOST_LISTED)),
         "\n".join(remarks(notice)),
         "\n".join(f"{label + ':':<{width + 1}}  {text}" for label, text in pairs),
         "\n".join(["Why", *(f"- {text}" for text in why)]) if why else "",
@@ -81,6 +83,7 @@ def html_of(notice: Notice, picture: str | None = None) -> str:
     """The HTML; `picture` is the content id of the chart. Everything from outside is escaped by the template."""
     return _template().render(
         heading=heading(notice),
+        listed=listed(notice, _MOST_LISTED),
         word=status_word(notice).upper(),
         colour=colour(notice),
         facts=facts(notice),

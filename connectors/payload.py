@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rules.model import Notice
+from rules.model import Notice, NoticedAlert
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_ENDED = "0001-01-01T00:00:00Z"  # Go's zero time, as Alertmanager writes it
@@ -16,34 +17,43 @@ def payload(notice: Notice) -> dict[str, Any]:
 
     Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
     """
-    labels, annotations = dict(notice.labels), dict(notice.annotations)
+    every = notice.every
+    own = {name: notice.labels[name] for name in ("alertname", "target") if name in notice.labels}
     return {
         "version": "4",
-        "groupKey": _group_key(notice),
-        "truncatedAlerts": 0,
+        "groupKey": notice.group_key or _group_key(notice),
+        "truncatedAlerts": max(notice.firing + notice.resolved - len(every), 0),
         "status": notice.status,
         "receiver": notice.receiver,
-        "groupLabels": {name: labels[name] for name in ("alertname", "target") if name in labels},
-        "commonLabels": labels,
-        "commonAnnotations": annotations,
+        "groupLabels": dict(notice.group_labels) if notice.group_key else own,
+        "commonLabels": _common([alert.labels for alert in every]),
+        "commonAnnotations": _common([alert.annotations for alert in every]),
         "externalURL": notice.external_url,
-        "alerts": [
-            {
-                "status": notice.status,
-                "labels": labels,
-                "annotations": annotations,
-                "startsAt": rfc3339(notice.starts_at),
-                "endsAt": _NOT_ENDED if notice.ends_at is None else rfc3339(notice.ends_at),
-                "generatorURL": notice.external_url,
-                "fingerprint": notice.fingerprint,
-                "values": dict(notice.values),
-            }
-        ],
+        "alerts": [_alert(alert, notice.external_url) for alert in every],
         "headline": notice.headline,
         "details": list(notice.details),
         "why": list(notice.why),
         "reason": str(notice.reason),
     }
+
+
+def _alert(alert: NoticedAlert, external_url: str) -> dict[str, Any]:
+    return {
+        "status": alert.status,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "startsAt": rfc3339(alert.starts_at),
+        "endsAt": _NOT_ENDED if alert.ends_at is None else rfc3339(alert.ends_at),
+        "generatorURL": external_url,
+        "fingerprint": alert.fingerprint,
+        "values": dict(alert.values),
+    }
+
+
+def _common(several: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What all of them have, with the same value."""
+    first, *others = several
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
 
 
 def rfc3339(micros: int) -> str:
@@ -53,6 +63,6 @@ def rfc3339(micros: int) -> str:
 
 
 def _group_key(notice: Notice) -> str:
-    """One group for each alert: every notice is about one."""
+    """Of a notice that belongs to no group, such as a test."""
     labels = f'alertname="{notice.alert}", fingerprint="{notice.fingerprint}"'
     return f"{{}}:{{{labels}}}"

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.facts import Fact, facts, heading, links, mark, plain, reasons, remarks, shortened
+from connectors.facts import Fact, facts, heading, links, listed, mark, plain, reasons, remarks, shortened
 from rules.model import Notice, Reason
 
 Block = dict[str, Any]
 
 _IN_FIELDS = 10
+_IN_SECTION = 10  # alerts; there are two sections of them, and a line for those that are cut
+_MOST_LISTED = 2 * _IN_SECTION - 1
 _WHEN_FIRED = ("Value", "Goal", "Progress", "Required rate", "Rate left", "Projection")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -29,6 +31,9 @@ def message(notice: Notice, fired: Mapping[str, Any] | None = None, file: str | 
     fields = [fact for fact in shown if fact.label != "Labels"][:_IN_FIELDS]
     if fields:
         blocks.append({"type": "section", "fields": [_field(fact) for fact in fields]})
+    lines = listed(notice, _MOST_LISTED)
+    texts = ("\n".join(escape(one, 290) for one in lines[at : at + _IN_SECTION]) for at in (0, _IN_SECTION))
+    blocks += [_section(text) for text in texts if text]
     said = remarks(notice)
     if said:
         blocks.append(_section(escape("\n".join(said), 3_000)))

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 
 from connectors import fields
 from connectors.base import Sending, Services, Unreachable
-from connectors.facts import facts, links, moment, plain, reasons, remarks, status_word
+from connectors.facts import facts, links, listed, moment, plain, reasons, remarks, status_word
 from rules.model import Notice
 
 _BOLD, _GREY, _END = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _PAINT = {"resolved": "\x1b[32m", "critical": "\x1b[31m", "error": "\x1b[31m"}
 _INDENT = "    "
+_MOST_LISTED = 50
 
 
 class ConsoleConfig(fields.Config):
@@ -56,6 +57,7 @@ def layout(notice: Notice, *, colour: bool = False) -> str:
         f"{start}{bold}{word}{end} {bold}{plain(notice.headline) or plain(notice.title)}{end}",
         f"{_INDENT}{grey}{moment(notice.at, notice.zone)}  {named}{end}",
     ]
+    lines += [f"{_INDENT}{line}" for line in listed(notice, _MOST_LISTED, marked=False)]
     pairs = [*facts(notice), *links(notice)]
     width = max((len(label) for label, _ in pairs), default=0)
     lines += [f"{_INDENT}{grey}{label:<{width}}{end}  {text}" for label, text in pairs]

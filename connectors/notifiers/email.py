@@ -46,7 +46,7 @@ class EmailConfig(fields.Config):
 
 
 class EmailNotifier:
-    """One mail for firing, escalation and resolve, to all addresses at once."""
+    """One mail for firing, reminder, escalation and resolve, to all addresses at once."""
 
     Config = EmailConfig
     wants_chart: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class EmailNotifier:
         mail = compose(sending, envelope)
         await self._deliver(written(mail), envelope, server)
         first = envelope.first_mail or str(mail["Message-ID"])
-        return {"message_id": first, "starts_at": sending.notice.starts_at}
+        return {"message_id": first, "starts_at": sending.notice.episode}
 
     async def close(self) -> None:
         """Nothing is held open: each mail has its own connection."""
@@ -119,7 +119,7 @@ def _domain(external_url: str) -> str:
 
 def _first_mail(sending: Sending) -> str | None:
     thread = sending.thread or {}
-    if thread.get("starts_at") != sending.notice.starts_at:
+    if thread.get("starts_at") != sending.notice.episode:
         return None
     found = thread.get("message_id")
     return found if isinstance(found, str) else None

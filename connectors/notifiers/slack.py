@@ -1,4 +1,4 @@
-"""Slack: one message for each alert, edited as it changes, with its chart; or an incoming webhook."""
+"""Slack: one message for each alert or group, edited as it changes, with its chart; or an incoming webhook."""
 
 from __future__ import annotations
 
@@ -70,9 +70,8 @@ class SlackNotifier:
             thread = None
         if sending.notice.reason is Reason.ESCALATED and thread and await self._answer(sending.notice, thread):
             return thread
-        answered = thread if sending.notice.reason is Reason.RAISED else None
-        thread = await self._show(sending.notice, thread)
-        if answered is not None and answered["ts"] == thread["ts"]:
+        known, thread = thread, await self._show(sending.notice, thread)
+        if _is_news(sending.notice) and known and known["ts"] == thread["ts"]:
             await self._answer(sending.notice, thread)  # an edit alone would not be seen
         if sending.chart is not None:
             thread = await self._attach(sending, thread, sending.chart)
@@ -88,13 +87,13 @@ class SlackNotifier:
         fired = (_same_episode(sending) or {}).get("fired") or firing(notice)
         body = orjson.dumps({**message(notice, fired), "unfurl_links": False, "unfurl_media": False})
         await post(self._services, url, body, {}, within=self._config.timeout)
-        return {"starts_at": notice.starts_at, "fired": fired}
+        return {"starts_at": notice.episode, "fired": fired}
 
     async def _show(self, notice: Notice, thread: dict[str, Any] | None) -> dict[str, Any]:
         """Edits the alert's message, or posts it if there is none (any more)."""
         from connectors.slack_api import GONE, SlackRefused
 
-        known = thread or {"starts_at": notice.starts_at}
+        known = thread or {"starts_at": notice.episode}
         fired = known.get("fired") or (firing(notice) if notice.status == "firing" else None)
         if thread is not None:
             edited = {**thread, "fired": fired}
@@ -193,6 +192,11 @@ class SlackNotifier:
         return self._client
 
 
+def _is_news(notice: Notice) -> bool:
+    """Whether people are to see it although its message is there: reminder, graver severity, another alert."""
+    return notice.reason in {Reason.REMINDER, Reason.RAISED} or (notice.reason is Reason.FIRING and bool(notice.group))
+
+
 def _address(thread: Mapping[str, Any]) -> dict[str, str]:
     return {"channel": thread["channel"], "ts": thread["ts"]}
 
@@ -202,6 +206,6 @@ def _same_episode(sending: Sending) -> dict[str, Any] | None:
     thread = sending.thread
     if not thread or "starts_at" not in thread:
         return None
-    if sending.notice.reason in _NEWS and thread.get("starts_at") != sending.notice.starts_at:
+    if sending.notice.reason in _NEWS and thread.get("starts_at") != sending.notice.episode:
         return None
     return dict(thread)

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.base import ConnectorError, Sending
-from rules.model import Notice, Reason
+from rules.model import Notice, NoticedAlert, Reason
 
 NOW = 1_778_000_000_000_000  # 2026-05-05 16:53:20 UTC
 
@@ -84,6 +84,32 @@ def notice(**changes: Any) -> Notice:
         zone="Europe/Amsterdam",
     )
     return dataclasses.replace(made, **changes)
+
+
+def alert(number: int, status: str = "firing", **changes: object) -> NoticedAlert:
+    labels = {"alertname": "hot", "target": "room", "severity": "warning", "room": f"room-{number}"}
+    made = NoticedAlert(
+        status, "Room", f"Room (room-{number}) is too <hot> & dry", "warning", f"f{number}", labels, {"team": "x"},
+        {"value": 30.0}, NOW, NOW + 1 if status == "resolved" else None,
+    )  # fmt: skip
+    return dataclasses.replace(made, **changes)
+
+
+def several(firing: int = 2, resolved: int = 1, **changes: object) -> Notice:
+    alerts = (*(alert(n) for n in range(firing)), *(alert(firing + n, "resolved") for n in range(resolved)))
+    about = {
+        "group": "g",
+        "group_since": NOW,
+        "group_key": '{}:{target="room"}',
+        "group_labels": {"target": "room"},
+        "alerts": alerts[:1_000],
+        "firing": firing,
+        "resolved": resolved,
+        "headline": f"{firing} firing, {resolved} resolved: target room",
+        "status": "firing" if firing else "resolved",
+        "labels": alerts[0].labels,
+    }
+    return notice(**{**about, **changes})
 
 
 def resolved(**changes: Any) -> Notice:

@@ -398,3 +398,32 @@ async def test_what_a_hook_remembers_does_not_confuse_a_channel(slack, services,
 def test_configuration_names_one_way(keys):
     with pytest.raises(ValidationError):
         SlackNotifier.Config.model_validate({"type": "slack", **keys})
+
+
+class TestSlack:
+    async def test_another_alert_of_the_group_edits_its_message_and_is_seen_in_the_channel(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(1, 0, alerts=(kit.alert(0),))))
+        assert await notifier.send(kit.sending(kit.several(2, 0), thread=thread)) == {**thread}
+        first, answer = slack.messages
+        assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
+        assert "room-1" in words(first)
+
+    async def test_a_reminder_is_seen_too(self, slack, notifier):
+        thread = await notifier.send(kit.sending())
+        await notifier.send(kit.sending(kit.notice(reason=Reason.REMINDER), thread=thread))
+        first, answer = slack.messages
+        assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
+        assert "Still firing" in words(answer)
+
+    async def test_a_partial_resolve_only_edits(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(2, 0)))
+        await notifier.send(kit.sending(kit.several(1, 1, reason=Reason.RESOLVED), thread=thread))
+        (only,) = slack.messages
+        assert "1 firing, 1 resolved" in words(only)
+
+    async def test_the_next_episode_is_a_new_message(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(2, 0)))
+        later = kit.several(2, 0, group_since=kit.NOW + 1)
+        second = await notifier.send(kit.sending(later, thread=thread))
+        assert second["ts"] != thread["ts"]
+        assert [message.thread_ts for message in slack.messages] == [None, None]
