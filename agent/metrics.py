@@ -22,7 +22,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from agent import __version__
-from rules.model import SECOND, AlertState, Health, InstanceState, SourceState
+from agent.runtime import HELD
+from rules.model import SECOND, AlertState, Health, InstanceState, MutedBy, SourceState
 
 if TYPE_CHECKING:
     from agent.runtime import OpenAlert, Runtime
@@ -121,12 +122,14 @@ class Metrics:
         `outbox` None: the store can't say, so its series are absent.
         """
         runtime = self._runtime
+        now = runtime.clock.now()
         state = _State(
-            runtime.clock.now(),
+            now,
             outbox,
             tuple(runtime.sources().values()),
             tuple(runtime.instances().values()),
             tuple(runtime.alerts()),
+            sum(silence.starts <= now < silence.ends for silence in runtime.silences()),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -154,6 +157,7 @@ class _State(Collector):
     sources: Sequence[SourceState]
     instances: Sequence[InstanceState]
     alerts: Sequence[OpenAlert]
+    silences: int
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -161,6 +165,14 @@ class _State(Collector):
         yield from self._sources()
         yield from self._targets()
         yield self._alerts()
+        yield from self._muting()
+
+    def _muting(self) -> Iterable[Metric]:
+        muted = GaugeMetricFamily("setpoint_alerts_muted", "Open alerts that nobody is told of.", labels=["by"])
+        for by in MutedBy:
+            muted.add_metric([by], sum(alert.muted is not None and alert.muted.by is by for alert in self.alerts))
+        yield muted
+        yield GaugeMetricFamily("setpoint_silences_active", "Silences that hold.", self.silences)
 
     def _outbox(self) -> Iterable[Metric]:
         if self.outbox is None:
@@ -194,10 +206,10 @@ class _State(Collector):
         return families.values()
 
     def _alerts(self) -> Metric:
-        family = GaugeMetricFamily("ALERTS", "Alerts that are pending or firing, as Prometheus says them.")
+        family = GaugeMetricFamily("ALERTS", "Alerts that are pending, firing or held, as Prometheus says them.")
         said = set()
         for alert in self.alerts:
-            state = "pending" if alert.state == AlertState.PENDING else "firing"
+            state = alert.shown_state if alert.shown_state in {AlertState.PENDING, HELD} else "firing"
             labels = _names({"alertname": alert.name, "alertstate": state}, alert.labels)
             key = tuple(sorted(labels.items()))
             if key not in said:

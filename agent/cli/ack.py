@@ -32,7 +32,7 @@ def command(alert: str, note: str, by: str | None, url: str | None, as_json: boo
     """
     daemon = Daemon(settings_of(**given), url)
     try:
-        taken = daemon.post(f"alerts/{quote(alert, safe='')}/ack", {"by": by or _user(), "note": note})["alerts"]
+        taken = daemon.post(f"alerts/{quote(alert, safe='')}/ack", {"by": by or user(), "note": note})["alerts"]
     except Refusal as refusal:
         raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
     if as_json:
@@ -48,7 +48,8 @@ def _words(alert: dict[str, Any]) -> str:
     return f"{line(alert['name'])}{whose} is taken by {line(alert['acknowledged_by']) or 'nobody'}"
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of who is at the keyboard."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in a container

@@ -52,6 +52,10 @@ class Daemon:
         """The answer to `POST /api/v1/<path>`. Raises as `get` does; `patience` is in seconds."""
         return self._ask("POST", path, json.dumps(body).encode() if body is not None else b"", patience)
 
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer to any method. Raises as `get` does."""
+        return self._ask(method, path, json.dumps(body).encode() if body is not None else None, PATIENCE)
+
     def _ask(self, method: str, path: str, body: bytes | None, patience: float) -> Any:
         from http.client import HTTPException
         from urllib.error import HTTPError

@@ -24,6 +24,7 @@ COMMANDS = {
     "poll": "Read a source now and show its readings.",
     "push": "Send readings to the running daemon.",
     "ack": "Acknowledge an open alert.",
+    "silence": "Add, list and expire silences.",
     "send-test": "Send a test notice to a receiver.",
     "demo": "Show the main job in under a minute.",
     "completion": "Print the shell's completion script.",

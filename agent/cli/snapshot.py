@@ -124,21 +124,30 @@ async def _load(url: str) -> Remembered:
 
 
 def _said(config: Configuration, remembered: Remembered, only: str | None, now: int) -> Snapshot:
+    from agent.groups import Groups
+    from agent.muted import Mutes
     from agent.standing import open_alerts
     from agent.web import views
     from rules.model import SourceState
+    from rules.muting import Mutings, Situation
     from rules.specs import Specs
 
     specs = Specs(config.targets.values(), (entry.rule for entry in config.sources.values()))
     states = sorted(remembered.instances.values(), key=lambda state: state.key)
     states = [state for state in states if state.key.target in config.targets]
     known = {name: remembered.sources.get(name) or SourceState(name) for name in config.sources}
-    alerts = open_alerts(specs, {state.key: state for state in states}, known, now)
+    instances = {state.key: state for state in states}
+    situation = Situation(
+        specs, Mutings(config.inhibit, config.intervals), {silence.id: silence for silence in remembered.silences}
+    )
+    situation.note(instances.values(), known.values())
+    groups = Groups(remembered.groups, remembered.members)
+    alerts = open_alerts(specs, instances, known, Mutes(situation, groups, now))
     targets = [config.targets[only]] if only else list(config.targets.values())
     return {
         "time": views.iso(now),
         "targets": [
-            views.target_of(target, [state for state in states if state.key.target == target.name], now)
+            views.target_of(target, [state for state in states if state.key.target == target.name], now, situation.held)
             for target in targets
         ],
         "alerts": _about([views.alert_of(alert) for alert in alerts], only),

@@ -21,7 +21,7 @@ from agent.cli.options import (
 from agent.cli.tables import amount, coloured, labels, line, local_time, percent, span_between, table
 
 _TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE", "WHY")
-_ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "WHAT")
+_ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "MUTED BY", "WHAT")
 _SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR")
 
 
@@ -81,19 +81,24 @@ def _rows(target: dict[str, Any], now: str) -> Iterator[tuple[str, ...]]:
         yield (
             name,
             labels(instance["labels"]),
-            coloured(instance["standing"]),
+            coloured("held" if instance["held_by"] else instance["standing"]),
             _value(target, instance),
             line(_wanted(target, instance)),
             percent(instance["progress"]),
             amount(instance["required_rate"], target, unit=False, computed=True),
             _projected(target, instance["projection"]),
             span_between(instance["since"], now),
-            line(instance["reason"]),
+            line(_why(instance)),
         )
 
 
 def _value(target: dict[str, Any], instance: dict[str, Any]) -> str:
     return amount(instance["value"], target, instance["goal"].values())
+
+
+def _why(instance: dict[str, Any]) -> str:
+    held, said = instance["held_by"], instance["standing"].replace("_", " ")
+    return f"by {held}, which is off; {said}" if held else instance["reason"]
 
 
 def _wanted(target: dict[str, Any], instance: dict[str, Any]) -> str:
@@ -121,6 +126,7 @@ def _alerts(found: dict[str, Any]) -> Iterator[str]:
             line(alert["labels"].get("severity")),
             span_between(alert["fired_at"] or alert["since"], found["time"]),
             line(alert["acknowledged_by"]),
+            line(alert["muted"]["words"]) if alert["muted"] else "",
             line(alert["headline"]),
         )
         for alert in found["alerts"]
@@ -157,6 +163,7 @@ def _one(found: dict[str, Any]) -> Iterator[str]:
 def _facts(target: dict[str, Any], instance: dict[str, Any], now: str) -> Iterator[tuple[str, str]]:
     zone, period = target["timezone"], instance["period"]
     yield "standing", f"{coloured(instance['standing'])} for {span_between(instance['since'], now)}"
+    yield "held by", line(instance["held_by"])
     yield "in words", line(instance["description"], 300)
     read = f", read {local_time(instance['time'], zone)}" if instance["time"] else ""
     yield "value", f"{_value(target, instance)}{read}" if instance["value"] is not None else ""

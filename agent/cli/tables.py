@@ -10,8 +10,8 @@ import click
 
 _COLOURS = {
     **dict.fromkeys(("behind", "missed", "out_of_band", "down", "firing"), "red"),
-    **dict.fromkeys(("no_data", "pending", "recovering"), "yellow"),
-    **dict.fromkeys(("met", "on_track", "in_band", "up"), "green"),
+    **dict.fromkeys(("no_data", "pending", "recovering", "held"), "yellow"),
+    **dict.fromkeys(("met", "on_track", "in_band", "up", "active"), "green"),
 }
 
 

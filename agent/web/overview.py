@@ -12,7 +12,8 @@ from agent.runtime import Runtime
 from agent.store.errors import StoreError
 from agent.web import views
 from agent.web.face import Face
-from rules.model import AlertState, Health, InstanceState, Standing
+from agent.web.schemas import OPEN_STATES
+from rules.model import Health, InstanceState, Standing
 
 _AT_A_TIME = 100  # instances described before others get their turn
 
@@ -22,7 +23,7 @@ async def status(face: Face) -> dict[str, Any]:
     daemon = face.runtime
     standings = Counter(state.assessment.standing for state in daemon.instances().values())
     health = Counter(state.health for state in daemon.sources().values())
-    alerts = Counter(alert.state for alert in daemon.alerts())
+    alerts = Counter(alert.shown_state for alert in daemon.alerts())
     return {
         "version": __version__,
         "time": views.iso(daemon.clock.now()),
@@ -33,7 +34,7 @@ async def status(face: Face) -> dict[str, Any]:
         "targets": len(daemon.config.targets),
         "instances": standings.total(),
         "standings": {standing.value: standings[standing] for standing in Standing},
-        "alerts": {state.value: alerts[state] for state in AlertState if state is not AlertState.INACTIVE},
+        "alerts": {state: alerts[state] for state in OPEN_STATES},
         "sources": {one.value: health[one] for one in Health},
         "corrections": len(daemon.corrections()),
         "outbox": await _outbox(daemon),
@@ -57,9 +58,9 @@ async def targets(daemon: Runtime, name: str | None = None) -> list[dict[str, An
     described = 0
     for target in config.targets.values() if name is None else (config.targets[name],):
         states = grouped.get(target.name, [])
-        whole = views.target_of(target, [], now)
+        whole = views.target_of(target, [], now, daemon.held)
         for state in sorted(states, key=lambda state: state.key):
-            whole["instances"].append(views.instance_of(target, state, now))
+            whole["instances"].append(views.instance_of(target, state, now, daemon.held(state.key)))
             described += 1
             if described % _AT_A_TIME == 0:
                 await asyncio.sleep(0)

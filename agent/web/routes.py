@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from agent.web import api, doors, health, pages
+from agent.web import api, doors, health, pages, silences
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
 _LIMIT = {"limit": "How many, 1 to 1,000; 100 unless given."}
 _TARGET = {"target": "Only of this target."}
 _SINCE = {"since": "Only from this time on, ISO 8601 or Unix time."}
-_FINGERPRINT = {"fingerprint": "Only of the alert with this fingerprint."}
+_FINGERPRINT = {"fingerprint": "Only of the alert with this fingerprint, alone or in a group."}
 _REST = "{rest:(?:/.*)?}"
 
 
@@ -98,8 +98,15 @@ _KNOWN = (
         "GET",
         "/api/v1/alerts",
         api.alerts,
-        "Alerts that are pending, firing or recovering, worst first",
+        "Alerts that are pending, firing or recovering, worst first; `held` while what their target depends on is off",
         {200: ("Alerts.", "Alerts")},
+    ),
+    Route(
+        "GET",
+        "/api/v1/silences",
+        silences.silences,
+        "Silences that hold, will hold, or are over",
+        {200: ("Silences.", "Silences")},
     ),
     Route(
         "GET",
@@ -154,6 +161,21 @@ _DONE = (
             **_errors(e404="No such open alert.", e422="It does not say by whom."),
         },
         body="Acknowledge",
+    ),
+    Route(
+        "POST",
+        "/api/v1/silences",
+        silences.silence,
+        "Mute the alerts that all matchers match; a name alone means the target of that name",
+        {200: ("It holds.", "Silenced"), **_errors(e422="It does not say what, by whom, why, or until when.")},
+        body="NewSilence",
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/silences/{id}",
+        silences.expire,
+        "End a silence now",
+        {200: ("It is over.", "Silenced"), **_errors(e404="No such silence.")},
     ),
     Route(
         "POST",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.config import words as config_words
-from agent.runtime import OpenAlert, Runtime
-from rules.model import AlertState, Health, InstanceState, SourceState, Standing, Target
+from agent.runtime import HELD, OpenAlert, Runtime
+from rules.matchers import matchers_text
+from rules.model import AlertState, Health, InstanceKey, InstanceState, Silence, SourceState, Standing, Target
 from rules.words import beside, clock_time, describe, number, span, wanted
 
 MOST_ROWS = 500
@@ -51,28 +52,37 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
     now = daemon.clock.now()
     targets = daemon.config.targets
     states = [state for state in daemon.instances().values() if state.key.target in targets]
-    states.sort(key=lambda state: (_ORDER[state.assessment.standing], state.key))
+    held = {state.key: name for state in states if (name := daemon.held(state.key)) is not None}
+    states.sort(key=lambda state: (_place(state, held), state.key))
     rows = []
     for place, state in enumerate(states[:MOST_ROWS], 1):
-        rows.append(_row(targets[state.key.target], state, now))
+        rows.append(_row(targets[state.key.target], state, now, held.get(state.key)))
         if place % _AT_A_TIME == 0:
             await asyncio.sleep(0)
-    standings = Counter(state.assessment.standing for state in states)
+    standings = Counter(state.assessment.standing for state in states if state.key not in held)
     alerts = daemon.alerts()
     return {
         "now": f"{clock_time(now, 'UTC')} UTC",
         "problem": daemon.alive() or daemon.ready(),
         "rows": rows,
         "left_out": len(states) - len(rows),
-        "counts": [(_said(one), standings[one], tone) for one, tone in _TONES.items() if standings[one]],
-        "firing": sum(alert.state != AlertState.PENDING for alert in alerts),
+        "counts": [(_said(one), standings[one], tone) for one, tone in _TONES.items() if standings[one]]
+        + ([(HELD, len(held), "none")] if held else []),
+        "firing": sum(alert.state != AlertState.PENDING and alert.muted is None for alert in alerts),
+        "silences": [_silence(silence, now) for silence in daemon.silences() if silence.ends > now],
         "alerts": [_alert(alert, now) for alert in alerts[:MOST_ROWS]],
         "sources": [_source(daemon, state, now) for state in daemon.sources().values()],
     }
 
 
-def _row(target: Target, state: InstanceState, now: int) -> Row:
+def _place(state: InstanceState, held: Mapping[InstanceKey, str]) -> int:
+    """The worst first, those that only wait for others after them."""
+    return _ORDER[Standing.NO_DATA] if state.key in held else _ORDER[state.assessment.standing]
+
+
+def _row(target: Target, state: InstanceState, now: int, held: str | None) -> Row:
     found = state.assessment
+    words = describe(target, found, now)
     share = None if found.progress is None or found.start is None else found.progress * 100
     bounds = (found.at_least, found.at_most)
     bound = found.at_least if found.at_least is not None else found.at_most
@@ -80,11 +90,11 @@ def _row(target: Target, state: InstanceState, now: int) -> Row:
     return Row(
         title=target.title,
         labels=", ".join(f"{name}: {value}" for name, value in state.key.labels if value),
-        standing=_said(found.standing),
-        tone=_TONES[found.standing],
+        standing=HELD if held else _said(found.standing),
+        tone="none" if held else _TONES[found.standing],
         value="" if target.checkin else "–" if found.value is None else _value(target, found.value, bounds),
         goal=wanted(found, target) or config_words.wanted_of(target),
-        words=describe(target, found, now),
+        words=f"by {held}, which is off; {words}" if held else words,
         progress=None if share is None else min(max(share, 0.0), 100.0),
         pace=None if pace is None else min(max(pace, 0.0), 100.0),
         percent="" if share is None else f"{number(round(share))} %",
@@ -100,11 +110,23 @@ def _alert(alert: OpenAlert, now: int) -> dict[str, str]:
     return {
         "name": alert.name,
         "headline": alert.headline,
-        "state": str(alert.state),
+        "state": alert.shown_state,
         "severity": alert.labels.get("severity", ""),
-        "tone": "none" if alert.state == AlertState.PENDING else "bad",
+        "tone": "none" if alert.state == AlertState.PENDING or alert.muted else "bad",
+        "muted": alert.muted_words,
         "since": _ago(alert.fired_at or alert.since, now),
         "by": alert.acknowledged_by or "",
+    }
+
+
+def _silence(silence: Silence, now: int) -> dict[str, str]:
+    return {
+        "matchers": matchers_text(silence.matchers),
+        "by": silence.author,
+        "reason": silence.reason,
+        "starts": "" if silence.starts <= now else f"{clock_time(silence.starts, 'UTC', now)} UTC",
+        "ends": f"{clock_time(silence.ends, 'UTC', now)} UTC",
+        "id": silence.id,
     }
 
 

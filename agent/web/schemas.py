@@ -42,6 +42,8 @@ def counts(*names: str) -> Schema:
 
 STANDINGS = ("no_data", "too_early", "on_track", "behind", "met", "missed", "in_band", "out_of_band")
 STATES = ("inactive", "pending", "firing", "recovering")
+OPEN_STATES = (*STATES[1:], "held")
+MUTED_BY = ("silence", "inhibition", "interval", "dependency")
 HEALTH = ("unknown", "up", "down")
 
 SCHEMAS: dict[str, Schema] = {
@@ -58,7 +60,7 @@ SCHEMAS: dict[str, Schema] = {
         targets=COUNT,
         instances=COUNT,
         standings=counts(*STANDINGS),
-        alerts=counts(*STATES[1:]),
+        alerts=counts(*OPEN_STATES),
         sources=counts(*HEALTH),
         corrections=COUNT,
         outbox=maybe(shape(depth=COUNT, oldest=maybe(TIME))),
@@ -76,6 +78,7 @@ SCHEMAS: dict[str, Schema] = {
     "Instance": shape(
         labels=LABELS,
         standing={"enum": list(STANDINGS)},
+        held_by=maybe(TEXT),
         since=TIME,
         headline=TEXT,
         description=TEXT,
@@ -94,7 +97,14 @@ SCHEMAS: dict[str, Schema] = {
         alerts=some("InstanceAlert"),
     ),
     "Target": shape(
-        name=TEXT, title=TEXT, goal=TEXT, measure=maybe(TEXT), unit=TEXT, timezone=TEXT, instances=some("Instance")
+        name=TEXT,
+        title=TEXT,
+        goal=TEXT,
+        measure=maybe(TEXT),
+        unit=TEXT,
+        timezone=TEXT,
+        depends_on={"type": "array", "items": TEXT},
+        instances=some("Instance"),
     ),
     "Targets": shape(targets=some("Target")),
     "ExplainedAlert": shape(
@@ -161,14 +171,36 @@ SCHEMAS: dict[str, Schema] = {
         target=maybe(TEXT),
         instance=LABELS,
         labels=LABELS,
-        state={"enum": list(STATES[1:])},
+        state={"enum": list(OPEN_STATES)},
         headline=TEXT,
         since=TIME,
         fired_at=maybe(TIME),
         acknowledged_by=maybe(TEXT),
+        muted=maybe(shape(by={"enum": list(MUTED_BY)}, words=TEXT)),
     ),
     "Alerts": shape(alerts=some("Alert")),
     "Acknowledge": shape(by=TEXT, note=TEXT, optional=("note",)),
+    "Silence": shape(
+        id=TEXT,
+        matchers=TEXT,
+        by=TEXT,
+        reason=TEXT,
+        starts=TIME,
+        ends=TIME,
+        created=TIME,
+        state={"enum": ["pending", "active", "expired"]},
+    ),
+    "Silences": shape(silences=some("Silence")),
+    "Silenced": shape(silence=ref("Silence")),
+    "NewSilence": shape(
+        matchers={"type": "array", "items": TEXT, "minItems": 1},
+        by=TEXT,
+        reason=TEXT,
+        **{"for": TEXT},
+        starts=TEXT,
+        ends=TEXT,
+        optional=("for", "starts", "ends"),
+    ),
     "Reading": shape(series=TEXT, labels=LABELS, time=TIME, value=NUMBER),
     "NewReading": shape(
         series=TEXT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from agent.config import words
 from agent.config.configuration import SourceEntry
 from agent.runtime import OpenAlert
 from agent.store.records import Attempt, Delivery
+from rules.matchers import matchers_text
 from rules.measures import measure_text
 from rules.model import (
     AlertState,
@@ -18,8 +19,10 @@ from rules.model import (
     Assessment,
     Correction,
     Event,
+    InstanceKey,
     InstanceState,
     Reading,
+    Silence,
     SourceState,
     Target,
     Transition,
@@ -27,6 +30,7 @@ from rules.model import (
 from rules.periods import to_local
 from rules.words import describe, headline
 
+Held = Callable[[InstanceKey], str | None]
 _OF_A_PAYLOAD = ("reason", "status", "headline", "alert", "target", "fingerprint")
 
 
@@ -37,7 +41,7 @@ def iso(micros: int | None) -> str | None:
     return to_local(micros, "UTC").isoformat().replace("+00:00", "Z")
 
 
-def target_of(target: Target, states: Iterable[InstanceState], now: int) -> dict[str, Any]:
+def target_of(target: Target, states: Iterable[InstanceState], now: int, held: Held) -> dict[str, Any]:
     """A target with its instances."""
     return {
         "name": target.name,
@@ -46,16 +50,18 @@ def target_of(target: Target, states: Iterable[InstanceState], now: int) -> dict
         "measure": measure_text(target.goal) if target.goal and target.goal.condition is None else None,
         "unit": target.unit,
         "timezone": target.zone,
-        "instances": [instance_of(target, state, now) for state in states],
+        "depends_on": list(target.depends_on),
+        "instances": [instance_of(target, state, now, held(state.key)) for state in states],
     }
 
 
-def instance_of(target: Target, state: InstanceState, now: int) -> dict[str, Any]:
-    """An instance with the numbers that say why it stands where it stands."""
+def instance_of(target: Target, state: InstanceState, now: int, held: str | None) -> dict[str, Any]:
+    """An instance with the numbers that say why it stands where it stands; `held` by what it depends on."""
     found = state.assessment
     return {
         "labels": dict(state.key.labels),
         "standing": found.standing.value,
+        "held_by": held,
         "since": iso(state.since),
         "headline": headline(target, state.key, found, Event.FIRING, now),
         "description": describe(target, found, now),
@@ -120,11 +126,26 @@ def alert_of(alert: OpenAlert) -> dict[str, Any]:
         "target": alert.key.target or None,
         "instance": dict(alert.key.labels),
         "labels": dict(alert.labels),
-        "state": str(alert.state),
+        "state": alert.shown_state,
         "headline": alert.headline,
         "since": iso(alert.since),
         "fired_at": iso(alert.fired_at),
         "acknowledged_by": alert.acknowledged_by,
+        "muted": None if alert.muted is None else {"by": alert.muted.by.value, "words": alert.muted_words},
+    }
+
+
+def silence_of(silence: Silence, now: int) -> dict[str, Any]:
+    """A silence; `matchers` as Alertmanager writes them."""
+    return {
+        "id": silence.id,
+        "matchers": matchers_text(silence.matchers),
+        "by": silence.author,
+        "reason": silence.reason,
+        "starts": iso(silence.starts),
+        "ends": iso(silence.ends),
+        "created": iso(silence.created),
+        "state": "expired" if silence.ends <= now else "active" if silence.starts <= now else "pending",
     }
 
 

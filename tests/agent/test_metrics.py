@@ -24,7 +24,10 @@ from rules.model import (
     Health,
     InstanceKey,
     InstanceState,
+    Muted,
+    MutedBy,
     Projection,
+    Silence,
     SourceState,
     Standing,
 )
@@ -41,6 +44,7 @@ class Daemon:
         self.known_sources: dict[str, SourceState] = {}
         self.known_instances: dict[InstanceKey, InstanceState] = {}
         self.open: list[OpenAlert] = []
+        self.known_silences: list[Silence] = []
 
     def sources(self) -> Mapping[str, SourceState]:
         return self.known_sources
@@ -50,6 +54,9 @@ class Daemon:
 
     def alerts(self) -> list[OpenAlert]:
         return self.open
+
+    def silences(self) -> list[Silence]:
+        return self.known_silences
 
     def stands(self, target: str, assessment: Assessment, /, **labels: str) -> None:
         key = InstanceKey(target, tuple(sorted(labels.items())))
@@ -195,6 +202,18 @@ async def test_alerts_are_pending_or_firing_as_prometheus_knows_them(daemon: Dae
     assert found[
         named("ALERTS", alertname="behind", alertstate="firing", target="visitors", severity="warning", site="www")
     ]
+
+
+async def test_what_is_muted_is_counted_and_what_is_held_is_said(daemon: Daemon, metrics: Metrics):
+    for name, muted in (("a", None), ("b", Muted(MutedBy.DEPENDENCY, "db")), ("c", Muted(MutedBy.SILENCE, "s"))):
+        daemon.open.append(OpenAlert(InstanceKey("t"), name, name, {}, "", "firing", NOW, NOW, None, muted, "words"))
+    daemon.known_silences = [Silence("s", (), "ann", "", NOW - n, NOW + n, NOW, NOW) for n in (0, 1)]
+    found = await samples(metrics)
+    stated = {(dict(labels)["alertname"], dict(labels)["alertstate"]) for name, labels in found if name == "ALERTS"}
+    assert stated == {("a", "firing"), ("b", "held"), ("c", "firing")}
+    counts = {by: found[named("setpoint_alerts_muted", by=by)] for by in MutedBy}
+    assert counts == {"silence": 1, "dependency": 1, "inhibition": 0, "interval": 0}
+    assert found[named("setpoint_silences_active")] == 1
 
 
 async def test_the_outbox_is_absent_where_nobody_can_say(metrics: Metrics):

@@ -422,3 +422,29 @@ def test_this_machine_is_not_asked_through_a_proxy(looking):
 def test_a_key_that_can_be_no_key(here, key):
     said = here("status", SETPOINT_API_KEY=key)
     assert (said.status, said.err) == (2, "Error: SETPOINT_API_KEY holds a character that no key can have\n")
+
+
+# silence
+
+
+def test_silences_are_added_listed_and_expired(asking):
+    added = asking("silence", "add", "rooms", "room=den", "--for", "2h", "--reason", "windows are open", "--by", "ann")
+    assert added.status == 0, added.err
+    name = added.out.split()[0]
+    assert 'mutes {room="den",target="rooms"} until ' in added.out
+    listed = asking("silence", "list")
+    assert name in listed.out
+    assert "windows are open" in listed.out
+    status = asking("status")
+    assert f"silence {name} by ann until " in status.out
+    assert asking("silence", "expire", name).out == f"{name} is over\n"
+    assert asking("silence", "list").out == "No silences\n"
+    assert asking("silence", "list", "--expired", "--json").json["silences"][0]["state"] == "expired"
+
+
+def test_what_makes_no_silence(asking):
+    said = asking("silence", "add", "roms", "--reason", "x")
+    assert (said.status, "did you mean rooms?" in said.err) == (2, True)
+    assert asking("silence", "add", "rooms").status == 2
+    assert asking("silence", "add", "rooms", "--for", "1h", "--until", "2030-01-01", "--reason", "x").status == 2
+    assert asking("silence", "expire", "none").status == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.connections import Connections
 from agent.metrics import Metrics
+from agent.muted import new_silence, silence_matchers
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.settings import read_settings
 from agent.store.records import Ping
@@ -28,6 +30,7 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     Reading,
+    Silence,
     SourceState,
     labels_of,
 )
@@ -88,6 +91,8 @@ class Daemon:
         self.runs: list[Correction] = []
         self.polls: dict[str, Sequence[Reading] | ConnectorError] = {}
         self.taken: list[tuple[str, str, str]] = []
+        self.holding: dict[InstanceKey, str] = {}
+        self.silenced: dict[str, Silence] = {}
         self.reload_errors: Sequence[str] = ()
         self.not_ready: str | None = None
         self.sick: str | None = None
@@ -149,6 +154,23 @@ class Daemon:
         if not found:
             raise Unknown(f"no open alert {alert!r}")
         return found
+
+    def held(self, key: InstanceKey) -> str | None:
+        return self.holding.get(key)
+
+    def silences(self) -> Sequence[Silence]:
+        return list(self.silenced.values())
+
+    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
+        made = new_silence(silence_matchers(matchers, self.config.targets), said, span, self.clock.now())
+        self.silenced[made.id] = made
+        return made
+
+    async def expire(self, silence: str) -> Silence:
+        if silence not in self.silenced:
+            raise Unknown(f"no silence {silence!r}")
+        self.silenced[silence] = replace(self.silenced[silence], ends=self.clock.now())
+        return self.silenced[silence]
 
     async def reload(self) -> Reloaded:
         return Reloaded(self.reload_errors)
