@@ -1,27 +1,40 @@
 #!/usr/bin/env bash
-# Brings the programs that tests run beside Python's packages into the folder given: promtool, which checks /metrics.
-# It is taken out of Debian's package without installing that, which would start a server.
+# Brings the programs that tests run beside Python's packages into the folder given: promtool, which checks /metrics;
+# amtool and alertmanager, which say what a route, a time interval or an inhibition means.
+# They are taken out of Debian's packages without installing those, which would start servers.
 set -eu
 into=$1
-
-command -v promtool >/dev/null && exit 0
-
-say() { echo "promtool is missing, so the tests that run it are skipped: $1. Debian and Ubuntu have it in 'prometheus'." >&2; exit 0; }
-
-command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || say "there is no apt-get here"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-download() { (cd "$folder" && apt-get download -qq prometheus >/dev/null 2>&1); }
 
-if ! download; then
-    if [ "$(id -u)" = 0 ]; then
-        apt-get update -qq >/dev/null || say "apt-get update failed"
-    elif sudo -n true 2>/dev/null; then
-        sudo -n apt-get update -qq >/dev/null || say "apt-get update failed"
-    else
-        say "apt-get has no package lists and updating them needs root"
+update() {
+    if [ "$(id -u)" = 0 ]; then apt-get update -qq >/dev/null
+    elif sudo -n true 2>/dev/null; then sudo -n apt-get update -qq >/dev/null
+    else return 1; fi
+}
+
+# bring PROGRAM PACKAGE [ITS NAME THERE]
+bring() {
+    command -v "$1" >/dev/null && return 0
+    missing() { echo "$1 is missing, so tests that run it are skipped: $3. Debian and Ubuntu have it in '$2'." >&2; }
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || { missing "$1" "$2" "there is no apt-get here"; return 0; }
+    if [ ! -d "$folder/$2" ]; then
+        download() { (cd "$folder" && apt-get download -qq "$1" >/dev/null 2>&1); }
+        download "$2" || { update && download "$2"; } || { missing "$1" "$2" "apt-get can't download it"; return 0; }
+        dpkg-deb -x "$folder/$2"_*.deb "$folder/$2"
     fi
-    download || say "apt-get download prometheus failed"
+    install -m 0755 "$folder/$2/usr/bin/${3:-$1}" "$into/$1"
+}
+
+bring promtool prometheus
+bring amtool prometheus-alertmanager
+# Debian's build looks for its templates where the package puts them; here it finds them where it is started.
+if ! command -v alertmanager >/dev/null; then
+    bring alertmanager prometheus-alertmanager prometheus-alertmanager
+    there=usr/share/prometheus/alertmanager
+    if [ -d "$folder/prometheus-alertmanager/$there" ]; then
+        sed -i "s|/$there|./././././././././././././././././|g" "$into/alertmanager"
+        mkdir -p "$into/../share/alertmanager"
+        cp "$folder/prometheus-alertmanager/$there"/*.tmpl "$into/../share/alertmanager/"
+    fi
 fi
-dpkg-deb -x "$folder"/prometheus_*.deb "$folder/unpacked"
-install -m 0755 "$folder/unpacked/usr/bin/promtool" "$into/promtool"

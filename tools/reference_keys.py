@@ -44,6 +44,10 @@ PARTS = (
 )
 REST = (
     ("Route", "RouteSection"),
+    ("`inhibit_rules[]`", "InhibitSection"),
+    ("`time_intervals`: each name a list of these", "IntervalSection"),
+    ("`times[]` of a time interval", "TimesSection"),
+    ("`time_intervals[]`, written as a list", "NamedIntervals"),
     ("Gateways", "GatewayConfig"),
     ("`auth` of a source, action or gateway", "Auth"),
     ("`basic` of auth", "Basic"),
