@@ -7,6 +7,8 @@ from typing import Any
 from tests.acceptance.servers import Api, Receiver
 
 HOOK = "${HOOK_SECRET}"
+EACH_AT_ONCE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
+"""A route that groups nothing and waits for nothing, but for the end of an alert, which takes at most a second."""
 
 
 def source(api: Api, name: str, **more: Any) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def rooms(**more: Any) -> dict[str, Any]:
         "series": "temperature",
         "by": ["room"],
         "goal": {"at_least": 20, "at_most": 23},
-        "alerts": [{"name": "out-of-band", "when": "out_of_band", "severity": "critical"}],
+        "alerts": [{"name": "out-of-band", "when": "out_of_band", "severity": "critical", "notify": ["all"]}],
         **more,
     }
 
@@ -42,5 +44,5 @@ def house(api: Api, sink: Receiver, *sources: str, **target: Any) -> dict[str, A
         "sources": {name: source(api, name) for name in sources or ("house",)},
         "targets": {"room": rooms(**target)},
         "receivers": {"all": [hook(sink)]},
-        "route": {"receiver": "all"},
+        "route": {"receiver": "all", **EACH_AT_ONCE},
     }

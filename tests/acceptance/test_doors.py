@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from tests.acceptance.configs import HOOK, hook
+from tests.acceptance.configs import EACH_AT_ONCE, HOOK, hook
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.servers import SECRET, Receiver
 
@@ -34,13 +34,13 @@ def shops(sink: Receiver) -> dict[str, Any]:
                 "by": ["shop"],
                 "combine": "last",
                 "goal": {"at_least": 100},
-                "alerts": [{"name": "low", "when": "out_of_band"}],
+                "alerts": [{"name": "low", "when": "out_of_band", "notify": ["all"]}],
             },
-            "nightly-backup": {"source": "backup", "alerts": [{"name": "late", "when": "missed"}]},
-            "heartbeat": {"source": "heart", "alerts": [{"name": "silent", "when": "missed"}]},
+            "nightly-backup": {"source": "backup", "alerts": [{"name": "late", "when": "missed", "notify": ["all"]}]},
+            "heartbeat": {"source": "heart", "alerts": [{"name": "silent", "when": "missed", "notify": ["all"]}]},
         },
         "receivers": {"all": [hook(sink)]},
-        "route": {"receiver": "all"},
+        "route": {"receiver": "all", **EACH_AT_ONCE},
     }
 
 
