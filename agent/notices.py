@@ -182,7 +182,7 @@ class Notices:
         transition = saying.transition
         target = self.specs.targets.get(transition.key.target)
         labels = dict(transition.labels)
-        line_ = self._headline(target, transition)
+        line_ = self._headline(target, transition, saying.status.said)
         assessment = transition.assessment or Assessment(Standing.NO_DATA)
         values = values_of(assessment)
         return Notice(
@@ -219,11 +219,11 @@ class Notices:
     def _source_title(self, transition: Transition) -> str:
         return transition.key.target or f"Source {dict(transition.labels).get('source', '')}"
 
-    def _headline(self, target: Target | None, transition: Transition) -> str:
+    def _headline(self, target: Target | None, transition: Transition, said: str) -> str:
         if transition.detail == NOT_CONFIGURED:
             return f"{target.title if target else self._source_title(transition)} {NOT_CONFIGURED}"
         if target is not None and transition.assessment is not None:
-            return headline(target, transition.key, transition.assessment, transition.event, transition.at)
+            return headline(target, transition.key, transition.assessment, transition.event, transition.at, said)
         title = self._source_title(transition) if not transition.key.target else transition.key.target
         if transition.event is Event.RESOLVED:
             return f"{title} {transition.detail or 'can be read again'}"

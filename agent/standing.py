@@ -39,7 +39,7 @@ def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertSta
     target = specs.targets.get(state.key.target)
     rule = next((rule for rule in specs.rules.get(state.key.target, ()) if rule.name == name), None)
     labels = alerts.alert_labels(rule, state.key) if rule else ()
-    line = headline(target, state.key, state.assessment, Event.FIRING, mutes.now) if target else name
+    line = headline(target, state.key, state.assessment, Event.FIRING, mutes.now, status.said) if target else name
     if status.flapping_since is not None:
         line = f"Flapping: {line}"
     raised = {"severity": status.severity} if status.severity else {}

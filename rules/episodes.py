@@ -8,7 +8,7 @@ from dataclasses import replace
 from rules import alerts, flapping, often, severity
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
 from rules.scene import Scene
-from rules.whens import Asked, holds
+from rules.whens import SAYINGS, Asked, holds
 from rules.words import span
 
 _NONE: tuple[Transition, ...] = ()
@@ -47,6 +47,8 @@ def _step(
     news = None
     if rule.flapping is not None or before.flapping_since is not None:
         after, event, news = flapping.follow(asked, before, after, event)
+    if found and rule.when in SAYINGS:
+        after = replace(after, said=SAYINGS[rule.when](asked))
     said: list[Transition] = []
     if event is not None:
         after = _named(asked, before, after)

@@ -131,7 +131,8 @@ class Specs:
                     reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
             elif target.selector:
                 name = target.selector.name
-                reaches[name] = reaches.get(name, Reach()).with_(_reach(per))
+                burn = max((pair.long for rule in target.alerts for pair in rule.burn), default=0)
+                reaches[name] = reaches.get(name, Reach()).with_(_reach(per)).with_(Reach(burn))
             for selector in self._lookups[target.name]:
                 planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
                 reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)

@@ -10,8 +10,10 @@ from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
 
+from rules.conditions import Where
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
+from rules.tally import Tally
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
@@ -40,7 +42,7 @@ class Track:
     All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
     """
 
-    __slots__ = ("_summaries", "horizon", "past", "times", "values", "watches")
+    __slots__ = ("_summaries", "_tallies", "horizon", "past", "times", "values", "watches")
 
     def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
@@ -49,6 +51,7 @@ class Track:
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
+        self._tallies: dict[str, Tally] = {}
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
@@ -79,6 +82,8 @@ class Track:
             self.values[index] = number
         self._summaries.clear()
         self._tell(time)
+        for tally in self._tallies.values():
+            tally.cut(index)
         return Added.NEW
 
     def _tell(self, time: int) -> None:
@@ -117,6 +122,7 @@ class Track:
             del self.times[:cut]
             del self.values[:cut]
             self._summaries.clear()
+            self._tallies.clear()
 
     @property
     def newest(self) -> tuple[int, float | None] | None:
@@ -158,6 +164,13 @@ class Track:
         while first > oldest and isnan(self.values[first - 1]):
             first -= 1
         return means.added(self.values[max(first - 1, oldest) : last])
+
+    def tally(self, where: Where, start: int, end: int) -> tuple[int, int]:
+        """How many readings with start <= time < end have a value, and how many of these satisfy `where`."""
+        tally = self._tallies.get(where.text)
+        if tally is None:
+            tally = self._tallies[where.text] = Tally(where)
+        return tally.between(self.values, bisect_left(self.times, start), bisect_left(self.times, end))
 
     def _value_before(self, index: int) -> float | None:
         for at in range(index - 1, -1, -1):

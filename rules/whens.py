@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rules import burning
 from rules.model import AlertRule, Assessment, NoDataThen, Sign, Standing
 from rules.scene import Scene
 
@@ -32,9 +33,14 @@ def holds(asked: Asked) -> bool | None:
 
 def _stands(asked: Asked) -> bool | None:
     """The instance's standing is the one waited for."""
-    assessment, no_data = asked.assessment, asked.scene.target.no_data
-    settled = assessment.silent and no_data is not None and no_data.then is NoDataThen.OK
-    return assessment.standing is asked.rule.when if settled or not assessment.hold else None
+    assessment = asked.assessment
+    return assessment.standing is asked.rule.when if _counts_as_fine(asked) or not assessment.hold else None
+
+
+def _counts_as_fine(asked: Asked) -> bool:
+    """Readings stopped, and that lets alerts resolve."""
+    no_data = asked.scene.target.no_data
+    return asked.assessment.silent and no_data is not None and no_data.then is NoDataThen.OK
 
 
 def _stopped(asked: Asked) -> bool | None:
@@ -49,8 +55,21 @@ def _unusual(asked: Asked) -> bool | None:
     return None if assessment.hold or finding is None else finding.unusual is not None
 
 
+def _burns(asked: Asked) -> bool | None:
+    """The budget burns too fast."""
+    if not asked.assessment.hold:
+        return burning.burns(asked.scene, asked.rule.burn)
+    return False if _counts_as_fine(asked) else None
+
+
+SAYINGS: Mapping[str, Callable[[Asked], str]] = {
+    Sign.BURNING: lambda asked: burning.words(asked.scene, asked.assessment, asked.rule.burn)
+}
+"""Why an alert is there, in words, for the kinds that a standing does not say."""
+
 KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(Standing, _stands),
     Standing.NO_DATA: _stopped,
     Sign.UNUSUAL: _unusual,
+    Sign.BURNING: _burns,
 }

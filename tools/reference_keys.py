@@ -35,6 +35,7 @@ PARTS = (
     ("`no_data` of a target", "NoDataSection"),
     ("`alerts[]` of a target", "AlertSection"),
     ("`for` of an alert, as a count", "OftenSection"),
+    ("`burn[]` of an alert", "BurnSection"),
     ("`flapping` of an alert", "FlappingSection"),
     ("`worse[]` of an alert", "WorseSection"),
     ("`escalate[]` of an alert", "EscalationSection"),

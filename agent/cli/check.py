@@ -111,6 +111,8 @@ def _alert(alert: dict[str, Any], *, routed: bool) -> Iterator[str]:
     to = ", ".join(alert["notify"]) or ("whom the route names" if routed else "console")
     for_ = f" for {alert['for']}" if alert["for"] != "0s" else ""
     yield f"    alert    {alert['name']}: when {alert['when']}{for_}, {alert['severity']}, to {to}"
+    for pair in alert["burn"]:
+        yield f"             {pair['rate']:g} times the allowed errors over {pair['long']} and {pair['short']}"
     for step in alert["worse"]:
         also = f", also to {', '.join(step['notify'])}" if step["notify"] else ""
         yield f"             {step['severity']} unless {step['unless']}{also}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import inf
 
+from agent.config.burning import burn_rates, check_burn
 from agent.config.document import Document
 from agent.config.errors import Path
 from agent.config.language import AlertSection, FlappingSection, OftenSection, TargetSection
@@ -17,6 +18,7 @@ def check_life(alert: AlertSection, target: TargetSection, path: Path, document:
     """Says what can never happen between the alert's beginning and its end."""
     _check_often(alert, target, (*path, "for"), document)
     _check_worse(alert, target, (*path, "worse"), document)
+    check_burn(alert, target, path, document)
     flaps = alert.flapping
     if isinstance(flaps, FlappingSection) and flaps.low >= flaps.high:
         document.report((*path, "flapping"), f"low {flaps.low:.4g} has to be less than high {flaps.high:.4g}")
@@ -92,6 +94,7 @@ def alert_rule(model: AlertSection) -> AlertRule:
         notify=tuple(model.notify),
         repeat=model.repeat_interval,
         often=Often(often.breaches, often.of) if often else None,
+        burn=burn_rates(model),
         worse=tuple(SeverityStep(s.severity, s.at_least, s.at_most, tuple(s.notify)) for s in model.worse),
         flapping=_flapping(model.flapping),
         escalate=tuple(EscalationStep(step.after, tuple(step.to)) for step in model.escalate),

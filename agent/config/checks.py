@@ -15,7 +15,7 @@ from rules.measures import MEASURES, NAMES
 from rules.model import CalendarPeriod, Measure, RollingPeriod, Sign, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
-_SIGNS = frozenset(Sign)
+_SIGNS = frozenset({Sign.UNUSUAL})  # burning says itself what it needs
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
 _DECIDED = _ALWAYS | {Standing.MET, Standing.MISSED}
 _PERIOD = _DECIDED | {Standing.TOO_EARLY, Standing.ON_TRACK, Standing.BEHIND}
@@ -131,7 +131,7 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
             place = document.place((*path, "alerts", first[alert.name], "name"))
             document.report((*at, "name"), f"this target has two alerts of this name; the first is at {place}")
         first.setdefault(alert.name, index)
-        if alert.when not in possible:
+        if alert.when is not Sign.BURNING and alert.when not in possible:
             can = choices(possible)
             document.report((*at, "when"), f"{alert.when} never happens to {why}", f"what can happen: {can}")
         check_life(alert, target, at, document)

@@ -62,6 +62,9 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
         "for": words.lasting(alert),
         "severity": alert.severity,
         "notify": list(alert.notify),
+        "burn": [
+            {"rate": pair.rate, "long": words.span(pair.long), "short": words.span(pair.short)} for pair in alert.burn
+        ],
         "worse": [
             {"severity": step.severity, "unless": words.band(step.at_least, step.at_most), "notify": list(step.notify)}
             for step in alert.worse

@@ -291,6 +291,14 @@ class EscalationSection(Config):
     to: Annotated[Names, Field(min_length=1)]
 
 
+class BurnSection(Config):
+    """A burn rate that is too fast, if a long and a short window exceed it."""
+
+    rate: Annotated[Number, Field(gt=0)]
+    long: Span
+    short: Span
+
+
 class AlertSection(Config):
     """One alert of a target."""
 
@@ -301,6 +309,7 @@ class AlertSection(Config):
     severity: Text = "warning"
     worse: list[WorseSection] = Field(default_factory=list)
     flapping: Flaps = False
+    burn: list[BurnSection] = Field(default_factory=list)
     labels: LabelTexts = Field(default_factory=dict)
     annotations: LabelTexts = Field(default_factory=dict)
     notify: Names = Field(default_factory=list)

@@ -37,6 +37,7 @@ from rules.model.values import (
 )
 from rules.model.wants import (
     AlertRule,
+    BurnRate,
     CalendarPeriod,
     Checkin,
     Combine,
@@ -74,6 +75,7 @@ __all__ = [
     "AlertState",
     "AlertStatus",
     "Assessment",
+    "BurnRate",
     "CalendarPeriod",
     "Checkin",
     "Combine",

@@ -121,6 +121,8 @@ class AlertStatus:
 
     `checks` says of the last checks, oldest first, whether the alert was open, for flap detection; `checked_at` is the
     time of the newest reading they know.
+
+    `said` is why the alert is there, in words as last found, where the standing does not say it.
     """
 
     state: AlertState = AlertState.INACTIVE
@@ -141,6 +143,7 @@ class AlertStatus:
     flapping_since: int | None = None
     checks: tuple[bool, ...] = ()
     checked_at: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

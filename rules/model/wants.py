@@ -26,6 +26,7 @@ class Sign(StrEnum):
     """What an alert can wait for that is no standing."""
 
     UNUSUAL = "unusual"
+    BURNING = "burning"  # the error budget of a share goal, too fast
 
 
 class Measure(StrEnum):
@@ -154,6 +155,15 @@ class Often:
 
 
 @dataclass(frozen=True, slots=True)
+class BurnRate:
+    """More than `rate` times the allowed errors over the last `long`, and over the last `short`."""
+
+    rate: float
+    long: int
+    short: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flapping:
     """An alert flaps from a share `high` of changes in its last `of` checks on, until they are `low`; 0 to 1."""
 
@@ -197,6 +207,7 @@ class AlertRule:
     worse: tuple[SeverityStep, ...] = ()  # the gravest last
     flapping: Flapping | None = None
     repeat: int | None = None  # how often it is told again, instead of what its route says
+    burn: tuple[BurnRate, ...] = ()  # for `burning`, the gravest first
 
 
 @dataclass(frozen=True, slots=True)

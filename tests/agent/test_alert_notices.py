@@ -13,7 +13,22 @@ import pytest
 from agent.muted import Mutes
 from agent.runtime import OpenAlert
 from agent.standing import open_alerts
-from rules.model import HOUR, MINUTE, SECOND, EscalationStep, Flapping, Matcher, SeverityStep, Silence, Target
+from rules.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    BurnRate,
+    EscalationStep,
+    Flapping,
+    Goal,
+    Matcher,
+    Measure,
+    RollingPeriod,
+    SeverityStep,
+    Sign,
+    Silence,
+    Target,
+)
 from rules.routing import Route
 from tests.agent.test_pipeline import KEY, TARGET, World
 
@@ -198,3 +213,24 @@ class TestMuted:
         await world.restart()
         await world.wait(HOUR)
         assert await world.told() == ["team firing hot"]
+
+
+class TestBurning:
+    goal = Goal(Measure.SHARE, at_least=0.9, per=RollingPeriod(HOUR), where="value <= 23")
+    target = replace(hot(when=Sign.BURNING, burn=(BurnRate(2, 4 * MINUTE, MINUTE),)), goal=goal)
+
+    async def test_it_says_so_as_long_as_it_burns(self, world: World) -> None:
+        await world.use(self.target)
+        for value in (22, 22, 22, 22, 25):
+            await world.read(value, after=MINUTE)
+        await world.restart()
+        await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "")
+        (shown,) = shown_alerts(world)
+        assert shown.headline.startswith("Room burning 2.5 times the allowed errors over the last 4m, ")
+        for _ in range(2):
+            await world.read(22, after=MINUTE)
+        firing, resolved = await payloads(world)
+        assert firing["headline"] == (
+            "Room burning 2.5 times the allowed errors over the last 4m, the budget is used up"
+        )
+        assert (resolved["reason"], resolved["standing"]) == ("resolved", "missed")

@@ -8,7 +8,19 @@ import pytest
 
 from agent.config import words
 from agent.config.load import load
-from rules.model import HOUR, MINUTE, AlertRule, EscalationStep, Flapping, Often, SeverityStep
+from rules import burning
+from rules.model import (
+    HOUR,
+    MINUTE,
+    AlertRule,
+    BurnRate,
+    EscalationStep,
+    Flapping,
+    Often,
+    SeverityStep,
+    Sign,
+    Standing,
+)
 from tests.agent.config.test_config_errors import SOURCES, errors_of
 
 BEGIN = "  t:\n    series: sales\n    goal: {at_least: 20, at_most: 23}\n    alerts:\n"
@@ -186,3 +198,66 @@ def test_steps_beyond_a_number_that_is_looked_up(tmp_path: Path) -> None:
     assert len(rule(tmp_path, alert.replace("STEP", "10"), begin).worse) == 2
     (said,) = mistakes(tmp_path, alert.replace("STEP", "17"), begin)
     assert said == "worse[1].at_least: 17 is not farther outside than 15"
+
+
+def share(at_least: str = "99.9%", per: str = "30d") -> str:
+    goal = f"{{measure: share, where: value == 1, at_least: {at_least}, per: {per}}}"
+    return f"  t:\n    series: sales\n    goal: {goal}\n    alerts:\n"
+
+
+def test_burning(tmp_path: Path) -> None:
+    assert rule(tmp_path, "when: burning, severity: critical", share()).burn == burning.PAGE
+    assert rule(tmp_path, "when: burning", share()).burn == burning.TICKET
+    own = rule(tmp_path, "when: burning, burn: [{rate: 2, long: 2h, short: 15m}]", share(per="day"))
+    assert own.burn == (BurnRate(2, 2 * HOUR, 15 * MINUTE),)
+    assert own.when is Sign.BURNING
+
+
+NO_BUDGET = ["when: burning is for a goal with measure: share and at_least; the rest is its budget"]
+BURNING = {
+    "of a level": (BEGIN, "when: burning", NO_BUDGET),
+    "of a sum": (MONTH, "when: burning", NO_BUDGET),
+    "of a condition": (CONDITION, "when: burning", NO_BUDGET),
+    "of a check-in": (CHECKIN, "when: burning", NO_BUDGET),
+    "without burning": (
+        share(),
+        "when: missed, burn: [{rate: 2, long: 2h, short: 1h}]",
+        ["burn: is for an alert with when: burning"],
+    ),
+    "short is long": (
+        share(),
+        "when: burning, burn: [{rate: 2, long: 2h, short: 2h}]",
+        ["burn[0].short: has to be shorter than long, 2h"],
+    ),
+    "no rate": (
+        share(),
+        "when: burning, burn: [{rate: 0, long: 2h, short: 1h}]",
+        ["burn[0].rate: has to be more than 0"],
+    ),
+    "longer than its period": (
+        share(per="day"),
+        "when: burning, burn: [{rate: 2, long: 2d, short: 1h}]",
+        ["burn[0].long: is longer than the goal's period, 1d"],
+    ),
+    "usual windows in a short period": (
+        share(per="day"),
+        "when: burning",
+        ["when: looks back over 3d, and the goal's period is 1d; add burn with shorter windows"],
+    ),
+    "mistyped": (
+        share(),
+        "when: burnin",
+        [f"when: has to be one of {', '.join((*Standing, *Sign))} (did you mean burning?)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BURNING)
+def test_burning_that_can_not_be(tmp_path: Path, name: str) -> None:
+    begin, alert, said = BURNING[name]
+    assert mistakes(tmp_path, alert, begin) == said
+
+
+def test_a_goal_without_errors_has_no_budget(tmp_path: Path) -> None:
+    (said,) = errors_of(tmp_path, written("when: burning", share("100%")))
+    assert said.endswith("targets.t.goal.at_least: leaves no errors to burn; nothing but 100% is good enough")

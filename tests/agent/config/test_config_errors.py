@@ -153,13 +153,9 @@ TARGETS = {
         [
             (
                 "8:47: targets.t.alerts[0].when: has to be one of no_data, too_early, on_track, behind, met, missed,"
-                " in_band, out_of_band, unusual (did you mean unusual?)"
+                " in_band, out_of_band, unusual, burning (did you mean unusual?)"
             ),
         ],
-    ),
-    "standing of the future": (
-        "series: sales, goal: {at_least: 3}, alerts: [{name: a, when: burning}]",
-        ["8:68: targets.t.alerts[0].when: burning is not built yet"],
     ),
     "labels of the alert itself": (
         (

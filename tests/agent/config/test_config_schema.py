@@ -85,7 +85,7 @@ def test_goals_of_every_form(validator: Draft202012Validator, data: dict[str, An
         ("targets.room.goal.at_least", {"2026": 5, "series": "plan"}),
         ("targets.room.goal.per", {"from": "2026-01-01"}),
         ("targets.room.alerts", [{"when": "missed"}]),
-        ("targets.room.alerts", [{"name": "a", "when": "burning"}]),
+        ("targets.room.alerts", [{"name": "a", "when": "tired"}]),
         ("receivers.growth", [{"type": "slack", "chanel": "#x"}]),
         ("route.group_wait", 30),
         ("time_intervals.night", [{"times": [{"start": "22:00"}]}]),
