@@ -96,7 +96,7 @@ def facts(notice: Notice) -> list[Fact]:
         Fact("Goal", _goal(notice)),
         Fact("Progress", _share(notice.values, "progress")),
         Fact("Expected by now", _expected(notice)),
-        Fact("Required rate" if "at_least" in notice.values else "Rate left", _required(notice)),
+        Fact(_rate(notice.values), _required(notice)),
         Fact("Projection", _projection(notice)),
         Fact("Chance of the goal", _chance(notice)),
         Fact("Period", _period(notice)),
@@ -230,6 +230,11 @@ def _expected(notice: Notice) -> str:
         return ""
     text = _amount(notice, _computed(notice, expected))
     return f"{text} ({pace} of it reached)" if pace else text
+
+
+def _rate(values: Mapping[str, float]) -> str:
+    """What the rate is: needed, or left of a budget; a value above its budget that may fall needs to fall."""
+    return "Required rate" if "at_least" in values or values.get("required_rate", 0.0) < 0 else "Rate left"
 
 
 def _required(notice: Notice) -> str:

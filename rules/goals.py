@@ -59,7 +59,7 @@ def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessmen
     scene = _settled(scene, scene.now)
     time, value = _newest(scene.tracks, combine)
     if value is None:
-        return replace(_held(scene, "no value"), standing=scene.verdict or Standing.NO_DATA, time=time)
+        return replace(_held(scene, "no value"), time=time)
     out = _breaches(scene.target, value)
     if out is None:
         out = scene.verdict is Standing.OUT_OF_BAND
@@ -219,8 +219,7 @@ def _assess_condition(scene: Scene, condition: Condition, combine: Combine | Non
     )
     time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
     if truth is None:
-        held = _held(scene, "a value is missing")
-        return replace(held, standing=scene.verdict or Standing.NO_DATA, inputs=inputs, time=time)
+        return replace(_held(scene, "a value is missing"), inputs=inputs, time=time)
     return Assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
         value=values[0] if len(values) == 1 else None,

@@ -102,13 +102,21 @@ def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
     summaries = [track.summary(goal, start, end) for track in scene.tracks]
-    values = [v for v in (summary.measure(goal) for summary in summaries) if v is not None]
+    measured = zip(scene.tracks, summaries, strict=True)
+    values = [v for v in (_value(goal, track, summary, end) for track, summary in measured) if v is not None]
     covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
     way = None
     if goal.plan is not None or goal.weekdays:
         planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
         way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered, _projector(scene))
     return Stretch(start, end, combine(values), covered, summaries, way)
+
+
+def _value(goal: Goal, track: Track, summary: Summary, end: int) -> float | None:
+    """What a series measures. Readings without a value make none, where no reading at all adds up to nothing."""
+    if not summary.count and track.has_only_gaps(summary.start, end):
+        return None
+    return summary.measure(goal)
 
 
 def _projector(scene: Scene) -> Projector:
@@ -140,8 +148,10 @@ def _assess(
     ended = now >= stretch.end
     value = stretch.value
     if value is None:
-        standing = Standing.NO_DATA if ended else Standing.TOO_EARLY
-        return _described(goal, stretch, standing, now, None, hold=ended)
+        nothing = ended or MEASURES[goal.measure].adds_up
+        standing = Standing.NO_DATA if nothing else Standing.TOO_EARLY
+        found = _described(goal, stretch, standing, now, None, hold=nothing)
+        return found if ended else replace(found, reason="no value" if nothing else "")
     if ended and stretch.covered < stretch.end:
         # The last readings of a period may still be on their way; nothing is said before they had their time.
         return _described(goal, stretch, Standing.NO_DATA, now, None, hold=True)
@@ -198,20 +208,23 @@ def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projec
         half = projector.spread(stretch.covered)
     if stretch.fraction < EARLY:
         return None
-    mid = value / stretch.fraction if means.adds_up else _projected_last(stretch, value)
+    mid = value / stretch.fraction if means.adds_up else _projected_last(scene.tracks, stretch, value)
     return projected(goal, value, mid, half, falls=falls)
 
 
-def _projected_last(stretch: Stretch, value: float) -> float:
+def _projected_last(tracks: Sequence[Track], stretch: Stretch, value: float) -> float:
     """Where a number that is read, not added up, ends if it goes on as it did since its first reading in the period.
 
     Before its readings span a tenth of the period it is taken for a running total that began at nothing.
     """
     first_time, first = stretch.summaries[0].first or (stretch.start, 0.0)
-    span = stretch.covered - first_time
-    if len(stretch.summaries) > 1 or span < EARLY * (stretch.end - stretch.start):
+    gap = max(track.gap() for track in tracks)
+    at = max(stretch.newest or 0, stretch.covered - gap)  # a number that stopped went on as it is
+    span = at - first_time
+    if len(tracks) > 1 or not gap or span < EARLY * (stretch.end - stretch.start):
         return value / stretch.fraction
-    return value + (value - first) / span * (stretch.end - stretch.covered)
+    still = (stretch.end - 1 - at) // gap * gap  # up to the last reading that fits in
+    return value + (value - first) / span * max(still, 0)
 
 
 def is_budget(low: float | None, high: float | None, value: float | None, projection: Projection | None) -> bool:
@@ -264,11 +277,15 @@ def _expected(goal: Goal, stretch: Stretch, wanted: float) -> float | None:
 
 
 def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int) -> float | None:
-    """What is needed (at_least) or left (at_most) per day from now to the period's end."""
+    """What is needed (at_least) or left (at_most) per day from now to the period's end.
+
+    Less than nothing where a value that may fall has to come down to its bound.
+    """
     days = (stretch.end - max(now, stretch.start)) / DAY
     if not MEASURES[goal.measure].grows or wanted is None or stretch.value is None or days <= 0:
         return None
-    return max(wanted - stretch.value, 0.0) / days
+    sinks = wanted == goal.at_most and may_fall(goal, stretch.summaries)
+    return (wanted - stretch.value if sinks else max(wanted - stretch.value, 0.0)) / days
 
 
 def _rolling(goal: Goal, stretch: Stretch) -> Assessment:

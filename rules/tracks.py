@@ -172,6 +172,11 @@ class Track:
             tally = self._tallies[where.text] = Tally(where)
         return tally.between(self.values, bisect_left(self.times, start), bisect_left(self.times, end))
 
+    def has_only_gaps(self, start: int, end: int) -> bool:
+        """Whether none of its readings with start <= time < end has a value; without any there, none at all."""
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        return all(map(isnan, self.values[first:last] if last > first else self.values))
+
     def _value_before(self, index: int) -> float | None:
         for at in range(index - 1, -1, -1):
             if not isnan(self.values[at]):

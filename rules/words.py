@@ -175,7 +175,8 @@ def _describe_period(target: Target, assessment: Assessment) -> str:
     parts = [f"{_WORDS[assessment.standing]}: {value}{of}"]
     if assessment.standing in {Standing.BEHIND, Standing.ON_TRACK}:
         if assessment.required_rate is not None:
-            parts.append(f"{'may add' if budget else 'needs'} {number(_rounded(assessment.required_rate))} a day")
+            may = budget and assessment.required_rate >= 0
+            parts.append(f"{'may add' if may else 'needs'} {number(_rounded(assessment.required_rate))} a day")
         if assessment.projection is not None and assessment.projection.value != assessment.value:
             parts.append(f"projected {_computed(assessment.projection.value, target)}")
     return ", ".join(parts)
