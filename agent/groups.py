@@ -10,6 +10,9 @@ from agent.timers import Timers
 from rules.model import Group, InstanceKey, Member, Muted, MutedBy
 from rules.muting import Cause
 
+Place = tuple[str, str]
+"""An alert in a group: the group's id and the alert's fingerprint."""
+
 
 class Groups:
     """Groups with their members; which an alert is in; and which wait for something to end before they can tell."""
@@ -18,7 +21,7 @@ class Groups:
         self.groups: dict[str, Group] = {}
         self.members: dict[str, dict[str, Member]] = {}
         self._of_alert: dict[str, dict[str, None]] = {}
-        self._waiting: dict[Cause | InstanceKey, dict[str, None]] = {}
+        self._waiting: dict[Cause | InstanceKey, dict[Place, None]] = {}
         self._timers = Timers[str](self._wake_of)
         self._ticked = 0
         self.remember(GroupChanges(self, {group.id: group for group in groups}))
@@ -51,13 +54,13 @@ class Groups:
         """The groups an alert is in."""
         return self._of_alert.get(fingerprint, ())
 
-    def waiting_for(self, cause: Cause | InstanceKey) -> Iterable[str]:
-        """The groups of one alert that tell it once the cause ends, or once the instance gets a reading."""
+    def waiting_for(self, cause: Cause | InstanceKey) -> Iterable[Place]:
+        """The alerts that wait for the cause to end, or for the instance to get a reading."""
         return self._waiting.get(cause, ())
 
     def waiting(self) -> Iterable[str]:
         """Every group of one alert that is muted."""
-        return dict.fromkeys(name for names in self._waiting.values() for name in names)
+        return dict.fromkeys(name for places in self._waiting.values() for name, _ in places if self._is_own(name))
 
     def remember(self, changes: GroupChanges) -> None:
         """Takes over what was committed."""
@@ -90,13 +93,15 @@ class Groups:
 
     def _wait(self, before: Member | None, after: Member | None) -> None:
         for member in (before, after):
-            if member is None or member.muted is None or not self._is_own(member.group):
+            if member is None or member.muted is None:
                 continue
+            if not (self._is_own(member.group) or member.muted.by is MutedBy.DEPENDENCY):
+                continue  # what muted it matters when its group is looked at
             for cause in _causes(member, member.muted):
                 if member is after:
-                    self._waiting.setdefault(cause, {})[member.group] = None
+                    self._waiting.setdefault(cause, {})[member.group, member.fingerprint] = None
                 else:
-                    _remove(self._waiting, cause, member.group)
+                    _remove(self._waiting, cause, (member.group, member.fingerprint))
 
     def _is_own(self, name: str) -> bool:
         group = self.groups.get(name)
@@ -109,7 +114,7 @@ def _causes(member: Member, muted: Muted) -> Iterable[Cause | InstanceKey]:
         yield member.key
 
 
-def _remove(index: dict[Any, dict[str, None]], key: object, name: str) -> None:
+def _remove(index: dict[Any, dict[Any, None]], key: object, name: object) -> None:
     names = index.get(key, {})
     names.pop(name, None)
     if not names:

@@ -142,6 +142,12 @@ class Notices:
         notice = self._of_group(notice, group, firing, resolved)
         return [_delivery(notice, group, lead.transition, position) for position, _ in entries]
 
+    def lanes(self, group: Group, transition: Transition) -> set[str]:
+        """The lanes of what is sent to say again what the group's receiver was told."""
+        about = transition.fingerprint if group.own else group.id
+        entries = enumerate(self.notifiers(group.receiver))
+        return {_lane(group.receiver, position, about) for position, entry in entries if _wants_updates(entry)}
+
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""
         own = {name: value for name, value in notice.labels.items() if name in {"alertname", "target"}}
@@ -329,12 +335,16 @@ def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> 
         kind=DeliveryKind.NOTICE,
         receiver=notice.receiver,
         position=position,
-        lane=f"{notice.receiver}/{position}/{notice.group or notice.fingerprint}",
+        lane=_lane(notice.receiver, position, notice.group or notice.fingerprint),
         payload=orjson.dumps(notice, option=orjson.OPT_SERIALIZE_DATACLASS),
         created=notice.at,
         next_at=notice.at,
         expires_at=notice.at + EXPIRES_AFTER,
     )
+
+
+def _lane(receiver: str, position: int, about: str) -> str:
+    return f"{receiver}/{position}/{about}"
 
 
 def idempotency_key(*parts: str) -> str:

@@ -24,6 +24,7 @@ from rules.model import (
     Transition,
 )
 from rules.muting import Asked, Cause, Situation
+from rules.severity import is_graver
 from rules.specs import Specs
 
 Why = Callable[[Decision, Transition], tuple[str, ...]]
@@ -52,7 +53,8 @@ class Teller:
             elif reason is Reason.ESCALATED:
                 self.escalate(decision, transition)
             elif reason is Reason.FIRING or (reason is Reason.FLAPPING and transition.before in _NOT_OPEN):
-                routed |= dict.fromkeys(self._fired(decision, transition))
+                news = transition if reason is Reason.FLAPPING else None
+                routed |= dict.fromkeys(self._fired(decision, transition), news)
             elif reason in _NEWS:
                 routed |= dict.fromkeys(self._became(decision, transition), transition)
         for name, news in routed.items():
@@ -74,7 +76,8 @@ class Teller:
         if group.own:
             self._look(decision, group.id, transition)
             return []
-        return self._due(group, decision.now)
+        member = decision.groups.member(group.id, transition.fingerprint)
+        return [group.id] if member is not None and member.news else self._due(group, decision.now)
 
     def _due(self, group: Group, now: int) -> list[str]:
         return [group.id] if group.next_look is not None and group.next_look <= now else []
@@ -107,6 +110,7 @@ class Teller:
         rule = self._rule(transition.key, transition.alert)
         fired_at = transition.fired_at or transition.at
         group = joined(group, fired_at, decision.now)
+        held = self.situation.held(transition.key)
         decision.groups.put(group)
         decision.groups.put_member(
             Member(
@@ -118,10 +122,17 @@ class Teller:
                 fired_at,
                 rule.repeat if rule else None,
                 told=before is not None and before.told,
-                muted=before.muted if before else None,
+                news=before is not None and before.told and self._is_news(rule, before, transition),
+                muted=before.muted if before else Muted(MutedBy.DEPENDENCY, held) if held else None,
             )
         )
         return group
+
+    def _is_news(self, rule: AlertRule | None, before: Member, transition: Transition) -> bool:
+        """Whether an alert that fires again before its end was told is another than it was told as."""
+        was, now = (dict(labels).get("severity", "") for labels in (before.labels, transition.labels))
+        graver = rule is not None and is_graver(rule, now, was)
+        return before.news or graver or reason_of(transition) is Reason.FLAPPING
 
     def _ended(self, decision: Decision, transition: Transition) -> None:
         for name in decision.groups.of_alert(transition.fingerprint):
@@ -149,11 +160,9 @@ class Teller:
         )
         for fingerprint in found.gone:
             decision.groups.drop_member(name, fingerprint)
-        held = {member.fingerprint for member in members if member.muted and member.muted.by is MutedBy.DEPENDENCY}
+        held = {member.fingerprint: member for member in members if _is_held(member)}
         for member in found.members:
-            decision.groups.put_member(member)
-            if member.fingerprint in held and (member.muted is None or member.muted.by is not MutedBy.DEPENDENCY):
-                decision.released.append(self._as_it_fires(decision, member, None))
+            self._take_in(decision, held.get(member.fingerprint), member)
         if found.group is None:
             decision.groups.drop(name)
         else:
@@ -211,9 +220,12 @@ class Teller:
                 continue
             member = replace(member, labels=transition.labels)  # a milder severity is one of them
             decision.groups.put_member(member)
+            if self.notices.lanes(group, transition) <= told:
+                continue  # it says how all of them are by now
             if not member.told or self._muted(decision, group, member) is not None:
                 continue
-            named = [one for one in decision.groups.members_of(name) if one.told and one.ended is None]
+            members = decision.groups.members_of(name)
+            named = [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
             firing = self._sayings(decision, named, transition)
             made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
             made = [one for one in made if one.lane not in told]
@@ -243,16 +255,17 @@ class Teller:
             member = decision.groups.member(group.id, transition.fingerprint)
             if member is None:
                 continue
-            decision.groups.put_member(member := replace(member, escalated=True))
+            decision.groups.put_member(member := replace(member, escalated=member.escalated or not member.told))
             muted = self._muted(decision, group, member)
             if muted is not None:
                 self._look(decision, group.id, transition)
                 continue
             decision.groups.put_member(replace(member, told=True, muted=None))
-            after = replace(group, told_at=decision.now, tellings=group.tellings + 1)
-            decision.groups.put(replace(after, next_look=None) if group.own else after)
+            decision.groups.put(replace(group, told_at=decision.now, tellings=group.tellings + 1))
             sayings = self._sayings(decision, [member], transition)
             decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, sayings, [], decision.now)
+            if group.own:
+                self._look(decision, group.id)  # finds nothing new, and when to remind of it
 
     def _own_or_told(self, decision: Decision, receiver: str, transition: Transition) -> Group:
         """The group in which the receiver knows of the alert already, else one of its own."""
@@ -277,7 +290,7 @@ class Teller:
             for name in known:
                 self._renew(decision, name, transition, wanted)
             if any(self._is_told(decision, name, transition) for name in known):
-                continue
+                continue  # by more than an escalation
             told = () if known else status.told  # an earlier version remembered it there
             for receiver in told:
                 self._take_over(decision, receiver, transition)
@@ -298,7 +311,7 @@ class Teller:
 
     def _is_told(self, decision: Decision, name: str, transition: Transition) -> bool:
         member = decision.groups.member(name, transition.fingerprint)
-        return member is not None and member.told
+        return member is not None and member.told and not member.escalated
 
     def _renew(self, decision: Decision, name: str, transition: Transition, wanted: dict[str, Group]) -> None:
         """A group's settings are those of its route now; an alert it was not told of leaves if it belongs elsewhere."""
@@ -312,14 +325,16 @@ class Teller:
                 decision.groups.drop(name)
             return
         rule = self._rule(member.key, member.alert)
-        decision.groups.put_member(replace(member, repeat=rule.repeat if rule else None))
+        repeat = rule.repeat if rule else None
+        decision.groups.put_member(replace(member, repeat=repeat))
+        if group.own and repeat != member.repeat:
+            group = replace(group, next_look=decision.now)
         if name in wanted:
             now = wanted[name]
-            decision.groups.put(
-                replace(
-                    group, wait=now.wait, interval=now.interval, repeat=now.repeat, mute=now.mute, active=now.active
-                )
+            group = replace(
+                group, wait=now.wait, interval=now.interval, repeat=now.repeat, mute=now.mute, active=now.active
             )
+        decision.groups.put(group)
 
     def _take_over(self, decision: Decision, receiver: str, transition: Transition) -> None:
         group = own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or transition.at)
@@ -327,14 +342,37 @@ class Teller:
         member = decision.groups.member(group.id, transition.fingerprint)
         if member is not None:
             decision.groups.put_member(replace(member, told=True))
-            decision.groups.put(replace(group, told_at=decision.now, next_look=None))
+            decision.groups.put(replace(group, told_at=decision.now))
+            self._look(decision, group.id)
 
     def _rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
         rules = self.specs.rules.get(key.target, ())
         return next((rule for rule in rules if rule.name == alert), None)
 
     def woken(self, decision: Decision, causes: Iterable[Cause]) -> list[str]:
-        """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed."""
+        """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed.
+
+        In other groups, what is held no longer is corrected now, and told when the group is looked at.
+        """
         groups = decision.memory.groups
-        found = [name for cause in causes for name in groups.waiting_for(cause)]
-        return [*found, *(name for key in decision.instances for name in groups.waiting_for(key))]
+        waited: list[Cause | InstanceKey] = [*causes, *decision.instances]
+        found = dict.fromkeys(place for cause in waited for place in groups.waiting_for(cause))
+        looks: list[str] = []
+        for name, fingerprint in found:
+            group, member = decision.groups.group(name), decision.groups.member(name, fingerprint)
+            if group is None or member is None or group.own:
+                looks.append(name)
+            elif member.ended is None:
+                muted = self._muted(decision, group, member)
+                self._take_in(decision, member, replace(member, muted=muted))
+        return looks
+
+    def _take_in(self, decision: Decision, before: Member | None, after: Member) -> None:
+        decision.groups.put_member(after)
+        if before is not None and _is_held(before) and not _is_held(after):
+            decision.released.append(self._as_it_fires(decision, after, None))
+
+
+def _is_held(member: Member) -> bool:
+    """Whether it is not told for what its target depends on."""
+    return member.muted is not None and member.muted.by is MutedBy.DEPENDENCY

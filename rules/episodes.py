@@ -103,7 +103,7 @@ def _weighed(asked: Asked, status: AlertStatus, said: list[Transition]) -> Alert
         return after
     labels = severity.labelled(rule, after.labels, after.severity)
     after = replace(after, labels=labels, changes=after.changes + 1)
-    event = Event.RAISED if severity.is_raised(rule, status, after) else Event.LOWERED
+    event = Event.RAISED if severity.is_graver(rule, after.severity, status.severity) else Event.LOWERED
     was, now = (dict(one.labels)["severity"] for one in (status, after))
     transition = _transition(asked, status, after, event)
     said.append(replace(transition, detail=f"Now {now}, was {was}", nth=after.changes))

@@ -105,13 +105,17 @@ def look(
     reason = _reason(group, firing, resolved, now, taken)
     told = None if reason is None else Told(reason, firing, tuple(resolved))
     if told is not None:
-        # Those that are left out are told as new when they are no longer muted, since this message did not name them.
-        staying = [replace(member, told=member.muted is None, news=False) for member in staying]
+        staying = [_named(member) for member in staying]
         group = replace(group, told_at=now, tellings=group.tellings + 1)
     if not staying:
         return Look(None, (), tuple(gone), told)
     after = replace(group, looked=True, next_look=_next_look(group, staying, now, taken))
     return Look(after, tuple(staying), tuple(gone), told)
+
+
+def _named(member: Member) -> Member:
+    """A member after a message. One that was told before and is left out is news when it is no longer muted."""
+    return replace(member, told=member.told or member.muted is None, news=member.told and member.muted is not None)
 
 
 def _reason(

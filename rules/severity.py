@@ -28,9 +28,9 @@ def at_first(rule: AlertRule, assessment: Assessment) -> str:
     return _name(rule, _outermost(rule, assessment))
 
 
-def is_raised(rule: AlertRule, before: AlertStatus, after: AlertStatus) -> bool:
-    """Whether the severity rose."""
-    return _rank(rule, after.severity) > _rank(rule, before.severity)
+def is_graver(rule: AlertRule, severity: str, than: str) -> bool:
+    """Whether a severity is of a graver step than another, or of one at all."""
+    return _rank(rule, severity) > _rank(rule, than)
 
 
 def labelled(rule: AlertRule, labels: Labels, step: str) -> Labels:

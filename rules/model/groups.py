@@ -69,8 +69,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One alert in one group. `told`: the group's last message said that it fires; `news`: it became graver since.
-    `escalated`: it is in the group because it was escalated to the receiver.
+    """One alert in one group. `told`: the receiver was told that it fires; `news`: since then it became graver, flaps
+    or has settled, or the last message left it out. `escalated`: the receiver knows it only by an escalation.
 
     `ended` is its resolve, until that is told; `muted` why it was left out when it was last looked at.
     """

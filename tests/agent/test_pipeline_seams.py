@@ -1,0 +1,170 @@
+"""Where one thing an alert can do meets another: each by itself is tested elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from agent.notices import Notices
+from agent.store.records import DeliveryKind
+from rules.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    CorrectRule,
+    EscalationStep,
+    Flapping,
+    SeverityStep,
+    Target,
+)
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
+
+
+def ruled(target: Target, **changes: Any) -> Target:
+    return replace(target, alerts=tuple(replace(rule, **changes) for rule in target.alerts))
+
+
+GRAVER = ruled(APP, worse=(SeverityStep("critical", None, 20.0),))
+NEEDS = replace(APP, depends_on=("db",), correct=(CorrectRule("slow", "cool", 0, 3, MINUTE),))
+
+
+@pytest.fixture
+async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
+    made = Plant(tmp_path)
+    made.config = configured()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def polled(plant: Plant, after: int, **values: float) -> None:
+    """Time passes with a poll every 10 s."""
+    end = plant.clock.time + after
+    while plant.clock.time < end:
+        await plant.see(**values)
+
+
+async def severities(plant: Plant) -> list[tuple[str, str]]:
+    notices = [orjson.loads(delivery.payload) for delivery in await plant.outbox()]
+    return [(notice["reason"], notice["severity"]) for notice in notices]
+
+
+class TestGroups:
+    """What happens to an alert between two looks at its group."""
+
+    async def test_a_flapping_alert_is_said_to_flap(self, plant: Plant) -> None:
+        await plant.begin(ruled(APP, flapping=Flapping()), route=ROUTE)
+        for value in [11.0, 1.0] * 12:
+            await plant.see(x=value)
+        assert await plant.told() == ["team: firing: x firing", "team: flapping: x firing"]
+
+    async def test_one_that_fires_again_graver_before_its_end_was_told_is_news(self, plant: Plant) -> None:
+        await plant.begin(GRAVER, route=ROUTE)
+        await plant.see(x=11)
+        await plant.wait(MINUTE)
+        await plant.see(x=1)
+        await plant.see(x=30)
+        await plant.wait(HOUR)
+        assert await severities(plant) == [("firing", "warning"), ("firing", "critical")]
+
+    async def test_one_that_fires_again_milder_is_none(self, plant: Plant) -> None:
+        await plant.begin(GRAVER, route=ROUTE)
+        await plant.see(x=30)
+        await plant.wait(MINUTE)
+        await plant.see(x=1)
+        await plant.see(x=11)
+        await plant.wait(HOUR)
+        assert await severities(plant) == [("firing", "critical")]
+
+    async def test_the_end_of_one_that_a_silence_left_out_is_told(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11, y=11)
+        await plant.wait(30 * SECOND)
+        await plant.silence("site=y", HOUR)
+        await plant.see(z=11)
+        await plant.wait(10 * MINUTE)
+        await plant.restart()
+        await plant.see(y=1)
+        await plant.wait(10 * MINUTE)
+        assert await plant.told() == [
+            "team: firing: x,y firing", "team: firing: x,z firing", "team: resolved: x,z firing; y resolved",
+        ]  # fmt: skip
+
+    async def test_many_updates_of_a_group_are_one_message_made_once(
+        self, plant: Plant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sites = [f"s{n}" for n in range(10)]
+        rendered = 0
+        notice = Notices.notice
+
+        def counted(self: Notices, *arguments: Any) -> Any:
+            nonlocal rendered
+            rendered += 1
+            return notice(self, *arguments)
+
+        monkeypatch.setattr(Notices, "notice", counted)
+        await plant.begin(ruled(APP, keep_firing_for=MINUTE), route=replace(ROUTE, receiver="console"))
+        await plant.see(**dict.fromkeys(sites, 11))
+        await plant.wait(MINUTE)
+        await plant.see(**dict.fromkeys(sites, 1))
+        before = rendered
+        await plant.see(**dict.fromkeys(sites, 11))
+        assert (await plant.told())[1:] == [f"console: updated: {','.join(sites)} firing"]
+        assert rendered - before == 1 + len(sites)
+
+
+class TestEscalation:
+    async def test_who_knew_of_the_alert_goes_on_to_be_reminded(self, plant: Plant) -> None:
+        step = EscalationStep(10 * MINUTE, ("oncall",))
+        await plant.begin(notify(APP, "oncall", repeat=HOUR, escalate=(step,)))
+        await polled(plant, 3 * HOUR, x=11)
+        assert [line.split(": ")[1] for line in await plant.told()] == ["firing", "escalated", "reminder", "reminder"]
+
+    async def test_whom_a_route_leads_to_after_a_reload_is_told(self, plant: Plant) -> None:
+        target = ruled(APP, escalate=(EscalationStep(MINUTE, ("oncall",)),))
+        await plant.begin(target, route=replace(ROUTE, group_wait=HOUR))
+        await polled(plant, 2 * MINUTE, x=11)
+        await plant.begin(target, route=replace(ROUTE, receiver="other", group_wait=HOUR))
+        await polled(plant, HOUR, x=11)
+        assert await plant.told() == ["oncall: escalated: x firing", "other: firing: x firing"]
+
+
+class TestCorrections:
+    """Of what a dependency held while its group waited."""
+
+    async def test_one_begins_when_the_dependency_is_back_before_the_group_was_looked_at(self, plant: Plant) -> None:
+        await plant.begin(NEEDS, notify(DB, "oncall"), route=ROUTE)
+        await plant.see(db=11, x=11)
+        await plant.restart()
+        await plant.see(db=1)
+        assert await plant.outbox(DeliveryKind.CALL) == []
+        await plant.see(x=11)
+        assert len(await plant.outbox(DeliveryKind.CALL)) == 1
+        await plant.wait(10 * SECOND)
+        assert (await plant.told())[2:] == ["team: firing: x firing"]
+
+    async def test_none_waits_for_the_next_look_at_the_group(self, plant: Plant) -> None:
+        await plant.begin(NEEDS, notify(DB, "oncall"), route=ROUTE)
+        await plant.see(db=11, x=11, y=11)
+        await plant.wait(MINUTE)
+        await plant.see(db=1)
+        await plant.see(y=1)
+        await plant.see(x=11)
+        assert len(await plant.outbox(DeliveryKind.CALL)) == 1
+        assert len(await plant.told()) == 2
+        await plant.wait(5 * MINUTE)
+        assert (await plant.told())[2:] == ["team: firing: x firing"]
+
+
+class TestReload:
+    async def test_reminders_that_are_asked_for_later_come(self, plant: Plant) -> None:
+        await plant.begin(notify(APP, "oncall"))
+        await plant.see(x=11)
+        await plant.begin(notify(APP, "oncall", repeat=HOUR))
+        await plant.wait(2 * HOUR)
+        assert (await plant.told())[1:] == ["oncall: reminder: x firing"] * 2
