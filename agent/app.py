@@ -271,10 +271,8 @@ class Setpoint:
         """Why a target stands so now, or stood so at a time in the past."""
         if at is not None:
             return await explained_at(self.store, self.config, target, at)
-        pipeline = self.pipeline
         changes = await self.store.transitions(100, target)
-        known = Known(pipeline.decider.notices, pipeline.memory, pipeline.decider.history, changes)
-        return known.explained(target, self.clock.now())
+        return Known(self.pipeline.decider, changes).explained(target, self.clock.now())
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
-from agent.memory import Memory
-from agent.notices import Notices
+from agent.decision import Decider
+from agent.muted import Mutes
+from agent.past import learn_before, rehearsed_reaches
 from agent.recall import read_from
 from agent.rehearsal import Moment, Rehearsal
 from agent.store.store import Store
 from rules import alerts
 from rules.explain import AlertPart, Explanation, explain
-from rules.history import History
 from rules.model import DAY, Correction, Event, InstanceKey, Labels, Reading, Transition
 from rules.routing import Route
 from rules.selectors import matches
@@ -32,10 +33,12 @@ _CHANGES = 5
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who hears of an alert, and how the route leads there."""
+    """Who hears of an alert, how the route leads there, who was told already, and in words why nobody is."""
 
     receivers: tuple[str, ...]
     way: tuple[str, ...]
+    already: tuple[str, ...] = ()
+    muted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +55,24 @@ class Explained:
 class Known:
     """Everything that is known at a time."""
 
-    notices: Notices
-    memory: Memory
-    history: History
+    decider: Decider
     changes: Sequence[Transition]  # newest first
 
     def explained(self, target: str, now: int) -> list[Explained]:
         """Every instance of a target, as far as MOST, in the order of their labels."""
-        specs = self.history.specs
-        keys = dict.fromkeys([*self.history.instances_of_target(target), *self.memory.instances])
+        history, memory = self.decider.history, self.decider.memory
+        keys = dict.fromkeys([*history.instances_of_target(target), *memory.instances])
         chosen = sorted(key for key in keys if key.target == target)[:MOST]
         looks = _LOOKS // max(len(chosen), 1)
-        return [self._one(specs, key, now, looks) for key in chosen]
+        return [self._one(key, now, looks) for key in chosen]
 
-    def _one(self, specs: Specs, key: InstanceKey, now: int, looks: int) -> Explained:
-        found = explain(specs, self.memory.states, self.history, key, now, looks)
+    def _one(self, key: InstanceKey, now: int, looks: int) -> Explained:
+        decider = self.decider
+        found = explain(decider.specs, decider.memory.states, decider.history, key, now, looks)
         return Explained(
             found,
             {part.rule.name: self._told(found, part) for part in found.alerts},
-            self.memory.runs_of(key),
+            decider.memory.runs_of(key),
             [change for change in self.changes if change.key == key][:_CHANGES],
         )
 
@@ -89,11 +91,16 @@ class Known:
             found.after.assessment,
             part.after.fired_at,
         )
-        receivers = tuple(dict.fromkeys(group.receiver for group in self.notices.groups_of(fired, found.now)))
-        route = self.notices.config.route
-        if part.rule.notify:
-            return Told(receivers, ("the alert's own notify",))
-        return Told(receivers, tuple(_ways(route, labels)) if route else ("no route: the console",))
+        notices, groups = self.decider.notices, self.decider.memory.groups
+        receivers = tuple(dict.fromkeys(group.receiver for group in notices.groups_of(fired, found.now)))
+        mutes = Mutes(self.decider.situation, groups, found.now)
+        muted = mutes.of(found.key, part.after, labels, found.after)
+        known = groups.of_alert(part.after.fingerprint) if alerts.is_open(part.after) else ()
+        told = [groups.groups[name].receiver for name in known if groups.members[name][part.after.fingerprint].told]
+        route = notices.config.route
+        way = tuple(_ways(route, labels)) if route else ("no route: the console",)
+        way = ("the alert's own notify",) if part.rule.notify else way
+        return Told(receivers, way, tuple(dict.fromkeys(told)), muted[1] if muted else "")
 
 
 def _ways(route: Route, labels: Labels, above: str = "the route") -> Iterator[str]:
@@ -123,7 +130,7 @@ async def _read(store: Store, config: Configuration, target: str, at: int) -> li
     """The stored readings that explain a target at a time."""
     specs = _specs(config, target)
     found: list[Reading] = []
-    for name, reach in specs.series_names().items():
+    for name, reach in rehearsed_reaches(specs).items():
         found += await read_from(store, [name], reach, at - _back(specs), at + 1)
     return found
 
@@ -137,19 +144,23 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
         actions=config.actions,
         receivers=config.receivers,
         route=config.route,
+        inhibit=config.inhibit,
+        intervals=config.intervals,
         timezone=config.timezone,
     )
     start = at - _back(specs)
     rehearsal = Rehearsal(one, start)
     ordered = sorted(readings, key=lambda reading: reading.time)
-    for reading in ordered:
-        if reading.time < start:
-            rehearsal.history.add(reading)
+    before = [reading for reading in ordered if reading.time < start]
+    for reading in before:
+        rehearsal.history.add(reading)
+    learn_before(rehearsal.history, before, start)
     changes: list[Transition] = []
-    moments = (Moment(reading.time, (reading,)) for reading in ordered if start <= reading.time <= at)
+    inside = (reading for reading in ordered if start <= reading.time <= at)
+    moments = (Moment(time, tuple(together)) for time, together in groupby(inside, key=lambda one: one.time))
     for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(at)):
         changes += _changes(decisions)
-    return Known(rehearsal.notices, rehearsal.memory, rehearsal.history, changes[::-1])
+    return Known(rehearsal.decider, changes[::-1])
 
 
 def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
@@ -157,7 +168,11 @@ def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
 
 
 def _specs(config: Configuration, target: str) -> Specs:
-    return Specs([config.targets[target]], (entry.rule for entry in config.sources.values()))
+    """The target with those it depends on: they may hold its alerts."""
+    names = [target]
+    for name in names:
+        names += [other for other in config.targets[name].depends_on if other in config.targets and other not in names]
+    return Specs((config.targets[name] for name in names), (entry.rule for entry in config.sources.values()))
 
 
 def _back(specs: Specs) -> int:

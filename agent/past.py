@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from agent.store.store import Store
 from rules.history import History
-from rules.model import DAY, InstanceKey, InstanceState, Reading, Usual
+from rules.model import DAY, InstanceKey, InstanceState, Reading, Series, Usual
+from rules.specs import Reach, Specs
 from rules.unusual import learn
 
 _PAST = 35 * DAY  # five of every weekday
@@ -27,6 +28,34 @@ async def learn_past(store: Store, history: History, known: Mapping[InstanceKey,
                 continue
             readings = await store.sample(series[0], now - _PAST, _READINGS)
             usual = await asyncio.to_thread(_learned, readings, of, zone)
+            if usual is not None:
+                history.usual[key] = usual
+
+
+def rehearsed_reaches(specs: Specs) -> dict[str, Reach]:
+    """How far before a rehearsal each series is needed: what is usual is learned of what was before it."""
+    reaches = dict(specs.series_names())
+    for target in specs.learned_of:
+        selector = specs.targets[target].selector
+        if selector is not None:
+            reaches[selector.name] = reaches[selector.name].with_(Reach(past=_PAST))
+    return reaches
+
+
+def learn_before(history: History, before: Iterable[Reading], start: int) -> None:
+    """As `learn_past`, of readings before a rehearsal begins, in order of time."""
+    if not history.specs.learned_of:
+        return
+    known: dict[Series, list[Reading]] = {}
+    for reading in before:
+        if reading.time >= start - _PAST:
+            known.setdefault(reading.series, []).append(reading)
+    for target, of in history.specs.learned_of.items():
+        for key in history.instances_of_target(target):
+            series = history.series(key)
+            readings = known.get(series[0], []) if len(series) == 1 else []
+            spread = readings[:: -(len(readings) // _READINGS + 1)][::-1]
+            usual = _learned(spread, of, history.specs.targets[target].zone)
             if usual is not None:
                 history.usual[key] = usual
 

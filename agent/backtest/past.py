@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.configuration import Configuration
+from agent.past import rehearsed_reaches
 from agent.recall import read_from
 from agent.rehearsal import Moment
 from connectors.extract import BadRow, Extractor, Table
@@ -94,7 +95,7 @@ async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int |
 
     reaches: dict[str, Reach] = {}
     for one in specs:
-        for name, reach in one.series_names().items():
+        for name, reach in rehearsed_reaches(one).items():
             reaches[name] = reach.with_(reaches.get(name, Reach()))
     store = await Store.open_readonly(url)
     try:

@@ -9,6 +9,7 @@ from itertools import takewhile
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
 from agent.decided import Decision
+from agent.past import learn_before
 from agent.rehearsal import Rehearsal
 from rules.model import (
     HOUR,
@@ -74,6 +75,7 @@ def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: 
     rehearsal = Rehearsal(_called(config), start)
     for reading in past.before:
         rehearsal.history.add(reading)
+    learn_before(rehearsal.history, past.before, start)
     notes = _Notes(rehearsal.specs, points=points)
     notes.take(rehearsal.begin())
     notes.take(rehearsal.play(takewhile(lambda moment: moment.at < end, past.moments())))

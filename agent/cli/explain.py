@@ -95,6 +95,7 @@ def _of_database(settings: Settings, target: str, at: str | None, absent: str) -
 
 
 async def _read(url: str, config: Configuration, target: str, at: int | None, now: int) -> list[Explained]:
+    from agent.decision import Decider
     from agent.explaining import Known, explained_at
     from agent.memory import Memory
     from agent.notices import Notices
@@ -109,9 +110,8 @@ async def _read(url: str, config: Configuration, target: str, at: int | None, no
         specs = Specs(config.targets.values(), (entry.rule for entry in config.sources.values()))
         memory = Memory(await store.load(), now=now)
         changes = await store.transitions(100, target)
-        return Known(Notices(config, specs), memory, await read_history(store, specs, now), changes).explained(
-            target, now
-        )
+        decider = Decider(specs, Notices(config, specs), memory, await read_history(store, specs, now))
+        return Known(decider, changes).explained(target, now)
     finally:
         await store.close()
 
@@ -175,6 +175,8 @@ def _alert(alert: dict[str, Any], now: str) -> Iterator[str]:
     yield f"{line(alert['name'])} {coloured(alert['state'])}{since}{was}{taken}; {waits}"
     told = "told" if alert["told"] else "would tell"
     yield f"  {told} {', '.join(map(line, alert['told'] or alert['receivers']))} ({line('; '.join(alert['way']), 300)})"
+    if alert["muted"]:
+        yield f"  muted: {line(alert['muted'], 300)}"
 
 
 def _span(seconds: float) -> str:

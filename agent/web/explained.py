@@ -8,7 +8,7 @@ from typing import Any
 from agent.config import words
 from agent.explaining import Explained
 from agent.web.views import iso, transition_of
-from rules import alerts, corrections
+from rules import corrections
 from rules.explain import AlertPart, Input
 from rules.model import SECOND, AlertStatus, SourceState, Target
 from rules.words import describe
@@ -81,8 +81,9 @@ def _alert(part: AlertPart, one: Explained) -> dict[str, Any]:
         "fired_at": iso(part.after.fired_at),
         "acknowledged_by": taken.by if taken else None,
         "receivers": list(told.receivers),
-        "told": list(part.after.told) if alerts.is_open(part.after) else [],
+        "told": list(told.already),
         "way": list(told.way),
+        "muted": told.muted or None,
     }
 
 

@@ -121,6 +121,7 @@ SCHEMAS: dict[str, Schema] = {
         receivers={"type": "array", "items": TEXT},
         told={"type": "array", "items": TEXT},
         way={"type": "array", "items": TEXT},
+        muted=maybe(TEXT),
     ),
     "ExplainedInstance": shape(
         labels=LABELS,

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.explaining import Known, Told, explained_at
 from agent.notices import Notices
 from agent.store.records import DeliveryKind
 from rules.model import (
@@ -168,3 +169,37 @@ class TestReload:
         await plant.begin(notify(APP, "oncall", repeat=HOUR))
         await plant.wait(2 * HOUR)
         assert (await plant.told())[1:] == ["oncall: reminder: x firing"] * 2
+
+
+class TestExplanation:
+    def told(self, plant: Plant, target: str) -> Told:
+        (found,) = Known(plant.pipeline.decider, ()).explained(target, plant.clock.time)
+        return found.told[found.found.alerts[0].rule.name]
+
+    async def test_it_says_who_was_told(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        assert self.told(plant, "app").already == ()
+        await plant.wait(MINUTE)
+        assert self.told(plant, "app").already == ("team",)
+        await plant.see(x=1)
+        assert self.told(plant, "app").already == ()
+
+    async def test_it_says_why_nobody_is(self, plant: Plant) -> None:
+        await plant.begin(NEEDS, notify(DB, "oncall"), route=ROUTE)
+        await plant.see(db=11, x=11)
+        assert self.told(plant, "app").muted == "db is off"
+        await plant.see(db=1)
+        await plant.silence("target=app", HOUR)
+        await plant.wait(MINUTE)
+        assert self.told(plant, "app").muted.startswith("silence s by ann until ")
+        assert self.told(plant, "db").muted == ""
+
+    async def test_what_held_an_alert_in_the_past_is_rehearsed(self, plant: Plant) -> None:
+        await plant.begin(NEEDS, notify(DB, "oncall"), route=ROUTE)
+        await plant.see(db=11, x=11)
+        then = plant.clock.time
+        await plant.see(db=1, x=1)
+        (found,) = await explained_at(plant.store, plant.config, "app", then)
+        assert found.told["slow"].muted == "db is off"
+        assert found.runs == []

@@ -189,3 +189,17 @@ def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
     assert {"hot before", "hot now", "once"} <= texts
     assert png(level).startswith(b"\x89PNG")
     assert b"<svg" in png(monthly)[:1000]
+
+
+def test_what_is_usual_is_learned_of_the_readings_before(tmp_path):
+    text = CONFIG.replace("    goal: {at_most: 23}\n", "").replace("out_of_band, for: FOR", "unusual")
+    (tmp_path / "setpoint.yaml").write_text(text)
+    config = load(tmp_path / "setpoint.yaml", {})
+    values = [20 + hour % 24 / 10 for hour in range(24 * 30)]
+    values[-10] = 90.0
+    found = degrees(*values, every=HOUR)
+    end = START + 30 * DAY
+    for start in (START, end - DAY):
+        past = read_past(found, [specs(config)], (start, end), None)
+        firings = replay(config, past, (start, end)).instances[KEY].firings["hot"]
+        assert [one.start for one in firings] == [end - 10 * HOUR]
