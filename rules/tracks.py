@@ -208,7 +208,16 @@ class Track:
         return self.times[index], None if isnan(value) else value
 
     def gap(self) -> int:
-        """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two."""
-        tail = self.times[-17:]
+        """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two.
+
+        What is held by chance, for it came before what made it too old, counts no more than after a restart.
+        """
+        tail = self.times[-17:] if self.horizon else self.times[-_NEWEST:]
+        if self.horizon and tail and tail[0] < tail[-1] - self.past:
+            first = bisect_left(self.times, tail[-1] - self.past)
+            before = first - 1
+            while before >= 0 and isnan(self.values[before]):
+                before -= 1
+            tail = (self.times[before : before + 1] if before >= 0 else array("q")) + self.times[first:]
         gaps = sorted(b - a for a, b in pairwise(tail))
         return gaps[len(gaps) // 2] if gaps else 0

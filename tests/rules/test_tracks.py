@@ -234,3 +234,15 @@ def test_a_reading_that_comes_after_a_stretch_was_asked_for_may_be_of_before_it(
     assert track.summary(of, 10, 20).measure(of) == 0.0
     track.add(12, 3.0)
     assert track.summary(of, 10, 20).measure(of) == 3.0
+
+
+@pytest.mark.parametrize("horizon", [0, HORIZON])
+@given(st.lists(st.tuples(st.integers(0, 200), st.sampled_from([1.0, None])), unique_by=lambda one: one[0], min_size=1))
+def test_the_usual_distance_is_the_same_in_any_order_of_arrival(horizon, readings):
+    """What came before it was too old is held a while longer than what came after."""
+    ordered, reverse = Track(horizon), Track(horizon)
+    for time, value in sorted(readings):
+        ordered.add(time, value)
+    for time, value in sorted(readings, reverse=True):
+        reverse.add(time, value)
+    assert ordered.gap() == reverse.gap()
