@@ -66,17 +66,6 @@ class Dependencies:
             del by_value[value]
         return True
 
-    def forget(self, keys: Iterable[InstanceKey]) -> list[str]:
-        """Instances that are no more; returns the targets that thereby came back."""
-        back = []
-        for key in keys:
-            for shared in self._by.get(key.target, ()):
-                held = self._off[key.target, shared].get(_values(key, shared), {})
-                if key in held:
-                    del held[key]
-                    back.append(key.target)
-        return list(dict.fromkeys(back))
-
     def off(self, key: InstanceKey) -> str | None:
         """The first target or source that the instance depends on and that is off."""
         for name in self._of.get(key.target, ()):

@@ -78,14 +78,6 @@ class Situation:
         ended = self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name)
         return [(MutedBy.INHIBITION, name)] if ended else []
 
-    def forget(self, states: Iterable[InstanceState]) -> list[Cause]:
-        """Instances that are no more; returns what ended with them."""
-        states = tuple(states)
-        gone = [status.fingerprint for state in states for status in state.alerts.values()]
-        ended: list[Cause] = [(MutedBy.INHIBITION, name) for name in gone if name and self._inhibition.over(name)]
-        back = self._dependencies.forget(state.key for state in states)
-        return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)]
-
     def silence(self, silence: Silence, now: int) -> None:
         """Takes in a silence that is new or changed, and lets go of those that are over."""
         self.silences = {name: one for name, one in self.silences.items() if one.ends > now}

@@ -128,7 +128,7 @@ class TestDependencies:
         assert found.note([state("db", site="a")], []) == ["db"]
         assert found.note([state("db", site="a")], []) == []
         assert found.off(InstanceKey("shop")) == "db"
-        assert found.forget([InstanceKey("db", (("site", "b"),))]) == ["db"]
+        assert found.note([state("db", site="b")], []) == ["db"]
         assert found.off(InstanceKey("shop")) is None
         found.note([], [SourceState("sql", Health.DOWN)])
         assert found.note([], [SourceState("sql", Health.UP)]) == ["sql", "db"]
