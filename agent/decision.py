@@ -162,7 +162,9 @@ class Decider:
             self._move(decision, run, self._step(decision, run, rule))
 
     def _runs_to_step(self, decision: Decision) -> list[Correction]:
-        runs = {**self.memory.runs, **decision.runs}
+        if not (self.memory.open_runs or decision.runs):
+            return []
+        runs = {**self.memory.open_runs, **decision.runs}
         touched = decision.instances.keys()
         return [
             run

@@ -40,6 +40,7 @@ class Memory:
         self.groups = Groups(remembered.groups, remembered.members)
         self.silences: dict[str, Silence] = {silence.id: silence for silence in remembered.silences}
         self.runs: dict[str, Correction] = {}
+        self.open_runs: dict[str, Correction] = {}
         self._runs_of: dict[InstanceKey, dict[str, None]] = {}
         self._calls: dict[str, list[int]] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
@@ -83,13 +84,12 @@ class Memory:
 
     def next_due(self) -> int | None:
         """When time alone next moves something on, or may."""
-        runs = (corrections.wake(run) for run in self.runs.values())
-        moments = (self._timers.next_due(), self.groups.next_due(), *runs)
-        return min((at for at in moments if at is not None), default=None)
+        moments = [self._timers.next_due(), self.groups.next_due(), *map(corrections.wake, self.open_runs.values())]
+        return min([at for at in moments if at is not None], default=None)
 
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
-        return [run for run in self.runs.values() if corrections.is_due(run, now)]
+        return [run for run in self.open_runs.values() if corrections.is_due(run, now)]
 
     def runs_of(self, key: InstanceKey) -> list[Correction]:
         """The open and the last ended corrections of an instance."""
@@ -145,6 +145,9 @@ class Memory:
             for old in self.runs_of(run.key):
                 if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
                     del self.runs[old.id], known[old.id]
+            self.open_runs.pop(run.id, None)
+        else:
+            self.open_runs[run.id] = run
         self.runs[run.id] = run
         known[run.id] = None
 

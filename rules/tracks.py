@@ -61,7 +61,8 @@ class Track:
         if times and time <= times[-1]:
             added = self._insert(time, number)
         else:
-            self._tell(time)
+            if self.watches:
+                self._tell(time)
             times.append(time)
             self.values.append(number)
         if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
