@@ -51,6 +51,11 @@ class Groups:
         """The groups an alert is in."""
         return self._of_alert.get(fingerprint, ())
 
+    @property
+    def anyone_waits(self) -> bool:
+        """Whether any group waits for something to end."""
+        return bool(self._waiting)
+
     def waiting_for(self, cause: Cause | InstanceKey) -> Iterable[str]:
         """The groups of one alert that tell it once the cause ends, or once the instance gets a reading."""
         return self._waiting.get(cause, ())

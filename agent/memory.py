@@ -84,8 +84,11 @@ class Memory:
 
     def next_due(self) -> int | None:
         """When time alone next moves something on, or may."""
-        moments = [self._timers.next_due(), self.groups.next_due(), *map(corrections.wake, self.open_runs.values())]
-        return min([at for at in moments if at is not None], default=None)
+        soonest = self._timers.next_due()
+        for at in (self.groups.next_due(), *map(corrections.wake, self.open_runs.values())):
+            if at is not None and (soonest is None or at < soonest):
+                soonest = at
+        return soonest
 
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
@@ -128,7 +131,8 @@ class Memory:
             self.groups.remember(groups)
         for state in instances:
             self.instances[state.key] = state
-            self._timers.set((state.key,))
+            if state.wake is not None:
+                self._timers.set((state.key,))
         for source in sources:
             self.sources[source.name] = source
         for source in stored:

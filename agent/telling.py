@@ -336,5 +336,7 @@ class Teller:
     def woken(self, decision: Decision, causes: Iterable[Cause]) -> list[str]:
         """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed."""
         groups = decision.memory.groups
+        if not groups.anyone_waits:
+            return []
         found = [name for cause in causes for name in groups.waiting_for(cause)]
         return [*found, *(name for key in decision.instances for name in groups.waiting_for(key))]

@@ -65,7 +65,7 @@ def evaluate(
 
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
-    sources, transitions = _evaluate_sources(specs, states, batch.polls, now)
+    sources, transitions = _evaluate_sources(specs, states, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
     keys: Iterable[InstanceKey] = fresh
     if batch.due or sources or history.is_anything_beside:
@@ -242,7 +242,7 @@ class _Instance:
             self._quiet_since(),
             self._read_until() if self.target.no_data is not None else None,
             self.history.projectors,
-            self.history.beside(self.key) if self.history.is_anything_beside else (),
+            self.history.beside(self.key),
         )
 
     def _quiet_since(self) -> int:
@@ -334,12 +334,12 @@ class _Instance:
         return True
 
     def _wake(self, scene: Scene) -> int | None:
-        soonest = min(self._moments(scene), default=None)
-        return None if soonest is None else max(soonest, self.now + SECOND)
+        moments = self._moments(scene)
+        return max(min(moments), self.now + SECOND) if moments else None
 
     def _moments(self, scene: Scene) -> list[int]:
         """When time alone may change something."""
-        moments = list[int]()
+        moments: list[int] = []
         for rule in self.rules if self.alerts else ():
             status = self.alerts.get(rule.name)
             if status is not None:

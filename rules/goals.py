@@ -79,17 +79,16 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     as it was. So the verdict follows from the readings alone, in whatever order they came. Raises Unsettled.
     """
     goal, recover = _settled(scene, scene.now if until is None else until), scene.target.recover
-    readings = scene.tracks[0].backwards(until)
-    newest = next(readings, None)
-    if newest is None:
+    track = scene.tracks[0]
+    newest = index = track.valued(len(track.times) if until is None else track.count(until))
+    if newest < 0:
         return _held(replace(scene, previous=None), "no value")
-    time, value = newest
-    out = breaches = _breaches(goal, recover, value)
-    while out is None and (older := next(readings, None)) is not None:
-        out = _breaches(goal, recover, older[1])
+    out = breaches = _breaches(goal, recover, track.values[newest])
+    while out is None and (index := track.valued(index)) >= 0:
+        out = _breaches(goal, recover, track.values[index])
     if out is None:
         out = scene.verdict is _OUT
-    return _leveled(goal, value, time, breaches=breaches, out=out)
+    return _leveled(goal, track.values[newest], track.times[newest], breaches=breaches, out=out)
 
 
 def judgements(scene: Scene, until: int | None) -> list[bool] | None:
@@ -137,10 +136,10 @@ def _breaches(goal: Goal, recover: Recover | None, value: float) -> bool | None:
 def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | None, out: bool) -> Assessment:
     return Assessment(
         _OUT if out else _IN,
-        value=value,
-        time=time,
-        at_least=goal.at_least,
-        at_most=goal.at_most,
+        value,
+        time,
+        goal.at_least,
+        goal.at_most,
         breaching=breaches is True,
         recovered=breaches is False,
     )

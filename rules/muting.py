@@ -68,8 +68,10 @@ class Situation:
             for status in state.alerts.values():
                 ended += self._note_alert(status)
         for source in sources:
-            labels = source.alert.labels or alerts.source_labels(source, "")  # an earlier version kept none
-            ended += self._note_alert(replace(source.alert, labels=labels))
+            status = source.alert
+            if alerts.is_open(status) and not status.labels:  # an earlier version kept none
+                status = replace(status, labels=alerts.source_labels(source, ""))
+            ended += self._note_alert(status)
         back = self._dependencies.note(instances, sources)
         return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)]
 

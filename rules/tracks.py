@@ -130,6 +130,17 @@ class Track:
         """Time and value of the newest reading."""
         return self._reading(-1) if self.times else None
 
+    def count(self, until: int) -> int:
+        """How many readings are not after a time."""
+        return bisect_right(self.times, until)
+
+    def valued(self, count: int) -> int:
+        """The index of the newest reading that has a value, among the first so many; -1 if there is none."""
+        index, values = count - 1, self.values
+        while index >= 0 and isnan(values[index]):
+            index -= 1
+        return index
+
     def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
         """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
         for index in range(len(self.times) if until is None else bisect_right(self.times, until), 0, -1):
@@ -179,10 +190,8 @@ class Track:
         return all(map(isnan, self.values[first:last] if last > first else self.values))
 
     def _value_before(self, index: int) -> float | None:
-        for at in range(index - 1, -1, -1):
-            if not isnan(self.values[at]):
-                return self.values[at]
-        return None
+        found = self.valued(index)
+        return self.values[found] if found >= 0 else None
 
     def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
         """(time, value) of the readings with start <= time < end that have a value."""
