@@ -7,17 +7,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import pairwise
 from math import isnan, nan
+from operator import sub
 
 from rules.conditions import Where
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
 from rules.tally import Tally
+from rules.windows import Window
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
-_TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
+_TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
+_KEPT = 8  # summaries and windows kept to go on from
 
 
 class Added(Enum):
@@ -26,6 +28,9 @@ class Added(Enum):
     NEW = auto()
     KNOWN = auto()
     OUT_OF_VIEW = auto()
+
+
+_NEW = Added.NEW  # a member of an enum is slow to look up
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +47,18 @@ class Track:
     All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
     """
 
-    __slots__ = ("_summaries", "_tallies", "horizon", "past", "times", "values", "watches")
+    __slots__ = (
+        "_gap",
+        "_look_at",
+        "_summaries",
+        "_tallies",
+        "_windows",
+        "horizon",
+        "past",
+        "times",
+        "values",
+        "watches",
+    )
 
     def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
@@ -51,13 +67,16 @@ class Track:
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
+        self._windows: dict[tuple[int, Measure, str | None], Window] = {}
         self._tallies: dict[str, Tally] = {}
+        self._gap: int | None = None  # known until another reading comes
+        self._look_at = _TRIM_AT if horizon else 2 * _NEWEST
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
         number = nan if value is None else value
         times = self.times
-        added = Added.NEW
+        added = _NEW
         if times and time <= times[-1]:
             added = self._insert(time, number)
         else:
@@ -65,8 +84,10 @@ class Track:
                 self._tell(time)
             times.append(time)
             self.values.append(number)
-        if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
+            self._gap = None
+        if len(times) > self._look_at:
             self._trim()
+            self._look_at = len(times) + (_TRIM_AT if self.horizon else _NEWEST)
         return added
 
     def _insert(self, time: int, number: float) -> Added:
@@ -81,11 +102,13 @@ class Track:
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
+        self._gap = None
         self._summaries.clear()
+        self._windows.clear()
         self._tell(time)
         for tally in self._tallies.values():
             tally.cut(index)
-        return Added.NEW
+        return _NEW
 
     def _tell(self, time: int) -> None:
         for watch in self.watches:
@@ -123,6 +146,7 @@ class Track:
             del self.times[:cut]
             del self.values[:cut]
             self._summaries.clear()
+            self._windows.clear()
             self._tallies.clear()
 
     @property
@@ -156,12 +180,23 @@ class Track:
             first = bisect_left(self.times, start)
             kept = summary_of(goal, start)
             kept.before, kept.at = self._value_before(first), first
-            if len(self._summaries) >= 8:
+            if len(self._summaries) >= _KEPT:
                 self._summaries.clear()
             if first < len(self.times):  # else the next reading may be of before the start
                 self._summaries[name] = kept
         kept.fold(self.times, self.values, last)
         return kept
+
+    def window(self, goal: Goal, start: int, end: int) -> Summary:
+        """The readings with start <= time < end by the goal's measure alone, where start and end move on together."""
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        name = (end - start, goal.measure, goal.where)
+        kept = self._windows.get(name)
+        if kept is None or first < kept.first or last < kept.last:
+            if len(self._windows) >= _KEPT:
+                self._windows.clear()
+            kept = self._windows[name] = Window(summary_of(goal, start), first)
+        return kept.move(self, first, last)
 
     def added(self, start: int, end: int, measure: Measure, since: int) -> float:
         """What the readings with start <= time < end add to a measure that adds up.
@@ -199,6 +234,11 @@ class Track:
             if not isnan(self.values[index]):
                 yield self.times[index], self.values[index]
 
+    def values_between(self, start: int, end: int) -> list[float]:
+        """The values of the readings with start <= time < end that have one."""
+        found = self.values[bisect_left(self.times, start) : bisect_left(self.times, end)]
+        return [value for value in found if value == value]  # noqa: PLR0124 - NaN is not itself
+
     def at(self, time: int) -> float | None:
         """The newest value not after `time`; readings without one are passed over."""
         return self._value_before(bisect_right(self.times, time))
@@ -219,6 +259,8 @@ class Track:
 
     def gap(self) -> int:
         """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two."""
-        tail = self.times[-17:]
-        gaps = sorted(b - a for a, b in pairwise(tail))
-        return gaps[len(gaps) // 2] if gaps else 0
+        if self._gap is None:
+            tail = self.times[-17:]
+            gaps = sorted(map(sub, tail[1:], tail))
+            self._gap = gaps[len(gaps) // 2] if gaps else 0
+        return self._gap
