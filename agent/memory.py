@@ -112,7 +112,7 @@ class Memory:
 
     def _worth_storing(self, state: SourceState) -> bool:
         stored = self._stored_sources.get(state.name)
-        if stored is None or stored.alert != state.alert:
+        if stored is None or (stored.alert is not state.alert and stored.alert != state.alert):
             return True
         if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
             return True
@@ -127,7 +127,7 @@ class Memory:
         groups: GroupChanges | None = None,
     ) -> None:
         """Takes over what was committed."""
-        if groups:
+        if groups:  # none, or no change of any
             self.groups.remember(groups)
         for state in instances:
             self.instances[state.key] = state

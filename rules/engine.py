@@ -127,7 +127,8 @@ def _affected(
     """Instances whose source went down or came back."""
     for name, after in sources.items():
         before = states.sources.get(name)
-        if Health.DOWN in {after.health, before.health if before else None} and before != after:
+        was_down = before is not None and before.health is _DOWN
+        if (after.health is _DOWN or was_down) and before != after:
             for target in specs.targets_of(name):
                 yield from history.instances_of_target(target)
 
