@@ -69,7 +69,8 @@ def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = 
     memory.remember(
         decision.instances.values(), decision.sources.values(), stored, decision.runs.values(), decision.groups
     )
-    memory.silences.update({silence.id: silence for silence in decision.silences})
+    for silence in decision.silences:
+        memory.silences[silence.id] = silence
 
 
 class Decider:
@@ -95,8 +96,11 @@ class Decider:
         decision.sources.update(changed.sources)
         decision.transitions += transitions
         ended = self.situation.note(decision.instances.values(), decision.sources.values())
-        self._correct(decision, answers)
-        self._tell(decision, [*looks, *self.teller.woken(decision, ended)])
+        if transitions or answers or self.memory.open_runs:
+            self._correct(decision, answers)
+        looks = [*looks, *self.teller.woken(decision, ended)]
+        if looks or decision.transitions or decision.released:
+            self._tell(decision, looks)
         return decision
 
     def adopt(self, now: int) -> Decision:
@@ -162,7 +166,7 @@ class Decider:
             self._move(decision, run, self._step(decision, run, rule))
 
     def _runs_to_step(self, decision: Decision) -> list[Correction]:
-        runs = {**self.memory.runs, **decision.runs}
+        runs = {**self.memory.open_runs, **decision.runs}
         touched = decision.instances.keys()
         return [
             run

@@ -54,6 +54,11 @@ class Groups:
         """The groups an alert is in."""
         return self._of_alert.get(fingerprint, ())
 
+    @property
+    def anyone_waits(self) -> bool:
+        """Whether any group waits for something to end."""
+        return bool(self._waiting)
+
     def waiting_for(self, cause: Cause | InstanceKey) -> Iterable[Place]:
         """The alerts that wait for the cause to end, or for the instance to get a reading."""
         return self._waiting.get(cause, ())

@@ -40,6 +40,7 @@ class Memory:
         self.groups = Groups(remembered.groups, remembered.members)
         self.silences: dict[str, Silence] = {silence.id: silence for silence in remembered.silences}
         self.runs: dict[str, Correction] = {}
+        self.open_runs: dict[str, Correction] = {}
         self._runs_of: dict[InstanceKey, dict[str, None]] = {}
         self._calls: dict[str, list[int]] = {}
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
@@ -83,13 +84,15 @@ class Memory:
 
     def next_due(self) -> int | None:
         """When time alone next moves something on, or may."""
-        runs = (corrections.wake(run) for run in self.runs.values())
-        moments = (self._timers.next_due(), self.groups.next_due(), *runs)
-        return min((at for at in moments if at is not None), default=None)
+        soonest = self._timers.next_due()
+        for at in (self.groups.next_due(), *map(corrections.wake, self.open_runs.values())):
+            if at is not None and (soonest is None or at < soonest):
+                soonest = at
+        return soonest
 
     def due_runs(self, now: int) -> list[Correction]:
         """The corrections that time alone moves on now."""
-        return [run for run in self.runs.values() if corrections.is_due(run, now)]
+        return [run for run in self.open_runs.values() if corrections.is_due(run, now)]
 
     def runs_of(self, key: InstanceKey) -> list[Correction]:
         """The open and the last ended corrections of an instance."""
@@ -109,7 +112,7 @@ class Memory:
 
     def _worth_storing(self, state: SourceState) -> bool:
         stored = self._stored_sources.get(state.name)
-        if stored is None or stored.alert != state.alert:
+        if stored is None or (stored.alert is not state.alert and stored.alert != state.alert):
             return True
         if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
             return True
@@ -124,11 +127,12 @@ class Memory:
         groups: GroupChanges | None = None,
     ) -> None:
         """Takes over what was committed."""
-        if groups:
+        if groups:  # none, or no change of any
             self.groups.remember(groups)
         for state in instances:
             self.instances[state.key] = state
-            self._timers.set((state.key,))
+            if state.wake is not None:
+                self._timers.set((state.key,))
         for source in sources:
             self.sources[source.name] = source
         for source in stored:
@@ -145,6 +149,9 @@ class Memory:
             for old in self.runs_of(run.key):
                 if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
                     del self.runs[old.id], known[old.id]
+            self.open_runs.pop(run.id, None)
+        else:
+            self.open_runs[run.id] = run
         self.runs[run.id] = run
         known[run.id] = None
 

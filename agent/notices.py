@@ -15,7 +15,6 @@ from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
-from rules.engine import NOT_CONFIGURED
 from rules.grouping import own_group, routed_group
 from rules.model import (
     DAY,
@@ -33,6 +32,7 @@ from rules.model import (
     Transition,
 )
 from rules.muting import Mutings
+from rules.retiring import NOT_CONFIGURED
 from rules.routing import CONSOLE, routes_for
 from rules.severity import also_told
 from rules.specs import Specs

@@ -26,7 +26,7 @@ from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
-from rules.engine import Batch, retire
+from rules.engine import Batch
 from rules.model import (
     DAY,
     Acknowledgement,
@@ -38,6 +38,7 @@ from rules.model import (
     Silence,
     SourceState,
 )
+from rules.retiring import retire
 from rules.specs import Specs
 
 if TYPE_CHECKING:
@@ -349,7 +350,7 @@ class Pipeline:
 
     def open_corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""
-        return [run for run in self.memory.runs.values() if run.state in corrections.OPEN]
+        return list(self.memory.open_runs.values())
 
 
 def _fail(work: Work, error: BaseException) -> None:

@@ -355,6 +355,8 @@ class Teller:
         In other groups, what is held no longer is corrected now, and told when the group is looked at.
         """
         groups = decision.memory.groups
+        if not groups.anyone_waits:
+            return []
         waited: list[Cause | InstanceKey] = [*causes, *decision.instances]
         found = dict.fromkeys(place for cause in waited for place in groups.waiting_for(cause))
         looks: list[str] = []

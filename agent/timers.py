@@ -37,7 +37,7 @@ class Timers(Generic[K]):
 
     def next_due(self) -> int | None:
         """The earliest time, None if there is none."""
-        found = self._next()
+        found = self._next() if self._heap else None
         return None if found is None else found[0]
 
     def _next(self) -> tuple[int, K] | None:

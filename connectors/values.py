@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from rules.model import LARGEST, SECOND
 
+_PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")  # as most numbers are written
 _NUMBER = re.compile(r"([+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+))([eE][+-]?[0-9]+)?( ?%)?")
 _UNIX = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +56,8 @@ def _finite(value: float | Decimal) -> float | None:
 
 
 def _from_text(text: str) -> float | None:
+    if _PLAIN.fullmatch(text):
+        return _finite(float(text))
     stripped = text.strip()
     if not stripped or stripped.lower() == "nan":
         return None

@@ -25,6 +25,7 @@ from rules.model import (
 
 NO_DATA_ALERT = "no-data"
 SOURCE_ALERT = "source-down"
+_OPEN = frozenset({AlertState.FIRING, AlertState.RECOVERING})
 _SEVERITIES = ("critical", "error", "warning", "info")
 
 
@@ -35,7 +36,7 @@ def step(
 
     `may_fire` False holds a pending alert back while its readings are too old to fire on.
     """
-    if status.state in {AlertState.FIRING, AlertState.RECOVERING}:
+    if status.state in _OPEN:
         return _step_firing(status, active=active, keep_firing_for=keep_firing_for, now=now)
     if not active:
         if status.state is AlertState.INACTIVE:
@@ -82,7 +83,7 @@ def _step_firing(
 
 def is_open(status: AlertStatus) -> bool:
     """Whether the alert has fired and is not resolved."""
-    return status.state in {AlertState.FIRING, AlertState.RECOVERING}
+    return status.state in _OPEN
 
 
 def wake(status: AlertStatus, *, for_: int, keep_firing_for: int) -> int | None:

@@ -31,10 +31,14 @@ _NEEDS = {"window": "a window", "fraction": "a number from 0 to 1", "offset": "h
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition; `decide` takes one value for each query, in order."""
+    """A compiled condition; `decide` takes one value for each query, in order.
+
+    `look_again` is after how long it may say something else though nothing was read; None: never.
+    """
 
     text: str
     queries: tuple[Query, ...]
+    look_again: int | None
     _plain: Callable[[Sequence[Value]], bool]
     _careful: Callable[[Sequence[Value]], Truth]
 
@@ -84,7 +88,9 @@ def compile_condition(text: str) -> Condition:
     if not checker.queries:
         raise checker.fail("reads no series; call a function such as last(visitors)", tree)
     careful = expressions.careful(checker, tree)
-    return Condition(text, tuple(checker.queries), expressions.plain(checker, tree), careful)
+    spans = (query.look_again for query in checker.queries)
+    soonest = min((span for span in spans if span is not None), default=None)
+    return Condition(text, tuple(checker.queries), soonest, expressions.plain(checker, tree), careful)
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rules import alerts, flapping, often, severity
@@ -12,6 +12,7 @@ from rules.whens import SAYINGS, Asked, holds
 from rules.words import span
 
 _NONE: tuple[Transition, ...] = ()
+_INACTIVE = AlertState.INACTIVE
 
 
 def advance(
@@ -22,7 +23,7 @@ def advance(
     `may_fire` says whether the readings are recent enough to fire on.
     """
     found = holds(asked)
-    idle = before.state is AlertState.INACTIVE and asked.rule.often is None and not before.checks
+    idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
     if found is None or (idle and not found):
         return before, _NONE
     return _step(asked, before, may_fire, found=found)
@@ -155,14 +156,17 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
     )
 
 
-def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> Iterable[int | None]:
+def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
     """When time alone may move the alert on."""
-    yield _next_step(rule, status)
+    if status.state is _INACTIVE:
+        return []
+    moments = [_next_step(rule, status)]
     if rule.worse and status.eased_at is not None and status.state is AlertState.FIRING:
-        yield status.eased_at + rule.keep_firing_for
+        moments.append(status.eased_at + rule.keep_firing_for)
     if rule.often is not None and status.state is AlertState.PENDING:
-        yield scene.now + MINUTE  # it waits for readings, or for those it has to be recent enough
+        moments.append(scene.now + MINUTE)  # it waits for readings, or for those it has to be recent enough
     elif status.flapping_since is not None:
-        yield flapping.settles_at(scene, status)
+        moments.append(flapping.settles_at(scene, status))
     else:
-        yield alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for)
+        moments.append(alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for))
+    return [moment for moment in moments if moment is not None]

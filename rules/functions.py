@@ -58,7 +58,7 @@ class View:
     @property
     def values(self) -> list[float]:
         """The values in the window."""
-        return [value for _, value in self.points]
+        return self.track.values_between(self.end - self.window + 1, self.end + 1)
 
 
 @dataclass(frozen=True, slots=True)

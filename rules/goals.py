@@ -15,14 +15,17 @@ from rules.model import (
     Assessment,
     Combine,
     Goal,
+    Recover,
     Standing,
-    Target,
 )
 from rules.progress import assess_period
 from rules.scene import Scene
 from rules.selectors import selects
 from rules.tracks import Track
 from rules.words import number
+
+_IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
+_NO_GOAL = Goal()
 
 
 def assess(scene: Scene) -> Assessment:
@@ -35,35 +38,38 @@ def assess(scene: Scene) -> Assessment:
     after = target.no_data.after if target.no_data else None
     if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
         return replace(_held(scene, "no reading"), silent=True)
-    goal = target.goal or Goal()
-    combine = combine_of(target)
     if scene.condition:
-        return _assess_condition(scene, scene.condition, combine)
+        return _assess_condition(scene, scene.condition)
     try:
-        return _assess_goal(scene, goal, combine)
+        return _assess_goal(scene, target.goal or _NO_GOAL)
     except Unsettled as lack:
         return _held(scene, str(lack))
 
 
-def _assess_goal(scene: Scene, goal: Goal, combine: Combine | None) -> Assessment:
+def _assess_goal(scene: Scene, goal: Goal) -> Assessment:
     if not scene.tracks:
         return _held(scene, "no reading yet")
+    if len(scene.tracks) == 1 and goal.per is None:
+        return judge(scene)
+    combine = combine_of(scene.target)
     if len(scene.tracks) > 1 and combine is None:
         return _held(scene, _two_series(scene))
-    if combine is Combine.LAST:
+    if len(scene.tracks) > 1 and combine is Combine.LAST:
         scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
         return assess_period(scene, goal, goal.per, partial(combined, combine))
-    if len(scene.tracks) == 1:
-        return judge(scene)
-    scene = _settled(scene, scene.now)
+    return judge(scene) if len(scene.tracks) == 1 else _judge_several(scene, combine)
+
+
+def _judge_several(scene: Scene, combine: Combine | None) -> Assessment:
+    """How an instance stands whose goal has no period, by what its series' newest values make together."""
+    goal = _settled(scene, scene.now)
     time, value = _newest(scene.tracks, combine)
     if value is None:
         return replace(_held(scene, "no value"), time=time)
-    out = _breaches(scene.target, value)
-    if out is None:
-        out = scene.verdict is Standing.OUT_OF_BAND
-    return _leveled(scene.target, value, time, out=out)
+    breaches = _breaches(goal, scene.target.recover, value)
+    out = scene.verdict is _OUT if breaches is None else breaches
+    return _leveled(goal, value, time, breaches=breaches, out=out)
 
 
 def judge(scene: Scene, until: int | None = None) -> Assessment:
@@ -72,18 +78,17 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     The newest value that is either outside the goal or inside the recover band decides; one between the two leaves it
     as it was. So the verdict follows from the readings alone, in whatever order they came. Raises Unsettled.
     """
-    scene = _settled(scene, scene.now if until is None else until)
-    newest: tuple[int, float] | None = None
-    out: bool | None = None
-    for time, value in scene.tracks[0].backwards(until):
-        newest = newest or (time, value)
-        out = _breaches(scene.target, value)
-        if out is not None:
-            break
-    if newest is None:
+    goal, recover = _settled(scene, scene.now if until is None else until), scene.target.recover
+    track = scene.tracks[0]
+    newest = index = track.valued(len(track.times) if until is None else track.count(until))
+    if newest < 0:
         return _held(replace(scene, previous=None), "no value")
-    known = out if out is not None else scene.verdict is Standing.OUT_OF_BAND
-    return _leveled(scene.target, newest[1], newest[0], out=known)
+    out = breaches = _breaches(goal, recover, track.values[newest])
+    while out is None and (index := track.valued(index)) >= 0:
+        out = _breaches(goal, recover, track.values[index])
+    if out is None:
+        out = scene.verdict is _OUT
+    return _leveled(goal, track.values[newest], track.times[newest], breaches=breaches, out=out)
 
 
 def judgements(scene: Scene, until: int | None) -> list[bool] | None:
@@ -92,7 +97,7 @@ def judgements(scene: Scene, until: int | None) -> list[bool] | None:
     None where it is not judged reading by reading. Readings before the first that is either outside the goal or inside
     the recover band count as in band, unless no reading is either: then all are as the verdict is.
     """
-    goal, tracks = scene.target.goal or Goal(), scene.tracks
+    goal, tracks = scene.target.goal or _NO_GOAL, scene.tracks
     if goal.per is not None or scene.condition or scene.target.checkin or not tracks:
         return None
     if len(tracks) > 1:
@@ -108,35 +113,33 @@ def judgements(scene: Scene, until: int | None) -> list[bool] | None:
 def _breached(scene: Scene, time: int, value: float) -> bool | None:
     """Whether a value breached what was wanted at its time; None where that is not known either."""
     try:
-        return _breaches(_settled(scene, time).target, value)
+        return _breaches(_settled(scene, time), scene.target.recover, value)
     except Unsettled:
         return None
 
 
-def _settled(scene: Scene, at: int) -> Scene:
-    """The scene with the numbers that its goal looks up, as of a time. Raises Unsettled where there is none."""
-    goal = scene.target.goal
-    if goal is None or (goal.at_least_from is None and goal.at_most_from is None):
-        return scene
-    return replace(scene, target=replace(scene.target, goal=settled(goal, scene, at, at + 1)))
+def _settled(scene: Scene, at: int) -> Goal:
+    """The goal with the numbers that it looks up, as of a time. Raises Unsettled where there is none."""
+    goal = scene.target.goal or _NO_GOAL
+    if goal.at_least_from is None and goal.at_most_from is None:
+        return goal
+    return settled(goal, scene, at, at + 1)
 
 
-def _breaches(target: Target, value: float) -> bool | None:
+def _breaches(goal: Goal, recover: Recover | None, value: float) -> bool | None:
     """Whether a value is outside the goal; None where it is inside, but not yet inside the recover band."""
-    goal, recover = target.goal or Goal(), target.recover
     if _outside(value, goal.at_least, goal.at_most):
         return True
     return None if recover and _outside(value, recover.at_least, recover.at_most) else False
 
 
-def _leveled(target: Target, value: float, time: int | None, *, out: bool) -> Assessment:
-    goal, breaches = target.goal or Goal(), _breaches(target, value)
+def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | None, out: bool) -> Assessment:
     return Assessment(
-        Standing.OUT_OF_BAND if out else Standing.IN_BAND,
-        value=value,
-        time=time,
-        at_least=goal.at_least,
-        at_most=goal.at_most,
+        _OUT if out else _IN,
+        value,
+        time,
+        goal.at_least,
+        goal.at_most,
         breaching=breaches is True,
         recovered=breaches is False,
     )
@@ -147,7 +150,7 @@ def _outside(value: float, low: float | None, high: float | None) -> bool:
 
 
 def _held(scene: Scene, reason: str) -> Assessment:
-    goal, last = scene.target.goal or Goal(), scene.previous
+    goal, last = scene.target.goal or _NO_GOAL, scene.previous
     return Assessment(
         Standing.NO_DATA,
         value=last.value if last else None,
@@ -206,7 +209,8 @@ def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> 
     return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
 
 
-def _assess_condition(scene: Scene, condition: Condition, combine: Combine | None) -> Assessment:
+def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
+    combine = combine_of(scene.target)
     values: list[float | None] = []
     for query in condition.queries:
         tracks = _selected(scene, query)

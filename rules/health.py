@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules import alerts
 from rules.model import Event, Health, InstanceKey, Polled, SourceState, Transition
 from rules.specs import Specs
@@ -13,17 +11,16 @@ DOWN_AFTER = 2  # one failure may be a blip, and a poll later is soon enough
 
 def fold_polls(before: SourceState, polled: Polled, now: int) -> tuple[SourceState, Event | None]:
     """The source after a poll, and what happened to its alert, if anything."""
+    health, failures, last_success, last_error = Health.UP, 0, before.last_success, polled.partly
     if polled.error is None:
-        after = replace(before, health=Health.UP, failures=0, last_success=polled.at, last_error=polled.partly)
+        last_success = polled.at
     else:
-        failures = before.failures + 1
+        failures, last_error = before.failures + 1, polled.error
         down = failures >= DOWN_AFTER or before.health is Health.DOWN
         health = Health.DOWN if down else before.health
-        after = replace(before, health=health, failures=failures, last_error=polled.error)
-    if after.health is not before.health:
-        after = replace(after, since=now)
-    status, event = alerts.step(before.alert, active=after.health is Health.DOWN, for_=0, keep_firing_for=0, now=now)
-    return replace(after, alert=status), event
+    since = before.since if health is before.health else now
+    status, event = alerts.step(before.alert, active=health is Health.DOWN, for_=0, keep_firing_for=0, now=now)
+    return SourceState(before.name, health, since, failures, last_success, last_error, status), event
 
 
 def source_transition(specs: Specs, before: SourceState, after: SourceState, event: Event, now: int) -> Transition:

@@ -7,6 +7,7 @@ them in order. The engine only asks it; the pipeline adds to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
 from rules.projection import Projector
@@ -14,23 +15,41 @@ from rules.specs import Places, Specs
 from rules.tracks import Added, Track
 
 
-class _Members:
+@dataclass(slots=True)
+class Members:
+    """What makes up one instance: its series in the order they appeared, their tracks, and the sources they are of."""
+
+    series: list[Series] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def join(self, series: Series, track: Track) -> None:
+        """Takes one more series in."""
+        self.series.append(series)
+        self.tracks.append(track)
+        self.sources += [value for name, value in series.labels if name == "source" and value not in self.sources]
+
+
+_NONE = Members()
+
+
+class _Membership:
     """Which series belong to which instances, either way."""
 
     def __init__(self) -> None:
-        self.series: dict[InstanceKey, list[Series]] = {}
+        self.of: dict[InstanceKey, Members] = {}
         self.keys: dict[Series, list[InstanceKey]] = {}
-        self.joining: dict[str, list[tuple[InstanceKey, Series]]] = {}  # by target, those that make no instance
+        self.joining: dict[str, list[tuple[InstanceKey, Series, Track]]] = {}  # by target, those making no instance
 
-    def join(self, key: InstanceKey, series: Series) -> None:
-        self.series.setdefault(key, []).append(series)
+    def join(self, key: InstanceKey, series: Series, track: Track) -> None:
+        self.of.setdefault(key, Members()).join(series, track)
         self.keys.setdefault(series, []).append(key)
 
     def begin(self, key: InstanceKey) -> None:
         """Takes into a new instance what agrees with its labels."""
-        for labels, series in self.joining.get(key.target, ()):
+        for labels, series, track in self.joining.get(key.target, ()):
             if labels.agrees_with(key):
-                self.join(key, series)
+                self.join(key, series, track)
 
 
 class History:
@@ -45,8 +64,8 @@ class History:
         self.usual: dict[InstanceKey, Usual] = {}
         """What was learned from what was stored before an instance had an alert for what is unusual."""
         self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from
-        self._measured = _Members()
-        self._beside = _Members()
+        self._measured = _Membership()
+        self._beside = _Membership()
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
@@ -60,24 +79,24 @@ class History:
                 return Added.OUT_OF_VIEW
             reach = self.specs.reach(reading.series.name)
             track = self._tracks[reading.series] = Track(reach.horizon, reach.past)
-            self._place(reading.series, places)
+            self._place(reading.series, track, places)
         value = reading.value
         return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)
 
-    def _place(self, series: Series, places: Places) -> None:
+    def _place(self, series: Series, track: Track, places: Places) -> None:
         for key in places.makes:
             known = self._of_target.setdefault(key.target, {})
             if key not in known:
                 known[key] = None
                 self._measured.begin(key)
                 self._beside.begin(key)
-            self._measured.join(key, series)
+            self._measured.join(key, series, track)
         for members, parts in ((self._measured, places.joins), (self._beside, places.beside)):
             for part in parts:
-                members.joining.setdefault(part.target, []).append((part, series))
+                members.joining.setdefault(part.target, []).append((part, series, track))
                 for key in self._of_target.get(part.target, ()):
                     if part.agrees_with(key):
-                        members.join(key, series)
+                        members.join(key, series, track)
 
     def instances_of(self, series: Series) -> Sequence[InstanceKey]:
         """The instances that measure a series."""
@@ -91,9 +110,13 @@ class History:
         """The instances of a target that are known."""
         return self._of_target.get(target, ())
 
+    def members(self, key: InstanceKey) -> Members:
+        """What makes up an instance; not to be changed."""
+        return self._measured.of.get(key, _NONE)
+
     def series(self, key: InstanceKey) -> list[Series]:
         """The series that fall into an instance, in the order they appeared."""
-        return self._measured.series.get(key, [])
+        return self.members(key).series
 
     @property
     def is_anything_beside(self) -> bool:
@@ -104,7 +127,8 @@ class History:
         """The series that say what an instance wants, with their readings."""
         if not self._beside.keys:
             return ()
-        return [(series, self._tracks[series]) for series in self._beside.series.get(key, ())]
+        found = self._beside.of.get(key, _NONE)
+        return list(zip(found.series, found.tracks, strict=True))
 
     def track(self, series: Series) -> Track:
         """The readings of a series. Raises KeyError if it has none or no target reads it."""
@@ -112,4 +136,4 @@ class History:
 
     def tracks(self, key: InstanceKey) -> list[Track]:
         """The readings of an instance's series."""
-        return [self._tracks[series] for series in self.series(key)]
+        return self.members(key).tracks

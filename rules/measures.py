@@ -50,13 +50,13 @@ class Summary:
             if not isnan(values[index]):
                 self._fold_one(times[index], values[index])
                 new.append(values[index])
-        self._order(new)
+        self.order(new)
         self.at = max(self.at, end)
 
     def fold_one(self, time: int, value: float) -> None:
         """Folds one more reading."""
         self._fold_one(time, value)
-        self._order([value])
+        self.order([value])
 
     def _fold_one(self, time: int, value: float) -> None:
         before = self.before
@@ -75,7 +75,8 @@ class Summary:
         self.before = self.last = value
         self.last_time = time
 
-    def _order(self, new: list[float]) -> None:
+    def order(self, new: list[float]) -> None:
+        """Takes in values by size, where the measure asks for that."""
         if self.kind is not Measure.QUANTILE:
             return
         if len(new) >= _SORT_AT:

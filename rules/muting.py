@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from rules import alerts
@@ -60,23 +60,24 @@ class Situation:
         self._dependencies = Dependencies(specs)
         self.silences = dict(silences)
 
-    def note(self, instances: Iterable[InstanceState], sources: Iterable[SourceState]) -> list[Cause]:
+    def note(self, instances: Collection[InstanceState], sources: Collection[SourceState]) -> list[Cause]:
         """Takes in states that changed; returns what ended that may have muted others."""
-        instances, sources = tuple(instances), tuple(sources)
         ended: list[Cause] = []
         for state in instances:
             for status in state.alerts.values():
-                ended += self._note_alert(status)
+                self._note_alert(status, ended)
         for source in sources:
-            labels = source.alert.labels or alerts.source_labels(source, "")  # an earlier version kept none
-            ended += self._note_alert(replace(source.alert, labels=labels))
+            status = source.alert
+            if alerts.is_open(status) and not status.labels:  # an earlier version kept none
+                status = replace(status, labels=alerts.source_labels(source, ""))
+            self._note_alert(status, ended)
         back = self._dependencies.note(instances, sources)
-        return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)]
+        return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)] if back else ended
 
-    def _note_alert(self, status: AlertStatus) -> list[Cause]:
+    def _note_alert(self, status: AlertStatus, ended: list[Cause]) -> None:
         name = status.fingerprint
-        ended = self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name)
-        return [(MutedBy.INHIBITION, name)] if ended else []
+        if self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name):
+            ended.append((MutedBy.INHIBITION, name))
 
     def silence(self, silence: Silence, now: int) -> None:
         """Takes in a silence that is new or changed, and lets go of those that are over."""

@@ -25,6 +25,7 @@ from rules.model import (
     RollingPeriod,
     Standing,
 )
+from rules.model.quick import quick
 from rules.periods import bounds, to_local, to_micros
 from rules.plans import Way, course, part_planned, value_at
 from rules.projection import Projector, projected
@@ -34,11 +35,15 @@ from rules.tracks import Track
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
 
+_SHORT = frozenset({Standing.BEHIND, Standing.MISSED})
+_FINE = frozenset({Standing.ON_TRACK, Standing.MET})
+_ONE_NUMBER = frozenset({None, model.Combine.SUM, model.Combine.LAST})  # how several series may combine to be projected
 _WAITING = "waiting for the period's last readings"
 
 Combine = Callable[[Sequence[float]], float | None]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """One period of one instance: its measured value, and up to when readings cover it."""
@@ -53,7 +58,7 @@ class Stretch:
     @property
     def newest(self) -> int | None:
         """When its newest value was read."""
-        return max((s.last_time for s in self.summaries if s.last_time is not None), default=None)
+        return max([s.last_time for s in self.summaries if s.last_time is not None], default=None)
 
     @property
     def fraction(self) -> float:
@@ -101,10 +106,12 @@ def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
 
 
 def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
-    summaries = [track.summary(goal, start, end) for track in scene.tracks]
+    rolls = isinstance(goal.per, RollingPeriod)
+    summaries = [(track.window if rolls else track.summary)(goal, start, end) for track in scene.tracks]
     measured = zip(scene.tracks, summaries, strict=True)
-    values = [v for v in (_value(goal, track, summary, end) for track, summary in measured) if v is not None]
-    covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
+    found = [_value(goal, track, summary, start, end) for track, summary in measured]
+    values = [value for value in found if value is not None]
+    covered = max([_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks])
     way = None
     if goal.plan is not None or goal.weekdays:
         planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
@@ -112,9 +119,9 @@ def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -
     return Stretch(start, end, combine(values), covered, summaries, way)
 
 
-def _value(goal: Goal, track: Track, summary: Summary, end: int) -> float | None:
+def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> float | None:
     """What a series measures. Readings without a value make none, where no reading at all adds up to nothing."""
-    if not summary.count and track.has_only_gaps(summary.start, end):
+    if not summary.count and track.has_only_gaps(start, end):
         return None
     return summary.measure(goal)
 
@@ -199,7 +206,7 @@ def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projec
     if not means.grows:
         return Projection(value) if stretch.fraction >= EARLY else None
     half: float | None = None
-    if means.adds_up and goal.per is not None and scene.target.combine in {None, model.Combine.SUM, model.Combine.LAST}:
+    if means.adds_up and goal.per is not None and scene.target.combine in _ONE_NUMBER:
         projector, zone = _projector(scene), scene.target.zone
         period = stretch.start, stretch.end
         ahead = projector.ahead(scene.tracks, goal.measure, goal.per, period, stretch.covered, zone)
@@ -253,8 +260,8 @@ def _described(
         progress=value / wanted if value is not None and wanted else None,
         required_rate=_required_rate(goal, stretch, wanted, now),
         projection=projection,
-        breaching=None if hold else standing in {Standing.BEHIND, Standing.MISSED},
-        recovered=None if hold else standing in {Standing.ON_TRACK, Standing.MET},
+        breaching=None if hold else standing in _SHORT,
+        recovered=None if hold else standing in _FINE,
         hold=hold,
         reason=_WAITING if hold else "",
     )

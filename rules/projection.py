@@ -30,13 +30,26 @@ _T80 = 0.8 * sqrt(2.0 / (1.0 - 0.8**2))
 class Projector:
     """Of one instance of a period goal whose readings add up."""
 
-    __slots__ = ("_cut", "_done", "_forecast", "_grid", "_measure", "_period", "_since", "_tracks", "_values", "_watch")
+    __slots__ = (
+        "_cut",
+        "_deviation",
+        "_done",
+        "_forecast",
+        "_grid",
+        "_measure",
+        "_period",
+        "_since",
+        "_tracks",
+        "_values",
+        "_watch",
+    )
 
     def __init__(self) -> None:
         self._tracks: Sequence[Track] = ()
         self._period = 0, 0
         self._measure = Measure.SUM
         self._watch = Watch(0)
+        self._deviation: float | None = None  # of the period's values, once it was asked for
 
     def ahead(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
@@ -84,8 +97,10 @@ class Projector:
         full = len(self._values)
         if full < 3:
             return None
+        if self._deviation is None:
+            self._deviation = stdev(self._values)
         left = max((self._period[1] - covered) / self._grid.width, 0.0)
-        return _Z80 * stdev(self._values) * sqrt(left + left * left / full)
+        return _Z80 * self._deviation * sqrt(left + left * left / full)
 
     def _start(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], zone: str
@@ -105,6 +120,7 @@ class Projector:
         self._cut = self._known(cut(*period, self._grid, zone), first)
         self._forecast.begin(self._cut.slots)
         self._done, self._values = 0, list[float]()
+        self._deviation = None
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
             track.watches.append(self._watch)
@@ -127,6 +143,7 @@ class Projector:
         values = [self._added(lo, hi) for lo, hi in pairwise(edges[self._done : done + 1])]
         self._forecast.fold(values)
         self._values += values
+        self._deviation = None
         self._done = done
         self._watch.until = edges[done]
 

@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from rules import alerts
 from rules.conditions import Condition
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
+from rules.model.quick import quick
 from rules.projection import Projector
 from rules.tracks import Track
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scene:
     """An instance, its readings and what was said of it before.
 
     `down` names its sources that can't be read now; `quiet_since` is when its newest value arrived, or it began.
     `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
-    None if one never was. `projectors` keep what projections were made of; a projection is the same without them.
-    `beside` are the series that say what is wanted, with their readings.
+    None if one never was, or if nobody asks since silence is all right. `projectors` keep what projections were made
+    of; a projection is the same without them. `beside` are the series that say what is wanted, with their readings.
     """
 
     key: InstanceKey
@@ -40,9 +42,12 @@ class Scene:
 
 def not_later(state: InstanceState, now: int) -> InstanceState:
     """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
-    ahead = state.since > now or state.created > now or (state.seen or 0) > now
-    if not ahead and not (state.alerts and any(alerts.latest(status) > now for status in state.alerts.values())):
-        return state
+    if not (state.since > now or state.created > now or (state.seen or 0) > now):
+        for status in state.alerts.values():
+            if alerts.latest(status) > now:
+                break
+        else:
+            return state
     return replace(
         state,
         since=min(state.since, now),

@@ -75,6 +75,8 @@ def holds(matcher: Matcher, value: str) -> bool:
 
 def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
     """Whether all matchers hold for the labels."""
+    if not matchers:
+        return True
     values = dict(labels)
     return all(holds(matcher, values.get(matcher.name, "")) for matcher in matchers)
 

@@ -7,17 +7,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import pairwise
 from math import isnan, nan
+from operator import sub
 
 from rules.conditions import Where
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
 from rules.tally import Tally
+from rules.windows import Window
 
 _NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
-_TRIM_AT = 64  # readings beyond which a track looks whether it holds too many
+_TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
+_KEPT = 8  # summaries and windows kept to go on from
 
 
 class Added(Enum):
@@ -26,6 +28,9 @@ class Added(Enum):
     NEW = auto()
     KNOWN = auto()
     OUT_OF_VIEW = auto()
+
+
+_NEW = Added.NEW  # a member of an enum is slow to look up
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +47,18 @@ class Track:
     All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
     """
 
-    __slots__ = ("_summaries", "_tallies", "horizon", "past", "times", "values", "watches")
+    __slots__ = (
+        "_gap",
+        "_look_at",
+        "_summaries",
+        "_tallies",
+        "_windows",
+        "horizon",
+        "past",
+        "times",
+        "values",
+        "watches",
+    )
 
     def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
@@ -51,21 +67,27 @@ class Track:
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
+        self._windows: dict[tuple[int, Measure, str | None], Window] = {}
         self._tallies: dict[str, Tally] = {}
+        self._gap: int | None = None  # known until another reading comes
+        self._look_at = _TRIM_AT if horizon else 2 * _NEWEST
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
         number = nan if value is None else value
         times = self.times
-        added = Added.NEW
+        added = _NEW
         if times and time <= times[-1]:
             added = self._insert(time, number)
         else:
-            self._tell(time)
+            if self.watches:
+                self._tell(time)
             times.append(time)
             self.values.append(number)
-        if len(times) > (_TRIM_AT if self.horizon else 2 * _NEWEST):
+            self._gap = None
+        if len(times) > self._look_at:
             self._trim()
+            self._look_at = len(times) + (_TRIM_AT if self.horizon else _NEWEST)
         return added
 
     def _insert(self, time: int, number: float) -> Added:
@@ -80,11 +102,13 @@ class Track:
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
+        self._gap = None
         self._summaries.clear()
+        self._windows.clear()
         self._tell(time)
         for tally in self._tallies.values():
             tally.cut(index)
-        return Added.NEW
+        return _NEW
 
     def _tell(self, time: int) -> None:
         for watch in self.watches:
@@ -122,12 +146,24 @@ class Track:
             del self.times[:cut]
             del self.values[:cut]
             self._summaries.clear()
+            self._windows.clear()
             self._tallies.clear()
 
     @property
     def newest(self) -> tuple[int, float | None] | None:
         """Time and value of the newest reading."""
         return self._reading(-1) if self.times else None
+
+    def count(self, until: int) -> int:
+        """How many readings are not after a time."""
+        return bisect_right(self.times, until)
+
+    def valued(self, count: int) -> int:
+        """The index of the newest reading that has a value, among the first so many; -1 if there is none."""
+        index, values = count - 1, self.values
+        while index >= 0 and isnan(values[index]):
+            index -= 1
+        return index
 
     def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
         """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
@@ -144,12 +180,23 @@ class Track:
             first = bisect_left(self.times, start)
             kept = summary_of(goal, start)
             kept.before, kept.at = self._value_before(first), first
-            if len(self._summaries) >= 8:
+            if len(self._summaries) >= _KEPT:
                 self._summaries.clear()
             if first < len(self.times):  # else the next reading may be of before the start
                 self._summaries[name] = kept
         kept.fold(self.times, self.values, last)
         return kept
+
+    def window(self, goal: Goal, start: int, end: int) -> Summary:
+        """The readings with start <= time < end by the goal's measure alone, where start and end move on together."""
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        name = (end - start, goal.measure, goal.where)
+        kept = self._windows.get(name)
+        if kept is None or first < kept.first or last < kept.last:
+            if len(self._windows) >= _KEPT:
+                self._windows.clear()
+            kept = self._windows[name] = Window(summary_of(goal, start), first)
+        return kept.move(self, first, last)
 
     def added(self, start: int, end: int, measure: Measure, since: int) -> float:
         """What the readings with start <= time < end add to a measure that adds up.
@@ -178,16 +225,19 @@ class Track:
         return all(map(isnan, self.values[first:last] if last > first else self.values))
 
     def _value_before(self, index: int) -> float | None:
-        for at in range(index - 1, -1, -1):
-            if not isnan(self.values[at]):
-                return self.values[at]
-        return None
+        found = self.valued(index)
+        return self.values[found] if found >= 0 else None
 
     def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
         """(time, value) of the readings with start <= time < end that have a value."""
         for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
             if not isnan(self.values[index]):
                 yield self.times[index], self.values[index]
+
+    def values_between(self, start: int, end: int) -> list[float]:
+        """The values of the readings with start <= time < end that have one."""
+        found = self.values[bisect_left(self.times, start) : bisect_left(self.times, end)]
+        return [value for value in found if value == value]  # noqa: PLR0124 - NaN is not itself
 
     def at(self, time: int) -> float | None:
         """The newest value not after `time`; readings without one are passed over."""
@@ -212,12 +262,19 @@ class Track:
 
         What is held by chance, for it came before what made it too old, counts no more than after a restart.
         """
+        if self._gap is None:
+            tail = self._newest()
+            gaps = sorted(map(sub, tail[1:], tail))
+            self._gap = gaps[len(gaps) // 2] if gaps else 0
+        return self._gap
+
+    def _newest(self) -> array[int]:
+        """The times of its last 17 readings, of those that a restart would read."""
         tail = self.times[-17:] if self.horizon else self.times[-_NEWEST:]
-        if self.horizon and tail and tail[0] < tail[-1] - self.past:
-            first = bisect_left(self.times, tail[-1] - self.past)
-            before = first - 1
-            while before >= 0 and isnan(self.values[before]):
-                before -= 1
-            tail = (self.times[before : before + 1] if before >= 0 else array("q")) + self.times[first:]
-        gaps = sorted(b - a for a, b in pairwise(tail))
-        return gaps[len(gaps) // 2] if gaps else 0
+        if not self.horizon or not tail or tail[0] >= tail[-1] - self.past:
+            return tail
+        first = bisect_left(self.times, tail[-1] - self.past)
+        before = first - 1
+        while before >= 0 and isnan(self.values[before]):
+            before -= 1
+        return (self.times[before : before + 1] if before >= 0 else array("q")) + self.times[first:]

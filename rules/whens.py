@@ -7,15 +7,14 @@ as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rules import burning
 from rules.model import AlertRule, Assessment, NoDataThen, Sign, Standing
 from rules.scene import Scene
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One alert rule, and how its instance was found to stand in a scene."""
 
     rule: AlertRule

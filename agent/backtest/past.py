@@ -154,11 +154,12 @@ def _read(row: Any, when: str, config: Configuration) -> tuple[int, float | None
 
 
 def _series(name: str, row: Any, labels: Sequence[str], source: str, known: dict[tuple[str, ...], Series]) -> Series:
-    values = () if isinstance(row, BadRow) else tuple(row.get(label) or "" for label in labels)
-    if values not in known:
+    values = () if isinstance(row, BadRow) or not labels else tuple([row.get(label) or "" for label in labels])
+    found = known.get(values)
+    if found is None:
         pairs = {label: value for label, value in zip(labels, values, strict=False) if value}
-        known[values] = Series(name, labels_of({**pairs, "source": source}))
-    return known[values]
+        found = known[values] = Series(name, labels_of({**pairs, "source": source}))
+    return found
 
 
 def _mapped(table: Table, config: Configuration, now: int) -> list[Reading]:

@@ -24,6 +24,7 @@ from rules.model import (
 )
 from rules.specs import Specs
 
+_MISSED = Standing.MISSED  # a member of an enum is slow to look up
 FLAP = HOUR
 """An alert that fires again within this time of its resolve flaps."""
 
@@ -111,7 +112,7 @@ class _Notes:
         if watched is None:
             watched = self.instances[state.key] = Watched(state.key)
         assessment, before = state.assessment, watched.state
-        if assessment.standing is Standing.MISSED and self._is_news(state, before):
+        if assessment.standing is _MISSED and self._is_news(state, before):
             watched.misses.append(Miss(now, assessment.start))
         if self.points and assessment.value is not None and not assessment.hold:
             watched.points.append((now, assessment.value))

@@ -102,13 +102,14 @@ class Rehearsal:
         self.memory.looked_at(batch.due)
         self.memory.groups.looked_at(looks)
         yield decision
-        calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
-        while calls:
+        while decision.deliveries:
+            calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
+            if not calls:
+                return
             answered = [self._answered(call, at) for call in calls]
             decision = self.decider.decide(Batch(), at, answered)
             take_in(self.memory, decision)
             yield decision
-            calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
 
     def _answered(self, call: Delivery, at: int) -> Answered:
         answer = self.answers(call.receiver, at)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from rules.model.quick import quick
 from rules.model.usual import Finding, Usual
 from rules.model.values import Labels
 from rules.model.wants import Standing
@@ -57,6 +58,7 @@ class InstanceKey(NamedTuple):
         return set(self.labels) <= set(other.labels)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Projection:
     """The value expected at the end of the period, with its 80 % interval and the chance of meeting the goal."""
@@ -67,6 +69,7 @@ class Projection:
     chance: float | None = None  # 0 to 1
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """How an instance stands, with the numbers that say why.
@@ -106,6 +109,7 @@ class Acknowledgement:
     note: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AlertStatus:
     """One alert rule on one instance. `episode` counts its firings; with the fingerprint it names one of them.
@@ -146,6 +150,7 @@ class AlertStatus:
     said: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class InstanceState:
     """What is remembered of an instance. `seen` is when its newest value arrived, `wake` when to look again."""
@@ -161,6 +166,7 @@ class InstanceState:
     usual: Usual | None = None  # learned for an alert that waits for what is unusual
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """What is remembered of a source."""
@@ -174,6 +180,7 @@ class SourceState:
     alert: AlertStatus = field(default_factory=AlertStatus)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Polled:
     """How one poll of a source ended; `error` is None when it was read, `partly` says what of it could not be."""
@@ -184,6 +191,7 @@ class Polled:
     partly: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A stored change of an alert. For a source's alert `key.target` is empty and `labels` name the source."""

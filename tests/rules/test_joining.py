@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.engine import retire
 from rules.model import (
     AlertRule,
     Assessment,
@@ -18,6 +17,7 @@ from rules.model import (
     Target,
     labels_of,
 )
+from rules.retiring import retire
 from tests.rules.world import World, at, series
 
 NOW = at("2026-03-01 12:00")
