@@ -17,6 +17,7 @@ from rules.bounds import Unsettled, serving, settled
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
+    HOUR,
     Assessment,
     FixedPeriod,
     Goal,
@@ -26,7 +27,7 @@ from rules.model import (
     Standing,
 )
 from rules.model.quick import quick
-from rules.periods import bounds, to_local, to_micros
+from rules.periods import MICROSECOND, bounds, to_local, to_micros
 from rules.plans import Way, course, part_planned, value_at
 from rules.projection import Projector, projected
 from rules.scene import Scene
@@ -137,16 +138,28 @@ def _projector(scene: Scene) -> Projector:
 def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     """Up to when the readings tell what happened: a daily reading covers its day, so yesterday's reaches to midnight.
 
+    Of a number for each day or hour it does not matter at which minute of it the reading is stamped.
     A reading that is late by more than its usual distance counts as nothing having happened, else a number that
     stopped would be projected for ever.
     """
     newest, gap = track.newest, track.gap()
     if newest is None:
         return max(start, min(end, now))
-    told = newest[0] + gap
-    if gap >= DAY:  # of the clock: a day on which the clocks change is covered by its reading too
-        told = to_micros(to_local(newest[0], zone) + timedelta(microseconds=gap))
-    return max(start, min(end, now, max(told, now - _LATE_AFTER * gap)))
+    return max(start, min(end, now, max(_told(newest[0], gap, zone), now - _LATE_AFTER * gap)))
+
+
+def _told(time: int, gap: int, zone: str) -> int:
+    """Up to when a reading tells: to the end of its day or hour where there is about one of each, else to the next."""
+    if abs(gap - HOUR) <= HOUR // 10:
+        local = to_local(time, zone)
+        return time + HOUR - (local - local.replace(minute=0, second=0, microsecond=0)) // MICROSECOND
+    if gap < DAY - DAY // 10:
+        return time + gap
+    # Of the clock: a day on which the clocks change is covered by its reading too.
+    local, days = to_local(time, zone), timedelta(microseconds=gap)
+    if abs(gap - DAY) <= DAY // 10:
+        local, days = local.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(days=1)
+    return to_micros(local + days)
 
 
 def _assess(
@@ -160,8 +173,10 @@ def _assess(
         found = _described(goal, stretch, standing, now, None, hold=nothing)
         return found if ended else replace(found, reason="no value" if nothing else "")
     if ended and stretch.covered < stretch.end:
-        # The last readings of a period may still be on their way; nothing is said before they had their time.
-        return _described(goal, stretch, Standing.NO_DATA, now, None, hold=True)
+        # The last readings of a period may still be on their way; only what they can't change is said before.
+        sure = _standing(goal, stretch, value, None, ended=False)
+        decided = sure in {Standing.MET, Standing.MISSED}
+        return _described(goal, stretch, sure if decided else Standing.NO_DATA, now, None, hold=not decided)
     projection = None if ended or project is None else project(value)
     return _described(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
 

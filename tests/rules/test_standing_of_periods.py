@@ -128,3 +128,38 @@ class TestConditions:
         world = World(target(goal))
         world.step(now, *readings)
         assert {*found, world.look(now).assessment.standing} == {Standing.NO_DATA}
+
+
+class TestWhatAReadingCovers:
+    """A number for each day covers its day, a number for each hour its hour, at whatever minute it is stamped."""
+
+    @pytest.mark.parametrize("zone", ["UTC", "Europe/Amsterdam"])
+    @pytest.mark.parametrize("hour", [0, 1, 8, 12, 22])
+    def test_days_on_pace_are_never_behind(self, hour: int, zone: str) -> None:
+        world = World(target(Goal(Measure.SUM, at_least=290, per=MONTH), Standing.BEHIND, zone=zone))
+        start = at("2026-03-01", zone)
+        for i in range(27):  # up to the night that the clocks change in Amsterdam
+            world.step(start + (i + 1) * DAY, Reading(X, start + i * DAY + hour * HOUR, 10.0))
+            for later in (6, 12, 18):
+                world.step(start + (i + 1) * DAY + later * HOUR, due=list(world.states.instances))
+        assert world.transitions == []
+        found = world.look(start + 27 * DAY).assessment
+        assert found.projection is not None
+        assert found.projection.value == pytest.approx(310, rel=0.01)
+
+    @pytest.mark.parametrize("minute", [0, 30, 59])
+    def test_hours_too(self, minute: int) -> None:
+        world = World(target(Goal(Measure.SUM, at_least=235, per=CalendarPeriod("day")), Standing.BEHIND))
+        start = at("2026-03-03")
+        for i in range(48):
+            world.step(start + (i + 1) * HOUR, Reading(X, start + i * HOUR + minute * 60_000_000, 10.0))
+            world.step(start + (i + 1) * HOUR + HOUR // 2, due=list(world.states.instances))
+        assert world.transitions == []
+
+    def test_what_is_decided_is_said_while_the_last_readings_are_awaited(self) -> None:
+        world = World(target(Goal(Measure.SUM, at_least=100, per=SPAN)))
+        world.step(at("2026-12-03"), *daily("2026-11-15", [10.0] * 18))
+        assert world.look(SPAN.end + HOUR).assessment.standing is Standing.MET
+        short = World(target(Goal(Measure.SUM, at_least=1000, per=SPAN)))
+        short.step(at("2026-12-03"), *daily("2026-11-15", [10.0] * 18))
+        assert short.look(SPAN.end + HOUR).assessment.standing is Standing.NO_DATA
