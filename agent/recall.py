@@ -8,9 +8,9 @@ from agent.store.store import Store
 from rules.history import History
 from rules.model import Reading
 from rules.specs import Reach, Specs
-from rules.tracks import PAST_MOST
+from rules.tracks import NEWEST, PAST_MOST
 
-_END_OF_TIME = 2**63 - 1  # the clock may have been set back since a reading was stored
+_BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
 
 
 async def read_history(store: Store, specs: Specs, now: int) -> History:
@@ -20,10 +20,15 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
     for name, reach in specs.series_names().items():
         by_reach.setdefault(reach, []).append(name)
     for reach, names in by_reach.items():
-        found = await read_from(store, names, reach, now) if reach.horizon else await store.latest(names)
+        found = await read_from(store, names, reach, now) if reach.horizon else await _newest(store, names)
         for reading in found:
             history.add(reading)
     return history
+
+
+async def _newest(store: Store, names: Sequence[str]) -> list[Reading]:
+    """As many as are held of a series without a horizon, and the newest value."""
+    return [*await store.latest(names), *await store.newest_of(names, _BEGINNING, _END_OF_TIME, NEWEST)]
 
 
 async def read_from(

@@ -16,7 +16,7 @@ from rules.model import Goal, Measure
 from rules.tally import Tally
 from rules.windows import Window
 
-_NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
+NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
 _TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
 _KEPT = 8  # summaries and windows kept to go on from
@@ -70,7 +70,7 @@ class Track:
         self._windows: dict[tuple[int, Measure, str | None], Window] = {}
         self._tallies: dict[str, Tally] = {}
         self._gap: int | None = None  # known until another reading comes
-        self._look_at = _TRIM_AT if horizon else 2 * _NEWEST
+        self._look_at = _TRIM_AT if horizon else 2 * NEWEST
 
     def add(self, time: int, value: float | None) -> Added:
         """Records a reading. Those older than the horizon are not held, but for the last value before it."""
@@ -87,7 +87,7 @@ class Track:
             self._gap = None
         if len(times) > self._look_at:
             self._trim()
-            self._look_at = len(times) + (_TRIM_AT if self.horizon else _NEWEST)
+            self._look_at = len(times) + (_TRIM_AT if self.horizon else NEWEST)
         return added
 
     def _insert(self, time: int, number: float) -> Added:
@@ -117,7 +117,7 @@ class Track:
 
     def _is_out_of_view(self, index: int, time: int) -> bool:
         if not self.horizon:
-            return index == 0 and len(self.times) >= _NEWEST and time != self.times[0]
+            return index == 0 and len(self.times) >= NEWEST and time != self.times[0]
         if time >= self.times[-1] - self.horizon or self._counted_from(index, time):
             return False
         return time < self.times[-1] - self.past or (index == 0 and self._beyond() > PAST_MOST)
@@ -133,8 +133,8 @@ class Track:
 
     def _trim(self) -> None:
         if not self.horizon:
-            del self.times[:-_NEWEST]
-            del self.values[:-_NEWEST]
+            del self.times[:-NEWEST]
+            del self.values[:-NEWEST]
             return
         # The last value before the horizon stays: an increase counts from it.
         beyond = self._beyond()
@@ -270,7 +270,7 @@ class Track:
 
     def _newest(self) -> array[int]:
         """The times of its last 17 readings, of those that a restart would read."""
-        tail = self.times[-17:] if self.horizon else self.times[-_NEWEST:]
+        tail = self.times[-17:] if self.horizon else self.times[-NEWEST:]
         if not self.horizon or not tail or tail[0] >= tail[-1] - self.past:
             return tail
         first = bisect_left(self.times, tail[-1] - self.past)

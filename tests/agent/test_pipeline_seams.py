@@ -17,9 +17,11 @@ from rules.model import (
     HOUR,
     MINUTE,
     SECOND,
+    AlertState,
     CorrectRule,
     EscalationStep,
     Flapping,
+    Often,
     SeverityStep,
     Target,
 )
@@ -163,6 +165,19 @@ class TestCorrections:
 
 
 class TestReload:
+    async def test_an_alert_that_wants_several_breaches_goes_on(self, plant: Plant) -> None:
+        target = ruled(APP, often=Often(2, 3))
+        await plant.begin(target, route=replace(ROUTE, group_wait=0))
+        for value in (11, 11, 1):
+            await plant.see(x=value)
+        await plant.restart()
+        await plant.begin(target, route=replace(ROUTE, group_wait=0))
+        (state,) = plant.pipeline.instances().values()
+        assert state.alerts["slow"].state is AlertState.FIRING
+        await plant.see(x=11)
+        await plant.wait(HOUR)
+        assert await plant.told() == ["team: firing: x firing"]
+
     async def test_reminders_that_are_asked_for_later_come(self, plant: Plant) -> None:
         await plant.begin(notify(APP, "oncall"))
         await plant.see(x=11)
