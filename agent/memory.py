@@ -33,10 +33,10 @@ class Memory:
         `calls` are (action, time) of every call within the longest budget, oldest first. From `now` on readings can
         be sent.
         """
-        self.listening = now
         self._ticked = now
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
+        self._listen(now)
         self.groups = Groups(remembered.groups, remembered.members)
         self.silences: dict[str, Silence] = {silence.id: silence for silence in remembered.silences}
         self.runs: dict[str, Correction] = {}
@@ -52,9 +52,13 @@ class Memory:
             self._note_call(action, min(at, now))
 
     @property
-    def states(self) -> States:
-        """The states as the engine takes them."""
-        return States(self.instances, self.sources, self.listening)
+    def listening(self) -> int:
+        """Since when readings could be sent without a break."""
+        return self.states.listening
+
+    def _listen(self, since: int) -> None:
+        """Sets the states as the engine takes them; what is in them is what is remembered at any time."""
+        self.states = States(self.instances, self.sources, since)
 
     def _wake_of(self, key: InstanceKey) -> int | None:
         state = self.instances.get(key)
@@ -67,11 +71,11 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
-            self.listening = min(self.listening, now)
+            self._listen(min(self.listening, now))
             self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
             return [key for key, state in self.instances.items() if state.wake is not None]
         if now - before > _PAUSE:
-            self.listening = now
+            self._listen(now)
         return self._timers.take_due(now)
 
     def ticked(self, now: int) -> None:

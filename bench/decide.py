@@ -21,6 +21,7 @@ from record import record
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
+    DAY,
     SECOND,
     AlertRule,
     CalendarPeriod,
@@ -31,6 +32,7 @@ from rules.model import (
     Measure,
     Reading,
     Recover,
+    RollingPeriod,
     Selector,
     Series,
     SourceRule,
@@ -56,6 +58,7 @@ KINDS = {
     "threshold": target(Goal(at_most=100), BAND),
     "band, recover": target(Goal(at_least=1, at_most=100), BAND, Recover(5, 95)),
     "condition": target(Goal(condition="avg(value, '10m') > 5 and last(value) < 100"), BAND),
+    "day, rolling": target(Goal(Measure.MEAN, at_least=1, per=RollingPeriod(DAY)), MONTH[1:]),
     "month sum": target(Goal(Measure.SUM, at_least=1e6, per=CalendarPeriod("month")), MONTH),
 }
 Step = Callable[[Reading], object]

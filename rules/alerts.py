@@ -93,9 +93,14 @@ def wake(status: AlertStatus, *, for_: int, keep_firing_for: int) -> int | None:
     return status.since + keep_firing_for if status.state is AlertState.RECOVERING else None
 
 
-def latest(status: AlertStatus) -> int:
-    """The latest of the times that a span is counted from."""
-    return max(status.since, status.open_since or 0, status.eased_at or 0, status.flapping_since or 0)
+def is_later(status: AlertStatus, now: int) -> bool:
+    """Whether any of the times that a span is counted from is later than now."""
+    return (
+        status.since > now
+        or (status.open_since or now) > now
+        or (status.eased_at or now) > now
+        or (status.flapping_since or now) > now
+    )
 
 
 def not_later(status: AlertStatus, now: int) -> AlertStatus:

@@ -15,6 +15,7 @@ from rules.learning import beside, learned
 from rules.model import (
     MINUTE,
     SECOND,
+    AlertState,
     AlertStatus,
     Assessment,
     Finding,
@@ -33,7 +34,7 @@ from rules.scene import Scene, not_later
 from rules.specs import Specs
 
 _INACTIVE = AlertStatus()
-_DOWN, _NO_DATA = Health.DOWN, Standing.NO_DATA  # a member of an enum is slow to look up
+_IDLE, _DOWN, _NO_DATA = AlertState.INACTIVE, Health.DOWN, Standing.NO_DATA  # a member of an enum is slow to look up
 _NOTHING: Mapping[int, Finding | None] = {}
 _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
@@ -318,8 +319,8 @@ class _Instance:
 
     def _escalate(self, scene: Scene) -> None:
         for rule in self.rules:
-            status = self.alerts.get(rule.name)
-            if rule.escalate and status is not None:
+            status = self.alerts.get(rule.name) if rule.escalate else None
+            if status is not None:
                 after, happened = episodes.escalate(whens.Asked(rule, scene, self.assessment), status, self._recent)
                 self.alerts = {**self.alerts, rule.name: after}
                 self.moved += happened
@@ -343,7 +344,7 @@ class _Instance:
         moments: list[int] = []
         for rule in self.rules if self.alerts else ():
             status = self.alerts.get(rule.name)
-            if status is not None:
+            if status is not None and status.state is not _IDLE:
                 moments += episodes.wake(rule, status, scene)
         if scene.down:
             return moments

@@ -157,9 +157,7 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
 
 
 def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
-    """When time alone may move the alert on."""
-    if status.state is _INACTIVE:
-        return []
+    """When time alone may move an alert on that is not inactive."""
     moments = [_next_step(rule, status)]
     if rule.worse and status.eased_at is not None and status.state is AlertState.FIRING:
         moments.append(status.eased_at + rule.keep_firing_for)

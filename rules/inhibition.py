@@ -36,13 +36,13 @@ class Inhibition:
     """The firing alerts as the rules see them: asking about one alert costs the same however many fire."""
 
     def __init__(self, rules: Iterable[InhibitRule]) -> None:
-        self._rules = tuple(rules)
-        self._sources: list[dict[tuple[str, ...], _Sources]] = [{} for _ in self._rules]
+        self.rules = tuple(rules)
+        self._sources: list[dict[tuple[str, ...], _Sources]] = [{} for _ in self.rules]
         self._labels: dict[str, Labels] = {}
 
     def fires(self, fingerprint: str, labels: Labels) -> bool:
         """Takes in a firing alert; whether it has other labels than before and so may mute others no more."""
-        if not self._rules or self._labels.get(fingerprint) == labels:
+        if not self.rules or self._labels.get(fingerprint) == labels:
             return False
         moved = self.over(fingerprint)
         self._labels[fingerprint] = labels
@@ -56,7 +56,7 @@ class Inhibition:
 
     def _place(self, fingerprint: str, labels: Labels, *, there: bool) -> bool:
         placed = False
-        for rule, sources in zip(self._rules, self._sources, strict=True):
+        for rule, sources in zip(self.rules, self._sources, strict=True):
             if not matches(rule.source, labels):
                 continue
             placed = True
@@ -73,7 +73,7 @@ class Inhibition:
 
     def by(self, labels: Labels) -> str | None:
         """The fingerprint of a firing alert that mutes one with these labels."""
-        for rule, sources in zip(self._rules, self._sources, strict=True):
+        for rule, sources in zip(self.rules, self._sources, strict=True):
             if not sources or not matches(rule.target, labels):
                 continue
             found = sources.get(_equal(rule, labels))

@@ -63,14 +63,15 @@ class Situation:
     def note(self, instances: Collection[InstanceState], sources: Collection[SourceState]) -> list[Cause]:
         """Takes in states that changed; returns what ended that may have muted others."""
         ended: list[Cause] = []
-        for state in instances:
-            for status in state.alerts.values():
+        if self._inhibition.rules:
+            for state in instances:
+                for status in state.alerts.values():
+                    self._note_alert(status, ended)
+            for source in sources:
+                status = source.alert
+                if alerts.is_open(status) and not status.labels:  # an earlier version kept none
+                    status = replace(status, labels=alerts.source_labels(source, ""))
                 self._note_alert(status, ended)
-        for source in sources:
-            status = source.alert
-            if alerts.is_open(status) and not status.labels:  # an earlier version kept none
-                status = replace(status, labels=alerts.source_labels(source, ""))
-            self._note_alert(status, ended)
         back = self._dependencies.note(instances, sources)
         return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)] if back else ended
 

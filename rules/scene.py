@@ -44,7 +44,7 @@ def not_later(state: InstanceState, now: int) -> InstanceState:
     """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
     if not (state.since > now or state.created > now or (state.seen or 0) > now):
         for status in state.alerts.values():
-            if alerts.latest(status) > now:
+            if alerts.is_later(status, now):
                 break
         else:
             return state

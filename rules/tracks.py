@@ -196,6 +196,7 @@ class Track:
             if len(self._windows) >= _KEPT:
                 self._windows.clear()
             kept = self._windows[name] = Window(summary_of(goal, start), first)
+        kept.summary.start = start
         return kept.move(self, first, last)
 
     def added(self, start: int, end: int, measure: Measure, since: int) -> float:

@@ -67,7 +67,9 @@ class Rehearsal:
         """Looks at every instance once, as a starting daemon does."""
         known = (key for target in self.specs.targets for key in self.history.instances_of_target(target))
         due = list(dict.fromkeys([*self.memory.instances, *known]))
-        yield from self._decide(Batch(due=due), self.now)
+        decision = self._decide(Batch(due=due), self.now)
+        yield decision
+        yield from self._after_calls(decision)
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """The decisions on moments in order of time, and on what time alone brings between them."""
@@ -82,7 +84,10 @@ class Rehearsal:
             memory.ticked(at)
             is_due = due_at is not None and due_at <= at
             due, looks = (memory.take_due(at), memory.groups.take_due(at)) if is_due else ((), ())
-            yield from self._decide(Batch(fresh, polls, due), at, looks)
+            decision = self._decide(Batch(fresh, polls, due), at, looks)
+            yield decision
+            if decision.deliveries:
+                yield from self._after_calls(decision)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """The decisions that time alone brings before `until`."""
@@ -93,21 +98,24 @@ class Rehearsal:
             self.memory.ticked(at)
             due, looks = self.memory.take_due(at), self.memory.groups.take_due(at)
             if due or looks or self.memory.due_runs(at):
-                yield from self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at, looks)
+                decision = self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at, looks)
+                yield decision
+                yield from self._after_calls(decision)
 
-    def _decide(self, batch: Batch, at: int, looks: Sequence[str] = ()) -> Iterator[Decision]:
+    def _decide(self, batch: Batch, at: int, looks: Sequence[str] = ()) -> Decision:
         self.now = at
         decision = self.decider.decide(batch, at, looks=looks)
         take_in(self.memory, decision)
-        self.memory.looked_at(batch.due)
-        self.memory.groups.looked_at(looks)
-        yield decision
-        while decision.deliveries:
-            calls = [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]
-            if not calls:
-                return
-            answered = [self._answered(call, at) for call in calls]
-            decision = self.decider.decide(Batch(), at, answered)
+        if batch.due or looks:
+            self.memory.looked_at(batch.due)
+            self.memory.groups.looked_at(looks)
+        return decision
+
+    def _after_calls(self, decision: Decision) -> Iterator[Decision]:
+        """The decisions on how the calls ended that a decision asks for."""
+        at = decision.now
+        while calls := [delivery for delivery in decision.deliveries if delivery.kind is DeliveryKind.CALL]:
+            decision = self.decider.decide(Batch(), at, [self._answered(call, at) for call in calls])
             take_in(self.memory, decision)
             yield decision
 
