@@ -181,6 +181,7 @@ class Setpoint:
         # Without the readings that its targets reach back to, a restart would see a period short of them.
         needed = self.pipeline.decider.specs.series_names()
         removed = await self.store.prune(now - self.settings.retention, now, needed)
+        self.pipeline.memory.forget_silences(now - self.settings.retention)
         log.info("store.pruned", rows=removed)
 
     async def _called(

@@ -159,6 +159,11 @@ class Memory:
         self.runs[run.id] = run
         known[run.id] = None
 
+    def forget_silences(self, before: int) -> None:
+        """Drops silences that ended before a time."""
+        for name in [name for name, silence in self.silences.items() if silence.ends < before]:
+            del self.silences[name]
+
     def forget(self, keys: Iterable[InstanceKey]) -> None:
         """Drops instances that no longer exist by configuration."""
         for key in keys:

@@ -21,6 +21,7 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     RunState,
+    Silence,
     SourceState,
     Standing,
 )
@@ -180,3 +181,9 @@ class TestRuns:
         memory.remember((), (), (), [run("3", of=RunState.CALLED, updated=corrections.LONGEST_BUDGET + 5)])
         assert list(memory.calls_of("cool")) == [7, corrections.LONGEST_BUDGET + 5]
         assert memory.calls_of("none") == ()
+
+    def test_silences_that_ended_long_ago_are_let_go(self):
+        silences = [Silence(str(end), (), "ann", "work", 0, end, 0, 0) for end in (5, 10, 20)]
+        memory = Memory(replace(EMPTY, silences=silences))
+        memory.forget_silences(10)
+        assert list(memory.silences) == ["10", "20"]
