@@ -26,6 +26,7 @@ from rules.model import (
 )
 from rules.scene import Scene
 from rules.specs import Specs
+from rules.waiting import waits
 from rules.words import about, amount, beside, clock_time, number, span
 
 Value = float | bool | None
@@ -270,7 +271,8 @@ def _read_at(specs: Specs, sources: Mapping[str, SourceState], at: int) -> Mappi
 def _events(before: InstanceState, after: InstanceState, moved: list[tuple[str, Event]]) -> Iterator[str]:
     was, now = before.assessment.standing, after.assessment.standing
     if was is not now:
-        yield f"it is {now.value.replace('_', ' ')}, no longer {was.value.replace('_', ' ')}"
+        has = "has" if now is Standing.NO_DATA else "is"
+        yield f"it {has} {now.value.replace('_', ' ')}, no longer {was.value.replace('_', ' ')}"
     for alert, event in moved:
         if event in _SAID:
             yield f"{alert} {_SAID[event]}"
@@ -296,11 +298,10 @@ def _why(found: Explanation, alert: str) -> Iterator[str]:
         yield f"Found {'; '.join(said)}"
     part = next((one for one in found.alerts if one.rule.name == alert), None)
     if part is not None:
-        waited = f" for {span(part.rule.for_)}" if part.rule.for_ else ""
-        yield f"{alert} waits for {part.rule.when.value.replace('_', ' ')}{waited}"
+        yield f"{alert} {waits(part.rule, part.after, zone, found.now)}"
     if found.coming:
         first = found.coming[0]
-        yield f"If nothing changes: {first.what} at {clock_time(first.at, zone, found.now)}"
+        yield f"If nothing else comes in: {first.what} at {clock_time(first.at, zone, found.now)}"
 
 
 def why_source(state: SourceState, now: int) -> tuple[str, ...]:

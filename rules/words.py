@@ -70,7 +70,10 @@ def clock_time(micros: int, zone: str, now: int | None = None) -> str:
 
 def wanted(assessment: Assessment, target: Target) -> str:
     """The goal: `at least 10,000`, `20 to 23 °C`; empty if it has no bound."""
-    low, high = assessment.at_least, assessment.at_most
+    return _within(assessment.at_least, assessment.at_most, target)
+
+
+def _within(low: float | None, high: float | None, target: Target) -> str:
     if low is not None and high is not None:
         return f"{amount(low, target, unit=False)} to {amount(high, target)}"
     if low is not None:
@@ -143,11 +146,14 @@ def _describe_goal(target: Target, assessment: Assessment) -> str:
     if assessment.inputs:
         word = "condition holds" if standing is Standing.IN_BAND else "condition does not hold"
         return f"{word}: " + ", ".join(f"{text} = {value}" for text, value in assessment.inputs)
-    bounds = (assessment.at_least, assessment.at_most)
-    value = "no value"
+    bounds: tuple[float | None, ...] = (assessment.at_least, assessment.at_most)
+    word, value, recover = _WORDS[standing], "no value", target.recover
+    if recover and standing is Standing.OUT_OF_BAND and assessment.breaching is False:
+        word += f" until {_within(recover.at_least, recover.at_most, target)}"
+        bounds += (recover.at_least, recover.at_most)
     if assessment.value is not None:
         value = beside(assessment.value, bounds, target.unit, percent=target.percent)
-    return f"{_WORDS[standing]}: {value}, wanted {wanted(assessment, target)}"
+    return f"{word}: {value}, wanted {wanted(assessment, target)}"
 
 
 _WORDS = {

@@ -87,6 +87,8 @@ def _of_database(settings: Settings, target: str, at: str | None, absent: str) -
     except ValueError as error:
         raise Unusable(f"--at: {error}") from None
     now = Clock().now()
+    if then is not None and then > now:
+        raise Unusable("--at: the time lies in the future; without --at explain says what comes next")
     try:
         found = asyncio.run(_read(settings.database_url, config, target, then, now))
     except StoreError as error:
@@ -170,19 +172,11 @@ def _alert(alert: dict[str, Any], now: str) -> Iterator[str]:
     was = f", was {alert['before']}" if alert["before"] != alert["state"] else ""
     since = f" for {span_between(alert['since'], now)}" if alert["since"] and alert["state"] != "inactive" else ""
     taken = f", taken by {line(alert['acknowledged_by'])}" if alert["acknowledged_by"] else ""
-    wait = f" for {_span(alert['for_seconds'])}" if alert["for_seconds"] else ""
-    waits = f"waits for {alert['when'].replace('_', ' ')}{wait}"
-    yield f"{line(alert['name'])} {coloured(alert['state'])}{since}{was}{taken}; {waits}"
+    yield f"{line(alert['name'])} {coloured(alert['state'])}{since}{was}{taken}; {line(alert['waits'])}"
     told = "told" if alert["told"] else "would tell"
     yield f"  {told} {', '.join(map(line, alert['told'] or alert['receivers']))} ({line('; '.join(alert['way']), 300)})"
     if alert["muted"]:
         yield f"  muted: {line(alert['muted'], 300)}"
-
-
-def _span(seconds: float) -> str:
-    from rules.words import span
-
-    return span(round(seconds * 1_000_000))
 
 
 def _value(value: float | bool | None) -> str:

@@ -17,8 +17,7 @@ from agent.testing.language import (
     ExpectedDelivery,
     TargetCase,
 )
-from rules.model import Assessment, Correction
-from rules.words import span
+from rules.model import Assessment, Correction, duration_text
 
 Alert = tuple[dict[str, str], dict[str, str]]
 """Labels and annotations of a firing alert."""
@@ -147,11 +146,13 @@ def _seen(value: Any, wish: Any) -> Any:
 
 
 def _lines(one: Mapping[str, Any]) -> Iterator[str]:
-    """A list item, its keys below one another."""
+    """A list item, its keys below one another; one of which nothing is said counts all the same."""
+    if not one:
+        yield "- any"
     mark = "- "
     for name, value in one.items():
         if isinstance(value, dict):
             yield f"{mark}{name}: {', '.join(f'{k}={v}' for k, v in sorted(value.items()))}"
         else:
-            yield f"{mark}{name}: {span(value) if name == 'at' else value}"
+            yield f"{mark}{name}: {duration_text(value) if name == 'at' else value}"
         mark = "  "

@@ -31,9 +31,10 @@ from rules.model import (
     Reading,
     Reason,
     Transition,
+    duration_text,
     labels_of,
 )
-from rules.words import describe, span
+from rules.words import describe
 
 
 def failures_of(file: TestFile, number: int) -> list[Failure]:
@@ -133,7 +134,7 @@ class _Played:
                 yield _Check(self.start + at, self.file.place((*self.path, key, index)), case)
 
     def _look(self, check: _Check) -> Iterator[Failure]:
-        case, when = check.case, f"at {span(check.at - self.start)}"
+        case, when = check.case, f"at {duration_text(check.at - self.start)}"
         if isinstance(case, AlertCase):
             diff = comparing.alerts(case, list(self._firing(case.alertname, check.at)))
             said = f"{when}, alert {case.alertname}"

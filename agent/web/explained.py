@@ -11,6 +11,7 @@ from agent.web.views import iso, transition_of
 from rules import corrections
 from rules.explain import AlertPart, Input
 from rules.model import SECOND, AlertStatus, SourceState, Target
+from rules.waiting import waits
 from rules.words import describe
 
 
@@ -80,6 +81,7 @@ def _alert(part: AlertPart, one: Explained) -> dict[str, Any]:
         "since": _since(part.after),
         "fired_at": iso(part.after.fired_at),
         "acknowledged_by": taken.by if taken else None,
+        "waits": waits(rule, part.after, one.found.target.zone, one.found.now),
         "receivers": list(told.receivers),
         "told": list(told.already),
         "way": list(told.way),

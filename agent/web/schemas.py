@@ -118,6 +118,7 @@ SCHEMAS: dict[str, Schema] = {
         since=maybe(TIME),
         fired_at=maybe(TIME),
         acknowledged_by=maybe(TEXT),
+        waits=TEXT,
         receivers={"type": "array", "items": TEXT},
         told={"type": "array", "items": TEXT},
         way={"type": "array", "items": TEXT},

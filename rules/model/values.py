@@ -35,6 +35,15 @@ def parse_duration(text: str) -> int:
     return sum(int(n) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True) if n)
 
 
+def duration_text(micros: int) -> str:
+    """A span exactly, as `parse_duration` reads it, in days at most: `2d1h30m`; below a millisecond in `µs`."""
+    parts, left = [], micros
+    for name in ("d", "h", "m", "s", "ms"):
+        count, left = divmod(left, _UNITS[name])
+        parts += [f"{count}{name}"] if count else []
+    return "".join([*parts, f"{left}µs"] if left else parts) or "0s"
+
+
 def percentage(share: float) -> str:
     """A share as people write it: `99.95 %`. What is not all or nothing is not rounded to it."""
     for digits in range(2, 7):

@@ -152,7 +152,7 @@ async def test_a_breach_is_told_once_and_its_resolve_follows(world: World) -> No
     assert firing["why"] == [
         'Read temperature{source="a"} = 25, 0s old',
         "Found value 25 <= 23 does not hold",
-        "hot waits for out of band",
+        "hot fires since 12:00, resolves when the standing is no longer out of band",
     ]
     assert resolved["why"][1] == "Found value 22 <= 23 holds"
     assert firing["headline"] == "Room out of band: 25, wanted at most 23"

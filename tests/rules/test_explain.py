@@ -60,14 +60,14 @@ def test_a_level_with_its_comparisons_and_what_its_alert_waits_for():
     )
     assert got.coming == (
         Coming(NOW + 10 * MINUTE, "hot fires"),
-        Coming(NOW + HOUR, "it is no data, no longer out of band"),
+        Coming(NOW + HOUR, "it has no data, no longer out of band"),
         Coming(NOW + HOUR, "no-data fires"),
     )
     assert why(got, "hot") == (
         'Read temperature{source="a"} = 25 °C, 3m old',
         "Found value 25 >= 20 holds; value 25 <= 23 does not hold",
-        "hot waits for out of band for 10m",
-        "If nothing changes: hot fires at 12:10",
+        "hot fires at 12:10 if it stays so",
+        "If nothing else comes in: hot fires at 12:10",
     )
 
 
@@ -140,7 +140,7 @@ def test_a_checkin_says_by_when_it_has_to_call():
     got = found(world, NOW + MINUTE)
     assert steps(got) == [("called before 2026-03-10 13:00 and 10m of grace", True)]
     assert [coming.what for coming in got.coming] == ["it is missed, no longer met", "late fires"]
-    assert why(got, "late")[-1] == "If nothing changes: it is missed, no longer met at 13:10"
+    assert why(got, "late")[-1] == "If nothing else comes in: it is missed, no longer met at 13:10"
 
 
 def test_looking_ahead_is_bounded():

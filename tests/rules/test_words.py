@@ -11,11 +11,12 @@ from rules.model import (
     Goal,
     InstanceKey,
     Projection,
+    Recover,
     Standing,
     Target,
     percentage,
 )
-from rules.words import headline, number, span
+from rules.words import describe, headline, number, span
 from tests.rules.world import at
 
 NOW = at("2026-11-24 12:00")
@@ -89,3 +90,18 @@ def test_a_late_checkin() -> None:
     assert headline(target, InstanceKey("b"), late, Event.FIRING, NOW) == (
         "Nightly backup late: was due 03:00, last call 2026-11-23 03:05"
     )
+
+
+@pytest.mark.parametrize(
+    ("recover", "value", "breaching", "said"),
+    [
+        (Recover(at_most=55.0), 56.0, False, "out of band until at most 55 u: 56 u, wanted at most 60 u"),
+        (Recover(at_most=55.0), 55.001, False, "out of band until at most 55 u: 55.001 u, wanted at most 60 u"),
+        (Recover(20.0, 55.0), 56.0, False, "out of band until 20 to 55 u: 56 u, wanted at most 60 u"),
+        (Recover(at_most=55.0), 61.0, True, "out of band: 61 u, wanted at most 60 u"),
+    ],
+)
+def test_inside_the_goal_but_not_recovered(recover: Recover, value: float, breaching: bool, said: str) -> None:
+    target = Target("t", "T", Goal(at_most=60), recover=recover, unit="u")
+    found = Assessment(Standing.OUT_OF_BAND, value, NOW, at_most=60.0, breaching=breaching, recovered=False)
+    assert describe(target, found, NOW) == said

@@ -44,9 +44,9 @@ def test_says_why_and_what_comes_next(daemon, here):
         "source      a up, read ",
         "compared    value 25.5 <= 23: false",
         "alert       hot pending for ",
-        "; waits for out of band for 1h",
+        " if it stays so",
         'would tell oncall (the route > severity="critical": oncall)',
-        "cold inactive; waits for in band",
+        "cold inactive; fires while the standing is in band",
         "would tell team (the alert's own notify)",
         "hot fires, if nothing else comes in",
     ):
@@ -81,4 +81,8 @@ def test_what_can_not_be_asked(daemon, here):
     assert "lies in the future" in here("explain", "room", "--at", soon, "--url", daemon.url).err
     assert here("explain", "room", "--at", "noon", "--url", daemon.url).status == 2
     assert here("explain", "rom", "--listen", "127.0.0.1:1").status == 2
+    without = here("explain", "room", "--at", soon, "--listen", "127.0.0.1:1")
+    assert (without.status, without.out) == (2, "")
+    assert "lies in the future" in without.err
+    assert here("explain", "room", "--at", soon, "--url", daemon.url).status == 2
     assert "'noon' is not a time" in here("explain", "room", "--at", "noon", "--listen", "127.0.0.1:1").err

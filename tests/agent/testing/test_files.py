@@ -195,6 +195,57 @@ tests:
     ]
 
 
+TIMED = """
+sources: {s: {type: file, path: n.csv, every: 1m, readings: [{series: n, value: v}]}}
+targets:
+  t:
+    series: n
+    goal: {at_most: 1}
+    alerts: [{name: high, when: out_of_band}]
+    correct: [{on: high, action: lower, max_attempts: 1, cooldown: 5m, verify: {within: 2m}, escalate: {to: people}}]
+actions: {lower: {type: webhook, url: "http://127.0.0.1:9/"}}
+receivers: {people: [{type: console}]}
+"""
+
+
+def test_when_a_delivery_comes_is_compared_exactly_and_said_so(outcome):
+    text = """
+tests:
+  - interval: 30m
+    input_series: [{series: n, values: "1x114 2"}]
+    delivery_test: [{eval_time: 58h500ms, receiver: console, exp_deliveries: [{at: AT}, {reason: updated}]}]
+"""
+    passes(outcome(text.replace("AT", "2d9h30m"), TIMED))
+    ((failure,),) = (one.failures for one in outcome(text.replace("AT", "57h30m1ms"), TIMED))
+    assert (failure.about, failure.diff) == (
+        "at 2d10h500ms, deliveries to console",
+        ("- - at: 2d9h30m1ms", "+ - at: 2d9h30m", "  - reason: updated"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "deliveries", "corrections"),
+    [
+        ("1x10", "[{}]", "[]"),
+        ("1x10", "[]", "[{}]"),
+        ("1 2x10", "[{reason: firing}, {}, {}]", "[{}]"),
+        ("1 2x10", "[{reason: firing}]", "[{}]"),
+        ("1 2x10", "[]", "[{}]"),
+        ("1 2x10", "[{}, {}]", "[{}, {}]"),
+        ("1 2x10", "[{}, {}]", "[]"),
+    ],
+)
+def test_the_number_of_deliveries_and_corrections_counts(outcome, values, deliveries, corrections):
+    text = f"""
+tests:
+  - input_series: [{{series: n, values: {values}}}]
+    delivery_test: [{{eval_time: 90s, receiver: console, exp_deliveries: %s}}]
+    correction_test: [{{eval_time: 90s, target: t, exp_corrections: %s}}]
+"""
+    assert len(outcome(text % (deliveries, corrections), TIMED)[0].failures) == 1
+    passes(outcome(text % (("[{}, {}]", "[{}]") if "2" in values else ("[]", "[]")), TIMED))
+
+
 def test_numbers_are_compared_as_exactly_as_they_are_written(outcome):
     text = """
 tests:

@@ -11,7 +11,7 @@ from tests.connectors.notifiers import kit
 WHY = (
     'Read visitors{site="<www>"} = 6,214, 3m old',
     "Found value 6,214 >= 10,000 does not hold",
-    "If nothing changes: behind fires at 18:53\x1b[2J",
+    "If nothing else comes in: behind fires at 18:53\x1b[2J",
 )
 
 
