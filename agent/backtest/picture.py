@@ -18,7 +18,7 @@ MOST_LANES = 6
 
 
 def pictures(report: Report, form: str) -> dict[str, bytes]:
-    """A picture (png or svg) of each instance by a name of its labels, empty where there is but one.
+    """A picture (png or svg) of each instance by a name of its labels, empty where it has none.
 
     Raises ChartError.
     """

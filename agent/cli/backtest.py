@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,16 +58,16 @@ def command(targets: tuple[str, ...], picture: str | None, as_json: bool, **give
     settings = settings_of(config=given["config"], database_url=given["database_url"])
     configs = _configurations(settings, given["new"], targets)
     if picture is not None:
-        _check_picture(picture, targets)
+        _check_picture(picture, configs.values())
     report = _replayed(settings, list(configs.values()), given, points=picture is not None)
-    if picture is not None:
-        _draw(Path(picture), report)
+    drawn = [] if picture is None else _draw(Path(picture), report)
     if as_json:
         from agent.backtest.report import plain
 
-        print_json(plain(report, list(configs)))
+        print_json({**plain(report, list(configs)), "pictures": drawn})
     else:
         _say(report)
+        print_lines(f"Picture    {path}" for path in drawn)
 
 
 def _configurations(settings: Settings, new: str | None, targets: Sequence[str]) -> dict[str, Configuration]:
@@ -174,21 +174,27 @@ def _say(report: Report) -> None:
     print_lines([*lines(report), "", *(table(HEAD, found) if found else ["No alerts"]), "", *standings(report)])
 
 
-def _check_picture(picture: str, targets: Sequence[str]) -> None:
+def _check_picture(picture: str, configs: Iterable[Configuration]) -> None:
     if Path(picture).suffix.lower() not in {".png", ".svg"}:
         raise Unusable("--picture has to end in .png or .svg")
-    if len(targets) != 1:
+    if len({name for config in configs for name in config.targets}) != 1:
         raise Unusable("--picture shows one target; name it")
 
 
-def _draw(path: Path, report: Report) -> None:
+def _draw(path: Path, report: Report) -> list[str]:
+    """The files written: the given one, or one beside it for each of several instances."""
     from agent.backtest.picture import pictures
     from agent.charts import ChartError
 
+    drawn = []
     try:
-        for name, picture in pictures(report, path.suffix.lower()[1:]).items():
-            (path.with_stem(f"{path.stem}-{name}") if name else path).write_bytes(picture)
+        made = pictures(report, path.suffix.lower()[1:])
+        for name, picture in made.items():
+            file = path.with_stem(f"{path.stem}-{name}") if len(made) > 1 else path
+            file.write_bytes(picture)
+            drawn.append(str(file))
     except ChartError as error:
         raise Failed(f"--picture: {error}") from None
     except OSError as error:
         raise Failed(f"--picture: {path}: {error.strerror or error}") from None
+    return drawn

@@ -58,8 +58,24 @@ def test_out_of_a_file_against_another_configuration_with_a_picture(here, projec
     assert said.status == 0, said.err
     assert "≠   room      hot      2 → 0" in said.out
     assert b"<svg" in (project / "room.svg").read_bytes()
+    assert said.out.splitlines()[-1] == "Picture    room.svg"
     as_json = here("--config", "new.yaml", "backtest", "--csv", "t.csv", "--series", "temperature", "--json").json
     assert [one["file"] for one in as_json["configurations"]] == ["new.yaml"]
+
+
+def test_pictures_are_named_as_asked_and_those_written_are_said(here, project):
+    one = CONFIG.replace("series: temperature, goal", "series: temperature, by: [room], goal")
+    one = one.replace("value: value}", "value: value, labels: {room: room}}")
+    (project / "setpoint.yaml").write_text("\n".join(line for line in one.splitlines() if "cold" not in line))
+    (project / "l.csv").write_text("time,value,room\n2026-01-01T00:00:00Z,20,lab\n")
+    asked = ("backtest", "--series", "temperature", "--picture", "room.svg", "--csv")
+    said = here(*asked, "l.csv")
+    assert said.status == 0, said.err
+    assert said.out.splitlines()[-1] == "Picture    room.svg"
+    assert b"<svg" in (project / "room.svg").read_bytes()
+    (project / "l.csv").write_text("time,value,room\n2026-01-01T00:00:00Z,20,lab\n2026-01-01T00:00:00Z,20,attic\n")
+    assert sorted(here(*asked, "l.csv", "--json").json["pictures"]) == ["room-attic.svg", "room-lab.svg"]
+    assert {"room-attic.svg", "room-lab.svg"} <= {file.name for file in project.iterdir()}
 
 
 @pytest.mark.parametrize(
