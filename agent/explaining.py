@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
@@ -17,7 +17,7 @@ from agent.rehearsal import Moment, Rehearsal
 from agent.store.store import Store
 from rules import alerts
 from rules.explain import AlertPart, Explanation, explain
-from rules.model import DAY, Correction, Event, InstanceKey, Labels, Reading, Transition
+from rules.model import DAY, AlertRule, AlertState, Correction, Event, InstanceKey, Labels, Reading, Target, Transition
 from rules.routing import Route
 from rules.selectors import matches
 from rules.specs import Specs
@@ -29,6 +29,7 @@ _LOOKS = 300  # ahead, for all instances together; a period is looked at about 2
 
 _WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
 _CHANGES = 5
+_BACK = frozenset({Event.RECOVERING, Event.RESOLVED, Event.INACTIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,27 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One instance. `told` is by alert; `changes` are the last ones of its alerts, newest first."""
+    """One instance. `told` is by alert; `changes` are the last ones of its alerts, newest first.
+
+    `known` is since when it is known, of the past. What began by then may have begun before: the standing, if it is
+    since then, and the alerts in `begun_before`.
+    """
 
     found: Explanation
     told: Mapping[str, Told]
     runs: Sequence[Correction]
     changes: Sequence[Transition]
+    known: int | None = None
+    begun_before: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything that is known at a time."""
+    """Everything that is known at a time. There was more before `since`, which was not looked at."""
 
     decider: Decider
     changes: Sequence[Transition]  # newest first
+    since: int | None = None
 
     def explained(self, target: str, now: int) -> list[Explained]:
         """Every instance of a target, as far as MOST, in the order of their labels."""
@@ -69,12 +77,37 @@ class Known:
     def _one(self, key: InstanceKey, now: int, looks: int) -> Explained:
         decider = self.decider
         found = explain(decider.specs, decider.memory.states, decider.history, key, now, looks)
+        changes = [change for change in self.changes if change.key == key]
+        unknown = {part.rule.name: self._not_known(part, changes) for part in found.alerts}
+        parts = tuple(self._since_then(part, unknown[part.rule.name]) for part in found.alerts)
+        guessed = {id(change) for some in unknown.values() for change in some}
         return Explained(
-            found,
+            replace(found, alerts=parts),
             {part.rule.name: self._told(found, part) for part in found.alerts},
             decider.memory.runs_of(key),
-            [change for change in self.changes if change.key == key][:_CHANGES],
+            [change for change in changes if id(change) not in guessed][:_CHANGES],
+            self.since,
+            frozenset(part.rule.name for part in parts if self.since is not None and _begun(part, self.since)),
         )
+
+    def _not_known(self, part: AlertPart, changes: Sequence[Transition]) -> list[Transition]:
+        """What an alert that was on at the first look did until it went back: when, is not known."""
+        of_alert = [change for change in reversed(changes) if change.alert == part.rule.name]
+        if not of_alert or of_alert[0].at != self.since:
+            return []
+        return list(takewhile(lambda change: change.event not in _BACK, of_alert))
+
+    def _since_then(self, part: AlertPart, unknown: Sequence[Transition]) -> AlertPart:
+        """The alert, with the time since when it is known for each that may have been before."""
+        after, since = part.after, self.since
+        if not unknown or since is None or after.state is AlertState.INACTIVE:
+            return part
+        times = {change.at for change in unknown}
+        same = after.fired_at in times or after.state is AlertState.PENDING
+        if not same:
+            return part
+        fired = None if after.fired_at is None else since
+        return replace(part, after=replace(after, since=since if after.since in times else after.since, fired_at=fired))
 
     def _told(self, found: Explanation, part: AlertPart) -> Told:
         labels = part.after.labels if alerts.is_open(part.after) else alerts.alert_labels(part.rule, found.key)
@@ -101,6 +134,12 @@ class Known:
         way = tuple(_ways(route, labels)) if route else ("no route: the console",)
         way = ("the alert's own notify",) if part.rule.notify else way
         return Told(receivers, way, tuple(dict.fromkeys(told)), muted[1] if muted else "")
+
+
+def _begun(part: AlertPart, known: int) -> bool:
+    """Whether an alert that is on was so when it was first looked at."""
+    after = part.after
+    return after.state is not AlertState.INACTIVE and known in {after.since, after.fired_at}
 
 
 def _ways(route: Route, labels: Labels, above: str = "the route") -> Iterator[str]:
@@ -148,9 +187,11 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
         intervals=config.intervals,
         timezone=config.timezone,
     )
-    start = at - _back(specs)
-    rehearsal = Rehearsal(one, start)
     ordered = sorted(readings, key=lambda reading: reading.time)
+    start = at - _back(specs)
+    first = min(ordered[0].time, at) if ordered else at
+    known = max(start, first)  # nothing is stored of what was before
+    rehearsal = Rehearsal(one, known)
     before = [reading for reading in ordered if reading.time < start]
     for reading in before:
         rehearsal.history.add(reading)
@@ -160,7 +201,7 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
     moments = (Moment(time, tuple(together)) for time, together in groupby(inside, key=lambda one: one.time))
     for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(at)):
         changes += _changes(decisions)
-    return Known(rehearsal.decider, changes[::-1])
+    return Known(rehearsal.decider, changes[::-1], start if first < start else None)
 
 
 def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
@@ -176,5 +217,13 @@ def _specs(config: Configuration, target: str) -> Specs:
 
 
 def _back(specs: Specs) -> int:
-    """How far back to rehearse: over a period and more, so that what is open by now has begun."""
-    return max(_WARM_UP, *(reach.horizon for reach in specs.series_names().values()))
+    """How far back to rehearse: over a period and more, and what alerts wait for, so that what is open has begun."""
+    waited = [_waited(target, rule) for target in specs.targets.values() for rule in specs.rules[target.name]]
+    return max(waited, default=0) + max(_WARM_UP, *(reach.horizon for reach in specs.series_names().values()))
+
+
+def _waited(target: Target, rule: AlertRule) -> int:
+    """The longest span that moves an alert on."""
+    quiet = target.no_data.after if target.no_data else 0
+    every = target.checkin.every or 0 if target.checkin else 0
+    return max(rule.for_, rule.keep_firing_for, quiet, every, *(step.after for step in rule.escalate))

@@ -12,12 +12,15 @@ _SIGNS = {
 }
 
 
-def waits(rule: AlertRule, status: AlertStatus, zone: str, now: int) -> str:
-    """What moves the alert on, to follow its name: `fires at 12:10 if it stays so`."""
+def waits(rule: AlertRule, status: AlertStatus, zone: str, now: int, *, before: bool = False) -> str:
+    """What moves the alert on, to follow its name: `fires at 12:10 if it stays so`.
+
+    `before` says that it fires since before the time that is known.
+    """
     if status.flapping_since is not None:
         return f"flaps since {clock_time(status.flapping_since, zone, now)}, and is held open until it settles"
     if status.state is AlertState.FIRING:
-        return _resolves(rule, status, zone, now)
+        return _resolves(rule, status, zone, now, since="since before" if before else "since")
     if status.state is AlertState.RECOVERING:
         until = clock_time(status.since + rule.keep_firing_for, zone, now)
         return f"resolves at {until} if it stays so (keep_firing_for {span(rule.keep_firing_for)})"
@@ -29,13 +32,13 @@ def waits(rule: AlertRule, status: AlertStatus, zone: str, now: int) -> str:
     return f"fires {f'when {_said(rule)[0]} for {span(rule.for_)}' if rule.for_ else f'while {_said(rule)[0]}'}"
 
 
-def _resolves(rule: AlertRule, status: AlertStatus, zone: str, now: int) -> str:
+def _resolves(rule: AlertRule, status: AlertStatus, zone: str, now: int, since: str) -> str:
     on, off = _said(rule)
     if rule.often is not None:
         off = f"{on} in fewer than {rule.often.breaches} of the last {rule.often.of} readings"
     after = f"{span(rule.keep_firing_for)} after" if rule.keep_firing_for else "when"
-    since = clock_time(status.since if status.fired_at is None else status.fired_at, zone, now)
-    return f"fires since {since}, resolves {after} {off}"
+    at = clock_time(status.since if status.fired_at is None else status.fired_at, zone, now)
+    return f"fires {since} {at}, resolves {after} {off}"
 
 
 def _said(rule: AlertRule) -> tuple[str, str]:

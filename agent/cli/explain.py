@@ -141,7 +141,7 @@ def _facts(found: dict[str, Any], instance: dict[str, Any]) -> Iterator[tuple[st
     zone, now = found["timezone"], found["at"]
     before = instance["standing_before"]
     was = f", was {coloured(before)}" if before not in {None, instance["standing"]} else ""
-    yield "standing", f"{coloured(instance['standing'])} for {span_between(instance['since'], now)}{was}"
+    yield "standing", f"{coloured(instance['standing'])} {_since(instance, now, zone)}{was}"
     yield "in words", line(instance["description"], 300)
     for one in instance["inputs"]:
         value = "no value" if one["value"] is None else figure(one["value"], found["unit"])
@@ -153,7 +153,7 @@ def _facts(found: dict[str, Any], instance: dict[str, Any]) -> Iterator[tuple[st
     for step in instance["steps"]:
         yield "compared", f"{line(step['text'], 300)}: {_value(step['value'])}"
     for alert in instance["alerts"]:
-        yield from (("alert", text) for text in _alert(alert, now))
+        yield from (("alert", text) for text in _alert(alert, now, zone))
     for text in instance["corrections"]:
         yield "correction", line(text, 300)
     for change in instance["changes"]:
@@ -168,9 +168,15 @@ def _wrong(source: dict[str, Any]) -> str:
     return f": {line(source['last_error'])}" if source["last_error"] else ""
 
 
-def _alert(alert: dict[str, Any], now: str) -> Iterator[str]:
+def _since(one: dict[str, Any], now: str, zone: str) -> str:
+    if one["since_before"]:
+        return f"since before {local_time(one['since'], zone)}"
+    return f"for {span_between(one['since'], now)}"
+
+
+def _alert(alert: dict[str, Any], now: str, zone: str) -> Iterator[str]:
     was = f", was {alert['before']}" if alert["before"] != alert["state"] else ""
-    since = f" for {span_between(alert['since'], now)}" if alert["since"] and alert["state"] != "inactive" else ""
+    since = f" {_since(alert, now, zone)}" if alert["since"] and alert["state"] != "inactive" else ""
     taken = f", taken by {line(alert['acknowledged_by'])}" if alert["acknowledged_by"] else ""
     yield f"{line(alert['name'])} {coloured(alert['state'])}{since}{was}{taken}; {line(alert['waits'])}"
     told = "told" if alert["told"] else "would tell"

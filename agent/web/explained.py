@@ -36,6 +36,7 @@ def _instance(one: Explained) -> dict[str, Any]:
         "standing": after.assessment.standing.value,
         "standing_before": before.assessment.standing.value if before else None,
         "since": iso(after.since),
+        "since_before": after.since == one.known,
         "description": describe(found.target, after.assessment, found.now),
         "inputs": [_input(part, found.now) for part in found.inputs],
         "steps": [{"text": step.text, "value": step.value} for step in found.steps],
@@ -69,7 +70,7 @@ def _source(state: SourceState) -> dict[str, Any]:
 
 def _alert(part: AlertPart, one: Explained) -> dict[str, Any]:
     rule, told = part.rule, one.told[part.rule.name]
-    taken = part.after.acknowledged
+    taken, before = part.after.acknowledged, rule.name in one.begun_before
     return {
         "name": rule.name,
         "when": str(rule.when),
@@ -81,7 +82,9 @@ def _alert(part: AlertPart, one: Explained) -> dict[str, Any]:
         "since": _since(part.after),
         "fired_at": iso(part.after.fired_at),
         "acknowledged_by": taken.by if taken else None,
-        "waits": waits(rule, part.after, one.found.target.zone, one.found.now),
+        "since_before": before and part.after.since == one.known,
+        "fired_before": before and part.after.fired_at is not None,
+        "waits": waits(rule, part.after, one.found.target.zone, one.found.now, before=before),
         "receivers": list(told.receivers),
         "told": list(told.already),
         "way": list(told.way),

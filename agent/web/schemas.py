@@ -118,6 +118,8 @@ SCHEMAS: dict[str, Schema] = {
         since=maybe(TIME),
         fired_at=maybe(TIME),
         acknowledged_by=maybe(TEXT),
+        since_before=YES,
+        fired_before=YES,
         waits=TEXT,
         receivers={"type": "array", "items": TEXT},
         told={"type": "array", "items": TEXT},
@@ -129,6 +131,7 @@ SCHEMAS: dict[str, Schema] = {
         standing={"enum": list(STANDINGS)},
         standing_before=maybe({"enum": list(STANDINGS)}),
         since=TIME,
+        since_before=YES,
         description=TEXT,
         inputs={
             "type": "array",
