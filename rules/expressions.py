@@ -26,12 +26,17 @@ Position = int
 
 
 class ConditionError(ValueError):
-    """An expression that can't be used; `offset` counts characters from its start, `hint` may say what was meant."""
+    """An expression that can't be used; `offset` counts characters from its start, `hint` may say what was meant.
 
-    def __init__(self, message: str, offset: Position, hint: str = "") -> None:
+    `others` are the further mistakes in it. With `final` nothing else of it was looked at.
+    """
+
+    def __init__(self, message: str, offset: Position, hint: str = "", *, final: bool = False) -> None:
         super().__init__(message)
         self.offset = offset
         self.hint = hint
+        self.final = final
+        self.others: tuple[ConditionError, ...] = ()
 
 
 def one_line(text: str) -> str:
@@ -56,6 +61,7 @@ class Checker:
         self.leaves: dict[Position, int] = {}
         self.truths: set[int] = set()
         self.nodes = 0
+        self.mistakes: list[ConditionError] = []
 
     def tree(self) -> ast.expr:
         """The syntax tree, not yet checked. Raises ConditionError."""
@@ -91,7 +97,8 @@ class Checker:
         """The kind of a node that may stand where it does. Raises ConditionError."""
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise self.fail("the condition is too large; split it into several targets", node)
+            message = "the condition is too large; split it into several targets"
+            raise ConditionError(message, self.position(node), final=True)
         visit = getattr(self, f"_{type(node).__name__.lower()}", None)
         if visit is None:
             raise self.fail(f"{self.show(node)} is not allowed in a condition", node)
@@ -99,9 +106,14 @@ class Checker:
         return kind
 
     def want(self, kind: str, node: ast.expr, depth: int) -> None:
-        """Raises ConditionError unless the node is of the kind."""
-        if self.check(node, depth) != kind:
-            raise self.fail(f"{self.show(node)} stands where {_SAID[kind]} is needed", node)
+        """Notes it as a mistake unless the node is of the kind. Raises ConditionError for one that is final."""
+        try:
+            if self.check(node, depth) != kind:
+                raise self.fail(f"{self.show(node)} stands where {_SAID[kind]} is needed", node)
+        except ConditionError as mistake:
+            if mistake.final:
+                raise
+            self.mistakes.append(mistake)
 
     def _constant(self, node: ast.Constant, depth: int) -> str:
         if isinstance(node.value, bool):
@@ -153,10 +165,17 @@ class Checker:
 
 
 def truth(checker: Checker) -> ast.expr:
-    """The checked tree of an expression that says yes or no. Raises ConditionError."""
+    """The checked tree of an expression that says yes or no. Raises ConditionError with all its mistakes."""
     tree = checker.tree()
-    if checker.check(tree) != TRUTH:
-        raise checker.fail("must say yes or no: compare the number with something, for example > 100", tree)
+    try:
+        if checker.check(tree) != TRUTH:
+            raise checker.fail("must say yes or no: compare the number with something, for example > 100", tree)
+    except ConditionError as mistake:
+        checker.mistakes.append(mistake)
+    if checker.mistakes:
+        first, *others = sorted(checker.mistakes, key=lambda mistake: mistake.offset)
+        first.others = tuple(others)
+        raise first
     return tree
 
 

@@ -9,6 +9,7 @@ from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.language import WEEKDAYS, GoalSection, TargetSection
+from agent.config.series import report_mistakes
 from rules.conditions import compile_where
 from rules.expressions import ConditionError
 from rules.measures import MEASURES, NAMES
@@ -63,7 +64,7 @@ def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
         try:
             compile_where(goal.where)
         except ConditionError as error:
-            document.report((*path, "where"), str(error), error.hint, offset=error.offset)
+            report_mistakes(error, (*path, "where"), document)
     elif measure is Measure.SHARE and not document.is_broken((*path, "where")):
         message = "is of the readings that satisfy a condition; add it, for example where: value == 1"
         document.report((*path, "measure"), f"share {message}")

@@ -27,11 +27,17 @@ def of_condition(text: str, path: Path, document: Document, known: Given) -> lis
     try:
         condition = compile_condition(text)
     except ConditionError as error:
-        document.report(path, str(error), error.hint, offset=error.offset)
+        report_mistakes(error, path, document)
         return []
     for query in condition.queries:
         check_selector(query.selector, path, document, known, query.position)
     return list(condition.selectors)
+
+
+def report_mistakes(error: ConditionError, path: Path, document: Document) -> None:
+    """Reports everything that is wrong with an expression, each at its place."""
+    for mistake in (error, *error.others):
+        document.report(path, str(mistake), mistake.hint, offset=mistake.offset)
 
 
 def check_selector(selector: Selector, path: Path, document: Document, known: Given, offset: int = 0) -> None:

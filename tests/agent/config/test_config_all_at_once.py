@@ -188,3 +188,18 @@ def test_a_label_that_may_be_missing_is_nothing_wrong(tmp_path: Path, text: str)
     file = tmp_path / "setpoint.yaml"
     file.write_text(TARGET % (text, text))
     load(file, {})
+
+
+def test_every_mistake_of_one_expression(tmp_path):
+    text = "foo(d) > 1 and last(d, '5x') > 'a' and (sum(d) or not 3)"
+    (tmp_path / "setpoint.yaml").write_text(
+        "sources: {s: {type: file, path: x.csv, readings: [{series: d, value: v}]}}\n"
+        f'targets: {{t: {{goal: {{condition: "{text}"}}}}}}\n'
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        load(tmp_path / "setpoint.yaml", {})
+    said = [str(error) for error in caught.value.errors]
+    columns = [int(line.split(":")[2]) for line in said]
+    assert columns == sorted(columns)
+    start = 34  # where the expression begins; a mistake in its first word is shown at the quote before it
+    assert columns == [start - 1, *(start + text.index(part) for part in ("'5x'", "'a'", "sum(d)", "3)"))]
