@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from agent import log as logging
+from agent.acts import Act, Person
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
@@ -40,6 +41,7 @@ from agent.store.store import Store
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
+from rules.matchers import matchers_text
 from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, Silence, SourceState
 from rules.specs import Specs
 
@@ -221,13 +223,15 @@ class Setpoint:
         """Those that hold, will hold, or are over but remembered; the first to end last."""
         return sorted(self.pipeline.memory.silences.values(), key=lambda silence: silence.ends, reverse=True)
 
-    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
-        """Mutes what the matchers match. `said` has author and reason. Raises ValueError."""
-        made = new_silence(silence_matchers(matchers, self.config.targets), said, span, self.clock.now())
-        await self.pipeline.silence(made)
+    async def silence(self, matchers: Sequence[str], person: Person, reason: str, span: tuple[int, int]) -> Silence:
+        """Mutes what the matchers match from the start to the end of the span. Raises ValueError."""
+        now = self.clock.now()
+        made = new_silence(silence_matchers(matchers, self.config.targets), (person.name, reason), span, now)
+        about = f"{made.id} {matchers_text(made.matchers)}"
+        await self.pipeline.silence(made, Act(now, person, "silence", about, reason))
         return made
 
-    async def expire(self, silence: str) -> Silence:
+    async def expire(self, silence: str, person: Person) -> Silence:
         """Ends a silence now. Raises Unknown."""
         known, now = self.pipeline.memory.silences, self.clock.now()
         if silence not in known:
@@ -236,7 +240,7 @@ class Setpoint:
         found = known[silence]
         if found.ends > now:
             found = replace(found, starts=min(found.starts, now), ends=now, updated=now)
-            await self.pipeline.silence(found)
+            await self.pipeline.silence(found, Act(now, person, "expire", silence))
         return found
 
     def inbound(self, door: str, name: str) -> InboundSource | None:
@@ -260,12 +264,14 @@ class Setpoint:
             raise Unknown(f"no polled source {source!r}" + (f"; did you mean {near[0]}?" if near else ""))
         return await self.poller.poll_now(source)
 
-    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
+    async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
         """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
         found = find_alerts(alert, self.alerts())
+        now = self.clock.now()
+        acts = [Act(now, person, "acknowledge", f"{one.name} of {one.subject}", note) for one in found]
         instances = [(one.key, one.name) for one in found if one.key.target]
         sources = [one.labels["source"] for one in found if not one.key.target]
-        await self.pipeline.acknowledge(instances, sources, by, note)
+        await self.pipeline.acknowledge(instances, sources, acts)
         return find_alerts(alert, self.alerts())
 
     async def explain(self, target: str, at: int | None) -> Sequence[Explained]:

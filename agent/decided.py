@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.acts import Act
 from agent.groups import GroupChanges
 from agent.memory import Memory
 from agent.store.records import Delivery
@@ -33,6 +34,7 @@ class Decision:
     transitions: list[Transition] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
     released: list[Transition] = field(default_factory=list)
     groups: GroupChanges = field(init=False)
     _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -81,9 +81,9 @@ def silence_matchers(texts: Sequence[str], targets: Iterable[str]) -> tuple[Matc
     return tuple(found)
 
 
-def new_silence(matchers: tuple[Matcher, ...], said: Mapping[str, str], span: tuple[int, int], now: int) -> Silence:
-    """A silence with a name of its own; `said` has author and reason."""
+def new_silence(matchers: tuple[Matcher, ...], said: tuple[str, str], span: tuple[int, int], now: int) -> Silence:
+    """A silence with a name of its own; `said` is author and reason."""
     starts, ends = max(span[0], now), span[1]
-    text = "\xff".join((matchers_text(matchers), said["author"], said["reason"], str(starts), str(ends), str(now)))
+    text = "\xff".join((matchers_text(matchers), *said, str(starts), str(ends), str(now)))
     name = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return Silence(name, matchers, said["author"], said["reason"], starts, ends, now, now)
+    return Silence(name, matchers, *said, starts, ends, now, now)

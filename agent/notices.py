@@ -26,7 +26,9 @@ from rules.model import (
     Event,
     Group,
     Notice,
+    Proposal,
     Reason,
+    RunState,
     Standing,
     Target,
     Transition,
@@ -216,6 +218,8 @@ class Notices:
             percent=target.percent if target else False,
             external_url=self.external_url,
             why=saying.why,
+            acknowledged_by=saying.status.acknowledged.by if saying.status.acknowledged else "",
+            proposals=_proposals(saying.runs),
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:
@@ -255,6 +259,12 @@ class Notices:
         yield from lines
         if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
+
+
+def _proposals(runs: Iterable[Correction]) -> tuple[Proposal, ...]:
+    return tuple(
+        Proposal(run.id, run.action, run.detail, run.deadline) for run in runs if run.state is RunState.PROPOSED
+    )
 
 
 def _wants_updates(entry: NotifierEntry) -> bool:

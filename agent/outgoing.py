@@ -17,7 +17,19 @@ from connectors.base import Call, ConnectorError, Misconfigured, Sending
 from rules.bounds import serving
 from rules.history import History
 from rules.measures import MEASURES
-from rules.model import DAY, Goal, InstanceKey, Measure, Notice, NoticedAlert, Projection, Reading, Reason, Series
+from rules.model import (
+    DAY,
+    Goal,
+    InstanceKey,
+    Measure,
+    Notice,
+    NoticedAlert,
+    Projection,
+    Proposal,
+    Reading,
+    Reason,
+    Series,
+)
 from rules.plans import Course, Way, course
 from rules.progress import is_budget
 from rules.projection import Projector
@@ -38,7 +50,8 @@ def read_notice(payload: bytes) -> Notice:
     data = orjson.loads(payload)
     lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
     alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
-    return Notice(**{**data, **lists, "alerts": alerts, "reason": Reason(data["reason"])})
+    proposals = tuple(Proposal(**proposal) for proposal in data.get("proposals", ()))
+    return Notice(**{**data, **lists, "alerts": alerts, "proposals": proposals, "reason": Reason(data["reason"])})
 
 
 class Outgoing:

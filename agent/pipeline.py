@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 import structlog
 
+from agent.acts import Act
 from agent.clock import Clock
 from agent.decided import Decision
 from agent.decision import Answered, Decider, sorted_out, take_in
@@ -239,6 +240,7 @@ class Pipeline:
             decision.groups.groups,
             decision.groups.members,
             decision.silences,
+            decision.acts,
         )
         if _says_something(commit) or settle is not None:
             started = self.clock.monotonic()
@@ -304,17 +306,22 @@ class Pipeline:
             await self._commit(decision, settle=settle)
 
     async def acknowledge(
-        self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], by: str, note: str
+        self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], acts: Sequence[Act]
     ) -> None:
-        """Marks open alerts, of instances (key and rule) and of sources, as taken by a person."""
+        """Marks open alerts, of instances (key and rule) and of sources, as taken by the person of the acts."""
         async with self._lock:
-            taken = Acknowledgement(by, self.clock.now(), note)
-            await self._commit(self.decider.acknowledge(alerts, sources, taken))
+            first = acts[0]
+            taken = Acknowledgement(first.person.name, self.clock.now(), first.note)
+            decision = self.decider.acknowledge(alerts, sources, taken)
+            decision.acts += acts
+            await self._commit(decision)
 
-    async def silence(self, silence: Silence) -> None:
+    async def silence(self, silence: Silence, act: Act) -> None:
         """Keeps a silence, new or changed."""
         async with self._lock:
-            await self._commit(self.decider.silence(silence, self.clock.now()))
+            decision = self.decider.silence(silence, self.clock.now())
+            decision.acts.append(act)
+            await self._commit(decision)
 
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
@@ -373,4 +380,5 @@ def _says_something(commit: Commit) -> bool:
         or commit.groups
         or commit.members
         or commit.silences
+        or commit.acts
     )

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from agent.acts import Person
 from agent.clock import Clock
 from connectors.base import InboundSource
-from rules.model import Correction, InstanceKey, InstanceState, Muted, MutedBy, Reading, Silence, SourceState
+from rules.model import Correction, InstanceKey, InstanceState, Muted, MutedBy, Reading, Series, Silence, SourceState
 
 if TYPE_CHECKING:
     from agent.config.configuration import Configuration
@@ -35,6 +36,11 @@ class OpenAlert:
     acknowledged_by: str | None
     muted: Muted | None = None
     muted_words: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in words: the target with its instance's labels, or the source."""
+        return str(Series(*self.key)) if self.key.target else self.labels.get("source", "")
 
     @property
     def shown_state(self) -> str:
@@ -87,7 +93,7 @@ class Runtime(Protocol):
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
 
-    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
+    async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
         """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
 
     async def explain(self, target: str, at: int | None) -> Sequence[Explained]:
@@ -99,10 +105,10 @@ class Runtime(Protocol):
     def silences(self) -> Sequence[Silence]:
         """Those that hold, will hold, or are over but remembered; the first to end last."""
 
-    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
-        """Mutes what the matchers match. `said` has author and reason. Raises ValueError."""
+    async def silence(self, matchers: Sequence[str], person: Person, reason: str, span: tuple[int, int]) -> Silence:
+        """Mutes what the matchers match from the start to the end of the span. Raises ValueError."""
 
-    async def expire(self, silence: str) -> Silence:
+    async def expire(self, silence: str, person: Person) -> Silence:
         """Ends a silence now. Raises Unknown."""
 
     async def reload(self) -> Reloaded:

@@ -138,7 +138,8 @@ class Sending:
     """One delivery to one notifier.
 
     `key` is the idempotency key. `thread` is what the last successful sending for the same alert returned (a message's
-    address, so that it can be edited), `chart` a PNG if the notifier asked for one and there is one.
+    address, so that it can be edited), `chart` a PNG if the notifier asked for one and there is one, `ack_url` a
+    signed link that acknowledges, where there is one.
     """
 
     notice: Notice
@@ -146,6 +147,7 @@ class Sending:
     attempt: int = 1
     thread: Mapping[str, Any] | None = None
     chart: bytes | None = None
+    ack_url: str = ""
 
 
 class Notifier(Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from agent.acts import COMMAND_LINE
 from agent.cli.options import Failed, Unusable, environment
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Daemon:
         from urllib.error import HTTPError
         from urllib.request import Request
 
-        headers: dict[str, Any] = {"Accept": "application/json", "User-Agent": "setpoint"}
+        headers: dict[str, Any] = {"Accept": "application/json", "User-Agent": COMMAND_LINE}
         if body:
             headers["Content-Type"] = "application/json"
         if self._key:

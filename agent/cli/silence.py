@@ -77,12 +77,14 @@ def list_(expired: bool, url: str | None, as_json: bool, **given: str | None) ->
 
 @command.command("expire", short_help="End a silence now.")
 @click.argument("silence")
+@click.option("--by", metavar="NAME", help="Who ends it.  [default: your user name]")
 @listen_option
 @url_option
 @json_option
-def expire(silence: str, url: str | None, as_json: bool, **given: str | None) -> None:
+def expire(silence: str, by: str | None, url: str | None, as_json: bool, **given: str | None) -> None:
     """End SILENCE (its id) now; what it mutes and still fires is told."""
-    found = _asked(Daemon(settings_of(**given), url), "DELETE", f"silences/{quote(silence, safe='')}")["silence"]
+    path = f"silences/{quote(silence, safe='')}?by={quote(by or user(), safe='')}"
+    found = _asked(Daemon(settings_of(**given), url), "DELETE", path)["silence"]
     _print(found, f"{found['id']} is over", as_json=as_json)
 
 

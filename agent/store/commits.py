@@ -28,6 +28,7 @@ _GROUP = rows.insert("groups", rows.GROUP, ("id",), replace=True)
 _MEMBER = rows.insert("members", rows.MEMBER, ("group_id", "fingerprint"), replace=True)
 _MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
+_ACT = rows.insert("acts", rows.ACT)
 _FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
 
 
@@ -65,7 +66,7 @@ class Committer:
         if commit.deliveries:
             connection.executemany(_DELIVERY, map(rows.delivery_row, commit.deliveries))
             connection.executemany(_MENTION, [row for one in commit.deliveries for row in rows.mention_rows(one)])
-        _apply_muting(connection, commit)
+        _apply_told(connection, commit)
 
     def _readings(
         self, connection: sqlite3.Connection, readings: Sequence[Reading]
@@ -76,7 +77,9 @@ class Committer:
         return [(ids[series], time, value) for series, time, value in readings]
 
 
-def _apply_muting(connection: sqlite3.Connection, commit: Commit) -> None:
+def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
+    if commit.acts:
+        connection.executemany(_ACT, map(rows.act_row, commit.acts))
     if commit.silences:
         connection.executemany(_SILENCE, map(rows.silence_row, commit.silences))
     if not commit.groups and not commit.members:

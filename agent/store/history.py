@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.dialects import sqlite
 
+from agent.acts import Act
 from agent.store import rows
 from agent.store.codec import decode
 from agent.store.records import Attempt, Delivery, Ping
-from agent.store.tables import attempts, corrections, deliveries, mentions, pings, transitions
+from agent.store.tables import acts, attempts, corrections, deliveries, mentions, pings, transitions
 from rules.model import Correction, Transition
 
 _DIALECT = sqlite.dialect(paramstyle="named")
@@ -66,6 +67,14 @@ def read_attempts(connection: sqlite3.Connection, delivery_id: int) -> list[Atte
     """In order."""
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
     return [rows.attempt_of(row) for row in _rows(connection, statement)]
+
+
+def read_acts(connection: sqlite3.Connection, limit: int, since: int | None) -> list[Act]:
+    """Newest first."""
+    statement = select(acts).order_by(acts.c.id.desc()).limit(limit)
+    if since is not None:
+        statement = statement.where(acts.c.at >= since)
+    return [rows.act_of(row) for row in _rows(connection, statement)]
 
 
 def read_pings(connection: sqlite3.Connection, source: str, limit: int) -> list[Ping]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from agent.acts import Act
 from rules.model import (
     Correction,
     Group,
@@ -119,6 +120,7 @@ class Commit:
     groups: Mapping[str, Group | None] = field(default_factory=dict)
     members: Mapping[str, Mapping[str, Member | None]] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
+    acts: Sequence[Act] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def steps(before: int, open_alerts: str) -> list[Step]:
         _rows("transitions", "id", "at", before, open_alerts),
         _rows("threads", "(receiver, position, fingerprint)", "updated", before, open_alerts),
         lambda connection: _corrections(connection, before, open_alerts),
+        lambda connection: connection.execute("DELETE FROM acts WHERE at < ?", (before,)).rowcount,
         lambda connection: connection.execute("DELETE FROM silences WHERE ends < ?", (before,)).rowcount,
         lambda connection: (
             connection.execute(

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from agent.acts import Act, Person
 from agent.store.codec import encode
 from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt
 from rules.matchers import matchers_text
@@ -37,6 +38,7 @@ GROUP = ("id", "key", "receiver", "next_look", "record")
 MEMBER = ("group_id", "fingerprint", "record")
 MENTION = ("fingerprint", "delivery")
 SILENCE = ("id", "matchers", "author", "reason", "starts", "ends", "record")
+ACT = ("at", "name", "via", "person", "act", "subject", "note")
 ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
 
 
@@ -217,6 +219,17 @@ def attempt_row(attempt: Attempt) -> Row:
 def attempt_of(row: sqlite3.Row) -> Attempt:
     """The attempt of a row of the table `attempts`."""
     return Attempt(row["delivery_id"], row["number"], row["at"], row["took"], row["error"], bool(row["permanent"]))
+
+
+def act_row(act: Act) -> Row:
+    """Columns ACT."""
+    who = act.person
+    return act.at, who.name, who.via, who.id, act.act, act.subject, act.note
+
+
+def act_of(row: sqlite3.Row) -> Act:
+    """The act of a row of the table `acts`."""
+    return Act(row["at"], Person(row["name"], row["via"], row["person"]), row["act"], row["subject"], row["note"])
 
 
 def ping_of(row: sqlite3.Row) -> Ping:

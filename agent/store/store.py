@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.acts import Act
 from agent.store import outbox, readings, retention
 from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_shards
@@ -212,6 +213,12 @@ class Store:
         from agent.store.history import read_corrections
 
         return await self._readers.run(read_corrections, limit, target, since)
+
+    async def acts(self, limit: int, since: int | None = None) -> list[Act]:
+        """What people did, newest first."""
+        from agent.store.history import read_acts
+
+        return await self._readers.run(read_acts, limit, since)
 
     async def pings(self, source: str, limit: int) -> list[Ping]:
         """Calls of a check-in, newest first."""

@@ -231,6 +231,21 @@ silences = Table(
     sqlite_with_rowid=False,
 )
 
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("person", Text, nullable=False),  # what `via` knows them by
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("ix_acts_at", "at"),
+    sqlite_autoincrement=True,
+)
+
 shards = Table(
     "shards",
     metadata,

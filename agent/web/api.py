@@ -12,7 +12,7 @@ from agent.web import body, overview, views
 from agent.web.doors import commit
 from agent.web.errors import Failure, answer
 from agent.web.explained import explanation_of
-from agent.web.face import FACE, runtime
+from agent.web.face import FACE, person, runtime
 from agent.web.push import SOURCE, Push
 from connectors.base import ConnectorError
 from rules.model import DAY
@@ -96,7 +96,7 @@ async def acknowledge(request: web.Request) -> web.Response:
         raise Failure(422, f"by has to say who takes it, in at most {_LONGEST} characters")
     if not isinstance(note, str) or len(note) > _LONGEST_NOTE:
         raise Failure(422, f"note has to be a text of at most {_LONGEST_NOTE:,} characters")
-    taken = await runtime(request).acknowledge(request.match_info["id"], by.strip(), note.strip())
+    taken = await runtime(request).acknowledge(request.match_info["id"], person(request, by.strip()), note.strip())
     return answer({"alerts": [views.alert_of(alert) for alert in taken]})
 
 
@@ -132,6 +132,12 @@ async def transitions(request: web.Request) -> web.Response:
         body.limit(request), wanted.get("target"), body.time(request, "since"), wanted.get("fingerprint")
     )
     return answer({"transitions": [views.transition_of(change) for change in found]})
+
+
+async def acts(request: web.Request) -> web.Response:
+    """What people did, newest first."""
+    found = await runtime(request).store.acts(body.limit(request), body.time(request, "since"))
+    return answer({"acts": [views.act_of(act) for act in found]})
 
 
 async def corrections(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from agent.acts import COMMAND_LINE, Person
 from agent.metrics import Metrics
 from agent.runtime import Runtime
 
@@ -46,6 +47,12 @@ BY_PATH = web.AppKey("by_path", dict[tuple[str, str], Route])
 def runtime(request: web.Request) -> Runtime:
     """The daemon that a request is put to."""
     return request.app[FACE].runtime
+
+
+def person(request: web.Request, name: str) -> Person:
+    """Who acts by this request, as they call themselves: over the API, or through it with the command line."""
+    program = request.headers.get("User-Agent", "").partition("/")[0]
+    return Person(name.strip() or "unknown", "cli" if program == COMMAND_LINE else "api")
 
 
 def route_of(request: web.Request) -> Route | None:

@@ -132,6 +132,14 @@ _KNOWN = (
         {200: ("Corrections.", "Corrections"), **_errors(e422="A parameter can't be used.")},
         query={**_LIMIT, **_TARGET, **_SINCE},
     ),
+    Route(
+        "GET",
+        "/api/v1/acts",
+        api.acts,
+        "The audit log: what people did, newest first",
+        {200: ("Acts.", "Acts"), **_errors(e422="A parameter can't be used.")},
+        query={**_LIMIT, **_SINCE},
+    ),
 )
 
 _DONE = (
@@ -176,6 +184,7 @@ _DONE = (
         silences.expire,
         "End a silence now",
         {200: ("It is over.", "Silenced"), **_errors(e404="No such silence.")},
+        query={"by": "Who ends it."},
     ),
     Route(
         "POST",

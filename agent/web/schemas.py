@@ -206,6 +206,12 @@ SCHEMAS: dict[str, Schema] = {
         ends=TEXT,
         optional=("for", "starts", "ends"),
     ),
+    "Acts": shape(
+        acts={
+            "type": "array",
+            "items": shape(at=TIME, by=TEXT, via=TEXT, id=TEXT, act=TEXT, subject=TEXT, note=TEXT),
+        }
+    ),
     "Reading": shape(series=TEXT, labels=LABELS, time=TIME, value=NUMBER),
     "NewReading": shape(
         series=TEXT,

@@ -6,9 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
+from agent.acts import Person
 from agent.web import body, views
 from agent.web.errors import Failure, answer
-from agent.web.face import runtime
+from agent.web.face import person, runtime
 from rules.model import parse_duration
 
 _EXAMPLE = '{"matchers": ["room"], "for": "2h", "by": "ann", "reason": "windows are open"}'
@@ -32,7 +33,7 @@ async def silence(request: web.Request) -> web.Response:
     given = await body.read_json(request)
     now = daemon.clock.now()
     try:
-        found = await daemon.silence(_matchers(given), _said(given), _span(given, now))
+        found = await daemon.silence(_matchers(given), *_said(request, given), _span(given, now))
     except ValueError as error:
         raise Failure(422, str(error)) from None
     return answer({"silence": views.silence_of(found, daemon.clock.now())})
@@ -41,7 +42,7 @@ async def silence(request: web.Request) -> web.Response:
 async def expire(request: web.Request) -> web.Response:
     """Ends a silence now."""
     daemon = runtime(request)
-    found = await daemon.expire(request.match_info["id"])
+    found = await daemon.expire(request.match_info["id"], person(request, body.query(request).get("by", "")))
     return answer({"silence": views.silence_of(found, daemon.clock.now())})
 
 
@@ -57,14 +58,14 @@ def _matchers(given: Any) -> list[str]:
     return list(found)
 
 
-def _said(given: dict[str, Any]) -> dict[str, str]:
+def _said(request: web.Request, given: dict[str, Any]) -> tuple[Person, str]:
     said = {}
     for key, name, most in (("by", "author", _LONGEST), ("reason", "reason", _LONGEST_REASON)):
         text = given.get(key)
         if not isinstance(text, str) or not text.strip() or len(text) > most:
             raise ValueError(f"{key} has to be a text of at most {most:,} characters")
         said[name] = text.strip()
-    return said
+    return person(request, said["author"]), said["reason"]
 
 
 def _span(given: dict[str, Any], now: int) -> tuple[int, int]:

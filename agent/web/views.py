@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from agent.acts import Act
 from agent.config import words
 from agent.config.configuration import SourceEntry
 from agent.runtime import OpenAlert
@@ -146,6 +147,20 @@ def silence_of(silence: Silence, now: int) -> dict[str, Any]:
         "ends": iso(silence.ends),
         "created": iso(silence.created),
         "state": "expired" if silence.ends <= now else "active" if silence.starts <= now else "pending",
+    }
+
+
+def act_of(act: Act) -> dict[str, Any]:
+    """What a person did."""
+    who = act.person
+    return {
+        "at": iso(act.at),
+        "by": who.name,
+        "via": who.via,
+        "id": who.id,
+        "act": act.act,
+        "subject": act.subject,
+        "note": act.note,
     }
 
 

@@ -1,7 +1,7 @@
 """The vocabulary. Times are UTC microseconds (`int`), spans are microseconds too."""
 
 from rules.model.groups import Group, Member, Muted, MutedBy, Silence
-from rules.model.notices import Notice, NoticedAlert, Reason
+from rules.model.notices import Notice, NoticedAlert, Proposal, Reason
 from rules.model.states import (
     Acknowledgement,
     AlertState,
@@ -109,6 +109,7 @@ __all__ = [
     "PeriodTable",
     "Polled",
     "Projection",
+    "Proposal",
     "Reading",
     "Reason",
     "Recover",

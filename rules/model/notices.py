@@ -39,6 +39,16 @@ class NoticedAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A correction that waits for a person: its id, what it would do, and when the question lapses."""
+
+    id: str
+    action: str
+    words: str
+    expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """What a notifier is given: everything it may say, rendered, nothing to look up. JSON in the outbox.
 
@@ -82,6 +92,8 @@ class Notice:
     alerts: tuple[NoticedAlert, ...] = ()
     firing: int = 0
     resolved: int = 0
+    acknowledged_by: str = ""
+    proposals: tuple[Proposal, ...] = ()
 
     @property
     def every(self) -> tuple[NoticedAlert, ...]:

@@ -30,6 +30,7 @@ from rules.model import (
     Target,
 )
 from rules.routing import Route
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline import KEY, TARGET, World
 
 
@@ -82,7 +83,7 @@ class TestEscalation:
     async def test_nobody_else_hears_what_someone_has(self, world: World) -> None:
         await world.use(self.target)
         await world.read(25)
-        await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "")
+        await world.pipeline.acknowledge([(KEY, "hot")], [], [by_ann("acknowledge", "")])
         await world.read(25, after=3 * HOUR)
         assert [said for said in await world.told() if "escalated" in said] == []
 
@@ -189,7 +190,8 @@ class TestMuted:
     async def silence(self, world: World, length: int) -> None:
         now = world.clock.time
         await world.pipeline.silence(
-            Silence("s", (Matcher("target", "=", "room"),), "ann", "work", now, now + length, now, now)
+            Silence("s", (Matcher("target", "=", "room"),), "ann", "work", now, now + length, now, now),
+            by_ann("silence"),
         )
 
     async def test_an_escalation_is_told_afterwards_over_restarts(self, world: World) -> None:
@@ -224,7 +226,7 @@ class TestBurning:
         for value in (22, 22, 22, 22, 25):
             await world.read(value, after=MINUTE)
         await world.restart()
-        await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "")
+        await world.pipeline.acknowledge([(KEY, "hot")], [], [by_ann("acknowledge", "")])
         (shown,) = shown_alerts(world)
         assert shown.headline.startswith("Room burning 2.5 times the allowed errors over the last 4m, ")
         for _ in range(2):

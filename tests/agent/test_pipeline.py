@@ -36,6 +36,7 @@ from rules.model import (
     Target,
 )
 from rules.specs import Specs
+from tests.agent.people import by_ann
 from tests.agent.test_poller import TestClock
 from tests.rules.world import series
 
@@ -244,10 +245,11 @@ async def test_readings_that_stop_are_told_when_time_passes(world: World) -> Non
 
 async def test_an_acknowledgement_is_kept_and_clears_itself(world: World) -> None:
     await world.read(25)
-    await world.pipeline.acknowledge([(KEY, "hot")], [], "ann", "on it")
+    await world.pipeline.acknowledge([(KEY, "hot")], [], [by_ann("acknowledge", "on it")])
     await world.restart()
     taken = world.pipeline.instances()[KEY].alerts["hot"].acknowledged
     assert (taken and taken.by, taken and taken.note) == ("ann", "on it")
+    assert await world.store.acts(10) == [by_ann("acknowledge", "on it")]
     await world.read(22)
     assert world.pipeline.instances()[KEY].alerts["hot"].acknowledged is None
     events = [t.event for t in await world.store.transitions(10)]
@@ -267,7 +269,7 @@ async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
 async def test_the_alert_of_a_source_can_be_taken_too(world: World) -> None:
     for _ in range(3):
         await world.read(None, error="answered 500")
-    await world.pipeline.acknowledge([], ["a"], "ann", "")
+    await world.pipeline.acknowledge([], ["a"], [by_ann("acknowledge", "")])
     await world.restart()
     taken = world.pipeline.sources()["a"].alert.acknowledged
     assert taken

@@ -33,6 +33,7 @@ from rules.model import (
     Target,
 )
 from rules.routing import Route, child_key
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline import World
 from tests.rules.world import series
 
@@ -94,7 +95,7 @@ class Plant(World):
     async def silence(self, matchers: str, length: int, name: str = "s", starts: int = 0) -> None:
         now = self.clock.time
         found = Silence(name, parse_alert_matchers(matchers), "ann", "work", now + starts, now + length, now, now)
-        await self.pipeline.silence(found)
+        await self.pipeline.silence(found, by_ann("silence"))
 
     async def told(self) -> list[str]:
         found = []
@@ -182,7 +183,7 @@ class TestGroups:
         await plant.see(x=11)
         await plant.wait(MINUTE)
         (key,) = plant.pipeline.instances()
-        await plant.pipeline.acknowledge([(key, "slow")], [], "ann", "")
+        await plant.pipeline.acknowledge([(key, "slow")], [], [by_ann("acknowledge", "")])
         await plant.wait(HOUR)
         assert await plant.told() == ["team: firing: x firing"]
         await plant.see(x=1)
@@ -268,7 +269,7 @@ class TestSilences:
         assert len(await plant.told()) == 2
         silence = plant.pipeline.memory.silences["s"]
         await plant.restart()
-        await plant.pipeline.silence(replace(silence, ends=plant.clock.time))
+        await plant.pipeline.silence(replace(silence, ends=plant.clock.time), by_ann("expire"))
         assert (await plant.told())[2:] == ["team: firing: x firing"]
 
     async def test_one_left_out_of_a_group_s_message_is_told_as_new_later(self, plant: Plant) -> None:

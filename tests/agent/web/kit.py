@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession
 
+from agent.acts import Person
 from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.connections import Connections
@@ -148,8 +149,8 @@ class Daemon:
             raise found
         return found
 
-    async def acknowledge(self, alert: str, by: str, note: str) -> Sequence[OpenAlert]:
-        self.taken.append((alert, by, note))
+    async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
+        self.taken.append((alert, person.name, note))
         found = [one for one in self.open if alert in {one.name, one.fingerprint}]
         if not found:
             raise Unknown(f"no open alert {alert!r}")
@@ -161,12 +162,14 @@ class Daemon:
     def silences(self) -> Sequence[Silence]:
         return list(self.silenced.values())
 
-    async def silence(self, matchers: Sequence[str], said: Mapping[str, str], span: tuple[int, int]) -> Silence:
-        made = new_silence(silence_matchers(matchers, self.config.targets), said, span, self.clock.now())
+    async def silence(self, matchers: Sequence[str], person: Person, reason: str, span: tuple[int, int]) -> Silence:
+        made = new_silence(
+            silence_matchers(matchers, self.config.targets), (person.name, reason), span, self.clock.now()
+        )
         self.silenced[made.id] = made
         return made
 
-    async def expire(self, silence: str) -> Silence:
+    async def expire(self, silence: str, person: Person) -> Silence:
         if silence not in self.silenced:
             raise Unknown(f"no silence {silence!r}")
         self.silenced[silence] = replace(self.silenced[silence], ends=self.clock.now())
