@@ -56,11 +56,17 @@ def dotted(path: Path) -> str:
 
 def near(word: str, known: Iterable[str]) -> str:
     """ "did you mean …?" where one of the known words is near, else nothing."""
+    found = meant(word, known)
+    return f"did you mean {found}?" if found else ""
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The known word that is near, else nothing."""
     names = list(known)
     by_fold = {name.casefold().replace("-", "_"): name for name in names}
     folded = word.casefold().replace("-", "_")
     found = difflib.get_close_matches(folded, by_fold, 1, cutoff=0.6)
-    return f"did you mean {by_fold[found[0]]}?" if found else ""
+    return by_fold[found[0]] if found else ""
 
 
 def choices(known: Iterable[str]) -> str:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from agent.config.configuration import SourceEntry
 from agent.config.document import Document
-from agent.config.errors import Path
+from agent.config.errors import Path, meant
 from agent.config.kinds import Kind, check_way, configured
 from agent.config.language import LABEL_NAME, Defaults
 from agent.config.validate import section
+from connectors import registry
 from connectors.fields import PolledConfig
 from rules.model import SECOND, SourceRule
 from rules.selectors import NAME
@@ -86,7 +87,11 @@ def _check_readings(data: Any, path: Path, document: Document) -> None:
 
 
 def given(document: Document) -> Given:
-    """What the sources give, read from the data itself, so that a mistake in one is not said of its targets too."""
+    """What the sources give, read from the data itself, so that a mistake in one is not said of its targets too.
+
+    Of a source that names no series in any readable way any series may be, so it is not complete; a name that is
+    written in the wrong place counts as given, with labels that are not known.
+    """
     labels: dict[str, frozenset[str] | None] = {}
     data = document.data.get("sources")
     if data is None:
@@ -94,25 +99,35 @@ def given(document: Document) -> Given:
     if not isinstance(data, dict):
         return Given({}, complete=False)
     complete = document.complete
-    for entry in data.values():
-        readings = entry.get("readings") if isinstance(entry, dict) else None
-        if isinstance(entry, dict) and entry.get("type") == CHECKIN:
-            readings = [{"series": series, "labels": {}} for series in CHECKIN_SERIES]
-        if not isinstance(readings, list):
-            complete = False
-            continue
-        for reading in readings:
-            complete = _note(reading, labels) and complete
+    for reading in (reading for entry in data.values() for reading in _readings(entry)):
+        complete = _note(reading, labels) and complete
     return Given(labels, complete)
+
+
+def _readings(entry: Any) -> list[Any]:
+    """The readings of a source as written; a list of None where there are none to be read."""
+    if not isinstance(entry, dict):
+        return [None]
+    readings, _ = _written(entry, "readings")
+    kind = entry.get("type")
+    if readings is None and isinstance(kind, str) and meant(kind, registry.kinds("sources")) == CHECKIN:
+        return [{"series": series} for series in CHECKIN_SERIES]
+    return readings if isinstance(readings, list) and readings else [readings]
 
 
 def _note(reading: Any, labels: dict[str, frozenset[str] | None]) -> bool:
     """Adds one reading's series; False if it does not say which."""
-    series = reading.get("series") if isinstance(reading, dict) else None
+    series, right = _written(reading, "series") if isinstance(reading, dict) else (reading, False)
     if not isinstance(series, str):
         return False
-    own = reading.get("labels") or {}
+    own = reading.get("labels") or {} if right else None
     before = labels.get(series, frozenset())
-    known = isinstance(own, dict) and before is not None
-    labels[series] = frozenset((*(before or ()), *own, "source")) if known else None
+    labels[series] = frozenset((*before, *own, "source")) if isinstance(own, dict) and before is not None else None
     return True
+
+
+def _written(data: dict[Any, Any], key: str) -> tuple[Any, bool]:
+    """The value of a key, also where it is mistyped, and whether it is written right."""
+    if key in data:
+        return data[key], True
+    return next((value for name, value in data.items() if meant(str(name), [key])), None), False

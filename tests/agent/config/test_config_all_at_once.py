@@ -203,3 +203,31 @@ def test_every_mistake_of_one_expression(tmp_path):
     assert columns == sorted(columns)
     start = 34  # where the expression begins; a mistake in its first word is shown at the quote before it
     assert columns == [start - 1, *(start + text.index(part) for part in ("'5x'", "'a'", "sum(d)", "3)"))]
+
+
+WRONG = (
+    "targets: {t: {series: visitorz, goal: {at_least: 1}}, u: {series: 'visitors{site=\"x\"}', goal: {at_least: 1}}}"
+)
+READ = "no source gives the series visitorz did you mean visitors?"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{type: htpp, readings: [{series: visitors, value: v, labels: {site: s}}]}", [READ]),
+        ("{type: htpp, readings: [{serie: visitors, value: v}]}", [READ]),
+        ("{type: htpp, reading: {series: visitors, value: v, labels: {site: s}}}", [READ]),
+        ("{type: htpp, readings: [visitors]}", [READ]),
+        ("{type: htpp, readings: [{series: visitors}, {series: visitorz}]}", ["no source gives visitors with a label"]),
+        ("{type: chekin, every: 1h}", ["visitorz there are checkin, checkin_exit_status", "visitors there are"]),
+        # It may give anything: better silent than wrong.
+        ("{type: htpp, url: 'http://x'}", []),
+        ("{type: htpp, readings: []}", []),
+        ("{type: htpp, readings: [{series: visitors}, {value: v}]}", []),
+        ("htpp", []),
+    ],
+)
+def test_a_source_of_an_unknown_kind_hides_no_wrong_series(tmp_path: Path, source: str, said: list[str]) -> None:
+    found = [line for line in of_text(tmp_path, f"sources: {{s: {source}}}\n{WRONG}\n") if "no source gives" in line]
+    assert len(found) == len(said), found
+    assert all(part in line for part, line in zip(said, found, strict=True)), found
