@@ -112,7 +112,7 @@ class Decider:
     def silence(self, silence: Silence, now: int) -> Decision:
         """The decision that keeps a silence, new or changed; what it muted no longer is told."""
         decision = Decision(now, self.memory, silences=[silence])
-        self.situation.silence(silence, now)
+        self.situation.silences.put(silence, now)
         self._tell(decision, self.teller.woken(decision, [(MutedBy.SILENCE, silence.id)]))
         return decision
 

@@ -21,7 +21,7 @@ from rules.model import (
     Silence,
     SourceState,
 )
-from rules.selectors import matches
+from rules.silencing import Silences
 from rules.specs import Specs
 
 Cause = tuple[MutedBy, str]
@@ -58,7 +58,7 @@ class Situation:
         self._intervals = mutings.intervals
         self._inhibition = Inhibition(mutings.inhibit)
         self._dependencies = Dependencies(specs)
-        self.silences = dict(silences)
+        self.silences = Silences(silences.values())
 
     def note(self, instances: Collection[InstanceState], sources: Collection[SourceState]) -> list[Cause]:
         """Takes in states that changed; returns what ended that may have muted others."""
@@ -79,11 +79,6 @@ class Situation:
         name = status.fingerprint
         if self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name):
             ended.append((MutedBy.INHIBITION, name))
-
-    def silence(self, silence: Silence, now: int) -> None:
-        """Takes in a silence that is new or changed, and lets go of those that are over."""
-        self.silences = {name: one for name, one in self.silences.items() if one.ends > now}
-        self.silences[silence.id] = silence
 
     def labels_of(self, fingerprint: str) -> Labels:
         """The labels of a firing alert that may mute others."""
@@ -124,9 +119,8 @@ class Situation:
         return 2 * max(every) + 10 * SECOND if every else MINUTE
 
     def _by_silence(self, labels: Labels, now: int) -> Muted | None:
-        found = [s for s in self.silences.values() if s.starts <= now < s.ends and matches(s.matchers, labels)]
-        last = max(found, key=lambda silence: silence.ends, default=None)
-        return None if last is None else Muted(MutedBy.SILENCE, last.id, last.ends)
+        found = self.silences.of(labels, now)
+        return None if found is None else Muted(MutedBy.SILENCE, found.id, found.ends)
 
     def _by_alert(self, labels: Labels) -> Muted | None:
         other = self._inhibition.by(labels)

@@ -158,7 +158,7 @@ class TestSituation:
 
     def test_a_silence_that_is_ended_holds_no_more(self):
         found = self.situation(self.silence(0, 20))
-        found.silence(self.silence(0, 5), 5)
+        found.silences.put(self.silence(0, 5), 5)
         assert found.muted(self.asked(), 5) is None
 
     @pytest.mark.parametrize("old", [True, False])
