@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.decided import Decision, happened
 from agent.notices import Notices, Saying, reason_of
 from rules import alerts
-from rules.grouping import joined, look, own_group
+from rules.grouping import joined, look, own_group, renewed
 from rules.health import source_transition
 from rules.model import (
     AlertRule,
@@ -104,13 +104,12 @@ class Teller:
                     later += self._enter(decision, wanted, transition)
         return later
 
-    def _join(self, decision: Decision, wanted: Group, transition: Transition) -> Group:
+    def _join(self, decision: Decision, wanted: Group, transition: Transition, held: Muted | None = None) -> Group:
         group = decision.groups.group(wanted.id) or wanted
         before = decision.groups.member(group.id, transition.fingerprint)
         rule = self._rule(transition.key, transition.alert)
         fired_at = transition.fired_at or transition.at
         group = joined(group, fired_at, decision.now)
-        held = self.situation.held(transition.key)
         decision.groups.put(group)
         decision.groups.put_member(
             Member(
@@ -123,10 +122,19 @@ class Teller:
                 rule.repeat if rule else None,
                 told=before is not None and before.told,
                 news=before is not None and before.told and self._is_news(rule, before, transition),
-                muted=before.muted if before else Muted(MutedBy.DEPENDENCY, held) if held else None,
+                muted=before.muted if before else held or self._held(decision, transition),
             )
         )
         return group
+
+    def _held(self, decision: Decision, transition: Transition) -> Muted | None:
+        """What holds an alert: what its target depends on, for a while also after that is back."""
+        off = self.situation.held(transition.key)
+        if off is not None:
+            return Muted(MutedBy.DEPENDENCY, off)
+        names = decision.groups.of_alert(transition.fingerprint)
+        members = (decision.groups.member(name, transition.fingerprint) for name in names)
+        return next((member.muted for member in members if member is not None and _is_held(member)), None)
 
     def _is_news(self, rule: AlertRule | None, before: Member, transition: Transition) -> bool:
         """Whether an alert that fires again before its end was told is another than it was told as."""
@@ -287,6 +295,7 @@ class Teller:
         for transition, status in self._open(decision):
             known = decision.groups.of_alert(transition.fingerprint)
             wanted = {group.id: group for group in self.notices.groups_of(transition, decision.now)}
+            held = self._held(decision, transition)  # wherever it goes now
             for name in known:
                 self._renew(decision, name, transition, wanted)
             if any(self._is_told(decision, name, transition) for name in known):
@@ -296,7 +305,8 @@ class Teller:
                 self._take_over(decision, receiver, transition)
             for name, group in wanted.items():
                 if not told and decision.groups.member(name, transition.fingerprint) is None:
-                    looks += self._due(self._join(decision, group, transition), decision.now)
+                    looks += self._due(self._join(decision, group, transition, held), decision.now)
+        self._renew_ended(decision)
         # What muted the groups of one alert that wait may have gone with the configuration.
         return [*looks, *decision.memory.groups.waiting()]
 
@@ -329,12 +339,16 @@ class Teller:
         decision.groups.put_member(replace(member, repeat=repeat))
         if group.own and repeat != member.repeat:
             group = replace(group, next_look=decision.now)
-        if name in wanted:
-            now = wanted[name]
-            group = replace(
-                group, wait=now.wait, interval=now.interval, repeat=now.repeat, mute=now.mute, active=now.active
-            )
-        decision.groups.put(group)
+        decision.groups.put(renewed(group, wanted[name], decision.now) if name in wanted else group)
+
+    def _renew_ended(self, decision: Decision) -> None:
+        """The same for groups that have the end of alerts to tell, maybe of all."""
+        for name in decision.memory.groups.groups:
+            group = decision.groups.group(name)
+            ended = next((one.ended for one in decision.groups.members_of(name) if one.ended is not None), None)
+            if group is not None and ended is not None:
+                wanted = (one for one in self.notices.groups_of(ended, decision.now) if one.id == name)
+                decision.groups.put(renewed(group, next(wanted, group), decision.now))
 
     def _take_over(self, decision: Decision, receiver: str, transition: Transition) -> None:
         group = own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or transition.at)

@@ -82,6 +82,18 @@ def joined(group: Group, fired_at: int, now: int) -> Group:
     return group
 
 
+def renewed(group: Group, wanted: Group, now: int) -> Group:
+    """The group with the settings that its route has now; they count from when it began or was last to be looked at."""
+    after = replace(
+        group, wait=wanted.wait, interval=wanted.interval, repeat=wanted.repeat, mute=wanted.mute, active=wanted.active
+    )
+    waited, waits = (group.interval, after.interval) if group.looked else (group.wait, after.wait)
+    if group.own or group.next_look is None or waits == waited:
+        return after
+    began = group.next_look - waited if group.looked else group.since
+    return replace(after, next_look=max(began + waits, now))
+
+
 def look(
     group: Group,
     members: Iterable[Member],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.grouping import Look, joined, look, own_group, routed_group
+from rules.grouping import Look, joined, look, own_group, renewed, routed_group
 from rules.model import (
     MINUTE,
     SECOND,
@@ -77,6 +77,28 @@ def test_looks_stay_on_their_grid_however_late_one_is():
         assert after.next_look is not None
         assert (after.next_look - 30 * SECOND) % interval == 0
         assert 0 < after.next_look - (30 * SECOND + late) <= interval
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "now", "due"),
+    [
+        (group(next_look=30 * SECOND), {}, 20 * SECOND, 30 * SECOND),
+        (group(next_look=7 * SECOND), {}, 5 * SECOND, 7 * SECOND),  # an older alert had joined
+        (group(next_look=30 * SECOND), {"group_wait": 25 * SECOND}, 20 * SECOND, 25 * SECOND),
+        (group(next_look=30 * SECOND), {"group_wait": 5 * SECOND}, 20 * SECOND, 20 * SECOND),
+        (group(next_look=30 * SECOND), {"group_wait": MINUTE}, 20 * SECOND, MINUTE),
+        (group(next_look=30 * SECOND), {"group_interval": MINUTE, "repeat_interval": MINUTE}, 20, 30 * SECOND),
+        (group(next_look=6 * MINUTE, looked=True), {"group_wait": 0}, 2 * MINUTE, 6 * MINUTE),
+        (group(next_look=6 * MINUTE, looked=True), {"group_interval": 3 * MINUTE}, 2 * MINUTE, 4 * MINUTE),
+        (group(next_look=6 * MINUTE, looked=True), {"group_interval": SECOND}, 2 * MINUTE, 2 * MINUTE),
+        (group(next_look=6 * MINUTE, looked=True), {"group_interval": 10 * MINUTE}, 2 * MINUTE, 11 * MINUTE),
+    ],
+)
+def test_other_settings_count_from_when_it_began_or_was_looked_at(before: Group, changes, now: int, due: int):
+    wanted = routed_group(replace(ROUTE, **changes), LABELS, now)
+    after = renewed(before, wanted, now)
+    assert after == replace(wanted, since=0, next_look=due, looked=before.looked)
+    assert renewed(after, wanted, now) == after
 
 
 @pytest.mark.parametrize(
