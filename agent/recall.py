@@ -36,12 +36,14 @@ async def read_from(
 ) -> list[Reading]:
     """The stored readings of series from `start` to `end` (exclusive), and before as far as they reach.
 
-    Raises StoreError.
+    Of a series without a horizon as many from before as are held of it. Raises StoreError.
     """
     first = start - reach.horizon
-    found: list[Reading] = []
+    before: list[Reading] = []
     if reach.past > reach.horizon:
-        found += await store.newest_of(names, start - reach.past, first, PAST_MOST + 1)
-    found += await store.reading_before(names, first)
-    found += await store.window(names, first, end)
-    return found
+        before += await store.newest_of(names, start - reach.past, first, PAST_MOST + 1)
+    if not reach.horizon:
+        before += await store.newest_of(names, _BEGINNING, first, NEWEST)
+    before += await store.reading_before(names, first)
+    once = {(reading.series, reading.time): reading for reading in before}
+    return [*once.values(), *await store.window(names, first, end)]

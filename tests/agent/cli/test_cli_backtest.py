@@ -99,3 +99,15 @@ def test_what_can_not_be_done(here, arguments, status, said):
     ended = here("backtest", *arguments)
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err
+
+
+def test_the_last_readings_before_the_beginning_count_for_n_of_m(here, project):
+    (project / "setpoint.yaml").write_text(
+        CONFIG.replace("when: out_of_band", "when: out_of_band, for: {breaches: 3, of: 5}")
+    )
+    remember()
+    whole, later = (
+        here("backtest", "room", "--from", f"2026-01-01T00:{start}Z", "--json").json for start in ("00:00", "03:30")
+    )
+    assert [one["configurations"][0]["alerts"][0]["firings"] for one in (whole, later)] == [1, 1]
+    assert (whole["readings"], later["readings"]) == (6, 2)
