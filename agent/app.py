@@ -23,7 +23,8 @@ from agent.config.load import load
 from agent.config.needs import missing_settings
 from agent.connections import Connections
 from agent.dispatcher import Dispatcher, Edges, Settle
-from agent.explaining import Explained, Known, explained_at
+from agent.explaining import Explained, Known
+from agent.explaining_past import explained_at
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.muted import Mutes, new_silence, silence_matchers

@@ -126,12 +126,14 @@ class Decider:
             if state is not None and name in state.alerts:
                 after = replace(state.alerts[name], acknowledged=taken)
                 decision.instances[key] = replace(state, alerts={**state.alerts, name: after})
-                decision.transitions.append(happened(self.specs, state, name, Event.ACKNOWLEDGED, taken.at))
+                said = happened(self.specs, state, name, Event.ACKNOWLEDGED, taken.at)
+                decision.transitions.append(replace(said, taken=taken))
         for name in sources:
             source = self.memory.sources[name]
             after_all = replace(source, alert=replace(source.alert, acknowledged=taken))
             decision.sources[name] = after_all
-            decision.transitions.append(source_transition(self.specs, source, after_all, Event.ACKNOWLEDGED, taken.at))
+            of_all = source_transition(self.specs, source, after_all, Event.ACKNOWLEDGED, taken.at)
+            decision.transitions.append(replace(of_all, taken=taken))
         self._tell(decision)
         return decision
 

@@ -1,33 +1,24 @@
-"""What `explain` says of a target, now or at a time in the past: the decision taken apart, and who is told of it."""
+"""What `explain` says of a target: the decision taken apart, and who is told of it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, takewhile
+from itertools import takewhile
 
-from agent.config.configuration import Configuration
-from agent.decided import Decision
 from agent.decision import Decider
 from agent.muted import Mutes
-from agent.past import learn_before, rehearsed_reaches
-from agent.recall import read_from
-from agent.rehearsal import Moment, Rehearsal
-from agent.store.store import Store
 from rules import alerts
 from rules.explain import AlertPart, Explanation, explain
-from rules.model import DAY, AlertRule, AlertState, Correction, Event, InstanceKey, Labels, Reading, Target, Transition
+from rules.model import AlertState, Correction, Event, InstanceKey, Labels, Transition
 from rules.routing import Route
 from rules.selectors import matches
-from rules.specs import Specs
 
 MOST = 50
 """Instances of one target that are explained."""
 
 _LOOKS = 300  # ahead, for all instances together; a period is looked at about 200 times
 
-_WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
 _CHANGES = 5
 _BACK = frozenset({Event.RECOVERING, Event.RESOLVED, Event.INACTIVE})
 
@@ -154,76 +145,3 @@ def _ways(route: Route, labels: Labels, above: str = "the route") -> Iterator[st
                 break
     if not matched:
         yield f"{above}: {route.receiver}"
-
-
-# The past
-
-
-async def explained_at(store: Store, config: Configuration, target: str, at: int) -> list[Explained]:
-    """Every instance of a target as it was at a time in the past. Raises StoreError."""
-    readings = await _read(store, config, target, at)
-    return await asyncio.to_thread(lambda: known_at(config, target, readings, at).explained(target, at))
-
-
-async def _read(store: Store, config: Configuration, target: str, at: int) -> list[Reading]:
-    """The stored readings that explain a target at a time."""
-    specs = _specs(config, target)
-    found: list[Reading] = []
-    for name, reach in rehearsed_reaches(specs).items():
-        found += await read_from(store, [name], reach, at - _back(specs), at + 1)
-    return found
-
-
-def known_at(config: Configuration, target: str, readings: Iterable[Reading], at: int) -> Known:
-    """What was known just before a time in the past, found by rehearsing the stored readings up to it."""
-    specs = _specs(config, target)
-    one = Configuration(
-        sources=config.sources,
-        targets=specs.targets,
-        actions=config.actions,
-        receivers=config.receivers,
-        route=config.route,
-        inhibit=config.inhibit,
-        intervals=config.intervals,
-        timezone=config.timezone,
-    )
-    ordered = sorted(readings, key=lambda reading: reading.time)
-    start = at - _back(specs)
-    first = min(ordered[0].time, at) if ordered else at
-    known = max(start, first)  # nothing is stored of what was before
-    rehearsal = Rehearsal(one, known)
-    before = [reading for reading in ordered if reading.time < start]
-    for reading in before:
-        rehearsal.history.add(reading)
-    learn_before(rehearsal.history, before, start)
-    changes: list[Transition] = []
-    inside = (reading for reading in ordered if start <= reading.time <= at)
-    moments = (Moment(time, tuple(together)) for time, together in groupby(inside, key=lambda one: one.time))
-    for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(at)):
-        changes += _changes(decisions)
-    return Known(rehearsal.decider, changes[::-1], start if first < start else None)
-
-
-def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
-    return (transition for decision in decisions for transition in decision.transitions)
-
-
-def _specs(config: Configuration, target: str) -> Specs:
-    """The target with those it depends on: they may hold its alerts."""
-    names = [target]
-    for name in names:
-        names += [other for other in config.targets[name].depends_on if other in config.targets and other not in names]
-    return Specs((config.targets[name] for name in names), (entry.rule for entry in config.sources.values()))
-
-
-def _back(specs: Specs) -> int:
-    """How far back to rehearse: over a period and more, and what alerts wait for, so that what is open has begun."""
-    waited = [_waited(target, rule) for target in specs.targets.values() for rule in specs.rules[target.name]]
-    return max(waited, default=0) + max(_WARM_UP, *(reach.horizon for reach in specs.series_names().values()))
-
-
-def _waited(target: Target, rule: AlertRule) -> int:
-    """The longest span that moves an alert on."""
-    quiet = target.no_data.after if target.no_data else 0
-    every = target.checkin.every or 0 if target.checkin else 0
-    return max(rule.for_, rule.keep_firing_for, quiet, every, *(step.after for step in rule.escalate))

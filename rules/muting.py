@@ -66,19 +66,20 @@ class Situation:
         if self._inhibition.rules:
             for state in instances:
                 for status in state.alerts.values():
-                    self._note_alert(status, ended)
+                    ended += self.note_alert(status)
             for source in sources:
                 status = source.alert
                 if alerts.is_open(status) and not status.labels:  # an earlier version kept none
                     status = replace(status, labels=alerts.source_labels(source, ""))
-                self._note_alert(status, ended)
+                ended += self.note_alert(status)
         back = self._dependencies.note(instances, sources)
         return [*ended, *((MutedBy.DEPENDENCY, name) for name in back)] if back else ended
 
-    def _note_alert(self, status: AlertStatus, ended: list[Cause]) -> None:
+    def note_alert(self, status: AlertStatus) -> tuple[Cause, ...]:
+        """Takes in an alert that changed; returns what ended that may have muted others."""
         name = status.fingerprint
-        if self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name):
-            ended.append((MutedBy.INHIBITION, name))
+        moved = self._inhibition.fires(name, status.labels) if alerts.is_open(status) else self._inhibition.over(name)
+        return ((MutedBy.INHIBITION, name),) if moved else ()
 
     def labels_of(self, fingerprint: str) -> Labels:
         """The labels of a firing alert that may mute others."""

@@ -98,7 +98,8 @@ def _of_database(settings: Settings, target: str, at: str | None, absent: str) -
 
 async def _read(url: str, config: Configuration, target: str, at: int | None, now: int) -> list[Explained]:
     from agent.decision import Decider
-    from agent.explaining import Known, explained_at
+    from agent.explaining import Known
+    from agent.explaining_past import explained_at
     from agent.memory import Memory
     from agent.notices import Notices
     from agent.recall import read_history

@@ -6,8 +6,10 @@ Imported at the first question, because SQLAlchemy is heavy.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Select, select
 from sqlalchemy.dialects import sqlite
 
@@ -39,6 +41,33 @@ def read_transitions(
     if fingerprint is not None:
         statement = statement.where(table.fingerprint == fingerprint)
     return [decode(Transition, row["record"]) for row in _rows(connection, statement)]
+
+
+_OPEN_AT = (
+    "SELECT record, id FROM transitions WHERE id IN"
+    " (SELECT max(id) FROM transitions WHERE at < :start GROUP BY fingerprint) AND after NOT IN ('inactive', 'pending')"
+)
+_TAKEN = (
+    "SELECT record, id FROM transitions AS one WHERE event = 'acknowledged' AND at < :end AND NOT EXISTS"
+    " (SELECT 1 FROM transitions AS later WHERE later.fingerprint = one.fingerprint AND later.id > one.id"
+    "  AND later.at < :start AND later.after IN ('inactive', 'pending'))"
+)
+_CHANGED = (
+    "SELECT record, id FROM transitions WHERE at >= :start AND at < :end"
+    " AND event IN ('firing', 'resolved', 'raised', 'lowered', 'acknowledged')"
+)
+
+
+def read_changes(
+    connection: sqlite3.Connection, start: int, end: int, targets: Sequence[str] | None
+) -> list[Transition]:
+    """In order of what happened: those of `start` to `end`, and before it those that tell how open alerts stood."""
+    sql = f"{_OPEN_AT} UNION {_TAKEN} UNION {_CHANGED}"
+    if targets is not None:
+        sql = f"{_TAKEN} AND target IN (SELECT value FROM json_each(:targets))"
+    given = {"start": start, "end": end, "targets": orjson.dumps(targets).decode()}
+    found = connection.execute(f"{sql} ORDER BY id", given)
+    return [decode(Transition, row["record"]) for row in found]
 
 
 def read_corrections(

@@ -208,6 +208,19 @@ class Store:
 
         return await self._readers.run(read_transitions, limit, target, since, fingerprint)
 
+    async def changes(self, start: int, end: int, targets: Sequence[str] | None) -> list[Transition]:
+        """What alerts did from `start` to `end` (exclusive), in order; before it, how those stood that were open.
+
+        With `targets` only what persons took of theirs.
+        """
+        from agent.store.history import read_changes
+
+        return await self._readers.run(read_changes, start, end, targets)
+
+    async def silences(self) -> list[Silence]:
+        """Those that hold, will hold, or are over but remembered."""
+        return await self._readers.run(_silences)
+
     async def corrections(self, limit: int, target: str | None = None, since: int | None = None) -> list[Correction]:
         """Newest first, ended ones too; `since` compares with the last change."""
         from agent.store.history import read_corrections
@@ -261,5 +274,10 @@ def _load(connection: sqlite3.Connection) -> Remembered:
         corrections=tuple(decode(Correction, text) for text in runs),
         groups=tuple(decode(Group, text) for text in records("SELECT record FROM groups")),
         members=tuple(decode(Member, text) for text in records("SELECT record FROM members")),
-        silences=tuple(decode(Silence, text) for text in records("SELECT record FROM silences")),
+        silences=tuple(_silences(connection)),
     )
+
+
+def _silences(connection: sqlite3.Connection) -> list[Silence]:
+    """All that are stored."""
+    return [decode(Silence, row[0]) for row in connection.execute("SELECT record FROM silences")]

@@ -211,6 +211,7 @@ class Transition:
     to: tuple[str, ...] = ()  # whom it is escalated to
     quiet: bool = False  # not told: what happens with it says more
     nth: int = 0  # tells apart what may happen several times at one time in one episode
+    taken: Acknowledgement | None = None  # of one that a person took
 
     @property
     def id(self) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 from agent.cli.explain import _words
 from agent.config.configuration import Configuration
-from agent.explaining import Explained, known_at
+from agent.explaining import Explained
+from agent.explaining_past import known_at
 from agent.web.explained import explanation_of
 from rules.model import (
     DAY,

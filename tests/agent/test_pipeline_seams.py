@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.explaining import Known, Told, explained_at
+from agent.explaining import Known, Told
+from agent.explaining_past import explained_at
 from agent.notices import Notices
 from agent.store.records import DeliveryKind
 from rules.model import (

@@ -1,0 +1,159 @@
+"""What `explain` says of a target at a time in the past: what is stored, rehearsed up to then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from agent.config.configuration import Configuration
+from agent.decided import Decision
+from agent.decision import Decider, take_in
+from agent.explaining import Explained, Known
+from agent.memory import Memory
+from agent.past import learn_before, rehearsed_reaches
+from agent.recall import read_from
+from agent.rehearsal import Moment, Rehearsal
+from agent.store.records import Remembered
+from agent.store.store import Store
+from rules import alerts
+from rules.model import DAY, Acknowledgement, AlertRule, AlertStatus, Event, Reading, Silence, Target, Transition
+from rules.specs import Specs
+
+_WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
+_SOMEBODY = "somebody"  # an earlier version did not keep who it was
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is stored of the past beside readings: silences made by then, and changes of alerts in order.
+
+    Of what was before the rehearsal begins the changes tell how it stood: one for each alert that was open, and those
+    by which it was taken.
+    """
+
+    silences: Sequence[Silence] = ()
+    changes: Sequence[Transition] = ()
+
+
+async def explained_at(store: Store, config: Configuration, target: str, at: int) -> list[Explained]:
+    """Every instance of a target as it was at a time in the past. Raises StoreError."""
+    specs = _specs(config, target)
+    start = at - _back(specs)
+    readings: list[Reading] = []
+    for name, reach in rehearsed_reaches(specs).items():
+        readings += await read_from(store, [name], reach, start, at + 1)
+    silences = [silence for silence in await store.silences() if silence.created <= at]
+    # Without inhibition it is of no importance what other alerts did.
+    past = Past(silences, await store.changes(start, at + 1, None if config.inhibit else list(specs.targets)))
+    return await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
+
+
+def known_at(config: Configuration, target: str, readings: Iterable[Reading], at: int, past: Past = Past()) -> Known:
+    """What was known just before a time in the past, found by rehearsing the stored readings up to it."""
+    specs = _specs(config, target)
+    one = Configuration(
+        sources=config.sources,
+        targets=specs.targets,
+        actions=config.actions,
+        receivers=config.receivers,
+        route=config.route,
+        inhibit=config.inhibit,
+        intervals=config.intervals,
+        timezone=config.timezone,
+    )
+    ordered = sorted(readings, key=lambda reading: reading.time)
+    start = at - _back(specs)
+    first = min(ordered[0].time, at) if ordered else at
+    known = max(start, first)  # nothing is stored of what was before
+    rehearsal = Rehearsal(one, known, memory=Memory(Remembered({}, {}, (), silences=past.silences), now=known))
+    before = [reading for reading in ordered if reading.time < start]
+    for reading in before:
+        rehearsal.history.add(reading)
+    learn_before(rehearsal.history, before, start)
+    inside = [reading for reading in ordered if start <= reading.time <= at]
+    changes = [*_changes(_rehearsed(rehearsal, inside, past.changes, at))]
+    return Known(rehearsal.decider, changes[::-1], start if first < start else None)
+
+
+def _rehearsed(
+    rehearsal: Rehearsal, readings: Iterable[Reading], changes: Iterable[Transition], at: int
+) -> Iterator[Decision]:
+    """The decisions up to a time, with what persons and other alerts did meanwhile."""
+    decider, start = rehearsal.decider, rehearsal.now
+    moments = (Moment(time, tuple(together)) for time, together in groupby(readings, key=lambda one: one.time))
+    coming = next(moments, None)
+
+    def until(end: int) -> Iterator[Moment]:
+        nonlocal coming
+        while coming is not None and coming.at < end:
+            yield coming
+            coming = next(moments, None)
+
+    others = [change for change in changes if change.key.target not in decider.specs.targets]
+    own = [change for change in changes if change.key.target in decider.specs.targets]
+    taken = [change for change in own if change.event is Event.ACKNOWLEDGED]
+    for change in others:
+        if change.at <= start:
+            decider.situation.note_alert(_status(change))
+    yield from rehearsal.begin()
+    # What other alerts did counts from then on, what a person took only after it.
+    later = [(change.at, change) for change in others if change.at > start]
+    for when, change in sorted([*later, *((change.at + 1, change) for change in taken)], key=lambda one: one[0]):
+        yield from rehearsal.play(until(when))
+        yield from rehearsal.wait(when)
+        own_target = change.key.target in decider.specs.targets
+        decision = _took(decider, change) if own_target else _noted(decider, change, when)
+        take_in(decider.memory, decision)
+        yield decision
+    yield from rehearsal.play(until(at + 1))
+    yield from rehearsal.wait(at)
+
+
+def _status(change: Transition) -> AlertStatus:
+    return AlertStatus(
+        change.after, change.at, change.fired_at, change.episode, None, change.fingerprint, change.labels
+    )
+
+
+def _noted(decider: Decider, change: Transition, now: int) -> Decision:
+    """Another alert began or ended, and what it muted is told."""
+    decision = Decision(now, decider.memory)
+    looks = decider.teller.woken(decision, decider.situation.note_alert(_status(change)))
+    decider.teller.tell(decision, (), looks)
+    return decision
+
+
+def _took(decider: Decider, change: Transition) -> Decision:
+    """A person took the alert, if it is open in the rehearsal too."""
+    state = decider.memory.instances.get(change.key)
+    status = state.alerts.get(change.alert, AlertStatus()) if state else AlertStatus()
+    same = alerts.is_open(status) and status.fingerprint == change.fingerprint
+    taken = change.taken or Acknowledgement(_SOMEBODY, change.at)
+    return decider.acknowledge([(change.key, change.alert)] if same else [], [], taken)
+
+
+def _changes(decisions: Iterable[Decision]) -> Iterator[Transition]:
+    return (transition for decision in decisions for transition in decision.transitions)
+
+
+def _specs(config: Configuration, target: str) -> Specs:
+    """The target with those it depends on: they may hold its alerts."""
+    names = [target]
+    for name in names:
+        names += [other for other in config.targets[name].depends_on if other in config.targets and other not in names]
+    return Specs((config.targets[name] for name in names), (entry.rule for entry in config.sources.values()))
+
+
+def _back(specs: Specs) -> int:
+    """How far back to rehearse: over a period and more, and what alerts wait for, so that what is open has begun."""
+    waited = [_waited(target, rule) for target in specs.targets.values() for rule in specs.rules[target.name]]
+    return max(waited, default=0) + max(_WARM_UP, *(reach.horizon for reach in specs.series_names().values()))
+
+
+def _waited(target: Target, rule: AlertRule) -> int:
+    """The longest span that moves an alert on."""
+    quiet = target.no_data.after if target.no_data else 0
+    every = target.checkin.every or 0 if target.checkin else 0
+    return max(rule.for_, rule.keep_firing_for, quiet, every, *(step.after for step in rule.escalate))

@@ -1,0 +1,123 @@
+"""What muted an alert in the past, and who took it then, out of what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.explaining import Explained
+from agent.explaining_past import explained_at
+from rules.inhibition import InhibitRule
+from rules.matchers import parse_alert_matchers
+from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
+from tests.agent.test_pipeline_seams import ruled
+
+__all__ = ["plant"]
+
+RULE = InhibitRule(tuple(parse_alert_matchers("target=db")), tuple(parse_alert_matchers("target=app")))
+
+
+async def then(plant: Plant, at: int, target: str = "app") -> Explained:
+    (found,) = await explained_at(plant.store, plant.config, target, at)
+    return found
+
+
+async def muted(plant: Plant, at: int) -> str:
+    return (await then(plant, at)).told["slow"].muted
+
+
+class TestSilences:
+    async def test_one_that_held_then(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        before = plant.clock.time
+        await plant.see(x=12)
+        await plant.silence("target=app", 10 * MINUTE)
+        await plant.see(x=13)
+        during = plant.clock.time
+        await plant.wait(20 * MINUTE)
+        assert (await muted(plant, during)).startswith("silence s by ann until ")
+        assert [await muted(plant, at) for at in (before, plant.clock.time)] == ["", ""]
+        assert (await then(plant, during)).told["slow"].already == ()
+        assert (await then(plant, plant.clock.time)).told["slow"].already == ("team",)
+
+    async def test_one_that_was_ended_early_held_until_its_end(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        await plant.silence("target=app", HOUR)
+        await plant.see(x=12)
+        during = plant.clock.time
+        (silence,) = plant.pipeline.memory.silences.values()
+        await plant.pipeline.silence(replace(silence, ends=during + SECOND))
+        await plant.see(x=13)
+        assert (await muted(plant, during)).startswith("silence s")
+        assert await muted(plant, plant.clock.time) == ""
+
+
+class TestInhibition:
+    async def test_by_an_alert_of_another_target_that_fired_then(self, plant: Plant) -> None:
+        await plant.begin(APP, DB, route=ROUTE, inhibit=(RULE,))
+        await plant.see(x=11)
+        before = plant.clock.time
+        await plant.see(db=11, x=12)
+        await plant.see(x=12)
+        during = plant.clock.time
+        await plant.see(db=1)
+        await plant.see(x=12)
+        assert [await muted(plant, at) for at in (before, during, plant.clock.time)] == ["", "off of db fires", ""]
+
+    async def test_by_one_that_had_fired_long_before(self, plant: Plant) -> None:
+        await plant.begin(APP, DB, route=ROUTE, inhibit=(RULE,))
+        await plant.see(db=11, x=1)
+        await plant.see(30 * 24 * HOUR, x=1)
+        await plant.see(x=11)
+        during = plant.clock.time
+        await plant.see(db=1)
+        assert await muted(plant, during) == "off of db fires"
+
+    @pytest.mark.parametrize("own", [True, False])
+    async def test_who_was_told_after_it(self, plant: Plant, own: bool) -> None:
+        app = notify(APP, "team") if own else APP
+        await plant.begin(app, notify(DB, "oncall"), route=replace(ROUTE, group_wait=0), inhibit=(RULE,))
+        await plant.see(db=11)
+        await plant.see(x=11)
+        during = plant.clock.time
+        await plant.see(db=1)
+        await plant.wait(10 * MINUTE)
+        assert (await then(plant, during)).told["slow"].already == ()
+        assert (await then(plant, plant.clock.time)).told["slow"].already == ("team",)
+
+
+class TestAcknowledgements:
+    async def test_who_took_it_by_then(self, plant: Plant) -> None:
+        escalating = ruled(APP, escalate=(EscalationStep(HOUR, ("oncall",)),))
+        await plant.begin(escalating, DB, route=ROUTE)
+        await plant.see(x=11, db=11)
+        before = plant.clock.time
+        await plant.wait(10 * MINUTE)
+        (key,) = (key for key in plant.pipeline.instances() if key.target == "app")
+        await plant.pipeline.acknowledge([(key, "slow")], [], "ann", "on it")
+        at = plant.clock.time
+        await plant.wait(2 * HOUR)
+        end = plant.clock.time
+        await plant.see(x=1)
+        await plant.see(x=11)
+        found = [await then(plant, one) for one in (before, end, plant.clock.time)]
+        taken = [one.found.alerts[0].after.acknowledged for one in found]
+        assert [one and (one.by, one.at, one.note) for one in taken] == [None, ("ann", at, "on it"), None]
+        assert found[1].found.alerts[0].after.escalated == 0
+        assert (await then(plant, end, "db")).found.alerts[0].after.acknowledged is None
+
+    async def test_one_that_was_taken_long_before_is(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        (key,) = plant.pipeline.instances()
+        await plant.pipeline.acknowledge([(key, "slow")], [], "ann", "")
+        for _ in range(30):
+            await plant.see(24 * HOUR, x=11)
+        (part,) = (await then(plant, plant.clock.time)).found.alerts
+        assert part.after.state is AlertState.FIRING
+        assert part.after.acknowledged is not None
+        assert part.after.acknowledged.by == "ann"
