@@ -11,7 +11,7 @@ from typing import Any
 from agent.config import words as config_words
 from agent.runtime import HELD, OpenAlert, Runtime
 from rules.matchers import matchers_text
-from rules.model import AlertState, Health, InstanceKey, InstanceState, Silence, SourceState, Standing, Target
+from rules.model import AlertState, Health, InstanceKey, InstanceState, MutedBy, Silence, SourceState, Standing, Target
 from rules.words import beside, clock_time, describe, number, span, wanted
 
 MOST_ROWS = 500
@@ -27,6 +27,7 @@ _TONES = {
     Standing.MET: "good",
 }
 _ORDER = {standing: place for place, standing in enumerate(_TONES)}
+_OPEN = ("firing", "pending", "muted")
 _HEALTH = {Health.UP: "good", Health.DOWN: "bad", Health.UNKNOWN: "none"}
 
 
@@ -60,7 +61,10 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
         if place % _AT_A_TIME == 0:
             await asyncio.sleep(0)
     standings = Counter(state.assessment.standing for state in states if state.key not in held)
-    alerts = daemon.alerts()
+    alerts = sorted(daemon.alerts(), key=lambda alert: alert.muted is not None)  # what somebody is told of comes first
+    muted = sum(alert.muted is not None for alert in alerts)
+    pending = sum(alert.state == AlertState.PENDING for alert in alerts)
+    firing = len(alerts) - muted - pending
     return {
         "now": f"{clock_time(now, 'UTC')} UTC",
         "problem": daemon.alive() or daemon.ready(),
@@ -68,9 +72,11 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
         "left_out": len(states) - len(rows),
         "counts": [(_said(one), standings[one], tone) for one, tone in _TONES.items() if standings[one]]
         + ([(HELD, len(held), "none")] if held else []),
-        "firing": sum(alert.state != AlertState.PENDING and alert.muted is None for alert in alerts),
-        "silences": [_silence(silence, now) for silence in daemon.silences() if silence.ends > now],
+        "firing": firing,
+        "alert_counts": [(name, count) for name, count in zip(_OPEN, (firing, pending, muted), strict=True) if count],
+        "silences": [_silence(one, now) for one in sorted(daemon.silences(), key=_when) if one.ends > now],
         "alerts": [_alert(alert, now) for alert in alerts[:MOST_ROWS]],
+        "alerts_left_out": len(alerts[MOST_ROWS:]),
         "sources": [_source(daemon, state, now) for state in daemon.sources().values()],
     }
 
@@ -113,10 +119,22 @@ def _alert(alert: OpenAlert, now: int) -> dict[str, str]:
         "state": alert.shown_state,
         "severity": alert.labels.get("severity", ""),
         "tone": "none" if alert.state == AlertState.PENDING or alert.muted else "bad",
-        "muted": alert.muted_words,
+        "muted": _muted(alert, now),
         "since": _ago(alert.fired_at or alert.since, now),
         "by": alert.acknowledged_by or "",
     }
+
+
+def _muted(alert: OpenAlert, now: int) -> str:
+    """Why nobody is told. Of a silence the page says elsewhere who made it and why, once for all that it mutes."""
+    muted = alert.muted
+    if muted is None or muted.by is not MutedBy.SILENCE or muted.until is None:
+        return alert.muted_words
+    return f"silence {muted.name} until {clock_time(muted.until, 'UTC', now)} UTC"
+
+
+def _when(silence: Silence) -> tuple[int, int]:
+    return silence.starts, silence.ends
 
 
 def _silence(silence: Silence, now: int) -> dict[str, str]:

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from rules.model import DAY, HOUR, Assessment, Health, Projection, SourceState, Standing
+from rules.model import DAY, HOUR, Assessment, Health, Muted, MutedBy, Projection, SourceState, Standing
 from tests.agent.web.kit import NOW, Daemon, configuration, served
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=y>"
@@ -95,6 +96,32 @@ async def test_what_matters_is_said_the_worst_first(client, daemon):
         ("fill-warn", "62.14%", None),
         ("pace", "2", "70.0%"),
     ]
+
+
+async def test_what_nobody_is_told_of_comes_last_and_says_why_in_short(client, daemon):
+    later = await daemon.silence(["severity=x"], {"author": "bob", "reason": "the move"}, (NOW + DAY, NOW + 2 * DAY))
+    silence = await daemon.silence(["severity=y"], {"author": "ann", "reason": "a long story"}, (NOW, NOW + 3 * HOUR))
+    words = f"silence {silence.id} by ann until 15:00 UTC: a long story"
+    for number in range(3):
+        one = daemon.alert(f"silent{number}", severity="critical")
+        daemon.open[-1] = replace(one, muted=Muted(MutedBy.SILENCE, silence.id, silence.ends), muted_words=words)
+    daemon.open.append(replace(one, name="held", muted=Muted(MutedBy.DEPENDENCY, "db"), muted_words="db is off"))
+    daemon.alert("soon", state="pending")
+    daemon.alert("loud", severity="warning")
+    text = (await page(client))[0].text
+    assert text.index("loud is on") < text.index("silent0 is on") < text.index("silent2 is on")
+    assert "(1) Setpoint" in text
+    assert "Open alerts 1 firing 1 pending 4 muted" in text
+    assert text.count("a long story") == 1
+    assert text.count(f"muted: silence {silence.id} until ") == 3
+    assert "muted: db is off" in text
+    assert text.index("a long story") < text.index("the move") < text.index(later.id)
+
+
+async def test_many_alerts_are_cut_and_that_is_said(client, daemon):
+    for number in range(510):
+        daemon.alert(f"a{number}")
+    assert "and 10 more: all of them" in (await page(client))[0].text
 
 
 async def test_a_value_is_not_rounded_onto_a_bound_it_does_not_touch(client, daemon):
