@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -89,7 +90,7 @@ def colour(notice: Notice) -> str:
 def facts(notice: Notice) -> list[Fact]:
     """The numbers that matter and their surroundings, most telling first; what is unknown is left out."""
     if len(notice.every) > 1:
-        of_all = (Fact(*_since(notice)), Fact("Severity", plain(notice.severity)), Fact("Labels", _labels(notice)))
+        of_all = (Fact(*_since(notice)), Fact("Severity", _severities(notice)), Fact("Labels", _labels(notice)))
         return [fact for fact in of_all if fact.text]
     found = [
         Fact("Value", _value(notice)),
@@ -121,10 +122,10 @@ def reasons(notice: Notice) -> list[str]:
 
 
 def links(notice: Notice) -> list[Link]:
-    """The runbook first, then every other annotation that is a web address; none of several alerts."""
-    if len(notice.every) > 1:
-        return []
-    found = [Link(_link_text(name), text.strip()) for name, text in notice.annotations.items() if _is_link(name, text)]
+    """The runbook first, then every other annotation that is a web address; of several alerts those of them all."""
+    every = [alert.annotations for alert in notice.every]
+    shared = {name: text for name, text in every[0].items() if all(one.get(name) == text for one in every)}
+    found = [Link(_link_text(name), text.strip()) for name, text in shared.items() if _is_link(name, text)]
     return sorted(found, key=lambda link: link.text != "Runbook")
 
 
@@ -280,6 +281,14 @@ def _since(notice: Notice) -> tuple[str, str]:
         return "Since", moment(notice.starts_at, notice.zone)
     lasted = span(notice.ends_at - notice.starts_at)
     return "Lasted", f"{lasted}, {moment(notice.starts_at, notice.zone)} to {moment(notice.ends_at, notice.zone)}"
+
+
+def _severities(notice: Notice) -> str:
+    """That of all alerts; where they differ how many of those that fire have which."""
+    counts = Counter(plain(alert.severity) for alert in notice.every if alert.status == "firing")
+    if len(counts) < 2 or counts.total() < notice.firing:
+        return plain(notice.severity)
+    return ", ".join(f"{count} {severity or 'without'}" for severity, count in counts.items())
 
 
 def _labels(notice: Notice) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors.facts import facts, heading, listed, mark, remarks
+from connectors.facts import facts, heading, links, listed, mark, remarks
 from connectors.mail_message import html_of, text_of
 from connectors.notifiers.console import layout
 from connectors.payload import payload
@@ -44,6 +44,22 @@ def test_each_alert_has_a_line_and_those_that_are_cut_are_counted():
 def test_no_number_of_one_is_said_for_all():
     assert {fact.label for fact in facts(kit.several())} == {"Since", "Severity", "Labels"}
     assert remarks(kit.several()) == ["Taken by Ann at 18:53"]
+
+
+def test_severities_that_differ_are_counted():
+    many = (kit.alert(0, severity="critical"), kit.alert(1), kit.alert(2), kit.alert(3, "resolved"))
+    said = dict(facts(kit.several(3, 1, alerts=many)))
+    assert said["Severity"] == "1 critical, 2 warning"
+    assert dict(facts(kit.several(3, 0, alerts=many[1:3])))["Severity"] == "warning"
+    assert dict(facts(kit.several(3_000, 0, alerts=many, severity="critical")))["Severity"] == "critical"
+
+
+def test_what_all_alerts_link_to_is_linked_once():
+    both = {"runbook_url": "https://wiki.example.com/hot", "dashboard": "https://graph.example.com/1"}
+    alerts = (kit.alert(0, annotations=both), kit.alert(1, annotations={**both, "dashboard": "https://x.example.com"}))
+    notice = kit.several(2, 0, alerts=alerts, annotations=both)
+    assert [(link.text, link.url) for link in links(notice)] == [("Runbook", "https://wiki.example.com/hot")]
+    assert html_of(notice).count('href="https://wiki.example.com/hot"') == 1
 
 
 @pytest.mark.parametrize(
