@@ -58,12 +58,25 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
         + ("" if fired else "; nothing would have fired"),
         unit=target.unit,
         zone=target.zone,
-        at_least=goal.at_least if goal else None,
-        at_most=goal.at_most if goal else None,
+        at_least=_last(watched.least, goal.at_least if goal else None),
+        at_most=_last(watched.most, goal.at_most if goal else None),
+        least=_steps(watched.least),
+        most=_steps(watched.most),
         lanes=lanes,
         form=form,
     )
     return in_percent(made) if target.percent else made
+
+
+def _last(wanted: list[tuple[int, float]], configured: float | None) -> float | None:
+    return wanted[-1][1] if wanted else configured
+
+
+def _steps(wanted: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """A wanted number that changes."""
+    if len(wanted) < 2:
+        return ()
+    return tuple((time, number) for time, number in thin(wanted, MOST_POINTS) if number is not None)
 
 
 def _points(watched: Watched, *, level: bool) -> list[tuple[int, float | None]]:

@@ -47,13 +47,18 @@ class Miss:
 
 @dataclass(slots=True)
 class Watched:
-    """What one instance went through. `points` are its values over time, if they were asked for."""
+    """What one instance went through. `points` are its values over time, if they were asked for.
+
+    `least` and `most` are then the numbers that were wanted, from each time on.
+    """
 
     key: InstanceKey
     state: InstanceState | None = None
     firings: dict[str, list[Firing]] = field(default_factory=dict)
     misses: list[Miss] = field(default_factory=list)
     points: list[tuple[int, float | None]] = field(default_factory=list)
+    least: list[tuple[int, float]] = field(default_factory=list)
+    most: list[tuple[int, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,8 @@ class _Notes:
             watched.misses.append(Miss(now, assessment.start))
         if self.points and assessment.value is not None and not assessment.hold:
             watched.points.append((now, assessment.value))
+            _note(watched.least, now, assessment.at_least)
+            _note(watched.most, now, assessment.at_most)
         watched.state = state
 
     def _is_news(self, state: InstanceState, before: InstanceState | None) -> bool:
@@ -132,3 +139,8 @@ class _Notes:
             firings.append(Firing(transition.at))
         elif transition.event is Event.RESOLVED and firings:
             firings[-1].end = transition.at
+
+
+def _note(wanted: list[tuple[int, float]], now: int, number: float | None) -> None:
+    if number is not None and (not wanted or wanted[-1][1] != number):
+        wanted.append((now, number))

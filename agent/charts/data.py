@@ -46,7 +46,8 @@ class ChartData:
     """One chart. Times are UTC microseconds; `points` are in time order, for a period the measure's value so far.
 
     `course` is the expected one of a period, a line through its points; empty if there is none. `projection` is the
-    value expected at `end`, with the bounds of its 80 % interval where they are known.
+    value expected at `end`, with the bounds of its 80 % interval where they are known. Where the number that is wanted
+    changes, `least` and `most` are what it is from each time on, and `at_least` and `at_most` the last of them.
     """
 
     kind: ChartKind
@@ -62,6 +63,8 @@ class ChartData:
     value: float | None = None
     at_least: float | None = None
     at_most: float | None = None
+    least: tuple[tuple[int, float], ...] = ()
+    most: tuple[tuple[int, float], ...] = ()
     course: tuple[tuple[int, float], ...] = ()
     projection: float | None = None
     projection_low: float | None = None
@@ -100,6 +103,8 @@ def in_percent(data: ChartData) -> ChartData:
         share = getattr(data, name)
         numbers[name] = None if share is None else share * 100
     points = tuple((time, None if share is None else share * 100) for time, share in data.points)
+    for name in ("least", "most"):
+        numbers[name] = tuple((time, share * 100) for time, share in getattr(data, name))
     return replace(data, points=points, unit="%", **numbers)
 
 

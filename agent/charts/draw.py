@@ -9,13 +9,14 @@ import io
 import os
 import sys
 import warnings
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import orjson
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 
 from agent.charts.data import ChartData, ChartKind, Lane, Point
 from agent.charts.lanes import room_for, strips
@@ -40,6 +41,9 @@ from agent.charts.sheet import (
     heading,
     today,
 )
+
+Edge = Sequence[tuple[float, float]]
+"""A wanted number over time."""
 
 
 def make(data: ChartData) -> Sheet:
@@ -72,7 +76,7 @@ def png(data: ChartData) -> bytes:
 
 def _range(data: ChartData) -> tuple[float, float]:
     """The values from the bottom to the top of the plot."""
-    shown = [value for _, value in (*data.points, *data.course) if value is not None]
+    shown = [value for _, value in (*data.points, *data.course, *data.least, *data.most) if value is not None]
     shown += [
         value
         for value in (data.at_least, data.at_most, data.projection, data.projection_low, data.projection_high)
@@ -133,11 +137,27 @@ def _bounds(sheet: Sheet) -> None:
     data = sheet.data
     both = data.at_least is not None and data.at_most is not None
     level = data.kind is not ChartKind.PERIOD
-    for bound, caption in ((data.at_least, "At least" if both or level else "Goal"), (data.at_most, "At most")):
-        if bound is not None:
+    captions = ("At least" if both or level else "Goal", "At most")
+    for edge, caption in zip(_edges(data), captions, strict=True):
+        if edge:
             color = SOFT if level else INK
-            sheet.line([(data.start, bound), (data.end, bound)], color, 1.0 if level else 1.6, zorder=3)
-            sheet.column.append(Mark(bound, caption, sheet.says(bound), INK))
+            sheet.line(edge, color, 1.0 if level else 1.6, zorder=3)
+            sheet.column.append(Mark(edge[-1][1], caption, sheet.says(edge[-1][1]), INK))
+
+
+def _edges(data: ChartData) -> tuple[Edge, Edge]:
+    """The wanted numbers (at least, at most) as lines with a step where they change; empty where there is none."""
+    return _edge(data, data.least, data.at_least), _edge(data, data.most, data.at_most)
+
+
+def _edge(data: ChartData, steps: Sequence[tuple[int, float]], bound: float | None) -> Edge:
+    if bound is None:
+        return []
+    known = steps or [(data.start, bound)]
+    made = [known[0]]
+    for time, value in known[1:]:
+        made += [(time, made[-1][1]), (time, value)]
+    return [*made, (data.end, made[-1][1])]
 
 
 # A level
@@ -145,22 +165,36 @@ def _bounds(sheet: Sheet) -> None:
 
 def _draw_level(sheet: Sheet) -> None:
     data, axes = sheet.data, sheet.axes
+    left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    low = bottom if data.at_least is None else data.at_least
-    high = top if data.at_most is None else data.at_most
-    if (low, high) != (bottom, top):
-        axes.axhspan(low, high, color=GREEN, alpha=0.09, linewidth=0, zorder=0)
+    least, most = _edges(data)
+    if least or most:
+        inside = _side(sheet, least or [(left, bottom), (right, bottom)], top)
+        inside.set(color=GREEN, alpha=0.09, linewidth=0, zorder=0)
+        axes.add_patch(inside)
+        inside.set_clip_path(_side(sheet, most or [(left, top), (right, top)], bottom))
     _bounds(sheet)
     runs = _runs(data.points)
     for run in runs:
-        _run(sheet, run, low, high)
+        _run(sheet, run, least, most)
     if runs:
         time, value = runs[-1][-1]
-        out = value < low or value > high
-        color = RED if out else BLUE
+        color = RED if _is_out((time, value), least, most) else BLUE
         axes.plot([time], [value], "o", color=color, markersize=7.5, markeredgecolor="white", zorder=6, clip_on=False)
         caption = f"At {moment_text(int(time), data.zone, min(data.end - data.start, 86_400_000_000))}"
         sheet.column.append(Mark(value, caption, sheet.says(value), color))
+
+
+def _is_out(point: tuple[float, float], least: Edge, most: Edge) -> bool:
+    time, value = point
+    low, high = _at(least, time), _at(most, time)
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def _at(edge: Edge, time: float) -> float | None:
+    """What is wanted at a time; before it is known that nothing is."""
+    index = bisect_right(edge, time, key=lambda point: point[0])
+    return edge[index - 1][1] if index else None
 
 
 def _runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
@@ -174,26 +208,28 @@ def _runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
     return [run for run in runs if run]
 
 
-def _run(sheet: Sheet, run: Sequence[tuple[float, float]], low: float, high: float) -> None:
+def _run(sheet: Sheet, run: Sequence[tuple[float, float]], least: Edge, most: Edge) -> None:
     axes = sheet.axes
     xs, ys = [x for x, _ in run], [y for _, y in run]
     if len(run) == 1:
-        axes.plot(xs, ys, "o", color=BLUE if low <= ys[0] <= high else RED, markersize=3.5, zorder=5)
+        axes.plot(xs, ys, "o", color=RED if _is_out(run[0], least, most) else BLUE, markersize=3.5, zorder=5)
         return
     thin = bool(sheet.data.lanes)  # many days on one sheet
     sheet.line(run, BLUE, 1.2 if thin else 2.2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
     bottom, top = axes.get_ylim()
-    left, right = axes.get_xlim()
-    for edge, height in ((high, top - high), (low, bottom - low)):
-        if height == 0:
-            continue
-        beyond = [max(y, edge) if height > 0 else min(y, edge) for y in ys]
-        if beyond == [edge] * len(beyond):
-            continue
-        (line,) = axes.plot(xs, ys, color=RED, linewidth=1.4 if thin else 2.6, solid_capstyle="round", zorder=5)
-        line.set_clip_path(Rectangle((left, edge), right - left, height, transform=axes.transData))
-        outside = [y > edge if height > 0 else y < edge for y in ys]
-        axes.fill_between(xs, ys, edge, where=outside, interpolate=True, color=RED, alpha=0.15, linewidth=0, zorder=2)
+    none: Edge = []
+    for edge, sides, far, near in ((most, (none, most), top, bottom), (least, (least, none), bottom, top)):
+        if edge and any(_is_out(point, *sides) for point in run):
+            beyond = _side(sheet, edge, far)
+            (line,) = axes.plot(xs, ys, color=RED, linewidth=1.4 if thin else 2.6, solid_capstyle="round", zorder=5)
+            area = axes.fill_between(xs, ys, near, color=RED, alpha=0.15, linewidth=0, zorder=2)
+            for part in (line, area):
+                part.set_clip_path(beyond)
+
+
+def _side(sheet: Sheet, edge: Edge, far: float) -> Polygon:
+    """What lies between an edge and the top or bottom."""
+    return Polygon([*edge, (edge[-1][0], far), (edge[0][0], far)], transform=sheet.axes.transData)
 
 
 # A measure, period after period
@@ -224,8 +260,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def _data(fields: dict[str, Any]) -> ChartData:
     points = tuple((time, value) for time, value in fields.pop("points"))
     lanes = tuple(Lane(**{**lane, "spans": tuple(map(tuple, lane["spans"]))}) for lane in fields.pop("lanes"))
-    course = tuple((time, value) for time, value in fields.pop("course"))
-    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, lanes=lanes, course=course, **fields)
+    for name in ("course", "least", "most"):
+        fields[name] = tuple((time, value) for time, value in fields[name])
+    return ChartData(kind=ChartKind(fields.pop("kind")), points=points, lanes=lanes, **fields)
 
 
 if __name__ == "__main__":

@@ -191,6 +191,28 @@ def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
     assert b"<svg" in png(monthly)[:1000]
 
 
+def test_a_bound_that_is_looked_up_is_drawn_as_it_was_from_time_to_time(tmp_path):
+    (tmp_path / "setpoint.yaml").write_text(
+        CONFIG.replace("FOR", "0s")
+        .replace("at_most: 23", "at_least: 18, at_most: {series: temperature_max}")
+        .replace(
+            "labels: {room: room}}]", "labels: {room: room}}, {series: temperature_max, time: when, value: wanted}]"
+        )
+    )
+    config = load(tmp_path / "setpoint.yaml", {})
+    wanted = [Reading(series("temperature_max", "a"), START + i * MINUTE, v) for i, v in ((0, 23.0), (3, 26.0))]
+    found = sorted([*degrees(20, 25, 25, 25, 27, 20), *wanted], key=lambda reading: reading.time)
+    level = _data(report(config, found), KEY, "png")
+    assert (level.at_least, level.least) == (18, ())
+    assert (level.at_most, level.most) == (26, ((START, 23.0), (START + 3 * MINUTE, 26.0)))
+    axes = make(level).axes
+    drawn = [list(zip(*line.get_data(), strict=True)) for line in axes.lines]
+    third, end = START + 3 * MINUTE, level.end
+    assert [(START, 23.0), (third, 23.0), (third, 26.0), (end, 26.0)] in drawn
+    assert [(START, 18), (end, 18)] in drawn
+    assert png(level).startswith(b"\x89PNG")
+
+
 def test_what_is_usual_is_learned_of_the_readings_before(tmp_path):
     text = CONFIG.replace("    goal: {at_most: 23}\n", "").replace("out_of_band, for: FOR", "unusual")
     (tmp_path / "setpoint.yaml").write_text(text)
