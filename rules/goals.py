@@ -218,12 +218,13 @@ def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
             return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
         values.append(_asked(query, tracks, scene, combine))
     truth = condition.decide(values)
-    inputs = tuple(
-        (q.text, "no value" if v is None else number(v)) for q, v in zip(condition.queries, values, strict=True)
-    )
+    found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
+    inputs = tuple((text, "no value" if value is None else number(value)) for text, value in found.items())
     time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
     if truth is None:
-        return replace(_held(scene, "a value is missing"), inputs=inputs, time=time)
+        missing = [text for text, value in found.items() if value is None]
+        reason = f"no value for {' and '.join(missing)}" if missing else "it can't be calculated"
+        return replace(_held(scene, reason), inputs=inputs, time=time)
     return Assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
         value=values[0] if len(values) == 1 else None,

@@ -57,6 +57,19 @@ def test_a_series_without_the_label_belongs_to_every_instance(first):
     assert of.step(NOW + 2, Reading(series("limit"), NOW + 2, 4.0), due=[]) == ["out firing"]  # every one is looked at
 
 
+def test_it_says_once_what_was_read_and_what_is_missing():
+    of = world("last(load) < last(own) and last(load) < last(limit)", "site")
+    of.step(NOW, read("load", 5, site="a"), read("limit", 8))
+    found = of.states.instances[key(site="a")].assessment
+    assert found.reason == "no value for last(own)"
+    assert found.inputs == (("last(load)", "5"), ("last(own)", "no value"), ("last(limit)", "8"))
+    of = world("last(load) / last(limit) < 1", "site")
+    of.step(NOW, read("load", 5, site="a"))
+    assert of.states.instances[key(site="a")].assessment.reason == "no value for last(limit)"
+    of.step(NOW + 1, Reading(series("limit"), NOW + 1, 0.0))
+    assert of.states.instances[key(site="a")].assessment.reason == "it can't be calculated"
+
+
 def test_one_with_some_of_the_labels_belongs_where_those_are_equal():
     of = world("last(load) < last(limit)", "site", "room")
     loads = [read("load", 5, site=site, room=room) for site in "ab" for room in "xy"]
