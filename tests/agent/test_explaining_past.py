@@ -11,6 +11,7 @@ from agent.explaining_past import explained_at
 from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers
 from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
 from tests.agent.test_pipeline_seams import ruled
 
@@ -50,7 +51,7 @@ class TestSilences:
         await plant.see(x=12)
         during = plant.clock.time
         (silence,) = plant.pipeline.memory.silences.values()
-        await plant.pipeline.silence(replace(silence, ends=during + SECOND))
+        await plant.pipeline.silence(replace(silence, ends=during + SECOND), by_ann("expire"))
         await plant.see(x=13)
         assert (await muted(plant, during)).startswith("silence s")
         assert await muted(plant, plant.clock.time) == ""
@@ -98,7 +99,7 @@ class TestAcknowledgements:
         before = plant.clock.time
         await plant.wait(10 * MINUTE)
         (key,) = (key for key in plant.pipeline.instances() if key.target == "app")
-        await plant.pipeline.acknowledge([(key, "slow")], [], "ann", "on it")
+        await plant.pipeline.acknowledge([(key, "slow")], [], [by_ann("acknowledge", "on it")])
         at = plant.clock.time
         await plant.wait(2 * HOUR)
         end = plant.clock.time
@@ -114,7 +115,7 @@ class TestAcknowledgements:
         await plant.begin(APP, route=ROUTE)
         await plant.see(x=11)
         (key,) = plant.pipeline.instances()
-        await plant.pipeline.acknowledge([(key, "slow")], [], "ann", "")
+        await plant.pipeline.acknowledge([(key, "slow")], [], [by_ann("acknowledge")])
         for _ in range(30):
             await plant.see(24 * HOUR, x=11)
         (part,) = (await then(plant, plant.clock.time)).found.alerts

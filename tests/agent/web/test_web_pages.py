@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agent.acts import Person
 from rules.model import DAY, HOUR, Assessment, Health, Muted, MutedBy, Projection, SourceState, Standing
 from tests.agent.web.kit import NOW, Daemon, configuration, served
 
@@ -99,8 +100,8 @@ async def test_what_matters_is_said_the_worst_first(client, daemon):
 
 
 async def test_what_nobody_is_told_of_comes_last_and_says_why_in_short(client, daemon):
-    later = await daemon.silence(["severity=x"], {"author": "bob", "reason": "the move"}, (NOW + DAY, NOW + 2 * DAY))
-    silence = await daemon.silence(["severity=y"], {"author": "ann", "reason": "a long story"}, (NOW, NOW + 3 * HOUR))
+    later = await daemon.silence(["severity=x"], Person("bob"), "the move", (NOW + DAY, NOW + 2 * DAY))
+    silence = await daemon.silence(["severity=y"], Person("ann"), "a long story", (NOW, NOW + 3 * HOUR))
     words = f"silence {silence.id} by ann until 15:00 UTC: a long story"
     for number in range(3):
         one = daemon.alert(f"silent{number}", severity="critical")
