@@ -13,7 +13,7 @@ from connectors.base import Refused
 from rules.model import SECOND
 
 EXCERPT = 120
-_TRANSIENT = frozenset({408, 425, 429})
+TRANSIENT = frozenset({408, 425, 429})
 _QUERY = re.compile(r"\?[^\s\"'<>]+")
 _TAG = re.compile(r"(?is)<(script|style)\b.*?(</\1>|\Z)|<[^>]*>?")
 
@@ -71,6 +71,6 @@ def refused(where: str, status: int, headers: Mapping[str, str], said: str, now:
     return Refused(
         f"{where} answered {phrase}" + (f": {said}" if said else ""),
         status=status,
-        permanent=not (status in _TRANSIENT or status >= 500),
+        permanent=not (status in TRANSIENT or status >= 500),
         retry_after=retry_after(headers, now),
     )

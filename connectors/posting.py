@@ -1,4 +1,4 @@
-"""One POST of JSON to an address that is itself a secret, as webhooks' addresses are."""
+"""Sending to an address that is itself a secret, as webhooks' addresses are."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ from yarl import URL
 
 from connectors.auth import url_secrets
 from connectors.base import Refused, Services
-from connectors.http import Request
+from connectors.http import Request, Response
 from rules.model import SECOND
 
 _SHORTEST_SECRET = 6
-_READ_AT_MOST = 4_096
+READ_AT_MOST = 4_096
 
 
 async def post(
     services: Services, url: str, body: bytes, headers: Mapping[str, str], *, within: int, secrets: Iterable[str] = ()
-) -> None:
-    """Sends `body` to a `SecretUrl`; any 2xx is success. `within` is in microseconds.
-
-    Raises ConnectorError, without the address. Redirects are not followed: what was signed for one address is not given
-    to another.
-    """
+) -> Response:
+    """Sends `body` to a `SecretUrl`; `within` is in microseconds. Returns and raises as `deliver` does."""
     place, address = origin(url), URL(url)
     request = Request(
         "POST",
@@ -32,18 +28,27 @@ async def post(
         {"Content-Type": "application/json", **headers},
         body,
         within / SECOND,
-        _READ_AT_MOST,
+        READ_AT_MOST,
         name=place,
         secrets=(*words(url, secrets), *url_secrets(address)),
     )
+    return await deliver(services, request)
+
+
+async def deliver(services: Services, request: Request) -> Response:
+    """Sends the request; any 2xx is success, and the answer is returned.
+
+    Raises ConnectorError, which names the other side by the request's `name`. Redirects are not followed: what was
+    signed for one address is not given to another.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at info level it logs whole addresses
     try:
-        await services.http.send(request)
+        return await services.http.send(request)
     except Refused as error:
         if error.status is None or not 300 <= error.status < 400:
             raise
         raise Refused(
-            f"{place} answered {error.status}, a redirect, which is not followed: configure the final address",
+            f"{request.where} answered {error.status}, a redirect, which is not followed: configure the final address",
             status=error.status,
             permanent=True,
         ) from None

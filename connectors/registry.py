@@ -19,7 +19,9 @@ SOURCES = {
 NOTIFIERS = {
     "console": "connectors.notifiers.console:ConsoleNotifier",
     "email": "connectors.notifiers.email:EmailNotifier",
+    "pagerduty": "connectors.notifiers.pagerduty:PagerDutyNotifier",
     "slack": "connectors.notifiers.slack:SlackNotifier",
+    "teams": "connectors.notifiers.teams:TeamsNotifier",
     "webhook": "connectors.notifiers.webhook:WebhookNotifier",
 }
 ACTIONS = {

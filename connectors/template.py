@@ -54,7 +54,7 @@ _METHODS: Mapping[type, frozenset[str]] = {
     tuple: frozenset({"count", "index"}),
 }  # fmt: skip
 
-_Mode = Literal["text", "annotation", "url", "value"]
+_Mode = Literal["text", "annotation", "url", "value", "known"]
 
 
 class TemplateError(ValueError):
@@ -133,21 +133,25 @@ def render_url(text: str, context: Mapping[str, Any]) -> str:
     return path + mark + query.replace(EMPTY, "")
 
 
-def render_json(value: Any, context: Mapping[str, Any]) -> Any:
-    """A JSON value with its texts rendered; a text that is one `{{ … }}` alone keeps the value's type."""
+def render_json(value: Any, context: Mapping[str, Any], *, known: bool = False) -> Any:
+    """A JSON value with its texts rendered; a text that is one `{{ … }}` alone keeps the value's type.
+
+    With `known` what there is not is empty, as in an annotation.
+    """
+    as_text = render_annotation if known else render
     if isinstance(value, dict):
-        return {render(key, context): render_json(item, context) for key, item in value.items()}
+        return {as_text(key, context): render_json(item, context, known=known) for key, item in value.items()}
     if isinstance(value, list):
-        return [render_json(item, context) for item in value]
+        return [render_json(item, context, known=known) for item in value]
     if not isinstance(value, str) or "{" not in value:
         return value
     inner = value.strip()
-    return _evaluate(inner, context) if _is_lone(inner) else render(value, context)
+    return _evaluate(inner, context, "known" if known else "value") if _is_lone(inner) else as_text(value, context)
 
 
-def _evaluate(text: str, context: Mapping[str, Any]) -> Any:
+def _evaluate(text: str, context: Mapping[str, Any], mode: _Mode) -> Any:
     try:
-        made: Any = getattr(_compiled(text, "value").make_module(dict(context)), "made")  # noqa: B009 - set by the template
+        made: Any = getattr(_compiled(text, mode).make_module(dict(context)), "made")  # noqa: B009 - set by the template
         weigh(made)
         return made if made is None or isinstance(made, bool | int | float | dict | list) else str(made)
     except Exception as error:
@@ -230,7 +234,7 @@ def _environment(mode: _Mode) -> SandboxedEnvironment:
     from jinja2 import StrictUndefined, Undefined
 
     environment = _sandbox()(
-        undefined=Undefined if mode == "annotation" else StrictUndefined,
+        undefined=Undefined if mode in {"annotation", "known"} else StrictUndefined,
         autoescape=False,
         finalize=in_url if mode == "url" else plain,
         cache_size=0,
@@ -298,7 +302,7 @@ def _compiled(text: str, mode: _Mode) -> Template:
     from jinja2 import TemplateSyntaxError, nodes
 
     environment, tree = _environment(mode), _parsed(text, mode)
-    expression = _lone(tree) if mode == "value" else None
+    expression = _lone(tree) if mode in {"value", "known"} else None
     if expression is not None:
         tree.body = [nodes.Assign(nodes.Name("made", "store"), expression, lineno=1)]
     try:

@@ -28,14 +28,17 @@ EXAMPLES = sorted(ROOT.glob("examples/*.yaml"))
 BIN = Path(sys.executable).parent
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ENVIRON = {
+    "CHAT_TOKEN": "token",
     "GATEWAY_TOKEN": "token",
     "HEARTBEAT_URL": "https://beat.example.com/1",
     "HOOK_SECRET": "secret",
     "HVAC_SECRET": "secret",
     "ONCALL_URL": "https://oncall.example.com/hook",
+    "PAGERDUTY_KEY": "key",
     "PUSH_SECRET": "secret",
     "SHOP_DB": "sqlite:///shop.db",
     "STOCK_PASSWORD": "secret",
+    "TEAMS_URL": "https://teams.example.com/workflows/1",
 }
 
 

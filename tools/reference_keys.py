@@ -17,8 +17,8 @@ KINDS = (
     ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
                             "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
     ("Actions", "actions", {"webhook": "WebhookActionConfig"}),
-    ("Receivers", "receivers", {"console": "ConsoleConfig", "email": "EmailConfig", "slack": "SlackConfig",
-                                "webhook": "WebhookConfig"}),
+    ("Receivers", "receivers", {"console": "ConsoleConfig", "email": "EmailConfig", "pagerduty": "PagerDutyConfig",
+                                "slack": "SlackConfig", "teams": "TeamsConfig", "webhook": "WebhookConfig"}),
 )  # fmt: skip
 ABOUT = {
     "Sources": "Under `sources`, by name. The kind is chosen by `type`.",

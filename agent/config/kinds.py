@@ -107,7 +107,7 @@ def build_actions(document: Document, gateways: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def build_receivers(document: Document) -> dict[str, tuple[NotifierEntry, ...]]:
+def build_receivers(document: Document, gateways: Mapping[str, Any]) -> dict[str, tuple[NotifierEntry, ...]]:
     """The receivers by name; `console` is always one of them."""
     found: dict[str, tuple[NotifierEntry, ...]] = {}
     for name, data in section(document, "receivers").items():
@@ -115,6 +115,8 @@ def build_receivers(document: Document) -> dict[str, tuple[NotifierEntry, ...]]:
         if not isinstance(data, list) or not data:
             document.report(path, "has to be a list of notifiers, for example [{type: console}]")
             continue
+        for index, item in enumerate(data):
+            check_way(item, (*path, index), gateways, document)
         kinds = [configured("notifiers", item, (*path, index), document) for index, item in enumerate(data)]
         found[name] = tuple(NotifierEntry(kind.name, kind.config) for kind in kinds if kind is not None)
     if CONSOLE not in found:

@@ -59,7 +59,7 @@ def configuration_of(document: Document) -> Configuration:
     sources = build_sources(document, defaults, gateways)
     checkins = {name: source.config for name, source in sources.items() if source.kind == CHECKIN}
     actions = build_actions(document, gateways)
-    receivers = build_receivers(document)
+    receivers = build_receivers(document, gateways)
     heartbeat = _heartbeat(document)
     targets = build_targets(document, defaults, checkins)
     check_calls(targets.values(), actions, document)

@@ -7,62 +7,23 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from connectors import fields
 from connectors.answers import excerpt
 from connectors.auth import Auth
 from connectors.base import Call, Misconfigured, Services
+from connectors.bodies import Method, Path, json_of, secret_of, strings, text_of
 from connectors.gateway import Way, check_http_url, way
 from connectors.http import Request
 from connectors.signing import headers as signature_headers
-from connectors.template import NAMES, TemplateError, check, render, render_json, render_url
+from connectors.template import NAMES, TemplateError, render, render_json, render_url
 from rules.model import SECOND
 
 _NAMES = NAMES | {"attempt", "correction"}
 _READ_AT_MOST = 4_096
-Method = Annotated[
-    Literal["GET", "POST", "PUT", "PATCH", "DELETE"],
-    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
-]
 _TELLING = 5  # what is this short in an address's query tells nothing
-
-
-def _template(text: str) -> str:
-    check(text, _NAMES)
-    return text
-
-
-def _secret_template(value: fields.Secret) -> fields.Secret:
-    check(value.get_secret_value(), _NAMES)
-    return value
-
-
-def _json_templates(value: Any) -> Any:
-    """Says all that is wrong in it, each at its own place."""
-    wrong: list[InitErrorDetails] = []
-    for at, text in _strings(value):
-        try:
-            check(text, _NAMES)
-        except TemplateError as error:
-            said = PydanticCustomError("value_error", "{error}", {"error": str(error)})
-            wrong.append(InitErrorDetails(type=said, loc=at, input=text))
-    if wrong:
-        raise ValidationError.from_exception_data("json", wrong)
-    return value
-
-
-Template = Annotated[str, AfterValidator(_template)]
-Path = tuple[str | int, ...]
-
-
-def _as_json(value: Any) -> Any:
-    """As JSON has it: keys that YAML reads as numbers are texts."""
-    try:
-        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
-    except orjson.JSONEncodeError as error:
-        raise ValueError(f"can't be sent as JSON: {error}") from None
+Template = Annotated[str, AfterValidator(text_of(_NAMES))]
 
 
 class WebhookActionConfig(fields.Config):
@@ -77,10 +38,10 @@ class WebhookActionConfig(fields.Config):
     gateway: str | None = None
     url: Template
     auth: Auth | None = None
-    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(_secret_template)]] = Field(
+    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(secret_of(_NAMES))]] = Field(
         default_factory=dict
     )
-    json_: Annotated[Any, AfterValidator(_as_json), AfterValidator(_json_templates)] = Field(default=None, alias="json")
+    json_: Annotated[Any, AfterValidator(json_of(_NAMES))] = Field(default=None, alias="json")
     body: Template | None = None
     secret: fields.Token | None = None
     timeout: fields.Span = 10 * SECOND
@@ -100,18 +61,7 @@ class WebhookActionConfig(fields.Config):
         yield ("url",), self.url
         yield ("body",), self.body or ""
         yield from ((("headers", name), value.get_secret_value()) for name, value in self.headers.items())
-        yield from ((("json", *at), text) for at, text in _strings(self.json_))
-
-
-def _strings(value: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text of a JSON value with its path, the keys of objects too."""
-    if isinstance(value, str):
-        yield at, value
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inside:
-        if isinstance(key, str):
-            yield (*at, key), key
-        yield from _strings(item, (*at, key))
+        yield from ((("json", *at), text) for at, text in strings(self.json_))
 
 
 class WebhookAction:

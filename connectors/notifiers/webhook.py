@@ -1,30 +1,53 @@
-"""Posts notices as JSON to an address: Alertmanager's body, signed by Standard Webhooks if there is a secret."""
+"""Posts notices to an address: Alertmanager's body or one of your own, signed by Standard Webhooks if asked to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from connectors import fields
-from connectors.base import Sending, Services
-from connectors.gateway import SecretUrl
-from connectors.payload import payload
-from connectors.posting import post
+from connectors.auth import Auth, url_secrets
+from connectors.base import Misconfigured, Sending, Services
+from connectors.bodies import Method, json_of, secret_of, text_of
+from connectors.facts import plain
+from connectors.gateway import Way, check_secret_url, way
+from connectors.http import Request
+from connectors.payload import TEMPLATE_NAMES, context, payload
+from connectors.posting import READ_AT_MOST, deliver, origin, words
 from connectors.signing import sign
+from connectors.template import TemplateError, render_annotation, render_json
 from rules.model import SECOND
+
+_WITHOUT_BODY = frozenset({"GET", "DELETE"})
 
 
 class WebhookConfig(fields.Config):
-    """`secret` signs by Standard Webhooks; header values may hold secrets."""
+    """`json` or `body`, not both; without either the body is Alertmanager's. `secret` signs by Standard Webhooks.
 
+    `headers`, `json` and `body` are templates; header values may hold secrets.
+    """
+
+    NOT_BOTH = (("json", "body"),)
     type: Literal["webhook"]
-    url: SecretUrl
+    method: Method = "POST"
+    gateway: str | None = None
+    url: fields.Secret
+    auth: Auth | None = None
+    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(secret_of(TEMPLATE_NAMES))]] = Field(
+        default_factory=dict
+    )
+    json_: Annotated[Any, AfterValidator(json_of(TEMPLATE_NAMES))] = Field(default=None, alias="json")
+    body: Annotated[str, AfterValidator(text_of(TEMPLATE_NAMES))] | None = None
     secret: fields.Token | None = None
-    headers: fields.Headers = Field(default_factory=dict)
     timeout: fields.Span = 10_000_000
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        return url if info.data.get("gateway", "") is not None else check_secret_url(url)
 
 
 class WebhookNotifier:
@@ -40,23 +63,63 @@ class WebhookNotifier:
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Posts the notice. Raises ConnectorError."""
-        config = self._config
-        body = orjson.dumps(payload(sending.notice))
-        own = {name: value.get_secret_value() for name, value in config.headers.items()}
-        secrets = [*own.values(), config.secret.get_secret_value() if config.secret else ""]
-        url = config.url.get_secret_value()
-        headers = {**own, **self._identity(sending.key, body)}
-        await post(self._services, url, body, headers, within=config.timeout, secrets=secrets)
+        try:
+            request = self._request(sending)
+        except (TemplateError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
+            raise Misconfigured(f"the webhook's template: {error}") from None
+        await deliver(self._services, request)
         return None
 
     async def close(self) -> None:
         """Nothing is held open: the HTTP client is shared."""
 
+    def _request(self, sending: Sending) -> Request:
+        config = self._config
+        told = context(sending) if config.json_ is not None or config.body is not None or config.headers else {}
+        headers = {name: SecretStr(_header(value.get_secret_value(), told)) for name, value in config.headers.items()}
+        url = config.url.get_secret_value()
+        found = way(self._services, url, gateway=config.gateway, headers=headers, auth=config.auth)
+        body, kind = self._body(sending, told)
+        timeout = config.timeout / SECOND
+        if found.timeout is not None and "timeout" not in config.model_fields_set:
+            timeout = found.timeout
+        return Request(
+            config.method,
+            found.url,
+            {**kind, **found.headers, **self._identity(sending.key, body)},
+            body or None,
+            timeout,
+            READ_AT_MOST,
+            name=origin(str(found.url)),
+            secrets=self._secrets(found),
+            limits=found.limits,
+        )
+
+    def _secrets(self, found: Way) -> tuple[str, ...]:
+        own = [value.get_secret_value() for value in self._config.headers.values()]
+        signing = self._config.secret.get_secret_value() if self._config.secret else ""
+        return (*words(str(found.url), [*own, signing]), *url_secrets(found.url), *found.secrets)
+
+    def _body(self, sending: Sending, told: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+        config = self._config
+        if config.body is not None:
+            return render_annotation(config.body, told).encode(), {"content-type": "text/plain; charset=utf-8"}
+        if config.json_ is None and config.method in _WITHOUT_BODY:
+            return b"", {}
+        made = payload(sending.notice) if config.json_ is None else render_json(config.json_, told, known=True)
+        return orjson.dumps(made), {"content-type": "application/json"}
+
     def _identity(self, key: str, body: bytes) -> dict[str, str]:
         """Source: https://www.standardwebhooks.com/ and draft-ietf-httpapi-idempotency-key-header."""
-        headers = {"Idempotency-Key": key, "webhook-id": key}
+        headers = {"idempotency-key": key, "webhook-id": key}
         if self._config.secret is not None:
             seconds = self._services.now() // SECOND
             signature = sign(self._config.secret.get_secret_value(), key, seconds, body)
             headers |= {"webhook-timestamp": str(seconds), "webhook-signature": signature}
         return headers
+
+
+def _header(text: str, told: Mapping[str, Any]) -> str:
+    """On one line, whatever a label or an annotation holds."""
+    made = render_annotation(text, told)
+    return made if made == text else plain(made)

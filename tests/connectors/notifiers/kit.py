@@ -173,13 +173,14 @@ class Sink:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     echo: bool = False
+    says: str = "said"
     requests: list[tuple[web.Request, bytes]] = field(default_factory=list)
     port: int = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.requests.append((request, body))
-        text = f"{request.url} {dict(request.headers)} {body.decode()}" if self.echo else "said"
+        text = f"{request.url} {dict(request.headers)} {body.decode()}" if self.echo else self.says
         return web.Response(status=self.status, headers=self.headers, text=text)
 
     @property

@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from connectors.base import Refused, TimedOut, Unreachable
+from connectors.base import Refused, Sending, TimedOut, Unreachable
+from connectors.gateway import GatewayConfig
 from connectors.notifiers.webhook import WebhookNotifier
+from connectors.payload import TEMPLATE_NAMES
 from rules.model import Reason
 from tests.connectors.notifiers import kit
 
@@ -166,3 +168,124 @@ def test_configuration_is_checked_and_never_printed():
     made = model.model_validate({"type": "webhook", "url": f"https://x{PATH}", "headers": {"A": TOKEN}})
     for secret in SECRETS:
         assert secret not in repr(made)
+
+
+class TestOwnBodies:
+    async def sent(self, services, of=None, gateway=None, **keys):
+        async with kit.sink() as sink:
+            if gateway is not None:
+                corp = GatewayConfig.model_validate({"base_url": sink.url, **gateway})
+                services = dataclasses.replace(services, gateways={"corp": corp})
+                keys |= {"gateway": "corp"}
+            given = of if isinstance(of, Sending) else kit.sending(of)
+            await notifier(services, sink.port, **keys).send(given)
+        ((request, body),) = sink.requests
+        return request, body
+
+    async def test_a_json_of_templates_keeps_the_kinds_of_values(self, services):
+        wanted = {
+            "text": "{{ heading }} ({{ severity }})",
+            "value": "{{ value }}",
+            "high": "{{ at_most }}",
+            "site": "{{ labels.site }}",
+            "none": "{{ labels.nobody_has_this }}",
+            "state": "{{ 'ok' if status == 'resolved' else 'problem' }}",
+            "list": ["{% for a in alerts %}{{ a.fingerprint }} {% endfor %}", "{{ firing }}"],
+            "{{ alert }}": 1,
+            "ack": "{{ ack_url }}",
+        }
+        request, body = await self.sent(services, kit.sending(ack_url="https://s/ack/x"), json=wanted)
+        assert json.loads(body) == {
+            "text": f"{kit.notice().headline} (warning)",
+            "value": 6214,
+            "high": None,
+            "site": "www",
+            "none": "",
+            "state": "problem",
+            "list": ["0123456789abcdef ", 1],
+            "behind": 1,
+            "ack": "https://s/ack/x",
+        }
+        assert request.headers["Content-Type"] == "application/json"
+
+    async def test_a_text_method_and_headers_of_templates(self, services):
+        headers = {"X-Severity": "{{ severity }}", "X-Note": "{{ annotations.summary }}", "Content-Type": "text/html"}
+        hostile = kit.notice(annotations={"summary": "a\r\nBcc: x\x00é"})
+        request, body = await self.sent(
+            services, hostile, method="put", headers=headers, body="{{ alert }}: {{ value|number }}"
+        )
+        assert (request.method, body) == ("PUT", b"behind: 6,214")
+        assert request.headers["X-Severity"] == "warning"
+        assert request.headers["X-Note"].startswith("a Bcc: x")
+        assert request.headers["Content-Type"] == "text/html"
+        assert "Bcc" not in request.headers
+
+    async def test_what_is_signed_is_what_is_sent(self, services):
+        real_now = int(datetime.now(UTC).timestamp() * 1_000_000)
+        services = dataclasses.replace(services, now=lambda: real_now)
+        request, body = await self.sent(services, json={"text": "{{ headline }}"})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        assert Webhook(SECRET).verify(body, headers) == {"text": kit.notice().headline}
+
+    async def test_a_get_has_no_body_unless_it_is_given_one(self, services):
+        request, body = await self.sent(services, method="GET")
+        assert (request.method, body) == ("GET", b"")
+
+    async def test_through_a_gateway_with_its_credentials(self, services):
+        gateway = {"auth": {"bearer": "GatewayToken123"}}
+        request, _ = await self.sent(services, gateway=gateway, url="/hooks/7", headers={}, json={"a": 1})
+        assert request.path == "/hooks/7"
+        assert request.headers["Authorization"] == "Bearer GatewayToken123"
+        request, _ = await self.sent(services, headers={}, auth={"api_key": {"header": "X-Key", "value": "k" * 9}})
+        assert request.headers["X-Key"] == "k" * 9
+
+    async def test_no_answer_gives_away_what_was_sent(self, services):
+        gateway = GatewayConfig.model_validate({"base_url": "http://x", "auth": {"bearer": "GatewayToken123"}})
+        async with kit.sink(status=500, echo=True) as sink:
+            here = gateway.model_copy(update={"base_url": sink.url})
+            services = dataclasses.replace(services, gateways={"corp": here})
+            made = notifier(services, sink.port, gateway="corp", url=PATH, headers={"X-Own": TOKEN})
+            await kit.refusal(made, kit.sending(), ("GatewayToken123", *SECRETS))
+
+    @pytest.mark.parametrize(
+        "of", [*kit.ALL_REASONS, kit.several(1_000, 1), kit.several(0, 2)], ids=lambda n: n.headline
+    )
+    async def test_every_name_has_a_value_that_can_be_sent(self, services, of):
+        wanted = {name: "{{ " + name + " }}" for name in sorted(TEMPLATE_NAMES)}
+        _, body = await self.sent(services, of, json=wanted)
+        said = json.loads(body)
+        assert said["status"] == of.status
+        assert said["reason"] == of.reason
+        assert said["alerts"][0]["headline"] == of.every[0].headline
+        assert (said["firing"], said["resolved"]) == (
+            (of.firing, of.resolved) if of.alerts else (int(of.status == "firing"), int(of.status == "resolved"))
+        )
+
+    async def test_texts_that_are_far_too_long_are_cut_not_lost(self, services):
+        long = "x" * 50_000
+        hostile = kit.notice(headline=long, annotations={"summary": long}, labels={"l": long}, details=(long,) * 100)
+        wanted = {"a": "{{ headline }}", "b": "{{ annotations.summary }}", "c": "{{ labels.l }}"}
+        _, body = await self.sent(services, hostile, json=wanted)
+        assert all(len(text) == 1_000 for text in json.loads(body).values())
+
+    async def test_a_template_that_makes_too_much_is_for_good(self, services):
+        made = notifier(services, 9, body="{{ 'x' * 2000 }}")
+        error = await kit.refusal(made, kit.sending(), SECRETS)
+        assert error.permanent
+        assert "template" in str(error)
+
+    @pytest.mark.parametrize(
+        ("keys", "says"),
+        [
+            ({"json": {"a": ["{{ headlin }}"]}}, "did you mean headline"),
+            ({"body": "{{ headline"}, "can't be read"),
+            ({"headers": {"A": "{{ nobody }}"}}, "the name 'nobody'"),
+            ({"json": {}, "body": ""}, "not both"),
+            ({"method": "SHOUT"}, "GET"),
+            ({"url": "/hooks/7"}, "has to be an address"),
+        ],
+        ids=str,
+    )
+    def test_mistakes_are_found_when_it_is_loaded(self, keys, says):
+        with pytest.raises(ValidationError, match=says):
+            WebhookNotifier.Config.model_validate({"type": "webhook", "url": "https://x/", **keys})

@@ -1,0 +1,135 @@
+"""Events for PagerDuty, held against what its documentation says of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from connectors.notifiers.pagerduty import PagerDutyNotifier, dedup_key, event
+from rules.model import Reason
+from tests.connectors.notifiers import kit
+from tests.connectors.notifiers.posting import Posts
+
+KEY = "R0ut1ngKeyOf32Characters00000000"
+PAGE = "https://setpoint.example.com"
+
+
+class TestPosting(Posts):
+    SECRETS = (KEY,)
+
+    def make(self, services, base, **keys):
+        config = {"type": "pagerduty", "routing_key": KEY, "url": f"{base}/v2/enqueue", **keys}
+        return PagerDutyNotifier(PagerDutyNotifier.Config.model_validate(config), services)
+
+    async def test_a_firing_is_a_trigger(self, services):
+        sent = await self.posted(services, kit.sending(kit.notice(external_url=PAGE, why=("Read visitors",))))
+        assert (sent["routing_key"], sent["event_action"], sent["client"], sent["client_url"]) == (
+            KEY, "trigger", "Setpoint", PAGE,
+        )  # fmt: skip
+        about = sent["payload"]
+        details = about.pop("custom_details")
+        assert about == {
+            "summary": kit.notice().headline,
+            "severity": "warning",
+            "source": "monthly-visitors",
+            "timestamp": "2026-05-05T16:53:20Z",
+            "component": "site=www",
+            "group": "Unique visitors",
+            "class": "behind",
+        }
+        assert details["Value"] == "6,214"
+        assert details["Remarks"] == ["Ask growth", "Taken by Ann at 18:53"]
+        assert details["Why"] == ["Read visitors"]
+        assert sent["links"] == [{"href": "https://wiki.example.com/behind?a=1&b=2", "text": "Runbook"}]
+
+    async def test_it_goes_to_pagerduty_unless_told_otherwise(self, services):
+        config = PagerDutyNotifier.Config.model_validate({"type": "pagerduty", "routing_key": KEY})
+        assert config.url.get_secret_value() == "https://events.pagerduty.com/v2/enqueue"
+
+
+def actions(*notices):
+    return [event(kit.sending(notice)) for notice in notices]
+
+
+def test_what_is_about_one_alert_has_one_key():
+    firing, reminder, taken, resolved = actions(
+        kit.notice(),
+        kit.notice(reason=Reason.REMINDER, starts_at=kit.NOW),
+        kit.notice(reason=Reason.UPDATED, acknowledged_by="Ann"),
+        kit.resolved(),
+    )
+    assert [one["event_action"] for one in (firing, reminder, taken, resolved)] == [
+        "trigger", "trigger", "acknowledge", "resolve",
+    ]  # fmt: skip
+    assert len({one["dedup_key"] for one in (firing, reminder, taken, resolved)}) == 1
+    assert set(taken) == set(resolved) == {"event_action", "dedup_key"}  # all that these two have to say
+    assert dedup_key(kit.notice(fingerprint="other")) != firing["dedup_key"]
+
+
+def test_a_group_is_one_alert_until_its_episode_ends():
+    first, some_left, over = actions(kit.several(), kit.several(reason=Reason.RESOLVED), kit.several(0, 3))
+    assert [one["event_action"] for one in (first, some_left, over)] == ["trigger", "trigger", "resolve"]
+    assert first["dedup_key"] == some_left["dedup_key"] == over["dedup_key"]
+    assert dedup_key(kit.several(group_since=kit.NOW + 1)) != first["dedup_key"]
+    assert first["payload"]["custom_details"]["Alerts"][2] == "resolved Room (room-2) is too <hot> & dry"
+    assert first["payload"]["component"] == "target=room"
+
+
+def test_updates_that_nobody_took_are_added_to_the_alert():
+    (update,) = actions(kit.notice(reason=Reason.UPDATED, details=("Correction called",)))
+    assert (update["event_action"], update["dedup_key"]) == ("trigger", dedup_key(kit.notice()))
+
+
+def test_tests_and_failures_of_others_are_alerts_of_their_own():
+    failed = kit.notice(reason=Reason.UNDELIVERABLE, details=("Receiver growth could not be told: 410",))
+    over = dataclasses.replace(kit.resolved(), reason=Reason.UNDELIVERABLE)
+    test, one, other = actions(kit.notice(reason=Reason.TEST, severity="critical"), failed, over)
+    assert [each["event_action"] for each in (test, one, other)] == ["trigger"] * 3
+    assert test["payload"]["severity"] == "info"
+    assert len({test["dedup_key"], one["dedup_key"], dedup_key(kit.notice())}) == 3
+    assert one["payload"]["summary"].startswith("Receiver growth could not be told: 410 (Unique visitors behind")
+
+
+@pytest.mark.parametrize(
+    ("severity", "said"),
+    [("critical", "critical"), ("error", "error"), ("warning", "warning"), ("info", "info"), ("page", "warning")],
+)
+def test_severities_are_pagerduty_s(severity, said):
+    assert actions(kit.notice(severity=severity))[0]["payload"]["severity"] == said
+
+
+def test_the_link_that_acknowledges_comes_first():
+    sent = event(kit.sending(ack_url="https://setpoint.example.com/ack/x"))
+    assert sent["links"][0] == {"href": "https://setpoint.example.com/ack/x", "text": "Acknowledge in Setpoint"}
+
+
+def test_limits_are_kept_whatever_is_said():
+    long = "\u6e29\u5ea6 \U0001f321 " * 5_000
+    alerts = tuple(kit.alert(number, headline=long) for number in range(1_000))
+    told = [
+        kit.several(3_000, 0, alerts=alerts, headline=long, group="g" * 500, title=long),
+        kit.notice(
+            headline=long,
+            title=long,
+            target=long,
+            alert=long,
+            labels={f"l{n}": long for n in range(50)},
+            annotations={f"a{n}": long for n in range(500)},
+            details=(long,) * 500,
+            why=(long,) * 500,
+            reason=Reason.UNDELIVERABLE,
+        ),
+    ]
+    for sent in actions(*told):
+        assert len(orjson.dumps(sent)) < 512_000
+        assert len(sent["payload"]["summary"]) <= 1_024
+        assert len(sent["dedup_key"]) <= 255
+
+
+def test_what_could_never_be_sent_is_refused_when_it_is_loaded():
+    for keys in ({}, {"routing_key": " "}, {"routing_key": KEY, "url": "ftp://x"}, {"routing_key": KEY, "to": "x"}):
+        with pytest.raises(ValidationError):
+            PagerDutyNotifier.Config.model_validate({"type": "pagerduty", **keys})
