@@ -9,7 +9,10 @@ COMMAND_LINE = "setpoint"  # what it calls itself where it asks the daemon
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who acts. `via` is `slack`, `api`, `cli` or `email`; `id` is what that knows them by, such as a Slack user id."""
+    """Who acts. `id` is what `via` knows them by, such as a Slack user id.
+
+    `via` is `slack`, `api`, `cli`, or the kind of notifier whose link was followed, as `email`.
+    """
 
     name: str
     via: str = "api"

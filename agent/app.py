@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from agent import log as logging
+from agent.ack_links import AckLinks
 from agent.acts import Act, Person
 from agent.charts import Charts
 from agent.clock import Clock
@@ -68,6 +69,7 @@ class Setpoint:
         self.sending: asyncio.Task[None]
         self.connections: Connections
         self.outgoing: Outgoing
+        self.ack_links: AckLinks
         self.services: Services
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
@@ -101,7 +103,9 @@ class Setpoint:
         self.services = self._services(http, self.config)
         self.connections = Connections(self.config, self.services)
         stack.push_async_callback(self._close_connections)
-        self.outgoing = Outgoing(self.store.points, charts)
+        key = await self.store.key(AckLinks.NAME, self.clock.now())
+        self.ack_links = AckLinks(key, self.settings.external_url)
+        self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of)
         edges = Edges(
             self.outgoing.notify, self.outgoing.call, self._called, self.outgoing.undeliverable, self._settled
         )

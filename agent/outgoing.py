@@ -55,11 +55,16 @@ def read_notice(payload: bytes) -> Notice:
 
 
 class Outgoing:
-    """Sends by the connections of the configuration in force. `points` reads stored readings for charts."""
+    """Sends by the connections of the configuration in force.
 
-    def __init__(self, points: Points, charts: Charts) -> None:
+    `points` reads stored readings for charts; `ack_url` gives the link that acknowledges, of a notice and the key of
+    its delivery.
+    """
+
+    def __init__(self, points: Points, charts: Charts, ack_url: Callable[[Notice, str], str]) -> None:
         self.points = points
         self.charts = charts
+        self.ack_url = ack_url
         self.connections: Connections
         self.notices: Notices
         self.history: History
@@ -75,7 +80,9 @@ class Outgoing:
             raise Misconfigured(f"receiver {delivery.receiver} is no longer configured")
         notice = read_notice(delivery.payload)
         chart = await self._chart(notice) if notifier.wants_chart else None
-        return await notifier.send(Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart))
+        ack_url = self.ack_url(notice, delivery.key)
+        sending = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart, ack_url)
+        return await notifier.send(sending)
 
     async def call(self, delivery: Delivery) -> str:
         """Makes a corrective call. Raises ConnectorError."""

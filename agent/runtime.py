@@ -12,6 +12,7 @@ from connectors.base import InboundSource
 from rules.model import Correction, InstanceKey, InstanceState, Muted, MutedBy, Reading, Series, Silence, SourceState
 
 if TYPE_CHECKING:
+    from agent.ack_links import AckLinks
     from agent.config.configuration import Configuration
     from agent.explaining import Explained
     from agent.settings import Settings
@@ -66,6 +67,7 @@ class Runtime(Protocol):
     settings: Settings
     config: Configuration
     store: Store
+    ack_links: AckLinks
 
     def instances(self) -> Mapping[InstanceKey, InstanceState]:
         """Every instance by key."""

@@ -19,10 +19,11 @@ _PREFIXES = {
     Reason.REMINDER: "Still firing",
     Reason.FLAPPING: "Flapping",
     Reason.SETTLED: "Settled",
+    Reason.UNDELIVERABLE: "Not delivered",
     Reason.TEST: "Test",
 }
 _MARKS = {"critical": "🔴", "error": "🔴", "warning": "🟠", "info": "🔵"}
-_COLOURS = {"critical": "#c62828", "error": "#c62828", "warning": "#e07b00", "info": "#1f6feb"}
+_COLOURS = {"critical": "#c62828", "error": "#c62828", "warning": "#b35c00", "info": "#1f6feb"}
 _OWN_LABELS = {"alertname", "target", "severity"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -80,11 +81,11 @@ def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
     return [*lines, f"and {more} more"] if more > 0 else lines
 
 
-def colour(notice: Notice) -> str:
+def colour(of: Notice | NoticedAlert) -> str:
     """The colour of the status and severity, `#rrggbb`."""
-    if notice.reason is Reason.TEST:
+    if isinstance(of, Notice) and of.reason is Reason.TEST:
         return "#5c6670"
-    return "#2e7d32" if notice.status == "resolved" else _COLOURS.get(notice.severity, "#e07b00")
+    return "#2e7d32" if of.status == "resolved" else _COLOURS.get(of.severity, "#b35c00")
 
 
 def facts(notice: Notice) -> list[Fact]:

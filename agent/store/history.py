@@ -92,6 +92,12 @@ def read_deliveries(connection: sqlite3.Connection, limit: int, fingerprint: str
     return [rows.delivery_of(row) for row in _rows(connection, statement)]
 
 
+def read_delivery(connection: sqlite3.Connection, key: str) -> Delivery | None:
+    """The one of that key."""
+    found = _rows(connection, select(deliveries).where(deliveries.c.key == key))
+    return rows.delivery_of(found[0]) if found else None
+
+
 def read_attempts(connection: sqlite3.Connection, delivery_id: int) -> list[Attempt]:
     """In order."""
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.acts import Act
-from agent.store import outbox, readings, retention
+from agent.store import keys, outbox, readings, retention
 from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_shards
 from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
@@ -96,6 +96,10 @@ class Store:
     async def commit(self, commit: Commit) -> None:
         """Returns once all of it is on disk. Raises Fenced if a shard was lost; then nothing is written."""
         await self._write().run(lambda connection: self._committer.apply(connection, commit))
+
+    async def key(self, name: str, now: int) -> bytes:
+        """The daemon's own key of that name: 32 random bytes, made when it is first asked for."""
+        return await self._write().run(lambda connection: keys.key_of(connection, name, now))
 
     async def load(self) -> Remembered:
         """What a starting daemon goes on with."""
@@ -193,6 +197,12 @@ class Store:
         from agent.store.history import read_deliveries
 
         return await self._readers.run(read_deliveries, limit, fingerprint)
+
+    async def delivery(self, key: str) -> Delivery | None:
+        """The one of that key."""
+        from agent.store.history import read_delivery
+
+        return await self._readers.run(read_delivery, key)
 
     async def attempts(self, delivery_id: int) -> list[Attempt]:
         """The tries of a delivery, in order."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -244,6 +245,15 @@ acts = Table(
     Column("note", Text, nullable=False),
     Index("ix_acts_at", "at"),
     sqlite_autoincrement=True,
+)
+
+keys = Table(  # what is signed with them, whoever has it may use
+    "keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 shards = Table(

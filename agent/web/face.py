@@ -25,7 +25,8 @@ class Face:
 class Route:
     """One address. `answers` is status -> (words, name of a schema or a media type); `query` is name -> words.
 
-    `open` needs no key, `quiet` is logged at debug level. `body` names the schema of what is sent.
+    `open` needs no key, `quiet` is logged at debug level. `body` names the schema of what is sent. `link` is an address
+    that lets in whoever has it: no page of another origin can have it, and the log does not.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Route:
     body: str | None = None
     open: bool = False
     quiet: bool = False
+    link: bool = False
 
 
 FACE = web.AppKey("face", Face)

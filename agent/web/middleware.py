@@ -47,7 +47,8 @@ async def respond(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _say(request: web.Request, status: int, seconds: float) -> None:
     route = route_of(request)
     say = log.debug if route is not None and route.quiet else log.info
-    path = request.rel_url.raw_path  # as it came, so without anything that could break a line, and without its query
+    # As it came, so without anything that could break a line, and without its query.
+    path = route.path if route is not None and route.link else request.rel_url.raw_path
     say("http.request", method=request.method, path=path[:200], status=status, took_ms=round(seconds * 1_000, 1))
 
 

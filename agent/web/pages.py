@@ -1,4 +1,4 @@
-"""Pages for people: plain HTML made here, no scripts, nothing from elsewhere, everything escaped."""
+"""Pages for people: plain HTML made here, nothing from elsewhere, everything escaped, one script in one of them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ REFRESH = 30  # seconds
 async def overview_page(request: web.Request) -> web.Response:
     """Targets, alerts and sources as they are."""
     body.query(request)
-    return _page("status.html.j2", refresh=REFRESH, **await page_facts(runtime(request)))
+    return page("status.html.j2", refresh=REFRESH, **await page_facts(runtime(request)))
 
 
 async def documentation(request: web.Request) -> web.Response:
     """What the API can do, from the table of routes."""
     routes = [{"route": route, "path": shown_path(route)} for route in request.app[ROUTES]]
-    return _page("documentation.html.j2", routes=routes, shapes=shapes())
+    return page("documentation.html.j2", routes=routes, shapes=shapes())
 
 
 async def description(request: web.Request) -> web.Response:
@@ -43,12 +43,20 @@ async def description(request: web.Request) -> web.Response:
 
 
 @cache
-def _style() -> tuple[str, str]:
-    """The style sheet, and the one policy under which a browser shows a page of ours."""
-    style = (_FOLDER / "style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:"
-    return style, f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+def _own(name: str) -> tuple[str, str]:
+    """A file of ours that stands in pages, and the source by which a policy allows exactly it."""
+    text = (_FOLDER / name).read_text(encoding="utf-8")
+    return text, f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _policy(script: str) -> str:
+    """Under which a browser shows a page of ours: its style, its script and its own form if it has them."""
+    allowed = f"style-src {_own('style.css')[1]}; img-src data:"
+    if script:
+        allowed += f"; script-src {_own(script)[1]}"
+    form = "'self'" if script else "'none'"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
 
 
 @cache
@@ -64,9 +72,13 @@ def _templates() -> Environment:
     )
 
 
-def _page(name: str, **values: Any) -> web.Response:
-    style, policy = _style()
-    text = _templates().get_template(name).render(style=style, version=__version__, **values)
-    response = web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
+def page(name: str, *, status: int = 200, **values: Any) -> web.Response:
+    """The page of a template; one that has a script of its own has it beside it, under the same name."""
+    script = name.replace(".html.j2", ".js")
+    script = script if (_FOLDER / script).exists() else ""
+    own = {"style": _own("style.css")[0], "script": _own(script)[0] if script else "", "version": __version__}
+    text = _templates().get_template(name).render(**own, **values)
+    headers = {"Content-Security-Policy": _policy(script)}
+    response = web.Response(text=text, status=status, content_type="text/html", headers=headers)
     response.enable_compression()
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.web import api, doors, health, pages, silences
+from agent.web import ack, api, doors, health, pages, silences
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
@@ -70,6 +70,26 @@ _CALLED = (
         )
         for method in ("GET", "POST")
     ),
+)
+
+_LINKS = tuple(
+    Route(
+        method,
+        "/ack/{token}",
+        handler,
+        summary,
+        {
+            200: (said, "text/html"),
+            404: ("No link of this daemon, or not whole.", "text/html"),
+            410: ("It was good for seven days.", "text/html"),
+        },
+        open=True,
+        link=True,
+    )
+    for method, handler, summary, said in (
+        ("GET", ack.look, "The page behind the link of a message; changes nothing", "What would be acknowledged."),
+        ("POST", ack.take, "Acknowledge what still fires of what the message said", "It is, or it was already."),
+    )
 )
 
 _KNOWN = (
@@ -207,4 +227,4 @@ _PAGES = (
     ),
 )
 
-TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_WATCHED, *_PAGES)
+TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_LINKS, *_WATCHED, *_PAGES)

@@ -14,8 +14,8 @@ from connectors import fields
 from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services, TimedOut, Unreachable
 from connectors.facts import plain, shortened
 from connectors.mail import SmtpServer, address_of, check_address, parse_smtp_url
-from connectors.mail_message import Envelope, compose, written
-from rules.model import SECOND
+from connectors.mail_message import Envelope, FirstMail, compose, first_mail, written
+from rules.model import SECOND, Reason
 
 
 def _check_smtp_url(value: fields.Secret) -> fields.Secret:
@@ -57,13 +57,16 @@ class EmailNotifier:
         self._services = services
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
-        """Mails the notice; returns the id of the alert's first mail, for its thread. Raises ConnectorError."""
+        """Mails the notice; returns what later mails of the alert's thread refer to. Raises ConnectorError."""
         server = self._server()
-        envelope = Envelope(self._sender(server), tuple(self._config.to), first_mail=_first_mail(sending))
+        first = first_mail(sending)
+        envelope = Envelope(self._sender(server), tuple(self._config.to), self._services.now(), first)
         mail = compose(sending, envelope)
         await self._deliver(written(mail), envelope, server)
-        first = envelope.first_mail or str(mail["Message-ID"])
-        return {"message_id": first, "starts_at": sending.notice.episode}
+        if sending.notice.reason is Reason.UNDELIVERABLE:
+            return sending.thread
+        known = first or FirstMail(str(mail["Message-ID"]), str(mail["Subject"]))
+        return {**known._asdict(), "starts_at": sending.notice.episode}
 
     async def close(self) -> None:
         """Nothing is held open: each mail has its own connection."""
@@ -115,14 +118,6 @@ def _domain(external_url: str) -> str:
     host = urlsplit(external_url).hostname or socket.gethostname()
     named = host.replace(".", "").replace("-", "").isalnum() and not host.replace(".", "").isdigit() and host.isascii()
     return host if named else "localhost"
-
-
-def _first_mail(sending: Sending) -> str | None:
-    thread = sending.thread or {}
-    if thread.get("starts_at") != sending.notice.episode:
-        return None
-    found = thread.get("message_id")
-    return found if isinstance(found, str) else None
 
 
 def _mapped(error: Exception, place: str, seconds: float) -> ConnectorError:

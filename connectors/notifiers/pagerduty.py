@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator
 
 from connectors import fields
 from connectors.base import Sending, Services
 from connectors.facts import facts, heading, links, listed, plain, reasons, remarks, shortened
-from connectors.gateway import check_secret_url
+from connectors.gateway import check_http_url
 from connectors.payload import rfc3339
 from connectors.posting import post
 from rules.model import Notice, Reason
@@ -27,9 +27,7 @@ class PagerDutyConfig(fields.Config):
 
     type: Literal["pagerduty"]
     routing_key: fields.Token
-    url: Annotated[fields.Secret, AfterValidator(check_secret_url)] = Field(
-        default=SecretStr("https://events.pagerduty.com/v2/enqueue")
-    )
+    url: Annotated[str, AfterValidator(check_http_url)] = "https://events.pagerduty.com/v2/enqueue"
     timeout: fields.Span = 10_000_000
 
 
@@ -48,8 +46,7 @@ class PagerDutyNotifier:
         """Sends one event. Raises ConnectorError."""
         key = self._config.routing_key.get_secret_value()
         body = orjson.dumps({"routing_key": key, **event(sending)})
-        url = self._config.url.get_secret_value()
-        await post(self._services, url, body, {}, within=self._config.timeout, secrets=[key])
+        await post(self._services, self._config.url, body, {}, within=self._config.timeout, secrets=[key])
         return None
 
     async def close(self) -> None:
@@ -95,7 +92,7 @@ def _action(notice: Notice) -> str:
 def _payload(notice: Notice) -> dict[str, Any]:
     said = heading(notice)
     if notice.reason is Reason.UNDELIVERABLE and notice.details:
-        said = f"{plain(notice.details[-1])} ({said})"
+        said = f"{said} ({plain(notice.details[-1])})"
     severity = "info" if notice.reason is Reason.TEST else _SEVERITIES.get(notice.severity, "warning")
     known = {
         "summary": shortened(said, _SUMMARY),

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 import agent.outgoing
+from agent.ack_links import AckLinks
 from agent.charts import ChartData, ChartError, Charts
 from agent.config.configuration import ActionEntry, Configuration, NotifierEntry
 from agent.connections import Connections
@@ -89,7 +90,7 @@ class World:
     def __init__(self, services: Services, *targets: Target, **receivers: tuple[NotifierEntry, ...]) -> None:
         self.stored: list[Reading] = []
         self.drawing = Drawing()
-        self.outgoing = Outgoing(self.points, self.drawing)
+        self.outgoing = Outgoing(self.points, self.drawing, AckLinks(b"k" * 32, "https://s.example").of)
         self.specs = Specs(targets, [SourceRule("a", ("visitors", "temperature"), None)])
         self.history = History(self.specs)
         self.services = services
@@ -139,6 +140,11 @@ async def test_a_sending_has_key_attempt_and_thread(world):
     assert await world.outgoing.notify(delivery(kit.notice(), attempts=2, thread=thread)) == {"ts": "1"}
     (sending,) = world.notifier.got
     assert (sending.key, sending.attempt, sending.thread) == ("key", 3, thread)
+
+
+async def test_a_sending_has_a_link_that_acknowledges_while_it_fires(world):
+    assert (await world.sent()).ack_url.startswith("https://s.example/ack/")
+    assert (await world.sent(kit.resolved())).ack_url == ""
 
 
 async def test_a_receiver_or_action_that_is_gone_is_for_good(world):

@@ -89,7 +89,7 @@ async def test_what_is_open_needs_no_key(locked, method, path, status):
 
 def test_nothing_is_open_but_what_has_to_be():
     opened = {route.path.partition("{")[0] for route in TABLE if route.open}
-    assert opened == {"/-/healthy", "/livez", "/healthz", "/-/ready", "/readyz", "/in/", "/ping/"}
+    assert opened == {"/-/healthy", "/livez", "/healthz", "/-/ready", "/readyz", "/in/", "/ping/", "/ack/"}
 
 
 @pytest.mark.parametrize(

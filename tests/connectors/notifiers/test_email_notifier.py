@@ -114,6 +114,7 @@ async def test_text_and_html_say_the_same_and_the_numbers_are_there(services, in
     assert mail["Subject"] == "Unique visitors behind: 6,214 of 10,000, needs 412 a day, projected 8,950"
     assert getaddresses([mail["To"]])[1] == ("Jörg Müller", "joerg@example.com")
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert (mail["X-Auto-Response-Suppress"], mail["Precedence"]) == ("All", "bulk")
     assert mail["Date"].datetime.isoformat() == "2026-05-05T16:53:20+00:00"
     assert mail.get_content_type() == "multipart/alternative"
     text = mail.get_body(("plain",)).get_content()
@@ -150,8 +151,49 @@ async def test_mails_of_one_alert_thread_and_those_of_the_next_do_not(services, 
     assert first["In-Reply-To"] is None
     for later in (second, third):
         assert later["In-Reply-To"] == later["References"] == first["Message-ID"]
-    assert fourth["References"] is None
+        assert later["Subject"] == f"Re: {first['Subject']}"  # what Gmail and Outlook go by beside it
+    assert "Resolved: Unique visitors back" in third.get_body(("plain",)).get_content()
+    assert (fourth["References"], fourth["Subject"]) == (None, kit.notice().headline)
     assert len({mail["Message-ID"] for mail in (first, second, third, fourth)}) == 4
+
+
+async def test_a_thread_of_a_version_that_kept_no_subject_goes_on(services, inbox):
+    thread = {"message_id": "<first@example.com>", "starts_at": kit.NOW}
+    await notifier(services, inbox.port).send(kit.sending(kit.resolved(), thread=thread))
+    assert inbox.parsed()["References"] == "<first@example.com>"
+    assert inbox.parsed()["Subject"].startswith("Re: Resolved: Unique visitors")
+
+
+async def test_a_notice_that_was_not_delivered_elsewhere_stands_by_itself(services, inbox):
+    mailer = notifier(services, inbox.port)
+    thread = await mailer.send(kit.sending(key="one"))
+    failed = kit.sending(kit.notice(reason=Reason.UNDELIVERABLE), key="two", thread=thread)
+    assert await mailer.send(failed) == thread
+    assert inbox.parsed()["References"] is None
+    assert inbox.parsed()["Subject"] == f"Not delivered: {kit.notice().headline}"
+
+
+async def test_the_date_is_that_of_sending(services, inbox):
+    late = dataclasses.replace(services, now=lambda: kit.NOW + 86_400_000_000)
+    await notifier(late, inbox.port).send(kit.sending())
+    assert inbox.parsed()["Date"].datetime.isoformat() == "2026-05-06T16:53:20+00:00"
+
+
+async def test_the_link_that_acknowledges_is_a_button_and_a_line(services, inbox):
+    link = "https://setpoint.example.com/ack/abc_-123"
+    await notifier(services, inbox.port).send(kit.sending(ack_url=link))
+    mail = inbox.parsed()
+    assert f"Acknowledge: {link}" in mail.get_body(("plain",)).get_content().splitlines()
+    assert link in Page(mail.get_body(("html",)).get_content()).links
+    await notifier(services, inbox.port).send(kit.sending(kit.resolved()))
+    assert "Acknowledge" not in inbox.parsed().as_string()
+
+
+async def test_a_group_is_a_table(services, inbox):
+    await notifier(services, inbox.port).send(kit.sending(kit.several(120, 1)))
+    words = Page(inbox.parsed().get_body(("html",)).get_content()).words
+    assert words.count("firing") == 100
+    assert "and 21 more" in words
 
 
 async def test_a_repetition_has_the_same_message_id(services, inbox):
