@@ -17,6 +17,7 @@ SOURCES = {
     "webhook": "connectors.sources.webhook:WebhookSource",
 }
 NOTIFIERS = {
+    "apprise": "connectors.notifiers.apprise:AppriseNotifier",
     "console": "connectors.notifiers.console:ConsoleNotifier",
     "email": "connectors.notifiers.email:EmailNotifier",
     "pagerduty": "connectors.notifiers.pagerduty:PagerDutyNotifier",

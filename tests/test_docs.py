@@ -30,6 +30,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ENVIRON = {
     "CHAT_TOKEN": "token",
     "GATEWAY_TOKEN": "token",
+    "DISCORD_HOOK": "4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
     "HEARTBEAT_URL": "https://beat.example.com/1",
     "HOOK_SECRET": "secret",
     "HVAC_SECRET": "secret",
@@ -39,6 +40,11 @@ ENVIRON = {
     "SHOP_DB": "sqlite:///shop.db",
     "STOCK_PASSWORD": "secret",
     "TEAMS_URL": "https://teams.example.com/workflows/1",
+    "TELEGRAM_CHAT": "12345",
+    "TELEGRAM_TOKEN": "123456789:abcdefg_hijklmnop",
+    "TWILIO_FROM": "15551234567",
+    "TWILIO_SID": f"AC{'1' * 32}",
+    "TWILIO_TOKEN": "a" * 32,
 }
 
 

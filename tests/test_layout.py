@@ -19,6 +19,7 @@ ROLES = {"sources": registry.SOURCES, "notifiers": registry.NOTIFIERS, "actions"
 # Where each library of weight may be imported; a folder ends with a slash.
 PLACES = {
     "alembic": {"agent/store/migrate.py", "agent/store/migrations/"},
+    "apprise": {"connectors/apprise_services.py"},
     "apscheduler": {"agent/scheduler.py"},
     "sqlalchemy": {"agent/store/", "connectors/sources/sql.py"},
     "matplotlib": {"agent/charts/draw.py", "agent/charts/sheet.py"},
@@ -177,7 +178,7 @@ def test_help_loads_next_to_nothing():
 
 
 def test_a_daemon_starts_without_what_it_may_never_need():
-    late = {"alembic", "matplotlib", "numpy", "PIL", "slack_sdk", "aiosmtplib", "jinja2"}
+    late = {"alembic", "matplotlib", "numpy", "PIL", "slack_sdk", "aiosmtplib", "apprise", "jinja2"}
     assert loaded("import agent.app") & late == set()
 
 

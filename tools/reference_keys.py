@@ -17,8 +17,9 @@ KINDS = (
     ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
                             "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
     ("Actions", "actions", {"webhook": "WebhookActionConfig"}),
-    ("Receivers", "receivers", {"console": "ConsoleConfig", "email": "EmailConfig", "pagerduty": "PagerDutyConfig",
-                                "slack": "SlackConfig", "teams": "TeamsConfig", "webhook": "WebhookConfig"}),
+    ("Receivers", "receivers", {"apprise": "AppriseConfig", "console": "ConsoleConfig", "email": "EmailConfig",
+                                "pagerduty": "PagerDutyConfig", "slack": "SlackConfig", "teams": "TeamsConfig",
+                                "webhook": "WebhookConfig"}),
 )  # fmt: skip
 ABOUT = {
     "Sources": "Under `sources`, by name. The kind is chosen by `type`.",
