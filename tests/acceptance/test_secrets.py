@@ -24,13 +24,25 @@ SECRETS = {
     "USER_PASSWORD": "userinfo-90ab12",
     "HOOK_HEADER": "hookheader-c3d4e5",
     "ACTION_HEADER": "actionheader-1b2c3d",
+    "TEAMS_PATH": "teamspath-S1GN4TUR3",
+    "ROUTING_KEY": "routingkey-0a1b2c3d",
+    "APPRISE_USER": "appriseuser-9e8d7c",
+    "APPRISE_PATH": "apprisepath-4f5e6d",
 }
+
+LATER = ("unreachable", "teams", "pager", "phone")
+"""Receivers that fail for now."""
 
 
 async def echo(request: web.Request) -> web.Response:
     """A server that repeats what it was given, as careless ones do."""
     given = [request.headers.get("Authorization", ""), request.headers.get("X-Key", ""), request.path_qs]
     return web.Response(status=500, text=" ".join(given))
+
+
+async def repeat(request: web.Request) -> web.Response:
+    """The same of a receiver: its answer is what it was sent."""
+    return web.Response(status=503, text=f"{request.url} {dict(request.headers)} {await request.text()}")
 
 
 async def refuse(path: str, _json: Any) -> web.Response:
@@ -64,6 +76,11 @@ def careless(api: Api, sink: Receiver, hvac: Receiver) -> dict[str, Any]:
         "refusing": [{**hook(sink, "refuse/${SINK_PATH}"), "headers": {"X-Key": "${HOOK_HEADER}"}}],
         "by-user": [{**hook(sink), "url": f"http://bob:${{USER_PASSWORD}}@127.0.0.1:{sink.port}/refuse/user"}],
         "unreachable": [{"type": "webhook", "url": "http://127.0.0.1:1/${SINK_PATH}", "secret": HOOK}],
+        "teams": [{"type": "teams", "url": f"{api.url}/repeat/${{TEAMS_PATH}}"}],
+        "pager": [{"type": "pagerduty", "routing_key": "${ROUTING_KEY}", "url": f"{api.url}/repeat"}],
+        "phone": [
+            {"type": "apprise", "urls": [f"json://ann:${{APPRISE_USER}}@127.0.0.1:{port}/repeat/${{APPRISE_PATH}}"]}
+        ],
     }
     config["actions"] = {
         "set": {
@@ -75,9 +92,7 @@ def careless(api: Api, sink: Receiver, hvac: Receiver) -> dict[str, Any]:
         }
     }
     config["targets"]["room"] |= {
-        "alerts": [
-            {"name": "out-of-band", "when": "out_of_band", "notify": ["all", "refusing", "by-user", "unreachable"]}
-        ],
+        "alerts": [{"name": "out-of-band", "when": "out_of_band", "notify": ["all", "refusing", "by-user", *LATER]}],
         "correct": [{"on": "out-of-band", "action": "set"}],
     }
     return config
@@ -92,6 +107,8 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     sink.answer, hvac.answer = refuse, refuse_call
     for number in range(1, 6):
         api.answers[f"echo-{number}"] = echo
+    for path in ("repeat", f"repeat/{SECRETS['TEAMS_PATH']}", f"repeat/{SECRETS['APPRISE_PATH']}"):
+        api.answers[path] = repeat
     api.values["house"] = {"kitchen": 30.0}
     daemon.configure(careless(api, sink, hvac))
     key = {"Authorization": "Bearer operatorskey-e5f6a7b8"}
@@ -106,7 +123,10 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     await daemon.happenings.until(lambda: len(daemon.said("alert", alert="source-down")) == len(names), "all sources")
     await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="refusing"), "refused for good")
     await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="by-user"), "refused for good")
-    await daemon.happenings.until(lambda: daemon.said("delivery.retry", receiver="unreachable"), "unreachable")
+    for name in LATER:
+        await daemon.happenings.until(lambda name=name: daemon.said("delivery.retry", receiver=name), f"{name} fails")
+    for name in LATER[1:]:
+        assert "503" in daemon.said("delivery.retry", receiver=name)[0]["error"]
     await daemon.happenings.until(lambda: daemon.said("delivery.failed", receiver="set"), "the call failed")
     assert "***" in daemon.said("delivery.failed", receiver="set")[0]["error"]
 
