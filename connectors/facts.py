@@ -75,8 +75,8 @@ def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
     """A line for each alert of a notice about several, the gravest first; what is cut is counted in the last."""
     if len(notice.every) < 2:
         return []
-    signs = [_mark(alert) if marked else alert.status for alert in notice.every]
-    lines = [f"{sign} {plain(alert.headline)}" for sign, alert in zip(signs, notice.every, strict=True)][:most]
+    shown = notice.every[:most]
+    lines = [f"{_mark(alert) if marked else alert.status} {plain(alert.headline)}" for alert in shown]
     more = max(notice.firing + notice.resolved, len(notice.every)) - len(lines)
     return [*lines, f"and {more} more"] if more > 0 else lines
 

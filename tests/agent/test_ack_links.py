@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hmac
 
 import orjson
 import pytest
@@ -78,6 +79,12 @@ class TestTokens:
     def test_what_is_no_token_is_forged(self, text):
         with pytest.raises(Forged):
             LINKS.read(text, kit.NOW)
+
+    def test_what_else_is_signed_with_the_key_is_no_link(self):
+        said = ((kit.NOW + DAY) // SECOND).to_bytes(8, "big") + KEY.encode()
+        other = said + hmac.digest(SECRET, said, "sha256")
+        with pytest.raises(Forged):
+            LINKS.read(base64.urlsafe_b64encode(other).decode().rstrip("="), kit.NOW)
 
     def test_a_forged_end_is_no_end(self):
         token = LINKS.token(KEY, kit.NOW - SECOND)
