@@ -25,6 +25,7 @@ COMMANDS = {
     "push": "Send readings to the running daemon.",
     "ack": "Acknowledge an open alert.",
     "silence": "Add, list and expire silences.",
+    "audit": "Show who did what, and why.",
     "send-test": "Send a test notice to a receiver.",
     "demo": "Show the main job in under a minute.",
     "completion": "Print the shell's completion script.",

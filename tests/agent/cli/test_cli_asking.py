@@ -448,3 +448,16 @@ def test_what_makes_no_silence(asking):
     assert asking("silence", "add", "rooms").status == 2
     assert asking("silence", "add", "rooms", "--for", "1h", "--until", "2030-01-01", "--reason", "x").status == 2
     assert asking("silence", "expire", "none").status == 2
+
+
+def test_audit_shows_who_did_what_and_why(asking):
+    assert asking("audit").out == "Nobody did anything\n"
+    asking("silence", "add", "rooms", "--for", "2h", "--reason", "windows are open", "--by", "ann")
+    head, row = asking("audit", "--since", "1h").out.splitlines()
+    assert head.split() == ["AT", "WHO", "VIA", "ACT", "SUBJECT", "WHY"]
+    assert [word for word in ("ann", "cli", "silence", "windows are open") if word not in row] == []
+    (act,) = asking("audit", "--json").json["acts"]
+    assert (act["by"], act["via"], act["act"], act["note"]) == ("ann", "cli", "silence", "windows are open")
+    assert asking("audit", "--since", "2100-01-01").out == "Nobody did anything\n"
+    refused = asking("audit", "--since", "tomorrow")
+    assert (refused.status, refused.err) == (2, "Error: since: 'tomorrow' is not a time: ISO 8601 or Unix time\n")
