@@ -101,6 +101,7 @@ def configuration() -> str:
                 lines += [f"{'##' if heading == 'Targets' else '###'} {heading}\n", *table(model, defs, words)]
     for heading, model in REST:
         lines += [f"{'##' if heading[0] != '`' else '###'} {heading}\n", *table(model, defs, words)]
+    lines += ["## Operators\n", f"`operators`: {words.of('Operators', 'operators')}\n"]
     words.check()
     return "\n".join(lines)
 

@@ -71,6 +71,7 @@ def _words(said: dict[str, Any]) -> Iterator[str]:
     yield from _list("Receivers", [(r["name"], ", ".join(r["notifiers"])) for r in said["receivers"]])
     if said["route"]:
         yield from ("", "Route", *_route(said["route"], "  "))
+    yield from _list("Operators", [(name,) for name in said["operators"]])
     if said["heartbeat"]:
         yield from ("", f"Heartbeat {said['heartbeat']}")
 

@@ -64,5 +64,6 @@ class Configuration:
     timezone: str = "UTC"
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000
+    operators: tuple[str, ...] = ()  # who may act from Slack: ids of users and user groups, handles; none: everybody
     files: tuple[str, ...] = ()  # what to watch: the configuration's own files
     secrets: tuple[str, ...] = ()  # every secret value in it, for tests that look for leaks

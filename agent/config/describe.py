@@ -26,6 +26,7 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         "route": _route(configuration.route) if configuration.route else None,
         "inhibit_rules": len(configuration.inhibit),
         "time_intervals": list(configuration.intervals),
+        "operators": list(configuration.operators),
         "heartbeat": f"every {words.span(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
     }
 

@@ -19,6 +19,7 @@ from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
 from agent.config.language import Defaults, Heartbeat
 from agent.config.later import key_comes_later
+from agent.config.operators import build_operators
 from agent.config.routing import build_inhibit_rules, build_route
 from agent.config.sources import CHECKIN, build_sources
 from agent.config.targets import build_targets
@@ -26,7 +27,7 @@ from agent.config.validate import models_in, validated
 
 SECTIONS = (
     "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",
-    "heartbeat",
+    "heartbeat", "operators",
 )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def configuration_of(document: Document) -> Configuration:
         timezone=defaults.timezone,
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,
+        operators=build_operators(document),
         files=document.files,
         secrets=tuple(dict.fromkeys(_secrets_of(sources, gateways, actions, receivers, heartbeat))),
     )

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from agent.config.calendar import IntervalSection, NamedIntervals
 from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection
+from agent.config.operators import FORM
 from connectors import registry
 from connectors.gateway import GatewayConfig
 
@@ -53,9 +54,15 @@ def json_schema() -> dict[str, Any]:
             "inhibit_rules": {"type": "array", "items": ref(InhibitSection)},
             "time_intervals": _by_name_or_in_a_list(names, ref),
             "heartbeat": ref(Heartbeat),
+            "operators": {"type": "array", "minItems": 1, "items": _text_of(FORM)},
         },
         "$defs": {**definitions, "variable": _VARIABLE},
     }
+
+
+def _text_of(form: str) -> dict[str, Any]:
+    """A text of a form, or one that comes from a variable."""
+    return {"anyOf": [{"type": "string", "pattern": f"^{form}$"}, {"$ref": _REF.format(model="variable")}]}
 
 
 def _by_name_or_in_a_list(names: Callable[[Any], Any], ref: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
