@@ -33,7 +33,7 @@ from agent.demo.slack_parts import (
 TOKEN = "xoxb-1111111111-2222222222-demo"  # noqa: S105 - this server's own, worth nothing elsewhere
 _CHANNEL_ID = re.compile(r"[CGDZ][A-Z0-9]{8,}")
 _TEXT_LIMITS = {"chat.postMessage": 40_000, "chat.update": 4_000}
-_SCOPES = {
+SCOPES = {
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",
     "files.getUploadURLExternal": "files:write",
@@ -57,6 +57,7 @@ class SlackServer:
     def __init__(self, channels: Iterable[str] = ("growth",), now: Callable[[], int] = lambda: 0) -> None:
         self.tokens = {TOKEN: ""}  # token -> error code, empty if it is good
         self.scopes = {"chat:write", "files:write", "channels:read"}
+        self.needs = dict(SCOPES)
         self.channels = {name: Channel(f"C0DEMO{number:04d}", name) for number, name in enumerate(channels, start=1)}
         self.messages: list[Message] = []
         self.files: dict[str, File] = {}
@@ -103,9 +104,7 @@ class SlackServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 1024**2)
-        app.router.add_route("*", "/api/{method}", self._api)
-        app.router.add_post("/upload/{file}", self._upload)
-        app.router.add_post("/services/{path:.*}", self._hook)
+        self._add_doors(app)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -120,6 +119,11 @@ class SlackServer:
             await self._runner.cleanup()
 
     # the doors
+
+    def _add_doors(self, app: web.Application) -> None:
+        app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_post("/upload/{file}", self._upload)
+        app.router.add_post("/services/{path:.*}", self._hook)
 
     async def _api(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
@@ -259,7 +263,7 @@ class SlackServer:
         refused = self.tokens.get(token, "invalid_auth")
         if refused:
             raise Rejected(refused)
-        needed = _SCOPES.get(method)
+        needed = self.needs.get(method)
         if needed and needed not in self.scopes:
             raise Rejected("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
 
