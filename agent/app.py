@@ -37,6 +37,7 @@ from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
 from agent.settings import Settings
 from agent.shards import assign
+from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping
 from agent.store.store import Store
@@ -44,7 +45,7 @@ from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from rules.matchers import matchers_text
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Reading, Silence, SourceState
+from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -128,7 +129,8 @@ class Setpoint:
 
         self.poller = Poller(self.clock, self.pipeline.handle, on_poll=self.metrics.polled)
         stack.push_async_callback(self.poller.close)
-        await serve(self, self.metrics, stack)
+        slack = await open_slack(self, self.services.http, self.metrics, stack)
+        await serve(self, self.metrics, stack, slack)
         lag = LoopLag(self.metrics.loop_lag)
         lag.start()
         stack.callback(lag.stop)
@@ -220,6 +222,15 @@ class Setpoint:
         mutes = Mutes(decider.situation, memory.groups, self.clock.now())
         return open_alerts(decider.specs, self.instances(), self.pipeline.sources(), mutes)
 
+    def about(self, subject: str) -> Sequence[OpenAlert]:
+        """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
+        members = self.pipeline.memory.groups.members.get(subject, {})
+        return [one for one in self.alerts() if one.fingerprint == subject or one.fingerprint in members]
+
+    async def chart(self, notice: Notice) -> bytes | None:
+        """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""
+        return await self.outgoing.chart(notice)
+
     def held(self, key: InstanceKey) -> str | None:
         """The target or source that an instance depends on and that is off."""
         return self.pipeline.decider.situation.held(key)
@@ -308,7 +319,7 @@ class Setpoint:
     def _mask(self, config: Configuration) -> None:
         """No line of the log holds a secret, neither of the configuration nor of the settings."""
         database = self.settings.database_url if "@" in self.settings.database_url else ""
-        logging.mask((self.settings.slack_bot_token, self.settings.smtp_url, database, *config.secrets))
+        logging.mask((*self.settings.secrets, database, *config.secrets))
 
     async def _use(self, config: Configuration) -> None:
         self._mask(config)

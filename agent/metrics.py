@@ -79,6 +79,7 @@ class Metrics:
             "setpoint_config_last_reload_success_timestamp_seconds",
             "When a configuration was last accepted, in Unix time.",
         )
+        self.slack_connected: bool | None = None  # None without Socket Mode
         self.reloaded(successful=True)  # nobody can ask before the first one is loaded
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -116,6 +117,10 @@ class Metrics:
         if successful:
             self._reloaded_at.set(self._runtime.clock.now() / SECOND)
 
+    def slack(self, connected: bool) -> None:
+        """Socket Mode is connected, or is not."""
+        self.slack_connected = connected
+
     async def render(self, outbox: OutboxStats | None, accept: str = "") -> tuple[bytes, str]:
         """Everything in the format that an Accept header asks for, and its content type.
 
@@ -130,6 +135,7 @@ class Metrics:
             tuple(runtime.instances().values()),
             tuple(runtime.alerts()),
             sum(silence.starts <= now < silence.ends for silence in runtime.silences()),
+            self.slack_connected,
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -158,6 +164,7 @@ class _State(Collector):
     instances: Sequence[InstanceState]
     alerts: Sequence[OpenAlert]
     silences: int
+    slack: bool | None
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -166,6 +173,15 @@ class _State(Collector):
         yield from self._targets()
         yield self._alerts()
         yield from self._muting()
+        yield self._slack()
+
+    def _slack(self) -> Metric:
+        family = GaugeMetricFamily(
+            "setpoint_slack_connected", "Whether Slack's Socket Mode is connected (1); absent without it."
+        )
+        if self.slack is not None:
+            family.add_sample(family.name, {}, self.slack)
+        return family
 
     def _muting(self) -> Iterable[Metric]:
         muted = GaugeMetricFamily("setpoint_alerts_muted", "Open alerts that nobody is told of.", labels=["by"])

@@ -29,6 +29,7 @@ from rules.model import (
     Reading,
     Reason,
     Series,
+    Target,
 )
 from rules.plans import Course, Way, course
 from rules.progress import is_budget
@@ -52,6 +53,11 @@ def read_notice(payload: bytes) -> Notice:
     alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
     proposals = tuple(Proposal(**proposal) for proposal in data.get("proposals", ()))
     return Notice(**{**data, **lists, "alerts": alerts, "proposals": proposals, "reason": Reason(data["reason"])})
+
+
+def drawable(target: Target) -> bool:
+    """Whether a target is about a number over time."""
+    return not (target.goal is None or target.goal.condition or target.checkin)
 
 
 class Outgoing:
@@ -79,7 +85,7 @@ class Outgoing:
         if notifier is None:
             raise Misconfigured(f"receiver {delivery.receiver} is no longer configured")
         notice = read_notice(delivery.payload)
-        chart = await self._chart(notice) if notifier.wants_chart else None
+        chart = await self.chart(notice) if notifier.wants_chart else None
         ack_url = self.ack_url(notice, delivery.key)
         sending = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart, ack_url)
         return await notifier.send(sending)
@@ -124,7 +130,7 @@ class Outgoing:
             for position, _ in enumerate(self.notices.notifiers(fallback))
         ]
 
-    async def _chart(self, notice: Notice) -> bytes | None:
+    async def chart(self, notice: Notice) -> bytes | None:
         """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn.
 
         The words come first: whatever goes wrong with a chart, or takes long, only costs the chart.
@@ -142,9 +148,9 @@ class Outgoing:
 
     async def _draw(self, notice: Notice) -> bytes | None:
         target = self.notices.specs.targets.get(notice.target)
-        if target is None or len(notice.alerts) > 1:  # no chart shows several
+        if target is None or target.goal is None or not drawable(target):
             return None
-        if target.goal is None or target.goal.condition or target.checkin:
+        if len(notice.alerts) > 1:  # no chart shows several
             return None
         goal = target.goal if target.goal.per else Goal()
         means = MEASURES[goal.measure]

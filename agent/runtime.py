@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Protocol
 from agent.acts import Person
 from agent.clock import Clock
 from connectors.base import InboundSource
-from rules.model import Correction, InstanceKey, InstanceState, Muted, MutedBy, Reading, Series, Silence, SourceState
+from rules.model import (
+    Correction,
+    InstanceKey,
+    InstanceState,
+    Muted,
+    MutedBy,
+    Notice,
+    Reading,
+    Series,
+    Silence,
+    SourceState,
+)
 
 if TYPE_CHECKING:
     from agent.ack_links import AckLinks
@@ -80,6 +91,12 @@ class Runtime(Protocol):
 
     def alerts(self) -> Sequence[OpenAlert]:
         """Alerts that are not inactive, worst first."""
+
+    def about(self, subject: str) -> Sequence[OpenAlert]:
+        """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
+
+    async def chart(self, notice: Notice) -> bytes | None:
+        """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""
 
     def inbound(self, door: str, name: str) -> InboundSource | None:
         """The waiting source behind `/in/<name>` or `/ping/<name>`."""

@@ -24,7 +24,12 @@ PLACES = {
     "sqlalchemy": {"agent/store/", "connectors/sources/sql.py"},
     "matplotlib": {"agent/charts/draw.py", "agent/charts/sheet.py"},
     "PIL": {"agent/demo/picture.py"},
-    "slack_sdk": {"connectors/notifiers/slack.py", "connectors/slack_api.py"},
+    "slack_sdk": {
+        "connectors/notifiers/slack.py",
+        "connectors/slack_api.py",
+        "agent/slack/signature.py",
+        "agent/slack/socket.py",
+    },
     "httpx": {"connectors/http.py"},
     "httpx_aiohttp": {"connectors/http.py"},
     "aiosmtplib": {"connectors/notifiers/email.py"},

@@ -10,15 +10,17 @@ from aiohttp import web
 from agent.acts import COMMAND_LINE, Person
 from agent.metrics import Metrics
 from agent.runtime import Runtime
+from agent.slack.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The daemon behind the handlers; `started` is monotonic, in seconds."""
+    """The daemon behind the handlers; `started` is monotonic, in seconds. `slack` takes what Slack sends."""
 
     runtime: Runtime
     metrics: Metrics
     started: float
+    slack: Desk | None = None
 
 
 @dataclass(frozen=True, slots=True)

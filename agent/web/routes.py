@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.web import ack, api, doors, health, pages, silences
+from agent.web import ack, api, doors, health, pages, silences, slack
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
@@ -89,6 +89,30 @@ _LINKS = tuple(
     for method, handler, summary, said in (
         ("GET", ack.look, "The page behind the link of a message; changes nothing", "What would be acknowledged."),
         ("POST", ack.take, "Acknowledge what still fires of what the message said", "It is, or it was already."),
+    )
+)
+
+_SLACK = tuple(
+    Route(
+        "POST",
+        f"/slack/{path}",
+        handler,
+        summary,
+        {
+            200: (answer, "application/json"),
+            **_errors(
+                e400="The body can't be read.",
+                e401="Not signed by Slack, or older than five minutes.",
+                e404="No signing secret is set.",
+                e413="Larger than 1 MB.",
+            ),
+        },
+        open=True,
+    )
+    for path, handler, summary, answer in (
+        ("commands", slack.commands, "Slack's slash command, signed by Slack", "The answer, as Slack takes it."),
+        ("interactive", slack.interactive, "Slack's clicks, signed by Slack", "Taken; nothing, or what Slack takes."),
+        ("events", slack.events, "Slack's events, signed by Slack", "Taken; the challenge, where that is asked."),
     )
 )
 
@@ -227,4 +251,4 @@ _PAGES = (
     ),
 )
 
-TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_LINKS, *_WATCHED, *_PAGES)
+TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_LINKS, *_SLACK, *_WATCHED, *_PAGES)

@@ -10,6 +10,7 @@ from aiohttp import web
 from agent.metrics import Metrics
 from agent.runtime import Runtime
 from agent.settings import Address
+from agent.slack.desk import Desk
 from agent.web import wire
 from agent.web.access import guard
 from agent.web.body import MOST
@@ -21,10 +22,10 @@ from agent.web.routes import TABLE
 log = structlog.get_logger()
 
 
-def make_app(runtime: Runtime, metrics: Metrics) -> web.Application:
+def make_app(runtime: Runtime, metrics: Metrics, slack: Desk | None = None) -> web.Application:
     """The application: every route of the table behind the same middlewares."""
     app = web.Application(middlewares=[respond, guard], client_max_size=MOST)
-    app[FACE] = Face(runtime, metrics, runtime.clock.monotonic())
+    app[FACE] = Face(runtime, metrics, runtime.clock.monotonic(), slack)
     app[ROUTES] = TABLE
     by_path: dict[tuple[str, str], Route] = {}
     for route in TABLE:
@@ -38,7 +39,7 @@ def make_app(runtime: Runtime, metrics: Metrics) -> web.Application:
     return app
 
 
-async def serve(runtime: Runtime, metrics: Metrics, stack: AsyncExitStack) -> Address:
+async def serve(runtime: Runtime, metrics: Metrics, stack: AsyncExitStack, slack: Desk | None = None) -> Address:
     """Listens on `settings.listen` until the stack is closed; returns the address in use.
 
     Raises Exposed if others could reach it without a key, CannotListen if the address can't be bound.
@@ -46,6 +47,6 @@ async def serve(runtime: Runtime, metrics: Metrics, stack: AsyncExitStack) -> Ad
     problem = check_exposure(runtime.settings)
     if problem:
         raise Exposed(problem)
-    address = await wire.listen(make_app(runtime, metrics), runtime.settings.listen, stack)
+    address = await wire.listen(make_app(runtime, metrics, slack), runtime.settings.listen, stack)
     log.info("http.listening", address=str(address))
     return address

@@ -16,10 +16,12 @@ from agent.acts import Person
 from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.connections import Connections
+from agent.explaining import Explained
 from agent.metrics import Metrics
 from agent.muted import new_silence, silence_matchers
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.settings import read_settings
+from agent.slack.desk import Desk
 from agent.store.records import Ping
 from agent.store.store import Store
 from agent.web.server import serve
@@ -30,6 +32,7 @@ from rules.model import (
     Correction,
     InstanceKey,
     InstanceState,
+    Notice,
     Reading,
     Silence,
     SourceState,
@@ -94,6 +97,10 @@ class Daemon:
         self.taken: list[tuple[str, str, str]] = []
         self.holding: dict[InstanceKey, str] = {}
         self.silenced: dict[str, Silence] = {}
+        self.groups: dict[str, Sequence[str]] = {}
+        self.drawn: list[Notice] = []
+        self.picture: bytes | None = None
+        self.explained: Sequence[Explained] = ()
         self.reload_errors: Sequence[str] = ()
         self.not_ready: str | None = None
         self.sick: str | None = None
@@ -110,8 +117,8 @@ class Daemon:
         self.states[key] = InstanceState(key, assessment, since=since, created=since)
         return key
 
-    def alert(self, name: str, state: str = "firing", **labels: str) -> OpenAlert:
-        one = OpenAlert(InstanceKey("monthly"), name, f"f-{name}", labels, f"{name} is on", state, NOW, NOW, None)
+    def alert(self, name: str, state: str = "firing", by: str | None = None, **labels: str) -> OpenAlert:
+        one = OpenAlert(InstanceKey("monthly"), name, f"f-{name}", labels, f"{name} is on", state, NOW, NOW, by)
         self.open.append(one)
         return one
 
@@ -126,6 +133,17 @@ class Daemon:
 
     def alerts(self) -> Sequence[OpenAlert]:
         return self.open
+
+    def about(self, subject: str) -> Sequence[OpenAlert]:
+        members = self.groups.get(subject, ())
+        return [one for one in self.open if one.fingerprint == subject or one.fingerprint in members]
+
+    async def chart(self, notice: Notice) -> bytes | None:
+        self.drawn.append(notice)
+        return self.picture
+
+    async def explain(self, target: str, at: int | None) -> Sequence[Explained]:
+        return self.explained
 
     def inbound(self, door: str, name: str) -> InboundSource | None:
         return self.connections.inbound(door, name)
@@ -151,10 +169,12 @@ class Daemon:
 
     async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
         self.taken.append((alert, person.name, note))
-        found = [one for one in self.open if alert in {one.name, one.fingerprint}]
+        found = [one for one in self.open if alert in {one.name, one.fingerprint, one.key.target}]
         if not found:
             raise Unknown(f"no open alert {alert!r}")
-        return found
+        taken = [replace(one, acknowledged_by=person.name) for one in found]
+        self.open = [taken[found.index(one)] if one in found else one for one in self.open]
+        return taken
 
     def held(self, key: InstanceKey) -> str | None:
         return self.holding.get(key)
@@ -202,10 +222,10 @@ def configuration(folder: Path, text: str = CONFIG) -> Configuration:
 
 
 @asynccontextmanager
-async def served(daemon: Daemon) -> AsyncIterator[ClientSession]:
+async def served(daemon: Daemon, slack: Desk | None = None) -> AsyncIterator[ClientSession]:
     """A client of the face before a daemon, on a real socket."""
     async with AsyncExitStack() as stack:
-        address = await serve(daemon, Metrics(daemon), stack)
+        address = await serve(daemon, Metrics(daemon), stack, slack)
         client = ClientSession(f"http://127.0.0.1:{address.port}")
         yield await stack.enter_async_context(client)
 

@@ -87,9 +87,12 @@ async def test_what_is_open_needs_no_key(locked, method, path, status):
     assert "WWW-Authenticate" not in response.headers
 
 
+SLACK = {"/slack/commands", "/slack/interactive", "/slack/events"}
+
+
 def test_nothing_is_open_but_what_has_to_be():
     opened = {route.path.partition("{")[0] for route in TABLE if route.open}
-    assert opened == {"/-/healthy", "/livez", "/healthz", "/-/ready", "/readyz", "/in/", "/ping/", "/ack/"}
+    assert opened == {"/-/healthy", "/livez", "/healthz", "/-/ready", "/readyz", "/in/", "/ping/", "/ack/", *SLACK}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""Commands that act: only on what is named exactly, only by operators, and written into the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from agent.runtime import OpenAlert, Runtime, Unknown
+from agent.slack.asking import Word
+from agent.slack.names import exact, near
+from agent.slack.replies import Button, Reply, lines
+from agent.slack.visit import Visit, until
+from rules.matchers import matchers_text, quoted
+from rules.model import AlertState, Matcher, Silence, parse_duration
+
+UNSILENCE = "unsilence"
+LONGEST_NOTE = 2_000
+_LONGEST = parse_duration("1y")
+_OPERATORS = frozenset("=~!{")
+
+
+async def acknowledge(visit: Visit) -> Reply:
+    """`ack <alert> [note]`."""
+    words = visit.asked.words
+    fired = [one for one in visit.runtime.alerts() if one.state != AlertState.PENDING]
+    if not words:
+        return Reply(_fired(visit, fired), title="Which alert?" if fired else "")
+    names = list(dict.fromkeys(name for one in fired for name in _names(visit.runtime, one)))
+    taken = _leading(words, names)
+    if taken is None:
+        return _not_known(visit, "open alert", words[0].text, names, "ack {}")
+    name, used = taken
+    note = visit.asked.rest(used)[:LONGEST_NOTE]
+    try:
+        found = await visit.runtime.acknowledge(_plain_name(visit.runtime, name), visit.person, note)
+    except Unknown:
+        return lines(f"{name} has ended meanwhile.")
+    return lines(*(f"Taken by you: {one.name} of {one.subject}" for one in found), public=visit.asked.public)
+
+
+async def silence(visit: Visit) -> Reply:
+    """`silence <target|matchers> <duration> <reason>`."""
+    words = visit.asked.words
+    usage = f"{visit.hint('silence <target or matchers> <duration> <reason>')}, for example "
+    usage += visit.hint("silence room 2h windows are open")
+    at = next((index for index, word in enumerate(words) if index and _duration(word) is not None), None)
+    if at is None:
+        return lines(f"For how long? {usage}")
+    reason = visit.asked.rest(at + 1)[:LONGEST_NOTE]
+    if not reason:
+        return lines(f"Why? Others will see it. {usage}")
+    targets = visit.runtime.config.targets
+    named = " ".join(word.text for word in words[:at])
+    if any(sign in word.written for word in words[:at] for sign in _OPERATORS):
+        texts = _matcher_texts(visit.asked.text, words[:at])
+    else:
+        target = exact(named, _target_names(visit.runtime))
+        if target is None:
+            return _not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {words[at].text} …")
+        texts = [f"target={quoted(target if target in targets else _plain_name(visit.runtime, target))}"]
+    return await _silenced(visit, texts, _duration(words[at]) or 0, reason)
+
+
+async def mute(visit: Visit) -> Reply:
+    """`mute <source> <duration> [reason]`: the source's own alert and every alert that has it as a label."""
+    words, sources = visit.asked.words, visit.runtime.config.sources
+    if len(words) < 2:
+        return lines(f"Mute what, for how long? {visit.hint('mute <source> <duration>')}")
+    source, length = exact(words[0].text, sources), _duration(words[1])
+    if source is None:
+        return _not_known(visit, "source", words[0].text, sources, f"mute {{}} {words[1].text}")
+    if length is None:
+        return lines(f"{words[1].text!r} is no duration: write 30m, 2h or 1d.")
+    reason = visit.asked.rest(2)[:LONGEST_NOTE] or "muted from Slack"
+    return await _silenced(visit, [f"source={quoted(source)}"], length, reason)
+
+
+async def unsilence(visit: Visit) -> Reply:
+    """`unsilence [id|target]`: ends one, or shows those that hold with a button each."""
+    wanted = visit.asked.rest()
+    if not wanted:
+        return held_silences(visit)
+    held = _held(visit)
+    targets = _target_names(visit.runtime)
+    target = exact(wanted, targets)
+    ended = [one for one in held if one.id == wanted.casefold()]
+    if not ended and target is not None:
+        only = Matcher("target", "=", _plain_name(visit.runtime, target))
+        ended = [one for one in held if only in one.matchers]
+    if not ended:
+        known = [one.id for one in held]
+        if target is not None:
+            return lines(f"No silence names target {target}.", *held_silences(visit).lines)
+        return _not_known(visit, "silence", wanted, [*known, *targets], "unsilence {}")
+    for one in ended:
+        await visit.runtime.expire(one.id, visit.person)
+    return lines(*(f"Ended: {matchers_text(one.matchers)} ({one.id})" for one in ended), public=visit.asked.public)
+
+
+def held_silences(visit: Visit) -> Reply:
+    """The silences that hold or will, each with a button that ends it."""
+    held = _held(visit)
+    if not held:
+        return lines("No silences")
+    said = [
+        f"{one.id} · {matchers_text(one.matchers)} · until {until(visit, one.ends)} · {one.author}: {one.reason}"
+        for one in held
+    ]
+    return Reply(said, title="Silences", buttons=[Button(UNSILENCE, one.id, f"End {one.id}") for one in held])
+
+
+def _held(visit: Visit) -> list[Silence]:
+    return [one for one in visit.runtime.silences() if one.ends > visit.now]
+
+
+async def _silenced(visit: Visit, texts: Sequence[str], length: int, reason: str) -> Reply:
+    if not 0 < length <= _LONGEST:
+        return lines("A silence lasts longer than nothing and at most a year.")
+    try:
+        made = await visit.runtime.silence(texts, visit.person, reason, (visit.now, visit.now + length))
+    except ValueError as error:
+        return lines(f"Nothing was silenced: {error}")
+    said = f"Silenced until {until(visit, made.ends)}: {matchers_text(made.matchers)} ({made.id})"
+    return lines(said, f"To end it: {visit.hint(f'unsilence {made.id}')}", public=visit.asked.public)
+
+
+def _duration(word: Word) -> int | None:
+    try:
+        return parse_duration(word.text) if word.text != "0" else None
+    except ValueError:
+        return None
+
+
+def _matcher_texts(text: str, words: Sequence[Word]) -> list[str]:
+    """Matchers in braces are one text, with the spaces between them; without braces each word is one."""
+    if words[0].written.startswith("{"):
+        return [text[words[0].start : words[-1].start + len(words[-1].written)]]
+    return [word.written if any(sign in word.text for sign in _OPERATORS) else word.text for word in words]
+
+
+def _leading(words: Sequence[Word], names: Iterable[str]) -> tuple[str, int] | None:
+    """The longest beginning of the words that is a name, and how many words it takes."""
+    known = list(names)
+    for used in range(min(len(words), 8), 0, -1):
+        found = exact(" ".join(word.text for word in words[:used]), known)
+        if found is not None:
+            return found, used
+    return None
+
+
+def _names(runtime: Runtime, one: OpenAlert) -> Iterator[str]:
+    """What an open alert may be called: fingerprint, its name, its target's name or title, its source."""
+    target = runtime.config.targets.get(one.key.target)
+    names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""), target.title if target else "")
+    return (name for name in names if name)
+
+
+def _target_names(runtime: Runtime) -> list[str]:
+    targets = runtime.config.targets
+    return list(dict.fromkeys([*targets, *(target.title for target in targets.values())]))
+
+
+def _plain_name(runtime: Runtime, name: str) -> str:
+    """The name of the target that has this title, else the name itself."""
+    targets = runtime.config.targets
+    if name in targets:
+        return name
+    return next((target.name for target in targets.values() if target.title == name), name)
+
+
+def _fired(visit: Visit, fired: Sequence[OpenAlert]) -> list[str]:
+    if not fired:
+        return ["Nothing fires, so there is nothing to take."]
+    return [f"{one.name} of {one.subject}: {visit.hint(f'ack {one.fingerprint}')}" for one in fired[:15]]
+
+
+def _not_known(visit: Visit, what: str, name: str, known: Iterable[str], how: str) -> Reply:
+    """Acting needs the name itself: the near one is only offered."""
+    offered = near(name, known)
+    if offered is None:
+        return lines(f"There is no {what} {name!r}. Nothing was done.")
+    shown = f'"{offered}"' if " " in offered else offered
+    return lines(f"There is no {what} {name!r}. Did you mean {offered}? {visit.hint(how.format(shown))}")

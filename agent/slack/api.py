@@ -1,0 +1,117 @@
+"""What this face asks of Slack: methods of its Web API, and messages to the response URLs that come with payloads."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from yarl import URL
+
+from agent.settings import Settings
+from connectors.base import ConnectorError, Misconfigured, Refused
+from connectors.http import HttpClient, Request
+from connectors.posting import origin, words
+
+_SECONDS = 5.0  # people wait
+_SLACK = "slack.com"
+_MOST = 4_096
+
+
+class Api:
+    """Slack's Web API with the bot token, over the shared session. `now` gives UTC microseconds."""
+
+    def __init__(self, settings: Settings, http: HttpClient, now: Any) -> None:
+        self._settings = settings
+        self._http = http
+        self._now = now
+        self._client: Any = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a bot token."""
+        return bool(self._settings.slack_bot_token)
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """The answer to a method by slack-sdk's name (`users_info`). Raises ConnectorError; SlackRefused has a code."""
+        if not self.usable:
+            raise Misconfigured("Slack can't be asked without a bot token: set SETPOINT_SLACK_BOT_TOKEN")
+        from connectors.slack_api import connected, mapped
+
+        if self._client is None:
+            settings = self._settings
+            self._client = connected(settings.slack_bot_token, settings.slack_api_url, self._http.session)
+        with mapped(_SECONDS, self._now()):
+            async with asyncio.timeout(_SECONDS):
+                return (await getattr(self._client, method)(**arguments)).data
+
+    async def respond(self, url: str, body: Mapping[str, Any]) -> None:
+        """Sends an answer to a response URL. Raises ConnectorError, without the address, which is a secret.
+
+        Slack takes five within 30 minutes. Source:
+        https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+        """
+        if not may_respond(url, self._settings.slack_api_url):
+            raise Refused("the response URL is not one of Slack's", permanent=True)
+        request = Request(
+            "POST",
+            URL(url),
+            {"Content-Type": "application/json"},
+            orjson.dumps(body),
+            _SECONDS,
+            _MOST,
+            name=origin(url),
+            secrets=tuple(words(url, ())),
+        )
+        answer = await self._http.send(request)
+        refused = _error(answer.body)
+        if refused:
+            raise Refused(f"{request.where} refused: {refused}", permanent=True)
+
+
+def may_respond(url: str, api_url: str) -> bool:
+    """Whether a response URL belongs to Slack, or to the host that stands for it: only there may answers go.
+
+    Subdomains count (hooks.slack.com). Plain http and other ports only where the API itself is asked on loopback.
+    """
+    try:
+        given, api = URL(url), URL(api_url)
+    except ValueError:
+        return False
+    host, known = given.host or "", api.host or ""
+    if given.scheme not in {"http", "https"} or not host or given.user is not None or given.password is not None:
+        return False
+    if _is_loopback(known):
+        return _is_loopback(host)
+    secure = given.scheme == "https" and given.port == 443
+    return (secure and any(host == one or host.endswith(f".{one}") for one in (_SLACK, known) if one)) or (
+        given.origin() == api.origin()
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _error(body: bytes) -> str:
+    """Slack's word for why it did not take an answer, empty if it did."""
+    try:
+        said = orjson.loads(body)
+    except ValueError:
+        return ""
+    return str(said.get("error") or "no reason is given")[:100] if isinstance(said, dict) and not said.get("ok") else ""
+
+
+async def tried(call: Any) -> Any:
+    """The answer of a call, None if it failed: for what is only nice to have."""
+    try:
+        return await call
+    except ConnectorError:
+        return None

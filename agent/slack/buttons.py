@@ -1,0 +1,139 @@
+"""What is clicked below a message: each act with the one who clicked, and plain words where it can't be done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.runtime import OpenAlert, Unknown
+from agent.slack.acting import UNSILENCE, held_silences
+from agent.slack.replies import Reply, lines
+from agent.slack.visit import Visit, until
+from agent.slack.whys import why_alert
+from connectors.base import ConnectorError
+from connectors.facts import plain, shortened
+from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY, silence_of
+from rules.matchers import quoted
+from rules.model import AlertState, MutedBy, parse_duration
+
+ENDED = "This alert has ended. Nothing was done."
+REASON = "from Slack"
+_MOST_LISTED = 10
+_NAMING = ("alertname", "target", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click of a visit: what the element says it is about, and the short-lived id that opens a modal."""
+
+    visit: Visit
+    value: str
+    trigger: str = ""
+
+
+Handler = Callable[[Click], Awaitable[Reply | None]]
+
+
+async def acknowledge(click: Click) -> Reply:
+    """Takes the alerts of the message that nobody has yet."""
+    visit, found = click.visit, _fired(click, click.value)
+    if not found:
+        return lines(ENDED)
+    free = [one for one in found if not one.acknowledged_by]
+    if not free:
+        return lines(*(f"{_whose(one, visit)}: {one.headline}" for one in found[:_MOST_LISTED]))
+    taken: list[OpenAlert] = []
+    for one in free:
+        try:
+            taken += await visit.runtime.acknowledge(one.fingerprint, visit.person, "")
+        except Unknown:
+            continue  # it ended in between
+    said = [f"Taken by you: {one.headline}" for one in taken[:_MOST_LISTED]]
+    return lines(*said) if said else lines(ENDED)
+
+
+async def silence(click: Click) -> Reply:
+    """Mutes just what the message is about."""
+    try:
+        length, about = silence_of(click.value)
+    except ValueError:
+        return lines("This menu is of another version. Nothing was done.")
+    visit, found = click.visit, _fired(click, about)
+    if not found:
+        return lines(ENDED)
+    muted = [one for one in found if one.muted is not None and one.muted.by is MutedBy.SILENCE]
+    if len(muted) == len(found):
+        return lines(f"It is muted already: {muted[0].muted_words}")
+    labels = _common(found)
+    if not labels:
+        return lines(
+            f"These alerts have no label in common. Use {visit.hint('silence <matchers> <duration> <reason>')}"
+        )
+    texts = [f"{name}={quoted(value)}" for name, value in labels]
+    made = await visit.runtime.silence(texts, visit.person, REASON, (visit.now, visit.now + parse_duration(length)))
+    said = f"Silenced until {until(visit, made.ends)}: {', '.join(texts)}"
+    return lines(said, f"To end it: {visit.hint(f'unsilence {made.id}')}")
+
+
+async def why(click: Click) -> Reply | None:
+    """Opens the explanation; says it in the channel to the one who clicked where no modal can be opened (any more)."""
+    found = click.visit.runtime.about(click.value)
+    if not found:
+        return lines("This alert has ended, so there is nothing to explain any more.")
+    said: list[str] = []
+    for one in found[:3]:
+        said += await why_alert(click.visit.runtime, one)
+    reply = Reply(said, title=f"Why: {found[0].name}")
+    if not click.trigger or not click.visit.api.usable:
+        return reply
+    try:
+        await click.visit.api.call("views_open", trigger_id=click.trigger, view=_modal(reply))
+    except ConnectorError:
+        return reply
+    return None
+
+
+async def unsilence(click: Click) -> Reply:
+    """Ends a silence and shows those that are left."""
+    visit = click.visit
+    try:
+        await visit.runtime.expire(click.value, visit.person)
+    except Unknown as error:
+        return lines(f"{str(error)[:1].upper()}{str(error)[1:]}. Nothing was done.")
+    left = held_silences(visit)
+    return replace(left, lines=[f"Ended: {click.value}", *left.lines], replaces=True)
+
+
+TABLE: Mapping[str, tuple[Handler, bool]] = {
+    ACKNOWLEDGE: (acknowledge, True),
+    SILENCE: (silence, True),
+    WHY: (why, False),
+    UNSILENCE: (unsilence, True),
+}
+"""By act: what does it, and whether it changes something, so that operators only may."""
+
+
+def _fired(click: Click, about: str) -> list[OpenAlert]:
+    return [one for one in click.visit.runtime.about(about) if one.state != AlertState.PENDING]
+
+
+def _whose(one: OpenAlert, visit: Visit) -> str:
+    mine = one.acknowledged_by == visit.person.name
+    return "You have it already" if mine else f"Already taken by {one.acknowledged_by}"
+
+
+def _common(found: Sequence[OpenAlert]) -> list[tuple[str, str]]:
+    """What names the alert (its name, target or source, and instance), or of several what they have in common."""
+    own = [dict(one.key.labels) | {n: one.labels[n] for n in _NAMING if one.labels.get(n)} for one in found]
+    shared = set(own[0].items())
+    for labels in own[1:]:
+        shared &= set(labels.items())
+    return sorted(shared)
+
+
+def _modal(reply: Reply) -> dict[str, Any]:
+    """Source: https://docs.slack.dev/reference/views/modal-views (title and close at most 24 characters)"""
+    title = {"type": "plain_text", "text": shortened(plain(reply.title), 24), "emoji": False}
+    close = {"type": "plain_text", "text": "Close", "emoji": False}
+    return {"type": "modal", "title": title, "close": close, "blocks": reply.blocks()}

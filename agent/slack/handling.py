@@ -1,0 +1,105 @@
+"""A payload of Slack becomes an answer: the one handler behind both doors.
+
+Payloads: https://docs.slack.dev/interactivity/implementing-slash-commands,
+https://docs.slack.dev/reference/interaction-payloads and https://docs.slack.dev/apis/events-api
+"""
+
+from __future__ import annotations
+
+from asyncio import Lock
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from agent.runtime import Runtime
+from agent.slack import buttons, commands
+from agent.slack.api import Api
+from agent.slack.asking import Asked, parse
+from agent.slack.people import People
+from agent.slack.replies import Reply, lines
+from agent.slack.visit import Visit
+
+Payload = Mapping[str, Any]
+
+
+class Handler:
+    """Answers payloads by the daemon as it is at that moment. Acts are done one after another."""
+
+    def __init__(self, runtime: Runtime, api: Api) -> None:
+        self.runtime = runtime
+        self.api = api
+        self.people = People(api, runtime.clock.now)
+        self._acting = Lock()  # of two quick clicks the second sees what the first did
+
+    async def command(self, payload: Payload) -> Reply | None:
+        """What a slash command has to say."""
+        asked = parse(str(payload.get("text") or ""))
+        command = commands.command_of(asked.verb)
+        user, name = str(payload.get("user_id") or ""), str(payload.get("user_name") or "")
+        visit = await self._visit(payload, asked, user, name)
+        if command is None:
+            return await commands.unknown(visit)
+        if not command.acts:
+            return await commands.answer(visit, command)
+        refusal = await self._refusal(user, "")
+        if refusal:
+            return lines(refusal)
+        async with self._acting:
+            return await commands.answer(visit, command)
+
+    async def interaction(self, payload: Payload) -> Reply | None:
+        """What is to be said to a click; None where nothing is."""
+        if payload.get("type") != "block_actions":
+            return None
+        actions, user = payload.get("actions"), _mapping(payload.get("user"))
+        action = _mapping(actions[0] if isinstance(actions, list) and actions else None)
+        name, _, own = str(action.get("action_id") or "").partition(":")
+        handler, acts = buttons.TABLE.get(name, (None, False))
+        if handler is None:
+            return None
+        chosen = _mapping(action.get("selected_option")).get("value") or action.get("value") or own
+        who = str(user.get("id") or "")
+        called = str(user.get("username") or user.get("name") or "")
+        visit = await self._visit(payload, parse(""), who, called)
+        click = buttons.Click(visit, str(chosen), str(payload.get("trigger_id") or ""))
+        if not acts:
+            return await handler(click)
+        refusal = await self._refusal(who, _other_team(payload, user))
+        if refusal:
+            return lines(refusal)
+        async with self._acting:
+            return await handler(click)
+
+    async def event(self, payload: Payload) -> Reply | None:
+        """Does what an event asks for; there is nobody to answer."""
+        event = _mapping(payload.get("event"))
+        handler = EVENTS.get(str(event.get("type") or ""))
+        if handler is not None:
+            await handler(self, event)
+        return None
+
+    async def _visit(self, payload: Payload, asked: Asked, user: str, name: str) -> Visit:
+        person = await self.people.person(user, name)
+        channel = payload.get("channel_id") or _mapping(payload.get("channel")).get("id") or ""
+        command = str(payload.get("command") or "/setpoint")
+        return Visit(self.runtime, self.api, person, asked, command, str(channel))
+
+    async def _refusal(self, user: str, team: str) -> str:
+        if not user:
+            return "Slack does not say who you are. Nothing was done."
+        return await self.people.refusal(user, team, self.runtime.config.operators)
+
+
+EventHandler = Callable[[Handler, Payload], Awaitable[None]]
+
+EVENTS: dict[str, EventHandler] = {}
+"""What is done about the events of the Events API, by their type; the others are acknowledged and forgotten."""
+
+
+def _mapping(value: Any) -> Payload:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _other_team(payload: Payload, user: Payload) -> str:
+    """The organisation of a person who is not of the one that the app is installed in; empty if they are."""
+    own, theirs = str(_mapping(payload.get("team")).get("id") or ""), str(user.get("team_id") or "")
+    return theirs if own and theirs and own != theirs else ""

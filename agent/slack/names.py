@@ -1,0 +1,90 @@
+"""Names as people write them: exact ones for acting, near ones for looking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from agent.runtime import Runtime
+
+_NEAR = 0.6  # as difflib measures it, and as the configuration's own "did you mean"
+_MOST = 3
+
+
+class Named(NamedTuple):
+    """Something that has a name: `kind` is target, source, alert or action."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a name means: one thing, or the near ones. `exact` is False if it was only near."""
+
+    named: Named | None
+    exact: bool = True
+    near: tuple[str, ...] = ()
+
+
+def folded(text: str) -> str:
+    """A name without what people get wrong: capitals, dashes for spaces, spaces around it."""
+    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def things(runtime: Runtime) -> Mapping[str, Named]:
+    """Everything that can be looked at, by its folded name; targets come before what is named like one."""
+    found: dict[str, Named] = {}
+    for text, named in _things(runtime):
+        found.setdefault(folded(text), named)
+    return found
+
+
+def _things(runtime: Runtime) -> Iterator[tuple[str, Named]]:
+    config = runtime.config
+    for name in config.targets:
+        yield name, Named("target", name)
+    for target in config.targets.values():
+        yield target.title, Named("target", target.name)
+    for name in config.sources:
+        yield name, Named("source", name)
+    for one in runtime.alerts():
+        of = Named("target", one.key.target) if one.key.target else Named("source", one.labels.get("source", ""))
+        yield one.fingerprint, of
+        yield one.name, of
+    for target in config.targets.values():
+        for rule in target.alerts:
+            yield rule.name, Named("target", target.name)
+
+
+def find(text: str, known: Mapping[str, Named]) -> Found:
+    """What a name means for looking: exactly, else the only one that is near, else the near ones."""
+    wanted = folded(text)
+    if wanted in known:
+        return Found(known[wanted])
+    within = [name for name in known if wanted and wanted in name]
+    close = get_close_matches(wanted, known, _MOST, _NEAR)
+    near = list(dict.fromkeys(known[name] for name in (*close, *within)))
+    only = len(near) == 1 or ([one.kind for one in near].count("target") == 1 and near[0].kind == "target")
+    if only:  # of what is near, a target is meant first
+        return Found(near[0], exact=False)
+    return Found(None, near=tuple(one.name for one in near[:_MOST]))
+
+
+def exact(text: str, known: Iterable[str]) -> str | None:
+    """The name that is meant, but for capitals; for acting nothing else will do."""
+    names = list(known)
+    if text in names:
+        return text
+    same = [name for name in names if name.casefold() == text.casefold()]
+    return same[0] if len(same) == 1 else None
+
+
+def near(text: str, known: Iterable[str]) -> str | None:
+    """The nearest name, to be offered."""
+    by_fold = {folded(name): name for name in known if name}
+    wanted = folded(text)
+    close = get_close_matches(wanted, by_fold, 1, _NEAR) or [name for name in by_fold if wanted and wanted in name]
+    return by_fold[close[0]] if close else None

@@ -1,0 +1,163 @@
+"""Socket Mode: Slack's payloads over a connection that this process opens, so that it needs no public address.
+
+Source: https://docs.slack.dev/apis/events-api/using-socket-mode. Each connection is opened with a fresh address, since
+an address is good for one; slack-sdk would try an old one again. Heavy: import it late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import structlog
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from agent.slack.desk import Desk
+from connectors.base import ConnectorError, TimedOut
+from connectors.slack_api import SlackRefused, connected, mapped
+
+log = structlog.get_logger()
+
+_SECONDS = 10.0  # for one try to connect
+_FIRST, _LONGEST = 1.0, 60.0  # seconds between tries
+_STEADY = 30.0  # a connection that lasted so long was a good one
+_WHAT = (
+    "SETPOINT_SLACK_APP_TOKEN has to be an app-level token (xapp-…) with the scope connections:write, "
+    "of an app with Socket Mode turned on"
+)
+_QUIET = logging.CRITICAL + 1  # its errors hold addresses that are secrets; what matters is said here
+_WRONG = frozenset({"invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "token_revoked"})
+
+Wait = Callable[[float], Awaitable[None]]
+
+
+class Connection(SocketModeClient):
+    """One connection; `ended` when Slack is about to close it, or has."""
+
+    def __init__(self, token: str, web: AsyncWebClient) -> None:
+        logger = logging.getLogger("slack_sdk.socket_mode")
+        logger.setLevel(_QUIET)
+        super().__init__(token, logger=logger, web_client=web)
+        self.proxy = web.proxy
+        self.ended = asyncio.Event()
+
+    async def connect_to_new_endpoint(self, force: bool = False) -> None:
+        """What slack-sdk does when a connection ends; here another one takes its place."""
+        self.ended.set()
+
+    async def shut(self) -> None:
+        """Closes it and waits for its tasks."""
+        tasks = (self.message_processor, self.current_session_monitor, self.message_receiver)
+        with suppress(aiohttp.ClientError, OSError):
+            await self.close()  # type: ignore[no-untyped-call]
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+
+
+class Socket:
+    """Keeps a connection to Slack and hands what comes to the desk. `said(connected)` is told of each change."""
+
+    def __init__(self, desk: Desk, said: Callable[[bool], None], wait: Wait = asyncio.sleep) -> None:
+        self._desk = desk
+        self._said = said
+        self._wait = wait
+        self._connection: Connection | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._problem: str | None = ""
+
+    def start(self) -> None:
+        """Begins to connect; whether that works, and when, is no business of the rest."""
+        self._down("Socket Mode is not connected yet", quiet=True)
+        self._running = asyncio.create_task(self._run(), name="slack socket")
+
+    async def stop(self) -> None:
+        """Takes nothing more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        if self._connection is not None:
+            await self._connection.shut()
+
+    async def _run(self) -> None:
+        loop, tries = asyncio.get_running_loop(), 0
+        while True:
+            began = loop.time()
+            try:
+                connection = await self._connect()
+            except Exception as error:
+                self._down(str(error) if isinstance(error, ConnectorError) else type(error).__name__)
+            else:
+                # the old one is closed only now, so that nothing falls between them
+                old, self._connection = self._connection, connection
+                if old is not None:
+                    await old.shut()
+                self._up()
+                await connection.ended.wait()
+                if loop.time() - began >= _STEADY:
+                    tries = 0
+                    continue
+                self._down("Slack closed the connection", quiet=True)
+            await self._wait(random.uniform(0.5, 1) * min(_LONGEST, _FIRST * 2 ** min(tries, 10)))  # noqa: S311
+            tries += 1
+
+    async def _connect(self) -> Connection:
+        settings, http = self._desk.runtime.settings, self._desk.http
+        token = settings.slack_app_token
+        web = connected(token, settings.slack_api_url, http.session)
+        try:
+            with mapped(_SECONDS, self._desk.runtime.clock.now()):
+                async with asyncio.timeout(_SECONDS):
+                    url = (await web.apps_connections_open(app_token=token))["url"]
+        except SlackRefused as error:
+            if error.code in _WRONG:
+                raise ConnectorError(f"Slack refused: {error.code}; {_WHAT}") from None
+            raise
+        connection = Connection(token, web)
+        connection.wss_uri = url
+        connection.socket_mode_request_listeners.append(self._taken)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException as error:
+            await connection.shut()
+            if isinstance(error, TimeoutError):
+                raise TimedOut(f"Slack let no connection be opened within {_SECONDS:g} s") from None
+            raise
+        return connection
+
+    async def _taken(self, connection: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
+        """Acknowledges an envelope with its answer, if Slack takes one there."""
+        try:
+            message = str(request.payload.get("event_id") or request.envelope_id)
+            answer = await self._desk.take(request.type, request.payload, message)
+            given = answer if request.accepts_response_payload else None
+            try:
+                await connection.send_socket_mode_response(SocketModeResponse(request.envelope_id, given))
+            except (aiohttp.ClientError, OSError, AttributeError):
+                given = None
+            if answer is not None and given is None:
+                await self._desk.answer_late(answer, request.payload)
+        except Exception:
+            log.exception("slack.failed", kind=request.type)
+
+    def _up(self) -> None:
+        if self._problem is not None:
+            log.info("slack.socket_connected")
+        self._problem = self._desk.socket_problem = None
+        self._said(True)
+
+    def _down(self, problem: str, *, quiet: bool = False) -> None:
+        """Said once for each reason, however often it is tried again."""
+        if not quiet and problem != self._problem:
+            log.warning("slack.socket_down", error=problem)
+        if not (quiet and self._problem):
+            self._problem = problem
+        self._desk.socket_problem = f"Slack's Socket Mode: {self._problem}"
+        self._said(False)
