@@ -12,8 +12,9 @@ from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit, until
 from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
-from connectors.facts import plain, shortened
+from connectors.facts import plain
 from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY, silence_of
+from connectors.slack_text import plain_text
 from rules.matchers import quoted
 from rules.model import AlertState, MutedBy, parse_duration
 
@@ -134,6 +135,5 @@ def _common(found: Sequence[OpenAlert]) -> list[tuple[str, str]]:
 
 def _modal(reply: Reply) -> dict[str, Any]:
     """Source: https://docs.slack.dev/reference/views/modal-views (title and close at most 24 characters)"""
-    title = {"type": "plain_text", "text": shortened(plain(reply.title), 24), "emoji": False}
-    close = {"type": "plain_text", "text": "Close", "emoji": False}
+    title, close = plain_text(plain(reply.title), 24), plain_text("Close", 24)
     return {"type": "modal", "title": title, "close": close, "blocks": reply.blocks()}

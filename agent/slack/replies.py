@@ -5,14 +5,12 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks (section text 3,000 ch
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.facts import plain, shortened
-from connectors.slack_message import escape
-
-Block = dict[str, Any]
+from connectors.slack_text import Block, escape, plain_text, section
 
 _IN_SECTION = 2_800
 _IN_ALL = 10_000  # below the 12,000 at which a message is too long, with room for a picture and buttons
@@ -52,7 +50,7 @@ class Reply:
 
     def blocks(self) -> list[Block]:
         """The answer as blocks."""
-        found = [_section(text) for text in _sections(self._said())]
+        found = [section(text) for text in _sections(self._said())]
         if self.picture:
             alt = shortened(plain(self.title) or "Chart", 1_000)
             found.append({"type": "image", "slack_file": {"id": self.picture}, "alt_text": alt})
@@ -107,11 +105,6 @@ def _sections(texts: Iterable[str]) -> Iterator[str]:
         yield piece
 
 
-def _section(text: str) -> Block:
-    # verbatim: Slack makes no links, channels or mentions out of what labels and values say
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
 def _button(one: Button) -> Block:
-    label: Mapping[str, Any] = {"type": "plain_text", "text": shortened(plain(one.label), 75), "emoji": False}
+    label = plain_text(plain(one.label), 75)
     return {"type": "button", "action_id": f"{one.act}:{one.value}", "value": one.value, "text": label}

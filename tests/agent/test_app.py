@@ -54,3 +54,37 @@ async def test_readings_of_the_year_before_outlive_the_retention_while_they_coun
         assert await daemon.store.window(["visitors"], 0, now) == days[1:]
     finally:
         await daemon.stop()
+
+
+GROUPED = """
+sources: {push: {type: webhook, readings: [{series: temperature, value: v, labels: {room: room}}]}}
+targets:
+  room:
+    series: temperature
+    by: [room]
+    goal: {at_most: 23}
+    alerts: [{name: hot, when: out_of_band}]
+route: {receiver: console, group_by: [target], group_wait: 0s, group_interval: 1s}
+"""
+
+
+async def test_a_message_about_a_group_is_about_its_open_alerts(settings: Settings) -> None:
+    settings.config.write_text(GROUPED, encoding="utf-8")
+    daemon = Setpoint(settings, {})
+    await daemon.start()
+    try:
+        now = daemon.clock.now()
+
+        def at(room: str, value: float, time: int) -> Reading:
+            return Reading(Series("temperature", (("room", room), ("source", "push"))), time, value)
+
+        await daemon.receive("push", [at("attic", 30, now), at("hall", 30, now), at("cellar", 12, now)])
+        hot = {alert.fingerprint for alert in daemon.alerts()}
+        (group,) = daemon.pipeline.memory.groups.groups
+        assert {alert.fingerprint for alert in daemon.about(group)} == hot
+        assert len(hot) == 2
+        one = hot.pop()
+        assert [alert.fingerprint for alert in daemon.about(one)] == [one]
+        assert daemon.about("nothing") == []
+    finally:
+        await daemon.stop()
