@@ -1,4 +1,4 @@
-"""What the receivers of a configuration need of the process's settings, and do not have."""
+"""What a configuration needs of the process's settings, and does not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.settings import PREFIX, Settings
 
 
 class Missing(NamedTuple):
-    """A setting without which a notifier can send nothing; `path` is the notifier's key."""
+    """A setting without which something configured can't work; `path` is its key."""
 
     path: str
     setting: str
@@ -22,7 +22,10 @@ class Missing(NamedTuple):
 
 
 def missing_settings(config: Configuration, settings: Settings) -> Iterator[Missing]:
-    """Each notifier whose configuration leaves to a setting what that setting does not say."""
+    """What the configuration leaves to a setting that does not say it: by notifiers, and to look into user groups."""
+    if not settings.slack_bot_token and any(one.startswith(("S", "@")) for one in config.operators):
+        setting = f"{PREFIX}SLACK_BOT_TOKEN"
+        yield Missing("operators", setting, f"can't look into user groups: set {setting}")
     for name, entries in config.receivers.items():
         for position, entry in enumerate(entries):
             key, field = getattr(entry.config, "needs_setting", None) or ("", "")

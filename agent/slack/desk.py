@@ -61,9 +61,9 @@ class Desk:
             reply = task.result()
             if reply is not None and reply.later is not None:
                 self._begin(self._go_on(reply, payload))
-            return reply.answer() if reply is not None else None
+            return reply.direct() if reply is not None else None
         self._begin(self._answered(task, payload))
-        return _WORKING.answer() if kind == COMMAND else None
+        return _WORKING.direct() if kind == COMMAND else None
 
     async def answer_late(self, answer: Mapping[str, Any], payload: Payload) -> None:
         """Sends a direct answer that could not be given as one."""

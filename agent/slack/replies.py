@@ -64,12 +64,15 @@ class Reply:
         return {"text": escape(whole, _IN_TEXT), "blocks": self.blocks()}
 
     def answer(self) -> dict[str, Any]:
-        """The message with who may see it, as commands and response URLs take it.
+        """The message with who may see it, as response URLs take it.
 
         Source: https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
         """
-        where = {"response_type": "in_channel" if self.public else "ephemeral"}
-        return {**where, "replace_original": self.replaces, **self.message()}
+        return {"replace_original": self.replaces, **self.direct()}
+
+    def direct(self) -> dict[str, Any]:
+        """The message with who may see it, as the acknowledgement of a command takes it."""
+        return {"response_type": "in_channel" if self.public else "ephemeral", **self.message()}
 
     def _said(self) -> Iterator[str]:
         if self.title:

@@ -10,7 +10,9 @@ from jsonschema import Draft202012Validator
 from agent.config.describe import describe
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
+from agent.config.needs import missing_settings
 from agent.config.schema import json_schema
+from agent.settings import read_settings
 
 REST = """
 sources: {csv: {type: file, path: v.csv, readings: [{series: x, value: n}]}}
@@ -66,3 +68,17 @@ def test_a_mistyped_section_is_offered(tmp_path):
 )
 def test_the_schema_accepts_what_loading_accepts(value, valid):
     assert Draft202012Validator(json_schema()).is_valid({"operators": value}) is valid
+
+
+@pytest.mark.parametrize(
+    ("operators", "token", "missing"),
+    [
+        ("[U024BE7LH, S0614TZR7]", "", ["operators: can't look into user groups: set SETPOINT_SLACK_BOT_TOKEN"]),
+        ('["@oncall"]', "", ["operators: can't look into user groups: set SETPOINT_SLACK_BOT_TOKEN"]),
+        ("[S0614TZR7]", "xoxb-token", []),
+        ("[U024BE7LH]", "", []),
+    ],
+)
+def test_groups_need_a_token(tmp_path, operators, token, missing):
+    config = read(tmp_path, f"operators: {operators}\n")
+    assert list(map(str, missing_settings(config, read_settings(slack_bot_token=token)))) == missing

@@ -27,6 +27,7 @@ def said(typed):
         ("status ‘Unique visitors’", "status", ["Unique visitors"]),
         ("status `room`", "status", ["room"]),
         ("ack room it's fine, don't worry", "ack", ["room", "it's", "fine,", "don't", "worry"]),
+        ("ack room 'tis Ann's turn", "ack", ["room", "'tis", "Ann's", "turn"]),
         ("ack room it’s fine", "ack", ["room", "it's", "fine"]),
         ('ack room "half open', "ack", ["room", '"half', "open"]),
         (r'ack "a \"quoted\" name" x', "ack", ['a "quoted" name', "x"]),

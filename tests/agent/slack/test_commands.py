@@ -171,6 +171,7 @@ def made(daemon):
         ('"unique visitors" 1d "a move"', [("target", "=", "monthly")], DAY, "a move"),
         ("unique visitors 1d a move", [("target", "=", "monthly")], DAY, "a move"),
         ("severity=warning 1h x", [("severity", "=", "warning")], HOUR, "x"),
+        ('team!~"a|b" target=room 1h x', [("team", "!~", "a|b"), ("target", "=", "room")], HOUR, "x"),
         ("severity=“warning” team!=x 1h x", [("severity", "=", "warning"), ("team", "!=", "x")], HOUR, "x"),
         (
             '{severity="warning", team=~"a|b, c"} 1h30m it’s late',

@@ -37,6 +37,7 @@ def test_nothing_from_outside_acts():
 def test_who_sees_it():
     assert lines("a").answer()["response_type"] == "ephemeral"
     assert lines("a").answer()["replace_original"] is False
+    assert "replace_original" not in lines("a").direct()
     assert lines("a", public=True).answer()["response_type"] == "in_channel"
     assert Reply(["a"], replaces=True).answer()["replace_original"] is True
 
