@@ -19,7 +19,7 @@ from rules.model import DAY
 PREFIX = "SETPOINT_"
 ENV_FILE = ".env"
 _NO_TEXT = f"{ENV_FILE}: is not a text in UTF-8"
-_SECRETS = ("api_key", "database_url", "slack_bot_token", "smtp_url")
+_SECRETS = ("api_key", "database_url", "slack_app_token", "slack_bot_token", "slack_signing_secret", "smtp_url")
 _PLAIN = {
     "log_level": "has to be debug, info, warning or error",
     "log_format": "has to be console or json",
@@ -121,12 +121,25 @@ class Settings(BaseSettings):
     ] = "info"
     log_format: Literal["console", "json"] | None = None
     slack_bot_token: str = Field(default="", repr=False)
+    slack_signing_secret: str = Field(default="", repr=False)
+    slack_app_token: str = Field(default="", repr=False)
     slack_api_url: Annotated[str, BeforeValidator(lambda value: f"{_url(value)}/")] = "https://slack.com/api/"
     smtp_url: Annotated[str, BeforeValidator(_smtp)] = Field(default="", repr=False)
     retention: Span = 400 * DAY
     api_key_hash: Annotated[str, BeforeValidator(key_hash)] | None = Field(
         default=None, validation_alias=f"{PREFIX}API_KEY", repr=False
     )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show."""
+        known = (self.slack_bot_token, self.slack_signing_secret, self.slack_app_token, self.smtp_url)
+        return tuple(secret for secret in known if secret)
+
+    @property
+    def slack_clicks(self) -> bool:
+        """Whether this process hears of what is clicked in Slack, by Socket Mode or signed calls."""
+        return bool(self.slack_app_token or self.slack_signing_secret)
 
     @field_validator("*", mode="before")
     @classmethod

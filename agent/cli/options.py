@@ -81,8 +81,7 @@ def configure_logs(settings: Settings, secrets: Iterable[str] = ()) -> None:
     """Keeps what a command prints free of all logs but warnings, which go to standard error."""
     from agent import log
 
-    own = (settings.slack_bot_token, settings.smtp_url)
-    log.configure(settings.log_format, "warning", [*(secret for secret in own if secret), *secrets])
+    log.configure(settings.log_format, "warning", [*settings.secrets, *secrets])
 
 
 def print_lines(lines: Iterable[object], *, err: bool = False) -> None:

@@ -52,8 +52,7 @@ def _stop(_number: int, _frame: Any) -> NoReturn:
 def _configure_logs(settings: Settings) -> None:
     from agent import log
 
-    secrets = (settings.slack_bot_token, settings.smtp_url)
-    log.configure(settings.log_format, settings.log_level, [secret for secret in secrets if secret])
+    log.configure(settings.log_format, settings.log_level, settings.secrets)
 
 
 def _run(settings: Settings) -> None:

@@ -76,10 +76,23 @@ def test_only_the_hash_of_the_api_key_is_kept_and_nothing_secret_is_shown(monkey
     monkeypatch.setenv("SETPOINT_API_KEY", "hunter2-key")
     monkeypatch.setenv("SETPOINT_SLACK_BOT_TOKEN", "xoxb-hunter2")
     monkeypatch.setenv("SETPOINT_SMTP_URL", "smtp://u:hunter2@mail.example.com")
+    monkeypatch.setenv("SETPOINT_SLACK_APP_TOKEN", "xapp-hunter2")
+    monkeypatch.setenv("SETPOINT_SLACK_SIGNING_SECRET", "sign-hunter2")
     settings = read_settings()
     assert settings.slack_bot_token == "xoxb-hunter2"
+    assert settings.secrets == ("xoxb-hunter2", "sign-hunter2", "xapp-hunter2", "smtp://u:hunter2@mail.example.com")
     assert "hunter2" not in repr(settings)
     assert "hunter2-key" not in str(settings.model_dump())
+
+
+@pytest.mark.parametrize("name", ["SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"])
+def test_one_of_two_settings_lets_clicks_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert not read_settings().slack_clicks
+    Path("secret").write_text("hunter2\n")
+    monkeypatch.setenv(f"SETPOINT_{name}_FILE", "secret")
+    settings = read_settings()
+    assert settings.slack_clicks
+    assert settings.secrets == ("hunter2",)
 
 
 @pytest.mark.parametrize(
