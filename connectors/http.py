@@ -17,6 +17,7 @@ from connectors.auth import basic
 from connectors.base import BadAnswer, Misconfigured, Refused
 from connectors.failures import failure
 from connectors.limits import Limits
+from connectors.pace import Pace
 
 if TYPE_CHECKING:
     import httpx
@@ -73,6 +74,7 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
         self._client: httpx.AsyncClient | None = None
         self._limits: dict[str, tuple[object, Limits]] = {}
+        self._paces: dict[str, Pace] = {}
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -110,6 +112,12 @@ class HttpClient:
             limits = Limits(rate, concurrency, self._monotonic or asyncio.get_running_loop().time)
             self._limits[name] = (rate, concurrency), limits
         return limits
+
+    def pace(self, account: str) -> Pace:
+        """How fast calls may be made with one account, such as a token: the same object for all who use it."""
+        if account not in self._paces:
+            self._paces[account] = Pace(self._monotonic or asyncio.get_running_loop().time)
+        return self._paces[account]
 
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.

@@ -1,0 +1,101 @@
+"""The buttons of a Slack message: made here, read by what hears of clicks.
+
+`action_id` is the act. The value of acknowledge and why is the alert's fingerprint, or the id of its group where the
+message is about several; that of approve and reject is the correction's id. An option of silence has
+`<duration>:<fingerprint or group>`.
+
+Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element and select-menu-element; action ids are
+unique within a block, and a message that is updated gets new block ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from connectors.facts import moment, plain
+from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
+from rules.model import Notice, Proposal, Reason
+
+ACKNOWLEDGE = "acknowledge"
+SILENCE = "silence"
+WHY = "why"
+APPROVE = "approve"
+REJECT = "reject"
+BLOCK = "setpoint:"  # what every block id begins with; the fingerprint or the correction's id follows, then the time
+SILENCE_FOR = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "7d": "7 days"}
+_WITHOUT = frozenset({Reason.TEST, Reason.UNDELIVERABLE})
+_MOST_PROPOSALS = 3
+_LONGEST_ID = 200  # of the 255 characters of a block id
+
+
+def subject(notice: Notice) -> str:
+    """What acknowledge and silence are about: the alert, or the group where there are several."""
+    return notice.group if notice.group and len(notice.every) > 1 else notice.fingerprint
+
+
+def silence_of(value: str) -> tuple[str, str]:
+    """The duration and the fingerprint (or group) of an option's value. Raises ValueError."""
+    span, colon, about = value.partition(":")
+    if not colon or not about or span not in SILENCE_FOR:
+        raise ValueError("is no value of the silence menu")
+    return span, about
+
+
+def asked(notice: Notice, *, clicks: bool) -> list[Block]:
+    """What people can do about a notice that fires; `clicks`: whether clicks are heard. None about what is over."""
+    if notice.status != "firing" or notice.reason in _WITHOUT:
+        return []
+    return [*_proposals(notice, clicks=clicks), *([_acts(notice)] if clicks else [])]
+
+
+def _acts(notice: Notice) -> Block:
+    about = subject(notice)
+    elements: list[Block] = [] if notice.acknowledged_by else [_button(ACKNOWLEDGE, "Acknowledge", about)]
+    elements.append(
+        {
+            "type": "static_select",
+            "action_id": SILENCE,
+            "placeholder": plain_text("Silence for", 150),
+            "options": [
+                {"text": plain_text(words, 75), "value": f"{span}:{about}"} for span, words in SILENCE_FOR.items()
+            ],
+        }
+    )
+    if len(notice.every) < 2:
+        elements.append(_button(WHY, "Why", notice.fingerprint))
+    return {"type": "actions", "block_id": _block_id(about, notice), "elements": elements}
+
+
+def _proposals(notice: Notice, *, clicks: bool) -> Iterator[Block]:
+    for proposal in notice.proposals[:_MOST_PROPOSALS]:
+        yield section(_question(proposal, notice.zone, clicks=clicks))
+        if clicks:
+            buttons = [
+                _button(APPROVE, "Approve", proposal.id, style="primary"),
+                _button(REJECT, "Reject", proposal.id, style="danger"),
+            ]
+            yield {"type": "actions", "block_id": _block_id(proposal.id, notice), "elements": buttons}
+    more = len(notice.proposals) - _MOST_PROPOSALS
+    if more > 0:
+        yield {"type": "context", "elements": [mrkdwn(f"and {more} more proposed")]}
+
+
+def _question(proposal: Proposal, zone: str, *, clicks: bool) -> str:
+    lines = [f"*Proposed: {escape(plain(proposal.action), 100)}*"]
+    if proposal.words:
+        lines.append(escape(plain(proposal.words), 250))
+    if proposal.expires is not None:
+        lines.append(f"Lapses {moment(proposal.expires, zone)}")
+    if not clicks:
+        lines.append(f"`setpoint approve` or `setpoint reject` {escape(plain(proposal.id), 250)}")
+    return "\n".join(lines)
+
+
+def _button(act: str, words: str, value: str, **style: str) -> Block:
+    return {"type": "button", "action_id": act, "text": plain_text(words, 75), "value": value, **style}
+
+
+def _block_id(about: str, notice: Notice) -> str:
+    named = about if len(about) <= _LONGEST_ID else hashlib.sha256(about.encode()).hexdigest()
+    return f"{BLOCK}{named}:{notice.at}"
