@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from connectors.base import Refused
 
-Rate = tuple[int, int]
+Rate = tuple[int, float]
 """How many calls may begin within any so many seconds."""
 
 PATIENCE = 5.0  # seconds a caller is kept waiting; longer ones are told when to come again
@@ -47,9 +47,15 @@ class Pace:
         self._held[method] = max(self._held.get(method, 0.0), self._monotonic() + seconds)
 
     def also(self, name: str, place: str) -> None:
-        """`name` is another name of the place."""
-        if name != place:
-            self._names[name] = place
+        """`name` is another name of the place: what was called under it counts there."""
+        if name == place or name in self._names:
+            return
+        self._names[name] = place
+        for method, where in list(self._begun):
+            if where == name:
+                taken = self._begun.pop((method, where))
+                known = self._begun.get((method, place), ())
+                self._begun[method, place] = deque(sorted((*known, *taken)), maxlen=taken.maxlen)
 
     def _refuse(self, method: str, wait: float, patience: float = PATIENCE) -> None:
         if wait > patience:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message that has arrived must not be sent again
-_HOOK_RATE = (1, 1)
+_HOOK_RATE = (1, 1.1)
 _HOOK_UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
 
