@@ -2,11 +2,12 @@
 
 A reference is JSON: channel and ts of the message; `starts_at`, the firing (or the group's episode) it shows; `fired`,
 its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since when and how often it fired; `severity`,
-the gravest that was told; `told`, the news that were; `answered`, the sendings that were answered for.
+the gravest that was told; `told`, digests of the news that were; `answered`, the sendings that were answered for.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,7 @@ def posted(sending: Sending, before: Mapping[str, Any], now: int) -> Reference:
         "first": before.get("first", notice.starts_at),
         "firings": before.get("firings", 1),
         "severity": notice.severity,
-        "told": [news.words for news in notice.news][-_REMEMBERED:],
+        "told": [_digest(news) for news in notice.news][-_REMEMBERED:],
         "answered": [_name(sending)],
     }
 
@@ -91,11 +92,11 @@ def answer(sending: Sending, before: Mapping[str, Any]) -> tuple[Answer | None, 
     answered = before.get("answered", [])
     if _name(sending) in answered:
         return None, dict(before)
-    fresh = [news for news in notice.news if news.words not in before.get("told", [])]
+    fresh = [news for news in notice.news if _digest(news) not in before.get("told", [])]
     after = {
         **before,
         "severity": min(before.get("severity", notice.severity), notice.severity, key=_gravity),
-        "told": [*before.get("told", []), *(news.words for news in fresh)][-_REMEMBERED:],
+        "told": [*before.get("told", []), *map(_digest, fresh)][-_REMEMBERED:],
         "answered": [*answered, _name(sending)][-_REMEMBERED:],
     }
     if _is_loud(sending, before):
@@ -104,6 +105,10 @@ def answer(sending: Sending, before: Mapping[str, Any]) -> tuple[Answer | None, 
     if ended or fresh:
         return Answer(_words(notice, fresh, ended=ended), loud=any(news.failed for news in fresh)), after
     return None, after
+
+
+def _digest(news: News) -> str:
+    return hashlib.sha256(news.words.encode()).hexdigest()[:16]
 
 
 def _name(sending: Sending) -> str:

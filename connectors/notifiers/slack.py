@@ -91,7 +91,7 @@ class SlackNotifier:
             said, thread = answer(sending, thread)
             if said is not None:
                 await self._answer(said, thread)
-        if sending.chart is not None:
+        if sending.chart is not None and not (sending.notice.reason is Reason.UPDATED and thread.get("file")):
             thread = await self._attach(sending, thread, until)
         return thread
 

@@ -259,9 +259,11 @@ async def test_the_chart_stays_through_edits_until_another_takes_its_place(slack
 
     thread = await notifier.send(kit.sending(chart=kit.PNG))
     first = chart()
-    thread = await notifier.send(kit.sending(kit.notice(reason=Reason.UPDATED), thread=thread))
+    updated = kit.notice(reason=Reason.UPDATED)
+    thread = await notifier.send(kit.sending(updated, thread=thread, chart=kit.PNG))  # it was acknowledged, say
     thread = await notifier.send(kit.sending(kit.notice(**fired(10)), earlier=thread))
     assert chart() == first
+    assert len(slack.files) == 1
     thread = await notifier.send(kit.sending(kit.resolved(), thread=thread, chart=kit.PNG))
     assert chart() == [thread["file"]] != first
     assert slack.messages[0].blocks[-2]["alt_text"].startswith("Chart: ✅ Resolved")
