@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent.demo.slack import TOKEN, SlackServer
 from agent.demo.slack_parts import Failure, Message
@@ -276,6 +277,8 @@ async def test_a_chart_that_hangs_does_not_hold_the_message_back(slack, services
         api = slack.api_url.replace(str(port), str(slack._runner.addresses[0][1]))
         there = dataclasses.replace(services, slack_bot_token=TOKEN, slack_api_url=api)
         config = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#growth"})
-        thread = await SlackNotifier(config, there).send(kit.sending(chart=kit.PNG))
+        with capture_logs() as logs:
+            thread = await SlackNotifier(config, there).send(kit.sending(chart=kit.PNG))
+    assert [line["error"] for line in logs] == ["not there in time"]
     assert thread["ts"] == slack.messages[0].ts
     assert "file" not in thread
