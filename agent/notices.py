@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from agent.config.configuration import Configuration, NotifierEntry
+from agent.news import news_of, taken_by
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
 from connectors.template import TemplateError, render_annotation
@@ -178,6 +179,9 @@ class Notices:
                 why=(),
                 starts_at=starts_at,
                 ends_at=ends_at,
+                acknowledged_by=taken_by(told[: len(firing)]),
+                proposals=tuple(proposal for one in told for proposal in one.proposals),
+                news=tuple(replace(new, words=f"{_named(one)}: {new.words}") for one in told for new in one.news),
             )
         return counted if group.own else replace(counted, group=group.id, group_since=group.since)
 
@@ -220,6 +224,7 @@ class Notices:
             why=saying.why,
             acknowledged_by=saying.status.acknowledged.by if saying.status.acknowledged else "",
             proposals=_proposals(saying.runs),
+            news=news_of(saying.transition, saying.runs),
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:

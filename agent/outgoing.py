@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from rules.model import (
     Goal,
     InstanceKey,
     Measure,
+    News,
     Notice,
     NoticedAlert,
     Projection,
@@ -52,7 +54,9 @@ def read_notice(payload: bytes) -> Notice:
     lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
     alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
     proposals = tuple(Proposal(**proposal) for proposal in data.get("proposals", ()))
-    return Notice(**{**data, **lists, "alerts": alerts, "proposals": proposals, "reason": Reason(data["reason"])})
+    news = tuple(News(**one) for one in data.get("news", ()))
+    records = {"alerts": alerts, "proposals": proposals, "news": news}
+    return Notice(**{**data, **lists, **records, "reason": Reason(data["reason"])})
 
 
 def drawable(target: Target) -> bool:
@@ -86,9 +90,8 @@ class Outgoing:
             raise Misconfigured(f"receiver {delivery.receiver} is no longer configured")
         notice = read_notice(delivery.payload)
         chart = await self.chart(notice) if notifier.wants_chart else None
-        ack_url = self.ack_url(notice, delivery.key)
-        sending = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart, ack_url)
-        return await notifier.send(sending)
+        sent = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart)
+        return await notifier.send(replace(sent, ack_url=self.ack_url(notice, delivery.key), earlier=delivery.earlier))
 
     async def call(self, delivery: Delivery) -> str:
         """Makes a corrective call. Raises ConnectorError."""

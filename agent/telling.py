@@ -30,6 +30,7 @@ from rules.specs import Specs
 Why = Callable[[Decision, Transition], tuple[str, ...]]
 _NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
 _NEWS = frozenset({Reason.RAISED, Reason.FLAPPING, Reason.SETTLED})
+_SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED})  # an escalation, to those who are not escalated to
 
 
 class Teller:
@@ -61,7 +62,7 @@ class Teller:
             self._look(decision, name, news)
         told = {one.lane for one in decision.deliveries[told_before:]}
         for transition in transitions:
-            if reason_of(transition) is Reason.UPDATED and transition.after is not AlertState.INACTIVE:
+            if reason_of(transition) in _SAID_AGAIN and transition.after is not AlertState.INACTIVE:
                 self._updated(decision, transition, told)
 
     # alerts that fire and end

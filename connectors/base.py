@@ -91,6 +91,7 @@ class Services:
     external_url: str = ""
     slack_bot_token: str = ""
     slack_api_url: str = "https://slack.com/api/"
+    slack_clicks: bool = False  # whether this process hears of clicks
     smtp_url: str = ""
 
 
@@ -139,7 +140,8 @@ class Sending:
 
     `key` is the idempotency key. `thread` is what the last successful sending for the same alert returned (a message's
     address, so that it can be edited), `chart` a PNG if the notifier asked for one and there is one, `ack_url` a
-    signed link that acknowledges, where there is one.
+    signed link that acknowledges, where there is one. `earlier` is what the last sending about an earlier firing of the
+    alert returned, if there was none about this one yet.
     """
 
     notice: Notice
@@ -148,13 +150,14 @@ class Sending:
     thread: Mapping[str, Any] | None = None
     chart: bytes | None = None
     ack_url: str = ""
+    earlier: Mapping[str, Any] | None = None
 
 
 class Notifier(Protocol):
     """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`.
 
     A configuration that leaves one of its keys to a field of `Services` says so by a property `needs_setting`: (key,
-    field), or None.
+    field), or None. A kind that sends in more than one way says by a property `way` which it is, and what that lacks.
     """
 
     wants_chart: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +17,7 @@ from connectors.auth import basic
 from connectors.base import BadAnswer, Misconfigured, Refused
 from connectors.failures import failure
 from connectors.limits import Limits
+from connectors.pace import Pace
 
 if TYPE_CHECKING:
     import httpx
@@ -64,15 +65,22 @@ class HttpClient:
     """One `aiohttp.ClientSession` for polls, and an httpx client over it for what is sent.
 
     Has to be used and closed in one event loop. `now` gives UTC microseconds, `monotonic` seconds (default: the
-    loop's time).
+    loop's time); `sleep` is what waits for a turn.
     """
 
-    def __init__(self, now: Callable[[], int], monotonic: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        now: Callable[[], int],
+        monotonic: Callable[[], float] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._now = now
         self._monotonic = monotonic
+        self._sleep = sleep
         self._session: aiohttp.ClientSession | None = None
         self._client: httpx.AsyncClient | None = None
         self._limits: dict[str, tuple[object, Limits]] = {}
+        self._paces: dict[str, Pace] = {}
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -107,9 +115,15 @@ class HttpClient:
             return None
         known, limits = self._limits.get(name, (None, None))
         if limits is None or known != (rate, concurrency):
-            limits = Limits(rate, concurrency, self._monotonic or asyncio.get_running_loop().time)
+            limits = Limits(rate, concurrency, self._monotonic or asyncio.get_running_loop().time, self._sleep)
             self._limits[name] = (rate, concurrency), limits
         return limits
+
+    def pace(self, account: str) -> Pace:
+        """How fast calls may be made with one account, such as a token: the same object for all who use it."""
+        if account not in self._paces:
+            self._paces[account] = Pace(self._monotonic or asyncio.get_running_loop().time, self._sleep)
+        return self._paces[account]
 
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.

@@ -1,7 +1,12 @@
-"""The only place that knows slack-sdk: its client, and what Slack's refusals mean. Heavy: import it late."""
+"""The only place that knows slack-sdk: its client, Slack's limits, and what its refusals mean. Heavy: import it late.
+
+Limits: https://docs.slack.dev/apis/web-api/rate-limits. They hold for each method, app and workspace together, so what
+one caller is told by a 429 holds for all of them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
 from connectors.answers import retry_after
-from connectors.base import BadAnswer, Refused
+from connectors.base import BadAnswer, Refused, Services
 from connectors.failures import failure
 
 GONE = frozenset(
@@ -24,10 +29,21 @@ GONE = frozenset(
         "edit_window_closed",
         "channel_not_found",
         "is_archived",
+        "is_inactive",
         "not_in_channel",
+        "cannot_reply_to_message",
+        "restricted_action_non_threadable_channel",
     }
 )
 """Codes after which a message can no longer be edited or answered, but a new one may be posted."""
+
+# A little slower than Slack says, because it counts when a call arrives, and one may take longer than the next.
+_TIER_3, _TIER_4 = (50, 61.0), (100, 61.0)
+_RATES = {
+    "chat_postMessage": (1, 1.1),  # in one channel; short bursts may pass, but nobody promises that
+    "files_upload_v2": _TIER_4,
+}
+_UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
@@ -42,6 +58,8 @@ _TO_DO = {
     "token_expired": f"the token has expired; {_ADVICE}",
     "account_inactive": f"the app was removed from the workspace; install it again, then {_ADVICE}",
     "missing_scope": "the token lacks a scope; add chat:write (and files:write for charts), then reinstall the app",
+    "restricted_action_read_only_channel": "the channel lets the app only read",
+    "restricted_action_thread_only_channel": "the channel takes answers in threads only",
     "ekm_access_denied": "the workspace's administrators have suspended posting",
 }
 _TRANSIENT = frozenset(
@@ -54,6 +72,10 @@ _TRANSIENT = frozenset(
         "service_unavailable",
         "request_timeout",
         "team_added_to_org",
+        "org_login_required",
+        "external_channel_migrating",
+        "update_failed",
+        "streaming_state_conflict",
     }
 )
 
@@ -62,6 +84,41 @@ class SlackRefused(Refused):
     """Slack said no; `code` is its word for why."""
 
     code = ""
+
+    @property
+    def is_too_fast(self) -> bool:
+        """Whether it was one call too many, in a while."""
+        return self.status == 429 or self.code in {"ratelimited", "rate_limited"}
+
+
+class SlackApi:
+    """Calls Slack with one token, no faster than Slack allows. Everyone with the same token waits for the others."""
+
+    def __init__(self, token: str, services: Services, seconds: float) -> None:
+        """A call may take `seconds`."""
+        self._client = connected(token, services.slack_api_url, services.http.session)
+        self._pace = services.http.pace(token)
+        self._now = services.now
+        self._seconds = seconds
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """The answer to a method of slack-sdk's client.
+
+        Raises ConnectorError: SlackRefused, or Refused with `retry_after` where it is not this call's turn for a while.
+        """
+        place = str(arguments["channel"]).removeprefix("#") if method == "chat_postMessage" else ""
+        await self._pace.turn(method, _RATES.get(method, _TIER_3), place)
+        try:
+            with mapped(self._seconds, self._now()):
+                async with asyncio.timeout(self._seconds):
+                    answer = (await getattr(self._client, method)(**arguments)).data
+        except SlackRefused as error:
+            if error.is_too_fast:
+                self._pace.hold(method, error.retry_after or _UNTOLD)
+            raise
+        if place:
+            self._pace.also(place, str(answer.get("channel", place)))
+        return answer
 
 
 def connected(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:

@@ -1,49 +1,67 @@
 """A notice as a Slack message: Block Kit within Slack's limits, and nothing from outside that acts.
 
-Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150, section text 3,000, 10 fields of 2,000).
+Limits: https://docs.slack.dev/reference/block-kit/blocks (50 blocks, header 150, section 3,000, 10 fields of 2,000).
 The sum of a message's texts is kept below 12,000 characters, where Slack refuses it as too long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.facts import Fact, facts, heading, links, listed, mark, plain, reasons, remarks, shortened
+from connectors.slack_buttons import asked
+from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Notice, Reason
-
-Block = dict[str, Any]
 
 _IN_FIELDS = 10
 _IN_SECTION = 10  # alerts; there are two sections of them, and a line for those that are cut
 _MOST_LISTED = 2 * _IN_SECTION - 1
 _WHEN_FIRED = ("Value", "Goal", "Progress", "Required rate", "Rate left", "Projection")
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MOST_LINKS = 1_200  # characters of all links
 
 
-def message(notice: Notice, fired: Mapping[str, Any] | None = None, file: str | None = None) -> dict[str, Any]:
-    """The arguments `text` and `blocks`. `fired` is what `firing(...)` gave, `file` the id of the chart at Slack."""
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a message has beside the notice: what `firing(...)` gave, the id of the chart at Slack, that it fired
+    `again`, in words, and whether clicks are heard; None: nobody is asked anything."""
+
+    fired: Mapping[str, Any] | None = None
+    file: str | None = None
+    again: str = ""
+    clicks: bool | None = None
+
+
+_NONE = Extras()
+
+
+def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
+    """The arguments `text`, which notifications show, and `blocks`."""
     line = f"{mark(notice)} {heading(notice)}"
     shown = facts(notice)
-    blocks: list[Block] = [{"type": "header", "text": _plain_text(line, 150)}]
+    blocks: list[Block] = [{"type": "header", "text": plain_text(line, 150)}]
     if len(line) > 150:
-        blocks.append(_section(escape(line, 1_000)))
+        blocks.append(section(escape(line, 600)))
     fields = [fact for fact in shown if fact.label != "Labels"][:_IN_FIELDS]
     if fields:
         blocks.append({"type": "section", "fields": [_field(fact) for fact in fields]})
     lines = listed(notice, _MOST_LISTED)
-    texts = ("\n".join(escape(one, 290) for one in lines[at : at + _IN_SECTION]) for at in (0, _IN_SECTION))
-    blocks += [_section(text) for text in texts if text]
-    said = remarks(notice)
+    texts = ("\n".join(escape(one, 230) for one in lines[at : at + _IN_SECTION]) for at in (0, _IN_SECTION))
+    blocks += [section(text) for text in texts if text]
+    said = [text for text in (extras.again, *remarks(notice), _taken(notice)) if text]
     if said:
-        blocks.append(_section(escape("\n".join(said), 3_000)))
-    if notice.status == "resolved" and fired:
-        blocks.append(_section(_when_fired(fired)))
+        blocks.append(section(escape("\n".join(said), 1_500)))
+    if notice.status == "resolved" and extras.fired:
+        blocks.append(section(_when_fired(extras.fired)))
     why = reasons(notice)
     if why:
-        blocks.append({"type": "context", "elements": [_mrkdwn(escape("\n".join(why), 1_500))]})
-    if file:
-        blocks.append({"type": "image", "slack_file": {"id": file}, "alt_text": shortened(f"Chart: {line}", 1_000)})
+        blocks.append({"type": "context", "elements": [mrkdwn(escape("\n".join(why), 1_000))]})
+    if extras.file:
+        picture = {"slack_file": {"id": extras.file}, "alt_text": shortened(f"Chart: {line}", 1_000)}
+        blocks.append({"type": "image", **picture})
+    if extras.clicks is not None:
+        blocks += asked(notice, clicks=extras.clicks)
     blocks.append(_footer(notice, shown))
     return {"text": escape(line, 1_000), "blocks": blocks}
 
@@ -54,37 +72,15 @@ def firing(notice: Notice) -> dict[str, Any]:
     return {"heading": shortened(heading(notice), 500), "facts": kept}
 
 
-def escape(text: str, limit: int) -> str:
-    """The text as mrkdwn shows it literally, at most `limit` characters.
-
-    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
-    """
-    kept: list[str] = []
-    room = limit - 1
-    for char in text:
-        piece = _ESCAPES.get(char, char)
-        if len(piece) > room:
-            return "".join(kept).rstrip() + "…"
-        kept.append(piece)
-        room -= len(piece)
-    return "".join(kept)
-
-
-def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack makes no links, channels or mentions out of what labels and values say
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _plain_text(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": shortened(text, limit), "emoji": False}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text)}
+def _taken(notice: Notice) -> str:
+    """Who took it, unless a detail says it already."""
+    who = plain(notice.acknowledged_by)
+    said = f"Taken by {who}"
+    return said if who and not any(plain(detail).startswith(said) for detail in notice.details) else ""
 
 
 def _field(fact: Fact) -> Block:
-    return _mrkdwn(f"*{fact.label}*\n{escape(fact.text, 300)}")
+    return mrkdwn(f"*{fact.label}*\n{escape(fact.text, 300)}")
 
 
 def _when_fired(fired: Mapping[str, Any]) -> str:
@@ -95,11 +91,23 @@ def _when_fired(fired: Mapping[str, Any]) -> str:
 
 
 def _footer(notice: Notice, shown: Sequence[Fact]) -> Block:
-    linked = [f"<{_address(link.url)}|{escape(link.text, 50)}>" for link in links(notice)[:5] if len(link.url) < 500]
     named = plain(notice.alert) if notice.reason is not Reason.TEST else f"test of receiver {plain(notice.receiver)}"
     labels = [fact.text for fact in shown if fact.label == "Labels"]
-    words = [escape(text, 500) for text in [named, *labels] if text]
-    return {"type": "context", "elements": [_mrkdwn(" · ".join([*linked, *words]) or "Setpoint")]}
+    words = [escape(text, 400) for text in [named, *labels] if text]
+    return {"type": "context", "elements": [mrkdwn(" · ".join([*_links(notice), *words]) or "Setpoint")]}
+
+
+def _links(notice: Notice) -> Iterator[str]:
+    """Those of the notice and the one to our page, as far as there is room."""
+    found = [(link.url, link.text) for link in links(notice)[:5]]
+    if notice.external_url and notice.reason is not Reason.TEST:
+        found.append((f"{notice.external_url}/#{'alerts' if notice.status == 'firing' else 'targets'}", "Open"))
+    room = _MOST_LINKS
+    for url, text in found:
+        made = f"<{_address(url)}|{escape(text, 50)}>"
+        if len(made) <= room:
+            room -= len(made)
+            yield made
 
 
 def _address(url: str) -> str:

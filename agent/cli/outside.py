@@ -26,6 +26,7 @@ async def services(settings: Settings, config: Configuration) -> AsyncIterator[S
             external_url=settings.external_url,
             slack_bot_token=settings.slack_bot_token,
             slack_api_url=settings.slack_api_url,
+            slack_clicks=settings.slack_clicks,
             smtp_url=settings.smtp_url,
         )
     finally:

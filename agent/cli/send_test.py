@@ -50,7 +50,8 @@ def command(receiver: str, config: str | None, as_json: bool) -> None:
         print_json({"receiver": receiver, "notifiers": outcomes})
     else:
         for one in outcomes:
-            click.echo(f"{receiver}[{one['position']}] {one['type']}: {one['error'] or 'sent'}", err=bool(one["error"]))
+            sent = f"sent {one['way']}".rstrip()
+            click.echo(f"{receiver}[{one['position']}] {one['type']}: {one['error'] or sent}", err=bool(one["error"]))
     if any(one["error"] for one in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -61,30 +62,31 @@ async def _send(settings: Settings, config: Configuration, receiver: str) -> lis
     async with services(settings, config) as given:
         notice = _notice(receiver, given)
         return [
-            {"position": position, "type": entry.kind, "error": await _outcome(entry, notice, position, given)}
+            {"position": position, "type": entry.kind, **await _outcome(entry, notice, position, given)}
             for position, entry in enumerate(config.receivers[receiver])
         ]
 
 
-async def _outcome(entry: Any, notice: Notice, position: int, given: Services) -> str | None:
-    """What went wrong, or None."""
+async def _outcome(entry: Any, notice: Notice, position: int, given: Services) -> dict[str, str | None]:
+    """`error` is what went wrong, or None; `way` how it is sent, where there are several."""
     from connectors import registry
     from connectors.base import ConnectorError, Sending
 
     try:
         notifier = registry.load("notifiers", entry.kind)(entry.config, given)
     except ConnectorError as error:
-        return f"failed: {error}"
+        return {"error": f"failed: {error}", "way": ""}
+    way = getattr(notifier, "way", "")
     try:
         async with asyncio.timeout(_PATIENCE):
             await notifier.send(Sending(notice, key=f"{notice.fingerprint}{position:04x}"))
     except ConnectorError as error:
-        return f"failed: {error}"
+        return {"error": f"failed: {error}", "way": way}
     except TimeoutError:
-        return f"failed: no answer within {_PATIENCE:g} s"
+        return {"error": f"failed: no answer within {_PATIENCE:g} s", "way": way}
     finally:
         await notifier.close()
-    return None
+    return {"error": None, "way": way}
 
 
 def _notice(receiver: str, given: Services) -> Notice:

@@ -40,6 +40,7 @@ def keep_all(output: Path, slack: SlackServer, posted: Callable[[Message], str])
         {
             "channel": names[message.channel],
             "ts": message.ts,
+            "thread_ts": message.thread_ts,
             "text": message.text,
             "blocks": message.blocks,
             "before": [{"text": version.text, "blocks": version.blocks} for version in message.history],

@@ -15,6 +15,8 @@ from agent.demo.slack_view import Part, parts
 
 _WIDTH, _PAD, _LEFT = 1400, 48, 148  # pixels; two of them are one of Slack's
 _INK, _SOFT, _RULE, _BADGE = "#1D1C1D", "#616061", "#DDDDDD", "#E8E8E8"
+_EDGE = "#BBBBBB"
+_BUTTONS = {"primary": ("#007A5A", "white"), "danger": ("#E01E5A", "white")}
 _DOTS = {"🔴": "#D92D20", "🟠": "#E8830C", "🔵": "#1F6FEB", "✅": "#2E7D32"}
 
 
@@ -75,6 +77,21 @@ class _Page:
                 tallest = max(tallest, 38 + len(rows) * 36)
             self.y += tallest + 14
 
+    def buttons(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Buttons and menus in a row."""
+        x, font = _LEFT, _font(24, bold=True)
+        for style, words in pairs:
+            fill, ink = _BUTTONS.get(style, ("white", _INK))
+            width = int(font.getlength(words)) + (80 if style == "menu" else 44)
+            box = (x, self.y, x + width, self.y + 56)
+            self.draw.rounded_rectangle(box, radius=10, fill=fill, outline=_EDGE if ink == _INK else fill, width=2)
+            self.draw.text((x + 22, self.y + 28), words, font=font, fill=ink, anchor="lm")
+            if style == "menu":
+                tip = x + width - 32
+                self.draw.polygon([(tip - 9, self.y + 24), (tip + 9, self.y + 24), (tip, self.y + 35)], fill=_SOFT)
+            x += width + 16
+        self.y += 66
+
     def picture(self, content: bytes) -> None:
         """A picture as wide as the message."""
         chart = Image.open(io.BytesIO(content)).convert("RGB")
@@ -92,6 +109,8 @@ class _Page:
             self.text(part.text, 34, bold=True)
         elif part.kind == "fields":
             self.fields(part.fields)
+        elif part.kind == "buttons":
+            self.buttons(part.fields)
         elif part.kind == "image" and self.files.get(part.file):
             self.picture(self.files[part.file])
         else:

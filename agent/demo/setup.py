@@ -92,6 +92,7 @@ def environment(folder: Path, listen: str, slack_api_url: str, base: Mapping[str
         "SETPOINT_LISTEN": listen,
         "SETPOINT_LOG_FORMAT": "json",
         "SETPOINT_SLACK_BOT_TOKEN": slack.TOKEN,
+        "SETPOINT_SLACK_SIGNING_SECRET": slack.SIGNING_SECRET,
         "SETPOINT_SLACK_API_URL": slack_api_url,
         "TRAFFIC_TOKEN": traffic.TOKEN,
         "ROOM_SECRET": room.SECRET,

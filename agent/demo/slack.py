@@ -26,11 +26,14 @@ from agent.demo.slack_parts import (
     Version,
     arguments_of,
     described,
+    metadata_of,
     shown,
     uploaded,
 )
+from agent.demo.slack_rates import Rates
 
 TOKEN = "xoxb-1111111111-2222222222-demo"  # noqa: S105 - this server's own, worth nothing elsewhere
+SIGNING_SECRET = "0de300de300de300de300de300de300d"  # noqa: S105
 _CHANNEL_ID = re.compile(r"[CGDZ][A-Z0-9]{8,}")
 _TEXT_LIMITS = {"chat.postMessage": 40_000, "chat.update": 4_000}
 SCOPES = {
@@ -50,8 +53,9 @@ class SlackServer:
     """Used as `async with SlackServer() as slack:`; `slack.api_url` is the base address of the API.
 
     `messages` and `files` are what arrived; `failures` make the calls of a method (or of all, under `*`) fail until
-    they are removed. With `files_ready` off, uploads are not yet to be shown in blocks, as for some seconds at Slack.
-    `now` gives UTC microseconds, for the times in messages' addresses.
+    they are removed; beyond the `rates` that are set calls are answered with 429. With `files_ready` off, uploads are
+    not yet to be shown in blocks, as for some seconds at Slack. `now` gives UTC microseconds, for the times in
+    messages' addresses and for the rates.
     """
 
     def __init__(self, channels: Iterable[str] = ("growth",), now: Callable[[], int] = lambda: 0) -> None:
@@ -63,6 +67,7 @@ class SlackServer:
         self.files: dict[str, File] = {}
         self.calls: list[tuple[str, Arguments]] = []
         self.failures: dict[str, Failure] = {}
+        self.rates = Rates(now)
         self.files_ready = True
         self.hook_channel = next(iter(self.channels), "")
         self.port = 0
@@ -132,6 +137,9 @@ class SlackServer:
             return failed
         try:
             arguments = await arguments_of(request)
+            failed = self.rates.refusal(method, self._place(method, arguments))
+            if failed is not None:
+                return failed
             self.calls.append((method, {key: value for key, value in arguments.items() if key != "token"}))
             self._authorize(request, method, arguments)
             if method not in self._methods:
@@ -189,6 +197,7 @@ class SlackServer:
     def _post_message(self, arguments: Arguments) -> dict[str, Any]:
         channel = self._channel(str(arguments.get("channel", "")), by_name=True)
         message = self._add(self._checked("chat.postMessage", arguments), channel)
+        message.metadata = metadata_of(arguments)
         return {"ok": True, "channel": channel.id, "ts": message.ts, "message": shown(message)}
 
     def _update(self, arguments: Arguments) -> dict[str, Any]:
@@ -242,6 +251,11 @@ class SlackServer:
         return {"ok": True, "files": [{"id": file.id, "title": file.title, "name": file.name} for file in done]}
 
     # what they share
+
+    def _place(self, method: str, arguments: Arguments) -> str:
+        """Where a call counts by itself: posts do in each channel."""
+        name = str(arguments.get("channel", "")).removeprefix("#") if method == "chat.postMessage" else ""
+        return self.channels[name].id if name in self.channels else name
 
     def _failure(self, method: str) -> web.Response | None:
         failure = self.failures.get(method) or self.failures.get("*")

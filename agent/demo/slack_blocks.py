@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from agent.demo.slack_elements import Problem, of_element, of_elements, text
+
 MAX_BLOCKS = 50
 MAX_TOTAL = 12_000  # characters of all texts of a message's blocks together
 _FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
@@ -30,7 +32,7 @@ def problems(blocks: Any, file_ready: FileReady) -> list[str]:
         return ["must be an array [json-pointer:/blocks]"]
     found = [f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"] if len(blocks) > MAX_BLOCKS else []
     for number, block in enumerate(blocks):
-        found += [f"{text} [json-pointer:/blocks/{number}{where}]" for text, where in _of_block(block, file_ready)]
+        found += [f"{said} [json-pointer:/blocks/{number}{where}]" for said, where in _of_block(block, file_ready)]
     ids = [block.get("block_id") for block in blocks if isinstance(block, dict) and "block_id" in block]
     if len(ids) != len(set(map(str, ids))):
         found.append("`block_id` already exists [json-pointer:/blocks]")
@@ -48,9 +50,6 @@ def total_text(value: Any) -> int:
     return rest + (len(own) if isinstance(own, str) else 0)
 
 
-Problem = tuple[str, str]
-
-
 def _of_block(block: Any, file_ready: FileReady) -> Iterator[Problem]:
     kind = block.get("type") if isinstance(block, dict) else None
     if not isinstance(kind, str) or kind not in _KEYS:
@@ -58,10 +57,10 @@ def _of_block(block: Any, file_ready: FileReady) -> Iterator[Problem]:
         return
     for extra in sorted(set(block) - _KEYS[kind] - {"type", "block_id"}):
         yield f"invalid additional property: {extra}", ""
-    if len(str(block.get("block_id", ""))) > 255:
-        yield "must be less than 256 characters", "/block_id"
+    if "block_id" in block and not (isinstance(block["block_id"], str) and 1 <= len(block["block_id"]) <= 255):
+        yield "must be 1 to 255 characters", "/block_id"
     if kind == "header":
-        yield from _text(block.get("text"), "/text", 150, {"plain_text"})
+        yield from text(block.get("text"), "/text", 150, frozenset({"plain_text"}))
     elif kind == "section":
         yield from _of_section(block)
     elif kind == "image":
@@ -75,13 +74,15 @@ def _of_section(block: Mapping[str, Any]) -> Iterator[Problem]:
     if "text" not in block and not fields:
         yield "missing required field: text", ""
     if "text" in block:
-        yield from _text(block["text"], "/text", 3_000)
+        yield from text(block["text"], "/text", 3_000)
+    if "accessory" in block:
+        yield from of_element(block["accessory"], "/accessory")
     if fields is not None:
         if not isinstance(fields, list) or not 1 <= len(fields) <= 10:
             yield "must have 1 to 10 items", "/fields"
             return
         for number, entry in enumerate(fields):
-            yield from _text(entry, f"/fields/{number}", 2_000)
+            yield from text(entry, f"/fields/{number}", 2_000)
 
 
 def _of_image(block: Mapping[str, Any], file_ready: FileReady) -> Iterator[Problem]:
@@ -89,7 +90,7 @@ def _of_image(block: Mapping[str, Any], file_ready: FileReady) -> Iterator[Probl
     if not isinstance(alt, str) or not 1 <= len(alt) <= 2_000:
         yield "must be 1 to 2000 characters", "/alt_text"
     if "title" in block:
-        yield from _text(block["title"], "/title", 2_000, {"plain_text"})
+        yield from text(block["title"], "/title", 2_000, frozenset({"plain_text"}))
     file = block.get("slack_file")
     if (file is None) == ("image_url" not in block):
         yield "exactly one of image_url and slack_file is required", ""
@@ -105,28 +106,8 @@ def _of_elements(block: Mapping[str, Any], limit: int) -> Iterator[Problem]:
     elements = block.get("elements")
     if not isinstance(elements, list) or not 1 <= len(elements) <= limit:
         yield f"must have 1 to {limit} items", "/elements"
-        return
-    for number, element in enumerate(elements):
-        where = f"/elements/{number}"
-        if block["type"] == "context":
-            yield from _text(element, where, 3_000)
-        elif not isinstance(element, dict) or element.get("type") != "button":
-            yield "unsupported element", where
-        else:
-            yield from _text(element.get("text"), f"{where}/text", 75, {"plain_text"})
-
-
-def _text(
-    value: Any, where: str, limit: int, kinds: frozenset[str] | set[str] = frozenset({"mrkdwn", "plain_text"})
-) -> Iterator[Problem]:
-    if not isinstance(value, dict) or value.get("type") not in kinds:
-        yield f"must be one of {', '.join(sorted(kinds))}", f"{where}/type"
-        return
-    allowed = {"type", "text", "verbatim"} if value["type"] == "mrkdwn" else {"type", "text", "emoji"}
-    for extra in sorted(set(value) - allowed):
-        yield f"invalid additional property: {extra}", where
-    text = value.get("text")
-    if not isinstance(text, str) or not text:
-        yield "must be more than 0 characters", f"{where}/text"
-    elif len(text) > limit:
-        yield f"must be less than {limit + 1} characters", f"{where}/text"
+    elif block["type"] == "context":
+        for number, element in enumerate(elements):
+            yield from text(element, f"/elements/{number}", 3_000)
+    else:
+        yield from of_elements(elements, "/elements")

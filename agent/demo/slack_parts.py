@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,7 @@ class Message:
     by_hook: bool = False
     files: list[str] = field(default_factory=list)
     history: list[Version] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -87,6 +89,20 @@ async def arguments_of(request: web.Request) -> dict[str, Any]:
     if request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         found.update({key: value for key, value in (await request.post()).items() if isinstance(value, str)})
     return found
+
+
+def metadata_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a message, as https://docs.slack.dev/messaging/message-metadata has it."""
+    given = arguments.get("metadata") or {}
+    try:
+        found = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        raise Rejected("invalid_metadata_format") from None
+    if found and not (isinstance(found, dict) and set(found) == {"event_type", "event_payload"}):
+        raise Rejected("invalid_metadata_format")
+    if found and not (str(found["event_type"]).replace("_", "").isalnum() and isinstance(found["event_payload"], dict)):
+        raise Rejected("invalid_metadata_schema")
+    return dict(found)
 
 
 async def uploaded(request: web.Request) -> bytes:

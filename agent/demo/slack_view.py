@@ -13,7 +13,11 @@ _WIDTH = 78
 
 
 class Part(NamedTuple):
-    """`kind` is header, text, fields, image or context; fields are (label, text) pairs, an image is a file's id."""
+    """`kind` is header, text, fields, image, buttons or context.
+
+    Fields are (label, text) pairs, buttons (style, text) pairs, of which the style of a menu is `menu`; an image is a
+    file's id.
+    """
 
     kind: str
     text: str = ""
@@ -33,6 +37,8 @@ def parts(blocks: Sequence[dict[str, Any]]) -> Iterator[Part]:
             yield Part("text", shown(block["text"]["text"]))
         elif kind == "image":
             yield Part("image", block["alt_text"], file=block["slack_file"]["id"])
+        elif kind == "actions":
+            yield Part("buttons", fields=tuple(map(_button, block["elements"])))
         elif kind == "context":
             yield Part("context", " ".join(shown(element["text"]) for element in block["elements"]))
 
@@ -41,6 +47,12 @@ def shown(text: str) -> str:
     """What Slack shows of a text in mrkdwn: links by their words, no stars, no escapes."""
     plain = _LINK.sub(lambda match: match[2] or match[1], text)
     return html.unescape(re.sub(r"(?m)^\*(.+)\*$", r"\1", plain))
+
+
+def _button(element: dict[str, Any]) -> tuple[str, str]:
+    if element["type"] == "button":
+        return element.get("style", ""), element["text"]["text"]
+    return "menu", element["placeholder"]["text"]
 
 
 def _field(text: str) -> tuple[str, str]:
@@ -56,6 +68,8 @@ def in_terminal(channel: str, when: str, blocks: Sequence[dict[str, Any]]) -> st
             lines += [f"{label:<16}  {value}" for label, value in part.fields]
         elif part.kind == "image":
             lines.append("[the chart]")
+        elif part.kind == "buttons":
+            lines.append("  ".join(f"[{words} ▾]" if style == "menu" else f"[{words}]" for style, words in part.fields))
         else:
             lines += part.text.splitlines()
         lines.append("")

@@ -15,7 +15,7 @@ from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, 
 # Only the first queued delivery of a lane may go out. Those under a lease take their receiver's places first.
 _HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
 _CLAIMABLE = f"""
-SELECT d.*, t.reference FROM (
+SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same FROM (
   SELECT id, next_at, kind, next_at <= :now AND coalesce(lease_until, 0) <= :now AS due,
          row_number() OVER (PARTITION BY kind, receiver, position
                             ORDER BY coalesce(lease_until, 0) > :now DESC, next_at, id) AS place
@@ -23,7 +23,7 @@ SELECT d.*, t.reference FROM (
 ) head
 JOIN deliveries d ON d.id = head.id
 LEFT JOIN threads t ON t.receiver = d.receiver AND t.position = d.position AND t.fingerprint = d.fingerprint
-                    AND t.starts_at IS d.starts_at AND d.kind = 'notice'
+                    AND d.kind = 'notice'
 WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR head.kind = :kind)
 ORDER BY head.next_at, head.id LIMIT :limit
 """
@@ -48,7 +48,8 @@ _NEXT = (
 
 def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> list[Delivery]:
     """Leases what is due until `until`. `wanted` has now, kind, limit and per_receiver."""
-    found = [rows.delivery_of(row, row["reference"]) for row in connection.execute(_CLAIMABLE, wanted)]
+    claimable = connection.execute(_CLAIMABLE, wanted)
+    found = [rows.delivery_of(row, row["reference"], same=bool(row["same"])) for row in claimable]
     return [
         replace(one, fence=one.fence + 1)
         for one in found

@@ -45,7 +45,7 @@ class Delivery:
     context; its keys `fingerprint` and `starts_at` (or those of its `context`) say which alert and which firing it is
     about, for a group of several `group` and `group_since`. `fence` grows with each claim, so that a late outcome of a
     lost lease is refused. `thread` comes with a claim: what the last notice about the same firing sent to the same
-    notifier returned.
+    notifier returned; `earlier` is that of an earlier firing, if there was none about this one yet.
     """
 
     key: str
@@ -63,6 +63,7 @@ class Delivery:
     fence: int = 0
     error: str | None = None
     thread: Mapping[str, Any] | None = None
+    earlier: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,9 @@ def delivery_row(delivery: Delivery) -> Row:
     )
 
 
-def delivery_of(row: sqlite3.Row, reference: str | None = None) -> Delivery:
-    """The delivery of a row of the table `deliveries`; `reference` is its thread's."""
+def delivery_of(row: sqlite3.Row, reference: str | None = None, *, same: bool = True) -> Delivery:
+    """The delivery of a row of the table `deliveries`; `reference` is its thread's, of the `same` firing or not."""
+    thread = None if reference is None else orjson.loads(reference)
     return Delivery(
         key=row["key"],
         kind=DeliveryKind(row["kind"]),
@@ -207,7 +208,8 @@ def delivery_of(row: sqlite3.Row, reference: str | None = None) -> Delivery:
         attempts=row["attempts"],
         fence=row["fence"],
         error=row["error"],
-        thread=None if reference is None else orjson.loads(reference),
+        thread=thread if same else None,
+        earlier=None if same else thread,
     )
 
 

@@ -11,18 +11,21 @@ import structlog
 from pydantic import Field
 
 from connectors import fields
-from connectors.base import ConnectorError, Misconfigured, Sending, Services
+from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services
 from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
-from connectors.slack_message import firing, message
+from connectors.slack_message import Extras, message
+from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted
 from rules.model import SECOND, Notice, Reason
 
 if TYPE_CHECKING:
-    from slack_sdk.web.async_client import AsyncWebClient
+    from connectors.slack_api import SlackApi
 
 _log = structlog.get_logger(__name__)
-_NEWS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})  # may be the first of a firing
+_CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message that has arrived must not be sent again
+_HOOK_RATE = (1, 1.1)
+_HOOK_UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
 
 class SlackConfig(fields.Config):
@@ -58,111 +61,147 @@ class SlackNotifier:
         self._config = config
         self._services = services
         self._seconds = config.timeout / SECOND
-        self._client: AsyncWebClient | None = None
+        self._api: SlackApi | None = None
+        self._clicks = services.slack_clicks and config.token is None  # clicks of another app are not heard here
         self.wants_chart = config.url is None
 
+    @property
+    def way(self) -> str:
+        """Through what it sends, and what that lacks."""
+        if self._config.url is not None:
+            return "through an incoming webhook: no buttons, no chart, no edits"
+        if self._clicks:
+            return "with a bot token"
+        if self._config.token is not None:
+            return "with a bot token of its own: no buttons"
+        return (
+            "with a bot token: no buttons, as neither SETPOINT_SLACK_APP_TOKEN nor SETPOINT_SLACK_SIGNING_SECRET is set"
+        )
+
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
-        """Posts or edits; returns channel, ts and what a later edit needs. Raises ConnectorError."""
+        """Posts or edits; returns what a later edit needs. Raises ConnectorError."""
+        until = asyncio.get_running_loop().time() + _CHART_BY
         if self._config.url is not None:
             return await self._post_to_hook(sending, self._config.url.get_secret_value())
-        thread = _same_episode(sending)
-        if thread and "ts" not in thread:  # the receiver was an incoming webhook then
-            thread = None
-        if sending.notice.reason is Reason.ESCALATED and thread and await self._answer(sending.notice, thread):
-            return thread
-        known, thread = thread, await self._show(sending.notice, thread)
-        if _is_news(sending.notice) and known and known["ts"] == thread["ts"]:
-            await self._answer(sending.notice, thread)  # an edit alone would not be seen
-        if sending.chart is not None:
-            thread = await self._attach(sending, thread, sending.chart)
+        if sending.notice.reason is Reason.UNDELIVERABLE:
+            return await self._beside(sending)
+        before = known(sending)
+        thread = await self._show(sending, before)
+        if before is not None and before["ts"] == thread["ts"]:
+            said, thread = answer(sending, thread)
+            if said is not None:
+                await self._answer(said, thread)
+        if sending.chart is not None and not (sending.notice.reason is Reason.UPDATED and thread.get("file")):
+            thread = await self._attach(sending, thread, until)
         return thread
 
     async def close(self) -> None:
         """Nothing is held open: the session is shared."""
 
     async def _post_to_hook(self, sending: Sending, url: str) -> Mapping[str, Any] | None:
-        notice = sending.notice
+        notice, before = sending.notice, sending.thread or {}
         if notice.reason is Reason.UPDATED:
             return sending.thread
-        fired = (_same_episode(sending) or {}).get("fired") or firing(notice)
-        body = orjson.dumps({**message(notice, fired), "unfurl_links": False, "unfurl_media": False})
-        await post(self._services, url, body, {}, within=self._config.timeout)
+        before = before if before.get("starts_at") == notice.episode else {}
+        fired = kept_firing(notice, before)
+        shown = message(notice, Extras(fired, clicks=False))
+        body = orjson.dumps({**shown, "unfurl_links": False, "unfurl_media": False})
+        pace = self._services.http.pace(url)
+        await pace.turn("the webhook", _HOOK_RATE)
+        try:
+            await post(self._services, url, body, {}, within=self._config.timeout)
+        except Refused as error:
+            if error.status == 429:
+                pace.hold("the webhook", error.retry_after or _HOOK_UNTOLD)
+            raise
         return {"starts_at": notice.episode, "fired": fired}
 
-    async def _show(self, notice: Notice, thread: dict[str, Any] | None) -> dict[str, Any]:
+    async def _beside(self, sending: Sending) -> Mapping[str, Any] | None:
+        """That another receiver could not be told, in the alert's thread if it has one; its message stays as it is."""
+        thread = sending.thread or {}
+        if thread.get("ts"):
+            await self._answer(Answer(message(sending.notice), loud=True), thread)
+            return sending.thread
+        await self._post(message(sending.notice))
+        return None
+
+    async def _show(self, sending: Sending, before: Reference | None) -> Reference:
         """Edits the alert's message, or posts it if there is none (any more)."""
         from connectors.slack_api import GONE, SlackRefused
 
-        known = thread or {"starts_at": notice.episode}
-        fired = known.get("fired") or (firing(notice) if notice.status == "firing" else None)
-        if thread is not None:
-            edited = {**thread, "fired": fired}
+        notice = sending.notice
+        if before is not None:
+            edited = {**before, "fired": kept_firing(notice, before)}
             try:
-                await self._edit(notice, edited)
+                return await self._edit(notice, edited)
             except SlackRefused as error:
                 if error.code not in GONE:
                     raise
-            else:
-                return edited
-        address = await self._post(message(notice, fired))
-        return {"starts_at": known["starts_at"], "fired": fired, **address}
+        new = posted(sending, before or {}, self._services.now())
+        mark = {"event_type": "setpoint_notice", "event_payload": {"key": sending.key, "about": notice.fingerprint}}
+        return {**new, **await self._post({**self._message(notice, new), "metadata": mark})}
 
-    async def _edit(self, notice: Notice, thread: Mapping[str, Any]) -> None:
+    def _message(self, notice: Notice, thread: Mapping[str, Any], file: str | None = None) -> dict[str, Any]:
+        return message(notice, Extras(thread.get("fired"), file, again(notice, thread), self._clicks))
+
+    async def _edit(self, notice: Notice, thread: Reference) -> Reference:
+        """The reference after the message was edited: without its chart, if that was deleted at Slack."""
         from connectors.slack_api import SlackRefused
 
         file = thread.get("file")
         try:
-            await self._call("chat_update", **_address(thread), **message(notice, thread.get("fired"), file))
+            await self._call("chat_update", **_address(thread), **self._message(notice, thread, file))
         except SlackRefused as error:
             if error.code != "invalid_blocks" or not file:
                 raise
-            # the chart was deleted at Slack: the words must arrive without it
-            await self._call("chat_update", **_address(thread), **message(notice, thread.get("fired")))
+            # the words must arrive without it
+            await self._call("chat_update", **_address(thread), **self._message(notice, thread))
+            return {name: value for name, value in thread.items() if name != "file"}
+        return thread
 
-    async def _answer(self, notice: Notice, thread: Mapping[str, Any]) -> bool:
-        """Says it in the message's thread and to the channel; False if the message is gone."""
+    async def _answer(self, said: Answer, thread: Mapping[str, Any]) -> None:
+        """Says it in the message's thread; beside it where the thread takes no answer."""
         from connectors.slack_api import GONE, SlackRefused
 
+        place = {"thread_ts": thread["ts"], **({"reply_broadcast": True} if said.loud else {})}
         try:
-            await self._post(
-                {**message(notice), "thread_ts": thread["ts"], "reply_broadcast": True}, channel=thread["channel"]
-            )
+            await self._post({**said.arguments, **place}, channel=thread["channel"])
         except SlackRefused as error:
             if error.code not in GONE:
                 raise
-            return False
-        return True
+            await self._post(said.arguments)
 
     async def _post(self, arguments: Mapping[str, Any], channel: str | None = None) -> dict[str, str]:
         where = channel or self._config.channel
         said = await self._call("chat_postMessage", channel=where, unfurl_links=False, unfurl_media=False, **arguments)
         return {"channel": said["channel"], "ts": said["ts"]}
 
-    async def _attach(self, sending: Sending, thread: dict[str, Any], chart: bytes) -> dict[str, Any]:
+    async def _attach(self, sending: Sending, thread: Reference, until: float) -> Reference:
         """Puts the chart into the message, else into its thread. Its failure is logged: the words have arrived."""
         notice = sending.notice
         try:
-            file = await self._upload(notice, chart)
-            shown = {**thread, "file": file}
-            if await self._embed(notice, shown):
-                return shown
-            if "file" not in thread:
-                await self._upload(notice, chart, channel=thread["channel"], thread_ts=thread["ts"])
+            async with asyncio.timeout_at(until):
+                return await self._chart(notice, thread, sending.chart or b"")
         except ConnectorError as error:
             _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error=str(error))
+        except TimeoutError:
+            _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error="not there in time")
         return thread
 
-    async def _embed(self, notice: Notice, thread: Mapping[str, Any]) -> bool:
+    async def _chart(self, notice: Notice, thread: Reference, chart: bytes) -> Reference:
         from connectors.slack_api import SlackRefused
 
+        file = await self._upload(notice, chart)
         try:
-            words = message(notice, thread.get("fired"), thread["file"])
-            await self._call("chat_update", **_address(thread), **words)
+            await self._call("chat_update", **_address(thread), **self._message(notice, thread, file))
         except SlackRefused as error:
             if error.code != "invalid_blocks":
                 raise
-            return False  # Slack takes uploads in later, sometimes too late for this
-        return True
+            # Slack takes uploads in later, sometimes too late for this
+            if "file" not in thread:
+                await self._upload(notice, chart, channel=thread["channel"], thread_ts=thread["ts"])
+            return thread
+        return {**thread, "file": file}
 
     async def _upload(self, notice: Notice, chart: bytes, **where: str) -> str:
         title = shortened(heading(notice), 200)
@@ -172,40 +211,20 @@ class SlackNotifier:
         return str(said["files"][0]["id"])
 
     async def _call(self, method: str, **arguments: Any) -> Any:
-        client = self._connected()
-        from connectors.slack_api import mapped
+        return await self._connected().call(method, **arguments)
 
-        with mapped(self._seconds, self._services.now()):
-            async with asyncio.timeout(self._seconds):
-                return (await getattr(client, method)(**arguments)).data
-
-    def _connected(self) -> AsyncWebClient:
-        """The client, made at the first sending: slack-sdk is heavy."""
-        if self._client is None:
+    def _connected(self) -> SlackApi:
+        """Made at the first sending: slack-sdk is heavy."""
+        if self._api is None:
             own = self._config.token
             token = own.get_secret_value() if own else self._services.slack_bot_token
             if not token:
                 raise Misconfigured("Slack needs a bot token: set SETPOINT_SLACK_BOT_TOKEN, or token at the receiver")
-            from connectors.slack_api import connected
+            from connectors.slack_api import SlackApi
 
-            self._client = connected(token, self._services.slack_api_url, self._services.http.session)
-        return self._client
-
-
-def _is_news(notice: Notice) -> bool:
-    """Whether people are to see it although its message is there: reminder, graver severity, another alert."""
-    return notice.reason in {Reason.REMINDER, Reason.RAISED} or (notice.reason is Reason.FIRING and bool(notice.group))
+            self._api = SlackApi(token, self._services, self._seconds)
+        return self._api
 
 
 def _address(thread: Mapping[str, Any]) -> dict[str, str]:
     return {"channel": thread["channel"], "ts": thread["ts"]}
-
-
-def _same_episode(sending: Sending) -> dict[str, Any] | None:
-    """What the last sending returned, unless a new firing began since: that one gets a message of its own."""
-    thread = sending.thread
-    if not thread or "starts_at" not in thread:
-        return None
-    if sending.notice.reason in _NEWS and thread.get("starts_at") != sending.notice.episode:
-        return None
-    return dict(thread)

@@ -1,7 +1,7 @@
 """The vocabulary. Times are UTC microseconds (`int`), spans are microseconds too."""
 
 from rules.model.groups import Group, Member, Muted, MutedBy, Silence
-from rules.model.notices import Notice, NoticedAlert, Proposal, Reason
+from rules.model.notices import News, Notice, NoticedAlert, Proposal, Reason
 from rules.model.states import (
     Acknowledgement,
     AlertState,
@@ -100,6 +100,7 @@ __all__ = [
     "Member",
     "Muted",
     "MutedBy",
+    "News",
     "NoData",
     "NoDataThen",
     "Notice",

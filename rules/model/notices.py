@@ -49,6 +49,14 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What people have to hear of an alert beside how it stands: a correction that ended, an escalation."""
+
+    words: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """What a notifier is given: everything it may say, rendered, nothing to look up. JSON in the outbox.
 
@@ -58,7 +66,8 @@ class Notice:
     A notice about a group of several says by itself what is said of the gravest of them, but for `headline`. `alerts`
     are all of them, cut where there are very many; `firing` and `resolved` count those too that were cut. `group`
     names a group that may have several alerts over time and `group_since` its episode: messages of one episode belong
-    together. Without them that is the alert, and its firing.
+    together. Without them that is the alert, and its firing. `news` is all there was so far in this firing, again in
+    each notice, so that none is lost where a notice is.
     """
 
     reason: Reason
@@ -94,6 +103,7 @@ class Notice:
     resolved: int = 0
     acknowledged_by: str = ""
     proposals: tuple[Proposal, ...] = ()
+    news: tuple[News, ...] = ()
 
     @property
     def every(self) -> tuple[NoticedAlert, ...]:

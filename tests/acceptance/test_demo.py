@@ -33,11 +33,13 @@ def test_the_demo_tells_its_story_and_ends(tmp_path):
     left = {path.name for path in folder.iterdir()}
     assert {"mine.txt", "setpoint.yaml", "messages.json", "slack-1-growth.png", "slack-2-facilities.png"} <= left
     assert "slack-9-old.png" not in left
-    growth, facilities = json.loads((folder / "messages.json").read_text(encoding="utf-8"))
+    growth, facilities, reply = json.loads((folder / "messages.json").read_text(encoding="utf-8"))
     assert growth["channel"] == "growth"
     assert facilities["text"].startswith("✅")
     assert "verified" in json.dumps(facilities["blocks"])
     assert any(before["text"].startswith("🔴") for before in facilities["before"])
+    assert reply["thread_ts"] == facilities["ts"]
+    assert reply["text"].startswith("✔️ Correction set-thermostat verified")
     for name in ("chart-1-growth.png", "chart-2-facilities.png"):
         assert Image.open(io.BytesIO((folder / name).read_bytes())).size == (1600, 800)
 

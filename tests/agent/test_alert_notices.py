@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.config.configuration import NotifierEntry
 from agent.muted import Mutes
 from agent.runtime import OpenAlert
 from agent.standing import open_alerts
+from connectors.notifiers.slack import SlackNotifier
 from rules.model import (
     HOUR,
     MINUTE,
@@ -71,6 +73,24 @@ class TestEscalation:
         escalated = (await payloads(world))[1]
         assert escalated["details"] == ["Not acknowledged for 31m 10s"]
         assert escalated["status"] == "firing"
+
+    async def test_who_was_told_before_sees_it_too_where_that_can_be_shown(self, world: World) -> None:
+        channel = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#team"})
+        world.config = replace(
+            world.config,
+            targets={"room": self.target},
+            receivers={**world.config.receivers, "team": (NotifierEntry("slack", channel),)},
+        )
+        await world.pipeline.use(*world.compiled())
+        await world.read(25)
+        for _ in range(2):
+            await world.read(25, after=20 * MINUTE)
+        assert await world.told() == ["team firing hot", "oncall escalated hot", "team updated hot"]
+        news = [one["news"] for one in await payloads(world)]
+        said = {"words": "Escalated to oncall: Not acknowledged for 40m", "failed": True}
+        assert news == [[], [said], [said]]
+        await world.read(22)
+        assert (await world.told())[3:] == ["team resolved hot", "oncall resolved hot"]
 
     async def test_a_source_that_is_down_does_not_hold_it_back(self, world: World) -> None:
         await world.use(self.target)

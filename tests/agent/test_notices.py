@@ -11,6 +11,7 @@ from agent.config.configuration import Configuration, NotifierEntry
 from agent.notices import EXPIRES_AFTER, Notices, Saying, context_of, idempotency_key, reason_of, values_of
 from agent.outgoing import read_notice
 from connectors import registry
+from rules.corrections import line
 from rules.grouping import own_group, routed_group
 from rules.model import (
     Acknowledgement,
@@ -18,6 +19,7 @@ from rules.model import (
     AlertState,
     AlertStatus,
     Assessment,
+    Correction,
     Event,
     Goal,
     Group,
@@ -25,6 +27,7 @@ from rules.model import (
     Notice,
     Projection,
     Reason,
+    RunState,
     Selector,
     SourceRule,
     Standing,
@@ -159,6 +162,44 @@ def test_who_took_it_is_said():
     assert notice.details[0].endswith(": on it")
 
 
+def run(state: RunState, **changes: Any) -> Correction:
+    made = Correction("f-1-cool", KEY, "hot", "f", 1, "cool", state, 1, NOW, NOW, detail="so it went")
+    return replace(made, **changes)
+
+
+class TestNews:
+    def news(self, saying: Saying) -> list[tuple[str, bool]]:
+        return [(one.words, one.failed) for one in notices().notice(saying, Reason.UPDATED, "team", NOW).news]
+
+    @pytest.mark.parametrize(
+        ("state", "news"),
+        [
+            (RunState.PROPOSED, []),
+            (RunState.APPROVED, []),
+            (RunState.CALLED, []),
+            (RunState.VERIFYING, []),
+            (RunState.SKIPPED, []),
+            (RunState.VERIFIED, [("Correction cool verified: so it went", False)]),
+            (RunState.FAILED, [("Correction cool failed: so it went", True)]),
+            (RunState.ESCALATED, [("Correction cool failed and was escalated: so it went", True)]),
+        ],
+    )
+    def test_a_correction_is_one_when_it_ended_and_is_said_again_in_every_notice(self, state, news):
+        for event in (Event.CORRECTION, Event.RESOLVED):
+            assert self.news(Saying(transition(event), AlertStatus(), (run(state),))) == news
+
+    def test_an_escalation_is_one_and_says_to_whom(self):
+        escalated = transition(Event.ESCALATED, to=("oncall", "boss"), detail="Not acknowledged for 30m")
+        assert self.news(Saying(escalated, AlertStatus())) == [
+            ("Escalated to oncall, boss: Not acknowledged for 30m", True)
+        ]
+
+    def test_that_of_a_correction_is_said_once(self):
+        failed = run(RunState.ESCALATED)
+        escalated = transition(Event.ESCALATED, to=("oncall",), detail=line(failed))
+        assert self.news(Saying(escalated, AlertStatus(), (failed,))) == [(line(failed), True)]
+
+
 class TestSeveral:
     def two(self, **changes: Any) -> tuple[Saying, Saying]:
         attic = (("alertname", "hot"), ("room", "attic"), ("severity", "warning"), ("target", "room"))
@@ -183,6 +224,23 @@ class TestSeveral:
         assert found.headline == "1 firing, 1 resolved: target room"
         assert (found.status, found.ends_at) == ("firing", None)
         assert [alert.status for alert in found.alerts] == ["firing", "resolved"]
+
+    def test_it_is_taken_when_all_that_fires_is(self):
+        by_ann = Acknowledgement("ann", NOW, ""), Acknowledgement("bob", NOW, "")
+        taken = [replace(one.status, acknowledged=by) for one, by in zip(self.two(), by_ann, strict=True)]
+        first, second = self.two()
+        assert self.notice(replace(first, status=taken[0]), second).acknowledged_by == ""
+        both = replace(first, status=taken[0]), replace(second, status=taken[1])
+        assert self.notice(*both).acknowledged_by == "ann, bob"
+        over = self.two(event=Event.RESOLVED)[1]
+        assert self.notice(both[0], over, reason=Reason.RESOLVED).acknowledged_by == "ann"
+
+    def test_proposals_and_news_are_those_of_all(self):
+        first, second = self.two()
+        proposed = replace(first, runs=(run(RunState.PROPOSED, id="a"),))
+        found = self.notice(proposed, replace(second, runs=(run(RunState.FAILED), run(RunState.PROPOSED, id="b"))))
+        assert [one.id for one in found.proposals] == ["a", "b"]
+        assert [one.words for one in found.news] == ["attic: Correction cool failed: so it went"]
 
     def test_one_looks_as_if_it_were_alone(self):
         alone, grouped = read_notice(told(notices(), Reason.FIRING, saying())[0].payload), self.notice(saying())

@@ -29,7 +29,9 @@ from rules.model import (
     Goal,
     Matcher,
     Measure,
+    News,
     Notice,
+    Proposal,
     Reading,
     Reason,
     Selector,
@@ -135,11 +137,19 @@ def test_a_notice_comes_out_of_the_outbox_as_it_went_in(notice):
     assert read_notice(delivery(notice).payload) == notice
 
 
+def test_so_do_its_records():
+    asked, news = (Proposal("c1", "cool", "Set it", kit.NOW), Proposal("c2", "x", "", None)), (News("it failed", True),)
+    notice = kit.notice(proposals=asked, news=news)
+    assert read_notice(delivery(notice).payload) == notice
+
+
 async def test_a_sending_has_key_attempt_and_thread(world):
-    thread = {"ts": "0"}
+    thread, earlier = {"ts": "0"}, {"ts": "-1"}
+    await world.outgoing.notify(delivery(kit.notice(), earlier=earlier))
     assert await world.outgoing.notify(delivery(kit.notice(), attempts=2, thread=thread)) == {"ts": "1"}
-    (sending,) = world.notifier.got
-    assert (sending.key, sending.attempt, sending.thread) == ("key", 3, thread)
+    first, second = world.notifier.got
+    assert (first.thread, first.earlier) == (None, earlier)
+    assert (second.key, second.attempt, second.thread, second.earlier) == ("key", 3, thread, None)
 
 
 async def test_a_sending_has_a_link_that_acknowledges_while_it_fires(world):

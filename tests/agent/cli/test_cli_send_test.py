@@ -65,6 +65,22 @@ def test_one_that_fails_keeps_no_other_from_it(setpoint, receivers):
     assert "token-1234" not in said.out + shown.err
 
 
+def test_slack_says_which_way_it_went(setpoint, project, sink, monkeypatch):
+    url, _ = sink
+    hook = f"{url}/good"
+    (project / "setpoint.yaml").write_text(
+        f"receivers:\n  team: [{{type: slack, url: '{hook}'}}, {{type: slack, channel: '#growth'}}]\n"
+    )
+    monkeypatch.setenv("SETPOINT_SLACK_BOT_TOKEN", "xoxb-hunter2")
+    monkeypatch.setenv("SETPOINT_SLACK_API_URL", url)
+    said = setpoint("send-test", "team")
+    assert said.out == "team[0] slack: sent through an incoming webhook: no buttons, no chart, no edits\n"
+    assert said.err.startswith("team[1] slack: failed: ")
+    first, second = setpoint("send-test", "team", "--json").json["notifiers"]
+    assert first["way"].startswith("through an incoming webhook")
+    assert second["way"].startswith("with a bot token: no buttons, as neither SETPOINT_SLACK_APP_TOKEN")
+
+
 @pytest.mark.usefixtures("receivers")
 def test_a_receiver_that_is_not_there(setpoint):
     said = setpoint("send-test", "oncal")

@@ -100,6 +100,27 @@ def texts(kind, length, **more):
     return {"type": kind, "text": "x" * length, **more}
 
 
+def actions(*elements, **more):
+    return [{"type": "actions", "elements": list(elements), **more}]
+
+
+def button(**more):
+    return {"type": "button", "text": texts("plain_text", 5), **more}
+
+
+def option(text=5, **more):
+    return {"text": texts("plain_text", text), "value": "v", **more}
+
+
+def select(*options, **more):
+    return {"type": "static_select", "action_id": "s", "options": list(options), **more}
+
+
+def confirm(**more):
+    lengths = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    return {name: texts("plain_text", length) for name, length in lengths.items()} | more
+
+
 @pytest.mark.parametrize(
     "blocks",
     [
@@ -111,6 +132,15 @@ def texts(kind, length, **more):
         [{"type": "image", "image_url": "https://x/y.png", "alt_text": "y"}],
         [{"type": "image", "slack_file": {"id": "F012345678"}, "alt_text": "y"}],
         [{"type": "actions", "elements": [{"type": "button", "text": texts("plain_text", 75), "action_id": "a"}]}],
+        actions(*(button(action_id=f"a{n}") for n in range(25)), block_id="b" * 255),
+        actions(button(value="v" * 2_000, url="https://x/" + "y" * 2_990, style="primary", confirm=confirm())),
+        actions(button(style="danger", accessibility_label="l" * 75, action_id="a" * 255)),
+        actions(select(*[option(75, value="v" * 150, description=texts("plain_text", 75))] * 100)),
+        actions(select(option(), placeholder=texts("plain_text", 150), initial_option=option())),
+        actions(
+            {"type": "static_select", "option_groups": [{"label": texts("plain_text", 75), "options": [option()]}]}
+        ),
+        [{"type": "section", "text": texts("mrkdwn", 5), "accessory": button(action_id="a")}],
     ],
 )
 def test_blocks_within_the_limits_pass(blocks):
@@ -142,8 +172,42 @@ def test_blocks_within_the_limits_pass(blocks):
         [{"type": "image", "slack_file": {"id": "https://x"}, "alt_text": "y"}],
         [{"type": "image", "slack_file": {"id": "F012345678"}, "image_url": "https://x", "alt_text": "y"}],
         [{"type": "actions", "elements": [{"type": "button", "text": texts("plain_text", 76)}]}],
+        actions(),
+        actions(*(button(action_id=f"a{n}") for n in range(26))),
+        actions(button(), block_id="b" * 256),
+        actions(button(), block_id=""),
+        actions(button(), button(action_id="a"), button(action_id="a")),
+        actions("button"),
+        actions({"type": "slider"}),
+        actions(button(colour="red")),
+        actions(button(style="green")),
+        actions(button(action_id="a" * 256)),
+        actions(button(value="v" * 2_001)),
+        actions(button(value=5)),
+        actions(button(url="https://x/" + "y" * 3_000)),
+        actions(button(accessibility_label="l" * 76)),
+        actions({"type": "button", "text": texts("mrkdwn", 5)}),
+        actions(select()),
+        actions(select(*[option()] * 101)),
+        actions(select(option(76))),
+        actions(select(option(value="v" * 151))),
+        actions(select(option(url="https://x"))),
+        actions(select(option(description=texts("plain_text", 76)))),
+        actions(select({"text": texts("plain_text", 5)})),
+        actions(select({"text": texts("mrkdwn", 5), "value": "v"})),
+        actions(select(option(), placeholder=texts("plain_text", 151))),
+        actions(select(option(), initial_option=option(6))),
+        actions(select(option(), option_groups=[])),
+        actions({"type": "static_select", "option_groups": [{"options": [option()]}]}),
+        actions({"type": "static_select"}),
+        actions(button(confirm="sure?")),
+        actions(button(confirm=confirm(deny=texts("plain_text", 31)))),
+        actions(button(confirm=confirm(title=texts("plain_text", 101)))),
+        actions(button(confirm=confirm(text=texts("plain_text", 301)))),
+        actions(button(confirm=confirm(style="green"))),
+        [{"type": "section", "text": texts("mrkdwn", 5), "accessory": {"type": "slider"}}],
     ],
-    ids=str,
+    ids=lambda blocks: str(blocks)[:80],
 )
 def test_blocks_slack_would_refuse_are_refused(blocks):
     assert problems(blocks, lambda _: True)
@@ -211,3 +275,41 @@ async def test_incoming_webhook(slack):
 async def test_until_returns_once_it_is_true(slack, client):
     await client.chat_postMessage(channel="growth", text="x")
     await slack.until(lambda: len(slack.messages) == 1)
+
+
+async def test_posts_are_limited_in_each_channel_and_other_methods_altogether():
+    now = [0]
+    async with SlackServer(("growth", "oncall"), lambda: now[0]) as slack:
+        slack.rates.update({"chat.postMessage": (1, 1), "conversations.list": (2, 60)})
+        client = AsyncWebClient(TOKEN, base_url=slack.api_url, retry_handlers=[])
+        client.proxy = None
+        await client.chat_postMessage(channel="#growth", text="x")
+        with pytest.raises(SlackApiError) as caught:
+            await client.chat_postMessage(channel=slack.channels["growth"].id, text="x")
+        assert (caught.value.response.status_code, caught.value.response.headers["Retry-After"]) == (429, "1")
+        await client.chat_postMessage(channel="oncall", text="x")
+        await client.conversations_list()
+        await client.conversations_list()
+        assert await error_of(client.conversations_list()) == "ratelimited"
+        now[0] = 1_000_000
+        await client.chat_postMessage(channel="growth", text="x")
+        assert await error_of(client.conversations_list()) == "ratelimited"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"event_type": "a_b", "event_payload": {"key": "k"}}, None),
+        ({"event_type": "a_b"}, "invalid_metadata_format"),
+        ("{", "invalid_metadata_format"),
+        ({"event_type": "a b", "event_payload": {}}, "invalid_metadata_schema"),
+        ({"event_type": "a", "event_payload": []}, "invalid_metadata_schema"),
+    ],
+)
+async def test_metadata_has_its_form(slack, client, given, error):
+    call = client.chat_postMessage(channel="growth", text="x", metadata=given)
+    if error is not None:
+        assert await error_of(call) == error
+    else:
+        await call
+        assert slack.messages[0].metadata == given

@@ -114,17 +114,19 @@ async def test_kinds_are_claimed_apart(store: Store) -> None:
     assert await keys(store, 1, kind=DeliveryKind.NOTICE) == ["n"]
 
 
-async def test_a_thread_comes_back_for_the_same_firing_only(store: Store) -> None:
+async def test_a_thread_comes_back_for_the_same_firing_and_as_an_earlier_one_for_the_next(store: Store) -> None:
     await queue(
         store, notice("fire"), notice("resolve"), notice("refire", starts_at=2), notice("other", fingerprint="g")
     )
     threads = []
     for reference in ({"ts": "1.5", "channel": "C"}, None, {"ts": "9"}, None):
         (claimed,) = await store.claim(1, LEASE, 1)
-        threads.append((claimed.key, claimed.thread))
+        threads.append((claimed.key, claimed.thread, claimed.earlier))
         await store.settle(claimed, tried(claimed), now=1, sent=True, thread=reference)
     expected = {"ts": "1.5", "channel": "C"}
-    assert threads == [("fire", None), ("resolve", expected), ("refire", None), ("other", None)]
+    assert threads == [
+        ("fire", None, None), ("resolve", expected, None), ("refire", None, expected), ("other", None, None),
+    ]  # fmt: skip
 
 
 async def test_when_the_next_is_due(store: Store) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from connectors.base import Services
@@ -9,6 +11,7 @@ from tests.connectors.notifiers.kit import NOW
 
 @pytest.fixture
 async def services():
-    http = HttpClient(now=lambda: NOW)
+    # Each look at this clock is ten seconds later, so that nothing waits for its turn.
+    http = HttpClient(now=lambda: NOW, monotonic=itertools.count(step=10.0).__next__)
     yield Services(http=http, now=lambda: NOW, external_url="https://setpoint.example.com")
     await http.close()

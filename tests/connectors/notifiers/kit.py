@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -142,8 +143,10 @@ HOSTILE = "<!channel> <@U012AB3CD> <https://evil.example|click> & \x1b[31m\u202e
 
 
 def sending(of: Notice | None = None, **changes: Any) -> Sending:
-    """A sending of a notice."""
-    return dataclasses.replace(Sending(notice=of or notice(), key="5d41402abc4b2a76b9719d911017c592"), **changes)
+    """A sending of a notice, whose key is another for each notice."""
+    what = of or notice()
+    key = hashlib.sha256(repr(what).encode()).hexdigest()[:32]
+    return dataclasses.replace(Sending(notice=what, key=key), **changes)
 
 
 async def refusal(notifier: Any, what: Sending, secrets: tuple[str, ...] = ()) -> ConnectorError:

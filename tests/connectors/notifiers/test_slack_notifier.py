@@ -13,7 +13,7 @@ from agent.demo.slack_parts import Failure
 from connectors.base import BadAnswer, Misconfigured, Refused, TimedOut, Unreachable
 from connectors.facts import facts
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import Reason
+from rules.model import DAY, Reason
 from tests.connectors.notifiers import kit
 
 SECRETS = (TOKEN, "DemoWebhookSecret01")
@@ -71,7 +71,7 @@ async def test_one_message_is_posted_then_edited_and_keeps_what_fired(slack, not
     thread = await notifier.send(kit.sending(updated, thread=thread))
     assert "Taken by Bob" in words(message)
     thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
-    assert len(slack.messages) == 1
+    assert [one.thread_ts for one in slack.messages] == [None, message.ts]
     assert len(message.history) == 2
     said = words(message)
     assert message.text.startswith("✅ Resolved: Unique visitors back, on track: 7,400 of 10,000")
@@ -83,7 +83,7 @@ async def test_one_message_is_posted_then_edited_and_keeps_what_fired(slack, not
 
 async def test_a_new_firing_is_a_new_message_although_the_old_one_is_known(slack, notifier):
     thread = await notifier.send(kit.sending())
-    again = kit.notice(starts_at=kit.NOW + 86_400_000_000, at=kit.NOW + 86_400_000_000)
+    again = kit.notice(starts_at=kit.NOW + DAY, at=kit.NOW + DAY)
     second = await notifier.send(kit.sending(again, thread=thread))
     assert len(slack.messages) == 2
     assert second["ts"] != thread["ts"]
@@ -108,13 +108,13 @@ async def test_a_deleted_message_is_posted_anew(slack, notifier):
 async def test_an_escalation_answers_in_the_thread_and_shows_in_the_channel(slack, notifier):
     thread = await notifier.send(kit.sending())
     escalated = kit.notice(reason=Reason.ESCALATED, details=("set-thermostat failed 3 times",))
-    assert await notifier.send(kit.sending(escalated, thread=thread)) == thread
+    assert (await notifier.send(kit.sending(escalated, thread=thread)))["ts"] == thread["ts"]
     first, answer = slack.messages
     assert answer.thread_ts == first.ts
     assert answer.reply_broadcast
     assert "Escalated" in words(answer)
     assert "set-thermostat failed 3 times" in words(answer)
-    assert not first.history
+    assert first.text.startswith("🟠 Escalated")
     slack.messages.clear()
     renewed = await notifier.send(kit.sending(escalated, thread=thread))
     assert slack.messages[0].thread_ts is None
@@ -130,7 +130,7 @@ async def test_an_escalation_to_a_channel_that_did_not_hear_before_is_posted(sla
 
 async def test_an_escalation_where_only_an_earlier_firing_was_heard_of_is_posted(slack, notifier):
     thread = await notifier.send(kit.sending())
-    later = kit.notice(reason=Reason.ESCALATED, starts_at=kit.NOW + 86_400_000_000)
+    later = kit.notice(reason=Reason.ESCALATED, starts_at=kit.NOW + DAY, at=kit.NOW + DAY)
     assert (await notifier.send(kit.sending(later, thread=thread)))["ts"] != thread["ts"]
     assert [message.thread_ts for message in slack.messages] == [None, None]
 
@@ -156,7 +156,7 @@ async def test_an_alert_that_flaps_is_said_where_it_fired_or_anew(slack, notifie
     assert "Changed 9 times in the last 21 readings" in words(message)
     await notifier.send(kit.sending(kit.notice(reason=Reason.SETTLED), thread=thread))
     assert message.text.startswith("🟠 Settled: Unique visitors behind")
-    later = kit.notice(reason=Reason.FLAPPING, starts_at=kit.NOW + 86_400_000_000)
+    later = kit.notice(reason=Reason.FLAPPING, starts_at=kit.NOW + DAY, at=kit.NOW + DAY)
     await notifier.send(kit.sending(later, thread=thread))
     assert len(slack.messages) == 2
 
@@ -248,9 +248,6 @@ async def test_a_rate_limit_says_when(slack, notifier):
     slack.failures["chat.postMessage"] = Failure(status=429, retry_after=31)
     error = await kit.refusal(notifier, kit.sending(), SECRETS)
     assert (error.permanent, error.retry_after) == (False, 31)
-    slack.failures.clear()
-    await notifier.send(kit.sending())
-    assert len(slack.messages) == 1
 
 
 async def test_what_the_server_checks_by_itself_is_told_the_same(slack, services):
@@ -403,7 +400,7 @@ def test_configuration_names_one_way(keys):
 class TestSlack:
     async def test_another_alert_of_the_group_edits_its_message_and_is_seen_in_the_channel(self, slack, notifier):
         thread = await notifier.send(kit.sending(kit.several(1, 0, alerts=(kit.alert(0),))))
-        assert await notifier.send(kit.sending(kit.several(2, 0), thread=thread)) == {**thread}
+        assert (await notifier.send(kit.sending(kit.several(2, 0), thread=thread)))["ts"] == thread["ts"]
         first, answer = slack.messages
         assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
         assert "room-1" in words(first)
@@ -423,7 +420,7 @@ class TestSlack:
 
     async def test_the_next_episode_is_a_new_message(self, slack, notifier):
         thread = await notifier.send(kit.sending(kit.several(2, 0)))
-        later = kit.several(2, 0, group_since=kit.NOW + 1)
+        later = kit.several(2, 0, group_since=kit.NOW + DAY, at=kit.NOW + DAY)
         second = await notifier.send(kit.sending(later, thread=thread))
         assert second["ts"] != thread["ts"]
         assert [message.thread_ts for message in slack.messages] == [None, None]

@@ -1,0 +1,24 @@
+"""What people have to hear of an alert beside how it stands, and who took the alerts of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rules.corrections import line
+from rules.model import Correction, Event, News, Notice, RunState, Transition
+
+_ENDED = frozenset({RunState.VERIFIED, RunState.FAILED, RunState.ESCALATED})
+
+
+def news_of(transition: Transition, runs: Iterable[Correction]) -> tuple[News, ...]:
+    """The corrections of a firing that ended, and to whom it is escalated now."""
+    found = {line(run): run.state is not RunState.VERIFIED for run in runs if run.state in _ENDED}
+    if transition.event is Event.ESCALATED and transition.to and transition.detail not in found:
+        found[f"Escalated to {', '.join(transition.to)}: {transition.detail}"] = True
+    return tuple(News(words, failed) for words, failed in found.items())
+
+
+def taken_by(firing: Iterable[Notice]) -> str:
+    """Who took what fires, if all of it is taken."""
+    names = [notice.acknowledged_by for notice in firing]
+    return ", ".join(dict.fromkeys(names)) if names and all(names) else ""

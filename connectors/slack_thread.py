@@ -1,0 +1,147 @@
+"""What is remembered of a Slack message between two sendings, and what its thread is told.
+
+A reference is JSON: channel and ts of the message; `starts_at`, the firing (or the group's episode) it shows; `fired`,
+its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since when and how often it fired; `severity`,
+the gravest that was told; `told`, digests of the news that were; `answered`, the sendings that were answered for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.base import Sending
+from connectors.facts import heading, local, mark, plain, span
+from connectors.slack_message import firing, message
+from connectors.slack_text import escape, section
+from rules.model import HOUR, News, Notice, Reason
+
+Reference = dict[str, Any]
+
+_GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+_BEGINS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})  # may be the first of a firing
+_LOUD = frozenset({Reason.ESCALATED, Reason.RAISED, Reason.REMINDER, Reason.UNDELIVERABLE})
+_REMEMBERED = 30  # news, and sendings
+_MOST_WORDS = 2_500
+_LIVES = HOUR  # a message that was posted less than this ago is also the next firing's
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said in the thread. `loud`: the channel sees it too, because somebody has to act."""
+
+    arguments: Mapping[str, Any]
+    loud: bool
+
+
+def known(sending: Sending) -> Reference | None:
+    """The message to edit, as it is remembered for this firing; None if the notice gets a message of its own.
+
+    An alert that fires again within an hour after its message was posted goes on in that message. Both times are
+    stored, so that a sending that is tried again decides the same.
+    """
+    notice = sending.notice
+    if _is_same_firing(sending):
+        return dict(sending.thread or {})
+    earlier = dict(sending.earlier or sending.thread or {})
+    if not earlier.get("ts") or "posted" not in earlier or notice.at - earlier["posted"] >= _LIVES:
+        return None
+    again = {"starts_at": notice.episode, "fired": None, "told": [], "firings": earlier.get("firings", 1) + 1}
+    return {**earlier, **again}
+
+
+def _is_same_firing(sending: Sending) -> bool:
+    thread, notice = sending.thread or {}, sending.notice
+    same = thread.get("starts_at") == notice.episode or notice.reason not in _BEGINS
+    return bool(thread.get("ts")) and same
+
+
+def posted(sending: Sending, before: Mapping[str, Any], now: int) -> Reference:
+    """The reference of a message that is about to be posted, which tells all there is."""
+    notice = sending.notice
+    return {
+        "starts_at": before.get("starts_at", notice.episode),
+        "fired": kept_firing(notice, before),
+        "posted": now,
+        "first": before.get("first", notice.starts_at),
+        "firings": before.get("firings", 1),
+        "severity": notice.severity,
+        "told": [_digest(news) for news in notice.news][-_REMEMBERED:],
+        "answered": [_name(sending)],
+    }
+
+
+def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
+    """What stays visible of the firing when it is over."""
+    return before.get("fired") or (firing(notice) if notice.status == "firing" else None)
+
+
+def again(notice: Notice, thread: Mapping[str, Any]) -> str:
+    """`Fired again: 3rd time since 14:02`, or nothing."""
+    times = thread.get("firings", 1)
+    if times < 2:
+        return ""
+    return f"Fired again: {_ordinal(times)} time since {local(thread['first'], notice.zone):%H:%M}"
+
+
+def answer(sending: Sending, before: Mapping[str, Any]) -> tuple[Answer | None, Reference]:
+    """What the thread has to be told, if anything, and what is remembered then. `before` is the reference so far."""
+    notice = sending.notice
+    answered = before.get("answered", [])
+    if _name(sending) in answered:
+        return None, dict(before)
+    fresh = [news for news in notice.news if _digest(news) not in before.get("told", [])]
+    after = {
+        **before,
+        "severity": min(before.get("severity", notice.severity), notice.severity, key=_gravity),
+        "told": [*before.get("told", []), *map(_digest, fresh)][-_REMEMBERED:],
+        "answered": [*answered, _name(sending)][-_REMEMBERED:],
+    }
+    if _is_loud(sending, before):
+        return Answer(message(notice), loud=True), after
+    ended = notice.reason is Reason.RESOLVED and notice.status == "resolved" and _lasted(notice) >= HOUR
+    if ended or fresh:
+        return Answer(_words(notice, fresh, ended=ended), loud=any(news.failed for news in fresh)), after
+    return None, after
+
+
+def _digest(news: News) -> str:
+    return hashlib.sha256(news.words.encode()).hexdigest()[:16]
+
+
+def _name(sending: Sending) -> str:
+    return f"{sending.key}:{sending.notice.reason}"
+
+
+def _is_loud(sending: Sending, before: Mapping[str, Any]) -> bool:
+    """Escalated, graver, a reminder, another alert of the group, or a receiver that could not be told."""
+    notice = sending.notice
+    if notice.reason in _LOUD:
+        return True
+    if notice.reason is not Reason.FIRING:
+        return False
+    joined = bool(notice.group) and _is_same_firing(sending)
+    return joined or _gravity(notice.severity) < _gravity(before.get("severity", notice.severity))
+
+
+def _gravity(severity: str) -> int:
+    return _GRAVITY.get(severity, len(_GRAVITY))
+
+
+def _lasted(notice: Notice) -> int:
+    return (notice.at if notice.ends_at is None else notice.ends_at) - notice.starts_at
+
+
+def _words(notice: Notice, fresh: list[News], *, ended: bool) -> dict[str, Any]:
+    lines = [f"{'⚠️' if news.failed else '✔️'} {plain(news.words)}" for news in fresh]
+    if ended:
+        lines.insert(0, f"{mark(notice)} {heading(notice)} (after {span(_lasted(notice))})")
+    text = escape("\n".join(lines), _MOST_WORDS)
+    return {"text": text, "blocks": [section(text)]}
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
