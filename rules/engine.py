@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from rules import episodes, whens
 from rules.bounds import Unsettled
@@ -29,29 +30,26 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.model.quick import quick
+from rules.model.quick import maker
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 
+_state, _scene = maker(InstanceState), maker(Scene)
 _INACTIVE = AlertStatus()
 _IDLE, _DOWN, _NO_DATA = AlertState.INACTIVE, Health.DOWN, Standing.NO_DATA  # a member of an enum is slow to look up
-_NOTHING: Mapping[int, Finding | None] = {}
+_NONE: Mapping[Any, Any] = {}
 _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class States:
+class States(NamedTuple):
     """What is remembered: instances by key, sources by name, and since when readings could be sent without a break."""
 
-    instances: Mapping[InstanceKey, InstanceState] = field(default_factory=dict)
-    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    instances: Mapping[InstanceKey, InstanceState] = _NONE
+    sources: Mapping[str, SourceState] = _NONE
     listening: int = 0
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at."""
 
     readings: Sequence[Reading] = ()
@@ -68,19 +66,18 @@ def evaluate(
     """
     sources, transitions = _evaluate_sources(specs, states, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
-    keys: Iterable[InstanceKey] = fresh
     if batch.due or sources or history.is_anything_beside:
-        wanting = (key for reading in batch.readings for key in history.instances_beside(reading.series))
-        keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources), *wanting])
+        for key in _others(specs, states, history, batch, sources):
+            fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
-    for key in keys:
+    for key, values in fresh.items():
         target = specs.targets.get(key.target)
         if target is None:
             continue
         before = states.instances.get(key)
         own = not_later(before, now) if before else InstanceState(key, _UNKNOWN, since=now, created=now)
         instance = _Instance(specs, target, own, states, sources, history, now)
-        state = instance.evaluate(fresh.get(key, ()))
+        state = instance.evaluate(values)
         transitions += instance.moved
         # A newer reading makes another state; all fields are compared only without one.
         if before is None or state.assessment.time != before.assessment.time or state != before:
@@ -112,26 +109,29 @@ def _evaluate_sources(
 
 
 def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+    """The instances that got readings, with those that have a value."""
     fresh: dict[InstanceKey, list[Reading]] = {}
     for reading in readings:
         for key in history.instances_of(reading.series):
-            fresh.setdefault(key, []).append(reading)
+            values = fresh.setdefault(key, [])
+            if reading.value is not None:
+                values.append(reading)
     return fresh
 
 
-def _affected(
-    specs: Specs,
-    states: States,
-    history: History,
-    sources: Mapping[str, SourceState],
+def _others(
+    specs: Specs, states: States, history: History, batch: Batch, sources: Mapping[str, SourceState]
 ) -> Iterable[InstanceKey]:
-    """Instances whose source went down or came back."""
+    """Instances to look at without a reading: due, of a source that went down or came back, or wanting something."""
+    yield from batch.due
     for name, after in sources.items():
         before = states.sources.get(name)
         was_down = before is not None and before.health is _DOWN
         if (after.health is _DOWN or was_down) and before != after:
             for target in specs.targets_of(name):
                 yield from history.instances_of_target(target)
+    for reading in batch.readings:
+        yield from history.instances_beside(reading.series)
 
 
 class _Instance:
@@ -143,7 +143,6 @@ class _Instance:
         "before",
         "changed",
         "history",
-        "key",
         "members",
         "moved",
         "now",
@@ -171,7 +170,6 @@ class _Instance:
         self.specs = specs
         self.target = target
         self.rules = specs.rules[target.name]
-        self.key = before.key
         self.before = before
         self.states = states
         self.changed = changed
@@ -187,9 +185,8 @@ class _Instance:
         self.usual = before.usual
         self.moved: list[Transition] = []
 
-    def evaluate(self, readings: Sequence[Reading]) -> InstanceState:
-        """Its state after readings that are new; what happened to its alerts is in `moved`."""
-        values = [reading for reading in readings if reading.value is not None]
+    def evaluate(self, values: Sequence[Reading]) -> InstanceState:
+        """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""
         newest = self.assessment.time
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
         for reading in values:
@@ -197,7 +194,7 @@ class _Instance:
                 self.seen = self.now
                 break
         scene = self.scene()
-        findings = self._learn(scene, values) if self.of else _NOTHING
+        findings = self._learn(scene, values) if self.of else _NONE
         if len(values) > 1:
             for passed in self._passed_through(scene, values, findings):
                 self._apply(scene, passed)
@@ -209,8 +206,8 @@ class _Instance:
         self._apply(scene, assessment)
         if self.alerts:
             self._escalate(scene)
-        return InstanceState(
-            self.key,
+        return _state(
+            self.before.key,
             self.assessment,
             self.since,
             self.before.created,
@@ -224,19 +221,19 @@ class _Instance:
     def _learn(self, scene: Scene, values: Sequence[Reading]) -> Mapping[int, Finding | None]:
         """Takes in what the readings teach of what is usual, and says what was found by the time of each."""
         before = self.usual if self.usual and self.usual.of == self.of else None
-        known = before or self.history.usual.get(self.key)
+        known = before or self.history.usual.get(self.before.key)
         self.usual, findings = learned(known, self.of or "", scene, values)
         return findings
 
     def scene(self) -> Scene:
         """What it is judged by."""
-        return Scene(
-            self.key,
+        return _scene(
+            self.before.key,
             self.target,
             self.now,
             self.members.series,
             self.members.tracks,
-            self.specs.conditions.get(self.key.target),
+            self.specs.conditions.get(self.before.key.target),
             self._down(),
             self.verdict,
             self.assessment if self.assessment is not _UNKNOWN else None,
@@ -244,7 +241,7 @@ class _Instance:
             self._quiet_since(),
             self._read_until() if self.target.no_data is not None else None,
             self.history.projectors,
-            self.history.beside(self.key),
+            self.history.beside(self.before.key),
         )
 
     def _quiet_since(self) -> int:
@@ -269,7 +266,7 @@ class _Instance:
 
     def _sources(self) -> Sequence[str]:
         """The sources that give its readings; before there are any, those that may."""
-        return self.members.sources if self.members.series else self.specs.sources_of(self.key.target)
+        return self.members.sources if self.members.series else self.specs.sources_of(self.before.key.target)
 
     def _source(self, name: str) -> SourceState | None:
         return self.changed.get(name) or self.states.sources.get(name)
@@ -277,7 +274,7 @@ class _Instance:
     def _down(self) -> tuple[str, ...]:
         down: tuple[str, ...] = ()
         for name in self._sources():
-            source = self._source(name)
+            source = self.changed.get(name) or self.states.sources.get(name)
             if source is not None and source.health is _DOWN:
                 down = (*down, name)
         return down
