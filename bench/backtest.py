@@ -76,7 +76,7 @@ def main() -> None:
     past, span = Past((), readings, {}), (0, (given.readings + 1) * MINUTE)
     figures = {"readings": float(given.readings), "bare": cost(lambda: bare(readings), given.rounds)}
     figures["whole"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
-    with patch("agent.decision.evaluate", lambda *_: (States(), [])):
+    with patch("agent.rehearsal.verdicts.evaluate", lambda *_: (States(), [])):
         figures["driver"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
     for name in ("bare", "driver", "whole"):
         print(f"{name:<8} {figures[name]:7.2f} s  {figures[name] / given.readings * 1e6:6.2f} µs a reading")

@@ -147,9 +147,13 @@ def test_readings_arrive_in_order_and_together(configuration):
     one, two = series("temperature", "a", room="lab"), series("temperature", "a", room="hall")
     found = [Reading(two, START, 1.0), Reading(one, START + HOUR, 2.0), Reading(one, START, 3.0)]
     past = read_past(found, [specs(configuration())], (START, None), None)
-    assert [(moment.at, len(moment.readings)) for moment in past.moments()] == [(START, 2), (START + HOUR, 1)]
+    assert [(at, len(list(readings))) for at, readings in past.arrivals(2 * HOUR + START)] == [
+        (START, 2),
+        (START + HOUR, 1),
+    ]
     late = Past((), past.readings, {one: 2 * HOUR})
-    assert [moment.at for moment in late.moments()] == [START, START + 2 * HOUR, START + 3 * HOUR]
+    assert [at for at, _ in late.arrivals(START + 4 * HOUR)] == [START, START + 2 * HOUR, START + 3 * HOUR]
+    assert [at for at, _ in late.arrivals(START + 3 * HOUR)] == [START, START + 2 * HOUR]
 
 
 def test_csv_by_a_sources_mapping_or_by_plain_columns(configuration, tmp_path):
