@@ -11,7 +11,7 @@ import argparse
 import gc
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from unittest.mock import patch
 
 from record import record
@@ -19,12 +19,15 @@ from record import record
 from agent.backtest.past import Past
 from agent.backtest.replay import replay
 from agent.config.configuration import Configuration, NotifierEntry, SourceEntry
+from agent.rehearsal import Verdict
 from rules.engine import States
+from rules.history import History
 from rules.model import (
     MINUTE,
     SECOND,
     AlertRule,
     Goal,
+    InstanceKey,
     Reading,
     Selector,
     Series,
@@ -32,6 +35,7 @@ from rules.model import (
     Standing,
     Target,
 )
+from rules.specs import Specs
 
 RULE = SourceRule("a", ("temperature",), MINUTE)
 ROOM = Target(
@@ -51,6 +55,14 @@ CONFIG = Configuration(
 def bare(readings: list[Reading]) -> int:
     """How many are outside."""
     return sum(not 20 <= (reading.value or 0) <= 23 for reading in readings)
+
+
+def nothing(
+    _specs: Specs, _states: States, _key: InstanceKey, arrivals: Iterable[tuple[int, Reading]], _history: History
+) -> Iterator[Verdict]:
+    """Takes every reading and decides nothing."""
+    for at, _ in arrivals:
+        yield at, {}, ()
 
 
 def cost(run: Callable[[], object], rounds: int) -> float:
@@ -76,7 +88,7 @@ def main() -> None:
     past, span = Past((), readings, {}), (0, (given.readings + 1) * MINUTE)
     figures = {"readings": float(given.readings), "bare": cost(lambda: bare(readings), given.rounds)}
     figures["whole"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
-    with patch("agent.rehearsal.verdicts.evaluate", lambda *_: (States(), [])):
+    with patch.multiple("agent.rehearsal.verdicts", evaluate=lambda *_: (States(), []), evaluate_in_turn=nothing):
         figures["driver"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
     for name in ("bare", "driver", "whole"):
         print(f"{name:<8} {figures[name]:7.2f} s  {figures[name] / given.readings * 1e6:6.2f} µs a reading")

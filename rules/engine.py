@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -79,10 +79,32 @@ def evaluate(
         instance = _Instance(specs, target, own, states, sources, history, now)
         state = instance.evaluate(values)
         transitions += instance.moved
-        # A newer reading makes another state; all fields are compared only without one.
-        if before is None or state.assessment.time != before.assessment.time or state != before:
+        if before is None or _differs(state, before):
             instances[key] = state
     return States(instances, sources), transitions
+
+
+def evaluate_in_turn(
+    specs: Specs, states: States, key: InstanceKey, arrivals: Iterable[tuple[int, Reading]], history: History
+) -> Iterator[tuple[int, Mapping[InstanceKey, InstanceState], Sequence[Transition]]]:
+    """As `evaluate` at each of the times at which a known instance gets one reading and nothing else happens.
+
+    The times are in order, and the history holds a reading when it is given, but none that is given later.
+    """
+    state = states.instances[key]
+    instance: _Instance | None = None
+    for at, reading in arrivals:
+        if instance is None:
+            instance = _Instance(specs, specs.targets[key.target], not_later(state, at), states, {}, history, at)
+        else:
+            instance.go_on(state, at)
+        before, state = state, instance.evaluate([reading] if reading.value is not None else [])
+        yield at, ({key: state} if _differs(state, before) else {}), instance.moved
+
+
+def _differs(state: InstanceState, before: InstanceState) -> bool:
+    """Whether anything changed. A newer reading makes another state; all fields are compared only without one."""
+    return state.assessment.time != before.assessment.time or state != before
 
 
 def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: History) -> Scene:
@@ -184,6 +206,10 @@ class _Instance:
         self.of = specs.learned_of.get(target.name)
         self.usual = before.usual
         self.moved: list[Transition] = []
+
+    def go_on(self, before: InstanceState, now: int) -> None:
+        """Turns to a later time, after what it was found to be."""
+        self.before, self.now, self.moved = before, now, []
 
     def evaluate(self, values: Sequence[Reading]) -> InstanceState:
         """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""

@@ -45,8 +45,8 @@ class Past:
         """When the last of them arrives."""
         return max((one.time + self.delays.get(one.series, 0) for one in self.readings), default=0)
 
-    def arrivals(self, end: int) -> Iterator[tuple[int, Iterable[Reading]]]:
-        """What arrives together, and when, before a time; to be looked at in turn."""
+    def arrivals(self, end: int) -> Iterator[tuple[int, Sequence[Reading]]]:
+        """What arrives together, and when, before a time."""
         arriving = self.readings
         at: Callable[[Reading], int] = _TIME
         if self.delays:
@@ -56,7 +56,7 @@ class Past:
         for time, together in groupby(arriving, key=at):
             if time >= end:
                 return
-            yield time, together
+            yield time, tuple(together)
 
 
 def read_past(

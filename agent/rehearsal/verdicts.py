@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.timers import Timers
-from rules.engine import Batch, States, evaluate
+from rules.engine import Batch, States, evaluate, evaluate_in_turn
 from rules.history import History
-from rules.model import InstanceKey, InstanceState, Reading, Transition
+from rules.model import InstanceKey, InstanceState, Reading, Series, Transition
 from rules.specs import Specs
 from rules.tracks import Added
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
 
 
+Arrival = tuple[int, Sequence[Reading]]
+"""When readings arrive together, at least one, and which."""
 Verdict = tuple[int, Mapping[InstanceKey, InstanceState], Sequence[Transition]]
 """What the engine found at one time: the instances that changed, and what happened to their alerts."""
 
@@ -31,32 +33,56 @@ class Verdicts:
         self._instances: dict[InstanceKey, InstanceState] = {}
         self._states = States(self._instances, {}, start)
         self._timers = Timers[InstanceKey](lambda key: self._instances[key].wake)
+        self._coming: Iterator[Arrival] = iter(())
+        self._next: Arrival | None = None
 
     def begin(self) -> Iterator[Verdict]:
         """Looks at every instance once, as a starting daemon does."""
         known = (key for target in self.specs.targets for key in self.history.instances_of_target(target))
-        yield self._decide(Batch(due=list(known)), self._start)
+        yield self._decided(Batch(due=list(known)), self._start)
 
-    def play(self, arrivals: Iterable[tuple[int, Iterable[Reading]]]) -> Iterator[Verdict]:
+    def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
         """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
-        add, timers = self.history.add, self._timers
-        for at, readings in arrivals:
-            due_at = timers.next_due()
-            if due_at is not None and due_at < at:
-                yield from self.wait(at)
-            fresh = [reading for reading in readings if add(reading) is _NEW]
-            due = timers.take_due(at) if due_at is not None and due_at <= at else ()
-            yield self._decide(Batch(fresh, (), due), at)
+        self._coming = iter(arrivals)
+        while (arrival := self._next or next(self._coming, None)) is not None:
+            self._next = None
+            at, readings = arrival
+            yield from self.wait(at)
+            fresh = [reading for reading in readings if self.history.add(reading) is _NEW]
+            yield self._decided(Batch(fresh, (), self._timers.take_due(at)), at)
+            yield from self._in_turn(readings[0].series)
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """The verdicts that time alone brings before `until`."""
         while (at := self._timers.next_due()) is not None and at < until:
-            yield self._decide(Batch(due=self._timers.take_due(at)), at)
+            yield self._decided(Batch(due=self._timers.take_due(at)), at)
 
-    def _decide(self, batch: Batch, at: int) -> Verdict:
+    def _in_turn(self, series: Series) -> Iterator[Verdict]:
+        """The verdicts on what comes next of a series that concerns one instance alone, as long as nothing else does."""
+        keys = self.history.instances_of(series)
+        if len(keys) == 1 and not self.history.is_anything_beside:
+            turns = evaluate_in_turn(self.specs, self._states, keys[0], self._following(series), self.history)
+            for at, instances, transitions in turns:
+                self._remember(instances)
+                yield at, instances, transitions
+
+    def _following(self, series: Series) -> Iterator[tuple[int, Reading]]:
+        for arrival in self._coming:
+            at, readings = arrival
+            due_at = self._timers.next_due()
+            if len(readings) > 1 or readings[0].series != series or (due_at is not None and due_at <= at):
+                self._next = arrival
+                return
+            if self.history.add(readings[0]) is _NEW:
+                yield at, readings[0]
+
+    def _decided(self, batch: Batch, at: int) -> Verdict:
         changed, transitions = evaluate(self.specs, self._states, batch, at, self.history)
-        for key, state in changed.instances.items():
+        self._remember(changed.instances)
+        return at, changed.instances, transitions
+
+    def _remember(self, instances: Mapping[InstanceKey, InstanceState]) -> None:
+        for key, state in instances.items():
             self._instances[key] = state
             if state.wake is not None:
                 self._timers.set((key,))
-        return at, changed.instances, transitions
