@@ -10,7 +10,7 @@ from rules import episodes, whens
 from rules.bounds import Unsettled
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
-from rules.health import fold_polls, source_transition
+from rules.health import evaluate_sources
 from rules.history import History
 from rules.learning import beside, learned
 from rules.model import (
@@ -64,7 +64,7 @@ def evaluate(
 
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
-    sources, transitions = _evaluate_sources(specs, states, batch.polls, now) if batch.polls else ({}, [])
+    sources, transitions = evaluate_sources(specs, states.sources, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
     if batch.due or sources or history.is_anything_beside:
         for key in _others(specs, states, history, batch, sources):
@@ -111,23 +111,6 @@ def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: 
     """What an instance is judged by at `now`. Raises KeyError where there is no such target."""
     known = states.instances.get(key) or InstanceState(key, _UNKNOWN, since=now, created=now)
     return _Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
-
-
-def _evaluate_sources(
-    specs: Specs, states: States, polls: Sequence[Polled], now: int
-) -> tuple[dict[str, SourceState], list[Transition]]:
-    changed: dict[str, SourceState] = {}
-    transitions: list[Transition] = []
-    for polled in polls:
-        before = changed.get(polled.source) or states.sources.get(polled.source) or SourceState(polled.source)
-        after, event = fold_polls(before, polled, now)
-        changed[polled.source] = after
-        if event:
-            transition = source_transition(specs, before, after, event, now)
-            transitions.append(transition)
-            alert = replace(after.alert, fingerprint=transition.fingerprint, labels=transition.labels)
-            changed[polled.source] = replace(after, alert=alert)
-    return changed, transitions
 
 
 def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:

@@ -58,7 +58,7 @@ class Verdicts:
             yield self._decided(Batch(due=self._timers.take_due(at)), at)
 
     def _in_turn(self, series: Series) -> Iterator[Verdict]:
-        """The verdicts on what comes next of a series that concerns one instance alone, as long as nothing else does."""
+        """The verdicts on what comes next of a series that concerns one instance alone, until anything else comes."""
         keys = self.history.instances_of(series)
         if len(keys) == 1 and not self.history.is_anything_beside:
             turns = evaluate_in_turn(self.specs, self._states, keys[0], self._following(series), self.history)
