@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from rules import episodes, whens
@@ -30,7 +30,7 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.model.quick import maker
+from rules.model.quick import maker, quick
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 
@@ -41,11 +41,13 @@ _NONE: Mapping[Any, Any] = {}
 _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
 
-class States(NamedTuple):
+@quick
+@dataclass(frozen=True, slots=True)
+class States:
     """What is remembered: instances by key, sources by name, and since when readings could be sent without a break."""
 
-    instances: Mapping[InstanceKey, InstanceState] = _NONE
-    sources: Mapping[str, SourceState] = _NONE
+    instances: Mapping[InstanceKey, InstanceState] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
     listening: int = 0
 
 

@@ -255,9 +255,9 @@ class _Ahead:
         self.states, _ = self._decided(at)
 
     def _decided(self, at: int) -> tuple[States, Sequence[Transition]]:
-        states = self.states._replace(sources=_read_at(self.specs, self.states.sources, at))
+        states = replace(self.states, sources=_read_at(self.specs, self.states.sources, at))
         changed, moved = evaluate(self.specs, states, Batch(due=[self.key]), at, self.history)
-        return states._replace(instances={self.key: changed.instances.get(self.key, self.state)}), moved
+        return replace(states, instances={self.key: changed.instances.get(self.key, self.state)}), moved
 
 
 def _read_at(specs: Specs, sources: Mapping[str, SourceState], at: int) -> Mapping[str, SourceState]:
