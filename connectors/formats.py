@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -89,26 +89,39 @@ def parse_csv(body: bytes, charset: str = "", delimiter: str | None = None) -> T
 
     Without `delimiter` it is the one of comma, semicolon, tab and bar that divides the first row into most cells.
     """
+    header, rows = csv_rows(body, charset, delimiter)
+    return Table([_row(header, cells) for cells in rows], tuple(name for name in header if name))
+
+
+def csv_rows(body: bytes, charset: str = "", delimiter: str | None = None) -> tuple[list[str], Iterator[list[str]]]:
+    """The names in the first row of a CSV text, and the cells of each other row that has any. Both raise ValueError."""
     text = decode(body, charset).lstrip("\r\n")
     if not text.strip():
         raise ValueError("is empty")
+    rows = _cells(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text)))
+    return [name.strip() for name in next(rows)], filter(any, rows)
+
+
+def _cells(reader: Any) -> Iterator[list[str]]:
     line = 0
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text))
-        header = [name.strip() for name in next(reader)]
-        rows: list[Any] = []
         for cells in reader:
             line = reader.line_num
-            if any(cells):
-                rows.append(_row(header, cells))
+            yield cells
     except csv.Error as error:
         raise ValueError(f"is not CSV after line {line}: {error}") from None
-    return Table(rows, tuple(name for name in header if name))
+
+
+def too_many(header: list[str], cells: list[str]) -> str:
+    """What is wrong with a row that has cells beyond the first row's; empty where it has none."""
+    if len(cells) > len(header) and any(cells[len(header) :]):
+        return f"it has {len(cells)} cells where the first row has {len(header)}"
+    return ""
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, str] | BadRow:
-    if len(cells) > len(header) and any(cells[len(header) :]):
-        return BadRow(f"it has {len(cells)} cells where the first row has {len(header)}")
+    if len(cells) != len(header) and (reason := too_many(header, cells)):
+        return BadRow(reason)
     return dict(zip(header, cells, strict=False))
 
 

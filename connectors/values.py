@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"([+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?
 _UNIX = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of the clock in any zone
+_NO_TIME = timedelta(0)
 _SHOWN = 40
 # A Unix time below the bound counts in this unit: seconds reach to the year 5138, milliseconds back to 1973.
 _UNITS = ((10**11, SECOND), (10**14, 1_000), (10**17, 1))
@@ -57,7 +59,7 @@ def _finite(value: float | Decimal) -> float | None:
 
 def _from_text(text: str) -> float | None:
     if _PLAIN.fullmatch(text):
-        return _finite(float(text))
+        return float(text)
     stripped = text.strip()
     if not stripped or stripped.lower() == "nan":
         return None
@@ -88,6 +90,8 @@ def moment(value: Any, zone: str, time_format: str | None = None) -> int:
 
 
 def _moment(value: Any, zone: str, time_format: str | None) -> int:
+    if time_format is None and isinstance(value, str) and value:
+        return _written(value.strip(), zone)
     if value is None or value == "":
         raise ValueError("it has no time")
     if isinstance(value, datetime):
@@ -96,16 +100,15 @@ def _moment(value: Any, zone: str, time_format: str | None) -> int:
         return _microseconds(datetime(value.year, value.month, value.day), zone)  # noqa: DTZ001 - local by intention
     if time_format is not None:
         return _microseconds(_formatted(str(value).strip(), time_format), zone)
-    if isinstance(value, str):
-        return _written(value.strip(), zone)
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return _unix(value)
     raise ValueError(f"{_shown(value)} is not a time")
 
 
 def _written(text: str, zone: str) -> int:
-    if _UNIX.fullmatch(text) and len(text) != len("20260131"):  # else 1711121212345 would be read as a date of 1711
-        return _unix(Decimal(text))
+    is_unix = text[4:5] != "-" and _UNIX.fullmatch(text)
+    if is_unix and len(text) != len("20260131"):  # else 1711121212345 would be read as a date of 1711
+        return _unix(Decimal(text) if "." in text else int(text))
     try:
         return _microseconds(datetime.fromisoformat(text), zone)
     except (ValueError, OverflowError):
@@ -122,16 +125,16 @@ def _formatted(text: str, time_format: str) -> datetime:
 def _unix(value: float | Decimal) -> int:
     if not math.isfinite(value) or not -(10**20) < value < 10**20:
         raise ValueError(f"{_shown(value)} is not a time")
-    exact = Decimal(str(value))
+    exact: int | Decimal = value if isinstance(value, int) else Decimal(str(value))
     for bound, unit in _UNITS:
-        if abs(exact) < bound:
-            return int((exact * unit).to_integral_value())
-    return int((exact / 1_000).to_integral_value())
+        if -bound < exact < bound:
+            return round(exact * unit)
+    return round(Decimal(exact) / 1_000)
 
 
 def _microseconds(at: datetime, zone: str) -> int:
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=_zone(zone))
+    if at.tzinfo is None:  # half the price of giving it the zone
+        return (at - _LOCAL_EPOCH - (_zone(zone).utcoffset(at) or _NO_TIME)) // _MICROSECOND
     return (at - _EPOCH) // _MICROSECOND
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from rules import episodes, whens
 from rules.bounds import Unsettled
 from rules.checkins import checkin_wake
 from rules.goals import assess, judge
-from rules.health import fold_polls, source_transition
+from rules.health import evaluate_sources
 from rules.history import History
 from rules.learning import beside, learned
 from rules.model import (
@@ -29,13 +30,14 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.model.quick import quick
+from rules.model.quick import maker, quick
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 
+_state, _scene = maker(InstanceState), maker(Scene)
 _INACTIVE = AlertStatus()
 _IDLE, _DOWN, _NO_DATA = AlertState.INACTIVE, Health.DOWN, Standing.NO_DATA  # a member of an enum is slow to look up
-_NOTHING: Mapping[int, Finding | None] = {}
+_NONE: Mapping[Any, Any] = {}
 _UNKNOWN = Assessment(Standing.NO_DATA, reason="no reading yet", hold=True)
 
 
@@ -49,9 +51,7 @@ class States:
     listening: int = 0
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at."""
 
     readings: Sequence[Reading] = ()
@@ -66,26 +66,47 @@ def evaluate(
 
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
-    sources, transitions = _evaluate_sources(specs, states, batch.polls, now) if batch.polls else ({}, [])
+    sources, transitions = evaluate_sources(specs, states.sources, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
-    keys: Iterable[InstanceKey] = fresh
     if batch.due or sources or history.is_anything_beside:
-        wanting = (key for reading in batch.readings for key in history.instances_beside(reading.series))
-        keys = dict.fromkeys([*fresh, *batch.due, *_affected(specs, states, history, sources), *wanting])
+        for key in _others(specs, states, history, batch, sources):
+            fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
-    for key in keys:
+    for key, values in fresh.items():
         target = specs.targets.get(key.target)
         if target is None:
             continue
         before = states.instances.get(key)
         own = not_later(before, now) if before else InstanceState(key, _UNKNOWN, since=now, created=now)
         instance = _Instance(specs, target, own, states, sources, history, now)
-        state = instance.evaluate(fresh.get(key, ()))
+        state = instance.evaluate(values)
         transitions += instance.moved
-        # A newer reading makes another state; all fields are compared only without one.
-        if before is None or state.assessment.time != before.assessment.time or state != before:
+        if before is None or _differs(state, before):
             instances[key] = state
     return States(instances, sources), transitions
+
+
+def evaluate_in_turn(
+    specs: Specs, states: States, key: InstanceKey, arrivals: Iterable[tuple[int, Reading]], history: History
+) -> Iterator[tuple[int, Mapping[InstanceKey, InstanceState], Sequence[Transition]]]:
+    """As `evaluate` at each of the times at which a known instance gets one reading and nothing else happens.
+
+    The times are in order, and the history holds a reading when it is given, but none that is given later.
+    """
+    state = states.instances[key]
+    instance: _Instance | None = None
+    for at, reading in arrivals:
+        if instance is None:
+            instance = _Instance(specs, specs.targets[key.target], not_later(state, at), states, {}, history, at)
+        else:
+            instance.go_on(state, at)
+        before, state = state, instance.evaluate([reading] if reading.value is not None else [])
+        yield at, ({key: state} if _differs(state, before) else {}), instance.moved
+
+
+def _differs(state: InstanceState, before: InstanceState) -> bool:
+    """Whether anything changed. A newer reading makes another state; all fields are compared only without one."""
+    return state.assessment.time != before.assessment.time or state != before
 
 
 def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: History) -> Scene:
@@ -94,44 +115,30 @@ def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: 
     return _Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
 
 
-def _evaluate_sources(
-    specs: Specs, states: States, polls: Sequence[Polled], now: int
-) -> tuple[dict[str, SourceState], list[Transition]]:
-    changed: dict[str, SourceState] = {}
-    transitions: list[Transition] = []
-    for polled in polls:
-        before = changed.get(polled.source) or states.sources.get(polled.source) or SourceState(polled.source)
-        after, event = fold_polls(before, polled, now)
-        changed[polled.source] = after
-        if event:
-            transition = source_transition(specs, before, after, event, now)
-            transitions.append(transition)
-            alert = replace(after.alert, fingerprint=transition.fingerprint, labels=transition.labels)
-            changed[polled.source] = replace(after, alert=alert)
-    return changed, transitions
-
-
 def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+    """The instances that got readings, with those that have a value."""
     fresh: dict[InstanceKey, list[Reading]] = {}
     for reading in readings:
         for key in history.instances_of(reading.series):
-            fresh.setdefault(key, []).append(reading)
+            values = fresh.setdefault(key, [])
+            if reading.value is not None:
+                values.append(reading)
     return fresh
 
 
-def _affected(
-    specs: Specs,
-    states: States,
-    history: History,
-    sources: Mapping[str, SourceState],
+def _others(
+    specs: Specs, states: States, history: History, batch: Batch, sources: Mapping[str, SourceState]
 ) -> Iterable[InstanceKey]:
-    """Instances whose source went down or came back."""
+    """Instances to look at without a reading: due, of a source that went down or came back, or wanting something."""
+    yield from batch.due
     for name, after in sources.items():
         before = states.sources.get(name)
         was_down = before is not None and before.health is _DOWN
         if (after.health is _DOWN or was_down) and before != after:
             for target in specs.targets_of(name):
                 yield from history.instances_of_target(target)
+    for reading in batch.readings:
+        yield from history.instances_beside(reading.series)
 
 
 class _Instance:
@@ -143,7 +150,6 @@ class _Instance:
         "before",
         "changed",
         "history",
-        "key",
         "members",
         "moved",
         "now",
@@ -171,7 +177,6 @@ class _Instance:
         self.specs = specs
         self.target = target
         self.rules = specs.rules[target.name]
-        self.key = before.key
         self.before = before
         self.states = states
         self.changed = changed
@@ -187,9 +192,12 @@ class _Instance:
         self.usual = before.usual
         self.moved: list[Transition] = []
 
-    def evaluate(self, readings: Sequence[Reading]) -> InstanceState:
-        """Its state after readings that are new; what happened to its alerts is in `moved`."""
-        values = [reading for reading in readings if reading.value is not None]
+    def go_on(self, before: InstanceState, now: int) -> None:
+        """Turns to a later time, after what it was found to be."""
+        self.before, self.now, self.moved = before, now, []
+
+    def evaluate(self, values: Sequence[Reading]) -> InstanceState:
+        """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""
         newest = self.assessment.time
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
         for reading in values:
@@ -197,7 +205,7 @@ class _Instance:
                 self.seen = self.now
                 break
         scene = self.scene()
-        findings = self._learn(scene, values) if self.of else _NOTHING
+        findings = self._learn(scene, values) if self.of else _NONE
         if len(values) > 1:
             for passed in self._passed_through(scene, values, findings):
                 self._apply(scene, passed)
@@ -209,8 +217,8 @@ class _Instance:
         self._apply(scene, assessment)
         if self.alerts:
             self._escalate(scene)
-        return InstanceState(
-            self.key,
+        return _state(
+            self.before.key,
             self.assessment,
             self.since,
             self.before.created,
@@ -224,19 +232,19 @@ class _Instance:
     def _learn(self, scene: Scene, values: Sequence[Reading]) -> Mapping[int, Finding | None]:
         """Takes in what the readings teach of what is usual, and says what was found by the time of each."""
         before = self.usual if self.usual and self.usual.of == self.of else None
-        known = before or self.history.usual.get(self.key)
+        known = before or self.history.usual.get(self.before.key)
         self.usual, findings = learned(known, self.of or "", scene, values)
         return findings
 
     def scene(self) -> Scene:
         """What it is judged by."""
-        return Scene(
-            self.key,
+        return _scene(
+            self.before.key,
             self.target,
             self.now,
             self.members.series,
             self.members.tracks,
-            self.specs.conditions.get(self.key.target),
+            self.specs.conditions.get(self.before.key.target),
             self._down(),
             self.verdict,
             self.assessment if self.assessment is not _UNKNOWN else None,
@@ -244,7 +252,7 @@ class _Instance:
             self._quiet_since(),
             self._read_until() if self.target.no_data is not None else None,
             self.history.projectors,
-            self.history.beside(self.key),
+            self.history.beside(self.before.key),
         )
 
     def _quiet_since(self) -> int:
@@ -269,7 +277,7 @@ class _Instance:
 
     def _sources(self) -> Sequence[str]:
         """The sources that give its readings; before there are any, those that may."""
-        return self.members.sources if self.members.series else self.specs.sources_of(self.key.target)
+        return self.members.sources if self.members.series else self.specs.sources_of(self.before.key.target)
 
     def _source(self, name: str) -> SourceState | None:
         return self.changed.get(name) or self.states.sources.get(name)
@@ -277,7 +285,7 @@ class _Instance:
     def _down(self) -> tuple[str, ...]:
         down: tuple[str, ...] = ()
         for name in self._sources():
-            source = self._source(name)
+            source = self.changed.get(name) or self.states.sources.get(name)
             if source is not None and source.health is _DOWN:
                 down = (*down, name)
         return down

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rules import alerts, flapping, often, severity
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
 from rules.scene import Scene
-from rules.whens import SAYINGS, Asked, holds
+from rules.whens import KINDS, SAYINGS, Asked
 from rules.words import span
 
 _NONE: tuple[Transition, ...] = ()
@@ -22,7 +22,7 @@ def advance(
 
     `may_fire` says whether the readings are recent enough to fire on.
     """
-    found = holds(asked)
+    found = KINDS[asked.rule.when](asked)
     idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
     if found is None or (idle and not found):
         return before, _NONE

@@ -18,6 +18,7 @@ from rules.model import (
     Recover,
     Standing,
 )
+from rules.model.quick import maker
 from rules.progress import assess_period
 from rules.scene import Scene
 from rules.selectors import selects
@@ -26,6 +27,7 @@ from rules.words import number
 
 _IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
 _NO_GOAL = Goal()
+_assessment = maker(Assessment)
 
 
 def assess(scene: Scene) -> Assessment:
@@ -128,13 +130,17 @@ def _settled(scene: Scene, at: int) -> Goal:
 
 def _breaches(goal: Goal, recover: Recover | None, value: float) -> bool | None:
     """Whether a value is outside the goal; None where it is inside, but not yet inside the recover band."""
-    if _outside(value, goal.at_least, goal.at_most):
+    low, high = goal.at_least, goal.at_most
+    if (low is not None and value < low) or (high is not None and value > high):
         return True
-    return None if recover and _outside(value, recover.at_least, recover.at_most) else False
+    if recover is None:
+        return False
+    low, high = recover.at_least, recover.at_most
+    return None if (low is not None and value < low) or (high is not None and value > high) else False
 
 
 def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | None, out: bool) -> Assessment:
-    return Assessment(
+    return _assessment(
         _OUT if out else _IN,
         value,
         time,
@@ -143,10 +149,6 @@ def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | Non
         breaching=breaches is True,
         recovered=breaches is False,
     )
-
-
-def _outside(value: float, low: float | None, high: float | None) -> bool:
-    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def _held(scene: Scene, reason: str) -> Assessment:

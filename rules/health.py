@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from rules import alerts
 from rules.model import Event, Health, InstanceKey, Polled, SourceState, Transition
 from rules.specs import Specs
@@ -40,3 +43,21 @@ def source_transition(specs: Specs, before: SourceState, after: SourceState, eve
         fired_at=after.alert.fired_at,
         detail=after.last_error or "",
     )
+
+
+def evaluate_sources(
+    specs: Specs, known: Mapping[str, SourceState], polls: Sequence[Polled], now: int
+) -> tuple[dict[str, SourceState], list[Transition]]:
+    """The sources after their polls, and what happened to their alerts."""
+    changed: dict[str, SourceState] = {}
+    transitions: list[Transition] = []
+    for polled in polls:
+        before = changed.get(polled.source) or known.get(polled.source) or SourceState(polled.source)
+        after, event = fold_polls(before, polled, now)
+        changed[polled.source] = after
+        if event:
+            transition = source_transition(specs, before, after, event, now)
+            transitions.append(transition)
+            alert = replace(after.alert, fingerprint=transition.fingerprint, labels=transition.labels)
+            changed[polled.source] = replace(after, alert=alert)
+    return changed, transitions

@@ -23,17 +23,13 @@ class Asked(NamedTuple):
 
 
 Kind = Callable[[Asked], bool | None]
-
-
-def holds(asked: Asked) -> bool | None:
-    """Whether the alert's condition holds; None leaves the alert as it is."""
-    return KINDS[asked.rule.when](asked)
+"""Whether the alert's condition holds; None leaves the alert as it is."""
 
 
 def _stands(asked: Asked) -> bool | None:
     """The instance's standing is the one waited for."""
     assessment = asked.assessment
-    return assessment.standing is asked.rule.when if _counts_as_fine(asked) or not assessment.hold else None
+    return assessment.standing is asked.rule.when if not assessment.hold or _counts_as_fine(asked) else None
 
 
 def _counts_as_fine(asked: Asked) -> bool:

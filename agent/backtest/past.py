@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from agent.config.configuration import Configuration
 from agent.past import rehearsed_reaches
 from agent.recall import read_from
-from agent.rehearsal import Moment
-from connectors.extract import BadRow, Extractor, Table
-from connectors.formats import parse_csv
+from connectors.extract import Extractor, Table
+from connectors.formats import csv_rows, parse_csv, too_many
 from connectors.values import moment, number
 from rules.measures import MEASURES
 from rules.model import (
@@ -29,6 +28,7 @@ from rules.specs import PUSHED, Reach, Specs
 
 _TIMES = ("time", "date", "datetime", "timestamp")
 _END_OF_TIME = 2**63 - 1
+_TIME = attrgetter("time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,18 @@ class Past:
         """When the last of them arrives."""
         return max((one.time + self.delays.get(one.series, 0) for one in self.readings), default=0)
 
-    def moments(self) -> Iterator[Moment]:
-        """What arrives together is one moment."""
-        if not self.delays:
-            for time, together in groupby(self.readings, key=_time):
-                yield Moment(time, tuple(together))
-            return
-        delays = self.delays
-        arriving = sorted(self.readings, key=lambda one: one.time + delays.get(one.series, 0))
-        for time, together in groupby(arriving, key=lambda one: one.time + delays.get(one.series, 0)):
-            yield Moment(time, tuple(together))
-
-
-def _time(reading: Reading) -> int:
-    return reading.time
+    def arrivals(self, end: int) -> Iterator[tuple[int, Sequence[Reading]]]:
+        """What arrives together, and when, before a time."""
+        arriving = self.readings
+        at: Callable[[Reading], int] = _TIME
+        if self.delays:
+            delays = self.delays
+            at = lambda one: one.time + delays.get(one.series, 0)  # noqa: E731
+            arriving = sorted(arriving, key=at)
+        for time, together in groupby(arriving, key=at):
+            if time >= end:
+                return
+            yield time, tuple(together)
 
 
 def read_past(
@@ -66,7 +64,7 @@ def read_past(
 ) -> Past:
     """The past within a span (its end left out) of what was found; what is older is what was known at its start."""
     start, end = span
-    ordered = sorted(found, key=_time)
+    ordered = sorted(found, key=_TIME)
     before = [reading for reading in ordered if reading.time < start]
     inside = [reading for reading in ordered if reading.time >= start and (end is None or reading.time < end)]
     by_series: dict[Series, list[int]] = {}
@@ -122,44 +120,56 @@ def of_csv(path: Path, config: Configuration, series: str | None, now: int) -> l
     Raises ValueError with what is wrong.
     """
     try:
-        table = parse_csv(path.read_bytes())
+        body = path.read_bytes()
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror or error}") from None
-    return _plain(table, series, config) if series else _mapped(table, config, now)
+    return _plain(body, series, config) if series else _mapped(parse_csv(body), config, now)
 
 
-def _plain(table: Table, name: str, config: Configuration) -> list[Reading]:
+def _plain(body: bytes, name: str, config: Configuration) -> list[Reading]:
     """Columns are the time, `value`, and labels."""
-    columns = table.columns or ()
-    when = next((column for column in columns if column.lower() in _TIMES), None)
-    if when is None or "value" not in columns:
-        raise ValueError(f"needs the columns time and value; it has {', '.join(columns)}")
+    header, rows = csv_rows(body)
+    places = {column: place for place, column in enumerate(header) if column}
+    when = next((column for column in places if column.lower() in _TIMES), None)
+    if when is None or "value" not in places:
+        raise ValueError(f"needs the columns time and value; it has {', '.join(places)}")
     giving = [entry.name for entry in config.sources.values() if name in entry.rule.series]
-    source = giving[0] if giving else PUSHED
-    labels = [column for column in columns if column not in {when, "value", "source"}]
-    known: dict[tuple[str, ...], Series] = {}
+    labels = {column: place for column, place in places.items() if column not in {when, "value", "source"}}
+    series_of = _finder(name, giving[0] if giving else PUSHED, labels)
+    time_at, value_at, zone = places[when], places["value"], config.timezone
     found = []
-    for place, row in enumerate(table.answer, 2):
+    for line, cells in enumerate(rows, 2):
         try:
-            found.append(Reading(_series(name, row, labels, source, known), *_read(row, when, config)))
+            if len(cells) != len(header):
+                cells = _fitted(cells, header)  # noqa: PLW2901 - the same row
+            found.append(Reading(series_of(cells), moment(cells[time_at], zone), number(cells[value_at])))
         except ValueError as error:
-            raise ValueError(f"line {place}: {error}") from None
+            raise ValueError(f"line {line}: {error}") from None
     return found
 
 
-def _read(row: Any, when: str, config: Configuration) -> tuple[int, float | None]:
-    if isinstance(row, BadRow):
-        raise ValueError(row.reason)  # noqa: TRY004 - what was given is wrong
-    return moment(row.get(when), config.timezone), number(row.get("value"))
+def _fitted(cells: list[str], header: list[str]) -> list[str]:
+    """A row with as many cells as the first row has. Raises ValueError if it has more than that."""
+    reason = too_many(header, cells)
+    if reason:
+        raise ValueError(reason)
+    return [*cells, *[""] * (len(header) - len(cells))]
 
 
-def _series(name: str, row: Any, labels: Sequence[str], source: str, known: dict[tuple[str, ...], Series]) -> Series:
-    values = () if isinstance(row, BadRow) or not labels else tuple([row.get(label) or "" for label in labels])
-    found = known.get(values)
-    if found is None:
-        pairs = {label: value for label, value in zip(labels, values, strict=False) if value}
-        found = known[values] = Series(name, labels_of({**pairs, "source": source}))
-    return found
+def _finder(name: str, source: str, labels: Mapping[str, int]) -> Callable[[list[str]], Series]:
+    """A function that finds the series of a row, whose labels are in the cells given by their names."""
+    known: dict[tuple[str, ...], Series] = {}
+    places = list(labels.values())
+
+    def series_of(cells: list[str]) -> Series:
+        values = tuple([cells[place] for place in places])
+        found = known.get(values)
+        if found is None:
+            pairs = {label: value for label, value in zip(labels, values, strict=True) if value}
+            found = known[values] = Series(name, labels_of({**pairs, "source": source}))
+        return found
+
+    return series_of
 
 
 def _mapped(table: Table, config: Configuration, now: int) -> list[Reading]:

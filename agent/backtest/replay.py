@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
-from agent.decided import Decision
 from agent.past import learn_before
-from agent.rehearsal import Rehearsal
+from agent.rehearsal import Verdict, Verdicts
 from rules.model import (
     HOUR,
     AlertState,
@@ -18,6 +16,7 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     RollingPeriod,
+    SourceRule,
     Standing,
     Target,
     Transition,
@@ -78,24 +77,20 @@ class Replayed:
 def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
-    rehearsal = Rehearsal(_called(config), start)
+    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start)
     for reading in past.before:
-        rehearsal.history.add(reading)
-    learn_before(rehearsal.history, past.before, start)
-    notes = _Notes(rehearsal.specs, points=points)
-    notes.take(rehearsal.begin())
-    notes.take(rehearsal.play(takewhile(lambda moment: moment.at < end, past.moments())))
-    notes.take(rehearsal.wait(end))
-    return Replayed(rehearsal.specs, start, end, notes.instances)
+        verdicts.history.add(reading)
+    learn_before(verdicts.history, past.before, start)
+    notes = _Notes(verdicts.specs, points=points)
+    notes.take(verdicts.begin())
+    notes.take(verdicts.play(past.arrivals(end)))
+    notes.take(verdicts.wait(end))
+    return Replayed(verdicts.specs, start, end, notes.instances)
 
 
-def _called(config: Configuration) -> Configuration:
-    """The configuration as if its sources were called, not polled: of the past it is known that nothing more came."""
-    sources = {
-        name: replace(entry, every=None, cron=None, rule=replace(entry.rule, every=None))
-        for name, entry in config.sources.items()
-    }
-    return replace(config, sources=sources)
+def _called(config: Configuration) -> Iterator[SourceRule]:
+    """The sources as if they were called, not polled: of the past it is known that nothing more came."""
+    return (replace(entry.rule, every=None) for entry in config.sources.values())
 
 
 class _Notes:
@@ -104,13 +99,12 @@ class _Notes:
         self.points = points
         self.instances: dict[InstanceKey, Watched] = {}
 
-    def take(self, decisions: Iterable[Decision]) -> None:
-        for decision in decisions:
-            for state in decision.instances.values():
-                self._state(state, decision.now)
-            for transition in decision.transitions:
-                if transition.key.target:
-                    self._moved(self.instances[transition.key], transition)
+    def take(self, verdicts: Iterable[Verdict]) -> None:
+        for now, instances, transitions in verdicts:
+            for state in instances.values():
+                self._state(state, now)
+            for transition in transitions:
+                self._moved(self.instances[transition.key], transition)
 
     def _state(self, state: InstanceState, now: int) -> None:
         watched = self.instances.get(state.key)

@@ -59,7 +59,10 @@ def command(targets: tuple[str, ...], picture: str | None, as_json: bool, **give
     configs = _configurations(settings, given["new"], targets)
     if picture is not None:
         _check_picture(picture, configs.values())
-    report = _replayed(settings, list(configs.values()), given, points=picture is not None)
+    from agent.backtest.uncollected import uncollected
+
+    with uncollected():
+        report = _replayed(settings, list(configs.values()), given, points=picture is not None)
     drawn = [] if picture is None else _draw(Path(picture), report)
     if as_json:
         from agent.backtest.report import plain

@@ -2,5 +2,6 @@
 
 from agent.rehearsal.driver import Answer, Moment, Rehearsal
 from agent.rehearsal.polls import Failing, Polls
+from agent.rehearsal.verdicts import Verdict, Verdicts
 
-__all__ = ["Answer", "Failing", "Moment", "Polls", "Rehearsal"]
+__all__ = ["Answer", "Failing", "Moment", "Polls", "Rehearsal", "Verdict", "Verdicts"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -14,22 +15,29 @@ def quick(kind: type[T]) -> type[T]:
     A frozen dataclass calls `object.__setattr__` for each of its fields, which for the twenty of an assessment is 2 µs.
     Here an object belongs to an unfrozen twin of the same layout, as Python allows, until its fields are set.
     """
-    twin = type(kind.__name__, (), {"__slots__": kind.__slots__})  # type: ignore[attr-defined]
-    known = fields(kind)  # type: ignore[arg-type]
-    given = ", ".join(_parameter(one) for one in known)
-    lines = [
-        f"def __init__(self, {given}):",
-        " become(self, '__class__', twin)",
-        *(f" self.{one.name} = {_value(one)}" for one in known),
-        " self.__class__ = kind",
-    ]
+    made = _compiled(kind, "__init__", "self", ("become(self, '__class__', twin)",), ())
+    setattr(kind, "__init__", made)  # noqa: B010 - mypy takes it for a method of T
+    return kind
+
+
+def maker(kind: type[T]) -> type[T]:
+    """A function that takes what a quick class takes and makes the same, in half the time: for the hottest places."""
+    return cast("type[T]", _compiled(kind, "make", "", ("self = twin()",), ("return self",)))
+
+
+def _compiled(kind: type[Any], name: str, first: str, begin: Sequence[str], end: Sequence[str]) -> Any:
+    """A function with the fields of a dataclass as parameters, which sets them in a twin and makes it the class's."""
+    known = fields(kind)
+    given = ", ".join([first, *map(_parameter, known)] if first else map(_parameter, known))
+    sets = [f"self.{one.name} = {_value(one)}" for one in known]
+    lines = [f"def {name}({given}):", *(f" {line}" for line in (*begin, *sets, "self.__class__ = kind", *end))]
+    twin = type(kind.__name__, (), {"__slots__": kind.__slots__})
     names: dict[str, Any] = {"become": object.__setattr__, "twin": twin, "kind": kind, "unset": MISSING}
     for one in known:
         names[f"default_{one.name}"] = one.default
         names[f"make_{one.name}"] = one.default_factory
     exec("\n".join(lines), names)  # noqa: S102 - of field names alone, as dataclasses do it
-    setattr(kind, "__init__", names["__init__"])  # noqa: B010 - mypy takes it for a method of T
-    return kind
+    return names[name]
 
 
 def _parameter(one: Field[Any]) -> str:

@@ -6,11 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rules.engine import Batch, evaluate
-from rules.history import History
 from rules.model import (
     DAY,
     HOUR,
@@ -30,7 +26,6 @@ from rules.model import (
     Reading,
     Recover,
     RollingPeriod,
-    Selector,
     Series,
     SourceRule,
     Standing,
@@ -38,34 +33,7 @@ from rules.model import (
     labels_of,
 )
 from rules.words import describe
-from tests.rules.world import World, at, series
-
-NOON = at("2026-11-24 12:00")
-TEMPERATURE = series("temperature")
-VISITORS = series("visitors")
-
-
-def room(**more: object) -> Target:
-    rule = AlertRule("out", Standing.OUT_OF_BAND)
-    target = Target("t", "Room", Goal(at_least=20, at_most=23), Selector("temperature"), alerts=(rule,))
-    return replace(target, **more)
-
-
-def of(measure: Measure, **more: object) -> Goal:
-    """A goal by any measure."""
-    return Goal(measure, where="value == 1" if measure is Measure.SHARE else None, quantile=0.5, **more)
-
-
-def month(measure: Measure = Measure.SUM, **more: object) -> Target:
-    alerts = (AlertRule("behind", Standing.BEHIND), AlertRule("missed", Standing.MISSED))
-    goal = Goal(measure=measure, at_least=10_000, per=CalendarPeriod("month"))
-    return replace(Target("t", "Visitors", goal, Selector("visitors"), alerts=alerts), **more)
-
-
-def daily(first: str, *values: float) -> list[Reading]:
-    start = at(first)
-    return [Reading(VISITORS, start + i * DAY, value) for i, value in enumerate(values)]
-
+from tests.rules.world import NOON, TEMPERATURE, VISITORS, World, at, daily, month, of, room, series
 
 # goals without a period
 
@@ -272,106 +240,6 @@ def test_the_period_follows_the_targets_zone() -> None:
     world.step(local[1], *[Reading(VISITORS, time, 4) for time in local])
     found = world.look(local[1]).assessment
     assert (found.value, (found.end - found.start) // HOUR) == (8, 25)
-
-
-# order of arrival
-
-_readings = st.lists(
-    st.tuples(st.integers(0, 40 * 24), st.one_of(st.none(), st.just(math.nan), st.integers(-50, 900).map(float))),
-    min_size=1,
-    max_size=40,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(_readings, st.data(), st.sampled_from(list(Measure)))
-def test_any_order_of_arrival_gives_the_result_computed_from_scratch(
-    rows: list[tuple[int, float | None]], data: st.DataObject, measure: Measure
-) -> None:
-    start, now = at("2026-10-20"), at("2026-11-24 12:00")
-    readings = [Reading(VISITORS, start + hour * HOUR, value) for hour, value in rows]
-    final = {reading.time: reading for reading in readings}  # a later reading of the same time revises it
-    shuffled = data.draw(st.permutations(list(final.values())))
-    doubled = [r for r in shuffled for r in ([r, r] if r.time % 2 else [Reading(r.series, r.time, -1.0), r])]
-    target = month(goal=of(measure, at_least=10_000, per=CalendarPeriod("month")))
-
-    arrived, scratch = World(target), World(target)
-    for i, reading in enumerate(doubled):
-        arrived.step(now - (len(doubled) - i) * SECOND, reading)
-    scratch.step(now, *[final[time] for time in sorted(final)])
-    one, two = arrived.look(now).assessment, scratch.look(now).assessment
-    assert one == two
-
-
-@settings(max_examples=100, deadline=None)
-@given(_readings, st.data())
-def test_the_newest_reading_of_a_level_goal_wins_in_any_order(rows: list, data: st.DataObject) -> None:
-    final = {NOON + hour: Reading(TEMPERATURE, NOON + hour, value) for hour, value in rows}
-    world = World(room())
-    for reading in data.draw(st.permutations(list(final.values()))):
-        world.step(NOON + HOUR, reading)
-    values = [final[time].value for time in sorted(final)][-16:]  # that many readings are held
-    known = [value for value in values if value is not None and not math.isnan(value)]
-    found = world.look(NOON + HOUR).assessment
-    if known:
-        assert (found.value, found.breaching) == (known[-1], not 20 <= known[-1] <= 23)
-
-
-@pytest.mark.parametrize(
-    ("sent", "out"),
-    [
-        ("20.2@10 19@5", True),
-        ("19@5 20.2@10 21@7", False),
-        ("21@5 19@10 20.2@10", False),
-        ("25@0 null@20 1@10", True),
-        ("25@0 1@10 null@10", True),
-        ("21@5 null@5", None),
-        ("19@0,20.2@10", True),
-        ("21@0,19@10,20.2@20", True),
-    ],
-)
-def test_a_level_follows_from_its_readings_however_they_come(sent: str, out: bool | None) -> None:
-    """Words are batches of `value@time`; a later reading of the same time revises the one before."""
-    world, final = World(room(recover=Recover(20.5, 22.5))), {}
-    for step, batch in enumerate(sent.split()):
-        readings = []
-        for word in batch.split(","):
-            value, _, time = word.partition("@")
-            readings.append(Reading(TEMPERATURE, NOON + int(time), None if value == "null" else float(value)))
-        final.update({reading.time: reading for reading in readings})
-        world.step(NOON + MINUTE + step, *readings)
-    scratch = World(room(recover=Recover(20.5, 22.5)))
-    scratch.step(NOON + HOUR, *[final[time] for time in sorted(final)])
-    found, again = world.look(NOON + HOUR), scratch.look(NOON + HOUR)
-    assert found.assessment == again.assessment
-    wanted = {True: Standing.OUT_OF_BAND, False: Standing.IN_BAND, None: Standing.NO_DATA}[out]
-    assert found.assessment.standing is wanted
-
-
-def test_evaluate_changes_nothing_it_is_given_and_repeats_itself() -> None:
-    world = World(room())
-    world.step(NOON, Reading(TEMPERATURE, NOON, 21))
-    reading = Reading(TEMPERATURE, NOON + 1, 25)
-    world.history.add(reading)
-    before = dict(world.states.instances)
-    batch = Batch([reading])
-    first = evaluate(world.specs, world.states, batch, NOON + 1, world.history)
-    assert evaluate(world.specs, world.states, batch, NOON + 1, world.history) == first
-    assert world.states.instances == before
-
-
-def test_a_history_loaded_from_the_store_gives_the_same_result() -> None:
-    rows = daily("2025-07-13", *[float(i % 7 * i) for i in range(500)])
-    world = World(month())
-    for i, reading in enumerate(rows):
-        world.step(at("2025-07-13") + i * DAY, reading)
-    history = History(world.specs)
-    for reading in sorted(rows[-434:], key=lambda r: r.time, reverse=True):
-        history.add(reading)
-    world_again = World(month())
-    world_again.history = history
-    world_again.states = world.states
-    assert world_again.look(NOON).assessment == world.look(NOON).assessment
 
 
 # silence

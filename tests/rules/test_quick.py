@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 import pytest
 
 from rules.model import Assessment, Standing
-from rules.model.quick import quick
+from rules.model.quick import maker, quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,28 @@ class Quick:
     ],
 )
 def test_it_holds_what_a_plain_one_holds(args: tuple, named: dict) -> None:
-    plain, made = Plain(*args, **named), Quick(*args, **named)
-    assert repr(made) == repr(plain).replace("Plain", "Quick")
-    assert made == Quick(*args, **named)
-    assert type(made) is Quick
+    plain = Plain(*args, **named)
+    for make in (Quick, maker(Quick)):
+        made = make(*args, **named)
+        assert repr(made) == repr(plain).replace("Plain", "Quick")
+        assert made == Quick(*args, **named)
+        assert type(made) is Quick
 
 
 @pytest.mark.parametrize(("args", "named"), [((), {}), (("a",), {"name": "b"}), (("a",), {"odd": 1}), ((1,) * 5, {})])
 def test_what_a_plain_one_refuses_is_refused(args: tuple, named: dict) -> None:
-    for kind in (Plain, Quick):
+    for kind in (Plain, Quick, maker(Quick)):
         with pytest.raises(TypeError):
             kind(*args, **named)
 
 
 def test_it_is_frozen() -> None:
-    made = Quick("a")
-    with pytest.raises(FrozenInstanceError):
-        made.size = 4  # type: ignore[misc]
-    with pytest.raises(FrozenInstanceError):
-        del made.size  # type: ignore[misc]
-    assert not hasattr(made, "__dict__")
+    for made in (Quick("a"), maker(Quick)("a")):
+        with pytest.raises(FrozenInstanceError):
+            made.size = 4  # type: ignore[misc]
+        with pytest.raises(FrozenInstanceError):
+            del made.size  # type: ignore[misc]
+        assert not hasattr(made, "__dict__")
 
 
 def test_each_has_its_own_default() -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
+    DAY,
+    AlertRule,
+    CalendarPeriod,
+    Goal,
     InstanceKey,
     InstanceState,
+    Measure,
     Polled,
     Reading,
     Selector,
     Series,
     SourceRule,
+    Standing,
     Target,
     Transition,
     labels_of,
@@ -31,6 +38,33 @@ def at(text: str, zone: str = "UTC") -> int:
 
 def series(name: str, **labels: str) -> Series:
     return Series(name, labels_of({"source": "a", **labels}))
+
+
+NOON = at("2026-11-24 12:00")
+TEMPERATURE = series("temperature")
+VISITORS = series("visitors")
+
+
+def room(**more: object) -> Target:
+    rule = AlertRule("out", Standing.OUT_OF_BAND)
+    target = Target("t", "Room", Goal(at_least=20, at_most=23), Selector("temperature"), alerts=(rule,))
+    return replace(target, **more)
+
+
+def of(measure: Measure, **more: object) -> Goal:
+    """A goal by any measure."""
+    return Goal(measure, where="value == 1" if measure is Measure.SHARE else None, quantile=0.5, **more)
+
+
+def month(measure: Measure = Measure.SUM, **more: object) -> Target:
+    alerts = (AlertRule("behind", Standing.BEHIND), AlertRule("missed", Standing.MISSED))
+    goal = Goal(measure=measure, at_least=10_000, per=CalendarPeriod("month"))
+    return replace(Target("t", "Visitors", goal, Selector("visitors"), alerts=alerts), **more)
+
+
+def daily(first: str, *values: float) -> list[Reading]:
+    start = at(first)
+    return [Reading(VISITORS, start + i * DAY, value) for i, value in enumerate(values)]
 
 
 class World:

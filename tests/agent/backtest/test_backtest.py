@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from agent.backtest.past import Past, of_csv, read_past
 from agent.backtest.picture import _data
 from agent.backtest.replay import Firing, Miss, replay
 from agent.backtest.report import Report, names, plain, rows
+from agent.backtest.uncollected import uncollected
 from agent.charts import ChartKind
 from agent.charts.draw import make, png
 from agent.config.load import load
@@ -147,9 +149,13 @@ def test_readings_arrive_in_order_and_together(configuration):
     one, two = series("temperature", "a", room="lab"), series("temperature", "a", room="hall")
     found = [Reading(two, START, 1.0), Reading(one, START + HOUR, 2.0), Reading(one, START, 3.0)]
     past = read_past(found, [specs(configuration())], (START, None), None)
-    assert [(moment.at, len(moment.readings)) for moment in past.moments()] == [(START, 2), (START + HOUR, 1)]
+    assert [(at, len(list(readings))) for at, readings in past.arrivals(2 * HOUR + START)] == [
+        (START, 2),
+        (START + HOUR, 1),
+    ]
     late = Past((), past.readings, {one: 2 * HOUR})
-    assert [moment.at for moment in late.moments()] == [START, START + 2 * HOUR, START + 3 * HOUR]
+    assert [at for at, _ in late.arrivals(START + 4 * HOUR)] == [START, START + 2 * HOUR, START + 3 * HOUR]
+    assert [at for at, _ in late.arrivals(START + 3 * HOUR)] == [START, START + 2 * HOUR]
 
 
 def test_csv_by_a_sources_mapping_or_by_plain_columns(configuration, tmp_path):
@@ -172,6 +178,28 @@ def test_csv_by_a_sources_mapping_or_by_plain_columns(configuration, tmp_path):
             of_csv(path, config, "temperature", START)
     with pytest.raises(ValueError, match="can't be read: No such file"):
         of_csv(Path("nowhere.csv"), config, None, START)
+
+
+def test_plain_rows_with_fewer_or_more_cells(configuration, tmp_path):
+    config, path = configuration(), tmp_path / "t.csv"
+    path.write_text(
+        "room,time,source,value\nlab,2026-01-01,x,1\n\n,2026-01-01,,2\nlab,2026-01-02\nlab,2026-01-03,x,3,\n"
+    )
+    lab, none = series("temperature", "a", room="lab"), series("temperature", "a")
+    assert of_csv(path, config, "temperature", START) == [
+        Reading(lab, START, 1.0),
+        Reading(none, START, 2.0),
+        Reading(lab, START + DAY, None),
+        Reading(lab, START + 2 * DAY, 3.0),
+    ]
+    for text, said in (
+        ("time,value\n2026-01-01,1\n2026-01-02,1,2\n", "line 3: it has 3 cells where the first row has 2"),
+        ("value,time\n1\n", "line 2: it has no time"),
+        ("time,value\n2026-01-01,1\n2026-01-02," + "1" * 200_000, "is not CSV after line 2: field larger"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=said):
+            of_csv(path, config, "temperature", START)
 
 
 def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
@@ -225,3 +253,15 @@ def test_what_is_usual_is_learned_of_the_readings_before(tmp_path):
         past = read_past(found, [specs(config)], (start, end), None)
         firings = replay(config, past, (start, end)).instances[KEY].firings["hot"]
         assert [one.start for one in firings] == [end - 10 * HOUR]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_collecting_goes_on_as_before(enabled):
+    was = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()

@@ -1,0 +1,71 @@
+"""The engine alone: its verdicts are those of a whole rehearsal, in which people are told and calls are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.config.configuration import Configuration
+from agent.rehearsal import Moment, Rehearsal, Verdicts
+from rules.model import HOUR, MINUTE, Event, Reading, Target
+from rules.specs import Specs
+from tests.agent.rehearsal.scenes import CONDITION, DAILY, LEVEL, START, configuration, series
+
+LAB, HALL = (series("temperature", "a", room=room) for room in ("lab", "hall"))
+SALES = series("sales", "b")
+HELD = replace(LEVEL, depends_on=("daily",))
+_said = {Event.CORRECTION, Event.ESCALATED}  # of corrections, which the engine does not know
+
+
+def called(*targets: Target) -> Configuration:
+    """Sources that are called: a backtest knows of the past that nothing more came."""
+    config = configuration(*targets)
+    sources = {
+        name: replace(entry, every=None, rule=replace(entry.rule, every=None)) for name, entry in config.sources.items()
+    }
+    return replace(config, sources=sources)
+
+
+def rehearsed(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
+    rehearsal = Rehearsal(config, START)
+    moments = [Moment(at, readings) for at, readings in arrivals]
+    for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(end)):
+        for decision in decisions:
+            moved = [one for one in decision.transitions if one.event not in _said]
+            if decision.instances or moved:
+                yield decision.now, dict(decision.instances), moved
+
+
+def alone(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
+    verdicts = Verdicts(Specs(config.targets.values(), [entry.rule for entry in config.sources.values()]), START)
+    for found in (verdicts.begin(), verdicts.play(arrivals), verdicts.wait(end)):
+        for now, instances, moved in found:
+            if instances or moved:
+                yield now, dict(instances), list(moved)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 45),
+            st.sampled_from([LAB, LAB, LAB, HALL, SALES]),
+            st.sampled_from([None, 19.0, 20.2, 21.0, 21.0, 22.8, 25.0, 900.0]),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from([(LEVEL,), (DAILY,), (CONDITION,), (HELD, DAILY), (LEVEL, DAILY, CONDITION)]),
+)
+def test_what_is_told_and_called_changes_no_verdict(rows: list, targets: tuple[Target, ...]) -> None:
+    readings, now = [], START
+    for minutes, one, value in rows:
+        now += minutes * MINUTE
+        readings.append(Reading(one, now, value))
+    arrivals = [(at, tuple(together)) for at, together in groupby(readings, key=lambda reading: reading.time)]
+    config, end = called(*targets), now + 30 * HOUR
+    assert list(alone(config, arrivals, end)) == list(rehearsed(config, arrivals, end))

@@ -1,0 +1,180 @@
+"""The order readings come in changes nothing, and neither does asking twice, or one after another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.engine import Batch, States, evaluate, evaluate_in_turn
+from rules.history import History
+from rules.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlertRule,
+    CalendarPeriod,
+    Flapping,
+    Goal,
+    InstanceKey,
+    Measure,
+    NoData,
+    Often,
+    Reading,
+    Recover,
+    RollingPeriod,
+    Sign,
+    Standing,
+)
+from rules.tracks import Added
+from tests.rules.world import NOON, TEMPERATURE, VISITORS, World, at, daily, month, of, room
+
+_readings = st.lists(
+    st.tuples(st.integers(0, 40 * 24), st.one_of(st.none(), st.just(math.nan), st.integers(-50, 900).map(float))),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_readings, st.data(), st.sampled_from(list(Measure)))
+def test_any_order_of_arrival_gives_the_result_computed_from_scratch(
+    rows: list[tuple[int, float | None]], data: st.DataObject, measure: Measure
+) -> None:
+    start, now = at("2026-10-20"), at("2026-11-24 12:00")
+    readings = [Reading(VISITORS, start + hour * HOUR, value) for hour, value in rows]
+    final = {reading.time: reading for reading in readings}  # a later reading of the same time revises it
+    shuffled = data.draw(st.permutations(list(final.values())))
+    doubled = [r for r in shuffled for r in ([r, r] if r.time % 2 else [Reading(r.series, r.time, -1.0), r])]
+    target = month(goal=of(measure, at_least=10_000, per=CalendarPeriod("month")))
+
+    arrived, scratch = World(target), World(target)
+    for i, reading in enumerate(doubled):
+        arrived.step(now - (len(doubled) - i) * SECOND, reading)
+    scratch.step(now, *[final[time] for time in sorted(final)])
+    one, two = arrived.look(now).assessment, scratch.look(now).assessment
+    assert one == two
+
+
+@settings(max_examples=100, deadline=None)
+@given(_readings, st.data())
+def test_the_newest_reading_of_a_level_goal_wins_in_any_order(rows: list, data: st.DataObject) -> None:
+    final = {NOON + hour: Reading(TEMPERATURE, NOON + hour, value) for hour, value in rows}
+    world = World(room())
+    for reading in data.draw(st.permutations(list(final.values()))):
+        world.step(NOON + HOUR, reading)
+    values = [final[time].value for time in sorted(final)][-16:]  # that many readings are held
+    known = [value for value in values if value is not None and not math.isnan(value)]
+    found = world.look(NOON + HOUR).assessment
+    if known:
+        assert (found.value, found.breaching) == (known[-1], not 20 <= known[-1] <= 23)
+
+
+@pytest.mark.parametrize(
+    ("sent", "out"),
+    [
+        ("20.2@10 19@5", True),
+        ("19@5 20.2@10 21@7", False),
+        ("21@5 19@10 20.2@10", False),
+        ("25@0 null@20 1@10", True),
+        ("25@0 1@10 null@10", True),
+        ("21@5 null@5", None),
+        ("19@0,20.2@10", True),
+        ("21@0,19@10,20.2@20", True),
+    ],
+)
+def test_a_level_follows_from_its_readings_however_they_come(sent: str, out: bool | None) -> None:
+    """Words are batches of `value@time`; a later reading of the same time revises the one before."""
+    world, final = World(room(recover=Recover(20.5, 22.5))), {}
+    for step, batch in enumerate(sent.split()):
+        readings = []
+        for word in batch.split(","):
+            value, _, time = word.partition("@")
+            readings.append(Reading(TEMPERATURE, NOON + int(time), None if value == "null" else float(value)))
+        final.update({reading.time: reading for reading in readings})
+        world.step(NOON + MINUTE + step, *readings)
+    scratch = World(room(recover=Recover(20.5, 22.5)))
+    scratch.step(NOON + HOUR, *[final[time] for time in sorted(final)])
+    found, again = world.look(NOON + HOUR), scratch.look(NOON + HOUR)
+    assert found.assessment == again.assessment
+    wanted = {True: Standing.OUT_OF_BAND, False: Standing.IN_BAND, None: Standing.NO_DATA}[out]
+    assert found.assessment.standing is wanted
+
+
+def test_evaluate_changes_nothing_it_is_given_and_repeats_itself() -> None:
+    world = World(room())
+    world.step(NOON, Reading(TEMPERATURE, NOON, 21))
+    reading = Reading(TEMPERATURE, NOON + 1, 25)
+    world.history.add(reading)
+    before = dict(world.states.instances)
+    batch = Batch([reading])
+    first = evaluate(world.specs, world.states, batch, NOON + 1, world.history)
+    assert evaluate(world.specs, world.states, batch, NOON + 1, world.history) == first
+    assert world.states.instances == before
+
+
+def test_a_history_loaded_from_the_store_gives_the_same_result() -> None:
+    rows = daily("2025-07-13", *[float(i % 7 * i) for i in range(500)])
+    world = World(month())
+    for i, reading in enumerate(rows):
+        world.step(at("2025-07-13") + i * DAY, reading)
+    history = History(world.specs)
+    for reading in sorted(rows[-434:], key=lambda r: r.time, reverse=True):
+        history.add(reading)
+    world_again = World(month())
+    world_again.history = history
+    world_again.states = world.states
+    assert world_again.look(NOON).assessment == world.look(NOON).assessment
+
+
+OUT = Standing.OUT_OF_BAND
+IN_TURN = {
+    "held and kept": room(
+        recover=Recover(20.5, 22.5), alerts=(AlertRule("out", OUT, for_=2 * MINUTE, keep_firing_for=3 * MINUTE),)
+    ),
+    "often and flapping": room(
+        alerts=(AlertRule("often", OUT, often=Often(2, 4)), AlertRule("flaps", OUT, flapping=Flapping(of=6)))
+    ),
+    "silent": room(no_data=NoData(2 * MINUTE)),
+    "unusual": room(alerts=(AlertRule("odd", Sign.UNUSUAL),)),
+    "hour": room(goal=Goal(Measure.SUM, at_least=600, per=CalendarPeriod("hour")), alerts=month().alerts),
+    "rolling": room(goal=Goal(Measure.MEAN, at_most=22, per=RollingPeriod(10 * MINUTE)), alerts=month().alerts),
+    "condition": room(goal=Goal(condition="avg(temperature, '3m') < 22.5"), selector=None),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 200),  # seconds after the one before
+            st.sampled_from([0, 0, 0, 0, 1, 90, 600]),  # seconds that it is late
+            st.sampled_from([None, math.nan, 19.0, 20.2, 21.0, 21.0, 21.0, 22.8, 25.0]),
+        ),
+        min_size=2,
+        max_size=60,
+    ),
+    st.sampled_from(list(IN_TURN)),
+)
+def test_evaluating_in_turn_is_evaluating_one_after_another(
+    rows: list[tuple[int, int, float | None]], kind: str
+) -> None:
+    arrivals, now = [], NOON
+    for gap, late, value in rows:
+        now += gap * SECOND
+        arrivals.append((now, Reading(TEMPERATURE, now - late * SECOND, value)))
+    one, other = World(IN_TURN[kind]), World(IN_TURN[kind])
+    for world in (one, other):
+        world.step(NOON, Reading(TEMPERATURE, NOON, 21.0))
+    apart = []
+    for at_, reading in arrivals:
+        fresh = [reading] if one.history.add(reading) is Added.NEW else []
+        changed, moved = evaluate(one.specs, one.states, Batch(fresh), at_, one.history)
+        one.states = States({**one.states.instances, **changed.instances})
+        if fresh:
+            apart.append((at_, changed.instances, moved))
+    new = ((at_, reading) for at_, reading in arrivals if other.history.add(reading) is Added.NEW)
+    assert list(evaluate_in_turn(other.specs, other.states, InstanceKey("t"), new, other.history)) == apart
