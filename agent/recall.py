@@ -10,6 +10,7 @@ from rules.model import Reading
 from rules.specs import Reach, Specs
 from rules.tracks import NEWEST, PAST_MOST
 
+_AT_ONCE = 100  # names whose readings are read at once: more would only cost memory
 _BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
 
 
@@ -20,9 +21,15 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
     for name, reach in specs.series_names().items():
         by_reach.setdefault(reach, []).append(name)
     for reach, names in by_reach.items():
-        found = await read_from(store, names, reach, now) if reach.horizon else await _newest(store, names)
-        for reading in found:
-            history.add(reading)
+        for at in range(0, len(names), _AT_ONCE):
+            some = names[at : at + _AT_ONCE]
+            if reach.horizon:
+                span = now - reach.past, now - reach.horizon, _END_OF_TIME
+                for series, times, values in await store.reaching(some, span, PAST_MOST + 1):
+                    history.fill(series, times, values)
+            else:
+                for reading in await _newest(store, some):
+                    history.add(reading)
     return history
 
 

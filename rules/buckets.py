@@ -47,6 +47,7 @@ def grid_of(length: int) -> Grid:
     return Grid(max(length // 30, 1), 1, 0)
 
 
+@lru_cache(maxsize=1024)  # many instances have the same periods
 def cut(start: int, end: int, grid: Grid, zone: str) -> Cut:
     """The buckets from `start` to `end`; the first and the last may be shorter than the others."""
     if grid.width != DAY:
@@ -73,6 +74,7 @@ def _hour(micros: int, zone: str) -> int:
     return to_local(micros, zone).hour
 
 
+@lru_cache(maxsize=1024)
 def before(per: Period, start: int, end: int, zone: str) -> tuple[int, int]:
     """The period before the one from `start` to `end`: the calendar's, else one of the same length."""
     if isinstance(per, CalendarPeriod):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, count
 from math import sqrt
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ _CYCLES_BEFORE = 4  # how many cycles make the level that the course of a season
 _SHRINK = 0.25  # how many occurrences of a slot its factor is drawn to 1 by
 _UNSURE = 0.2  # buckets that a forecast of even one bucket is unsure by
 _LEAST = 12  # buckets before which nothing is said, however short a cycle is
-_EVERY = 5  # of so many forecasts of a period one is held against what came: those between are much alike
+_EVERY = 6  # of so many forecasts of a period one is held against what came: those between are much alike
 
 
 class Ahead(NamedTuple):
@@ -47,9 +47,9 @@ class Forecast:
     """Folds buckets, one period after the other. What it says follows from them alone."""
 
     __slots__ = (
-        "_at", "_base", "_expected", "_factors", "_fast", "_fast_of", "_flat", "_least", "_middle", "_middle_of",
-        "_miss", "_miss_of", "_past", "_period", "_season", "_seen", "_skill", "_slots", "_slow", "_slow_of", "_sum",
-        "ready", "total",
+        "_at", "_base", "_expected", "_factors", "_fast", "_fast_of", "_flat", "_gone", "_least", "_middle",
+        "_middle_of", "_miss", "_miss_of", "_past", "_period", "_season", "_settled", "_skill", "_slots",
+        "_slow", "_slow_of", "_sum", "_told", "ready", "total",
     )  # fmt: skip
 
     def __init__(self, slots: int, season: int = 0) -> None:
@@ -64,13 +64,15 @@ class Forecast:
         self._expected: tuple[float, float] | None = None  # the level of the buckets left and their factors' sum
         self._flat = slots == 1
         self._factors = [1.0] * slots
-        self._sum = [0.0] * slots  # of each slot its values, levels and occurrences, the older the less
+        self._sum = [0.0] * slots  # of each slot its values and levels, the older the less
         self._base = [0.0] * slots
-        self._seen = [0.0] * slots
         self._fast = self._middle = self._slow = 0.0  # values, the older the less
         self._fast_of = self._middle_of = self._slow_of = 0.0  # and the factors they had
         self._miss = self._miss_of = 0.0  # how far off a forecast of one bucket was, and the weight of that
+        self._told = 0  # how many buckets there were
         self._past = array("d", [0.0])  # the running sum of all values
+        self._gone = 0  # how many of them are gone
+        self._settled = False
         self._skill = Skill(_WAYS)
 
     @property
@@ -87,64 +89,74 @@ class Forecast:
         self._expected = None
         self._period, self._at, self.total = slots, 0, 0.0
 
+    def settle(self) -> None:
+        """No other period will begin: what only those would need is let go."""
+        self._skill.settle()
+        if self._season < len(self._period):
+            return
+        self._settled = True
+        then = self._told - self._season
+        self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
+        self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
+
     def fold(self, values: Sequence[float]) -> None:
         """The next buckets of the period are over."""
+        below = None if self._flat else next((at for at, value in enumerate(values) if value < 0.0), None)
+        if below is None:
+            self._fold(values)
+        else:  # no level times a factor
+            self._fold(values[:below])
+            self._flat, self._factors = True, [1.0] * self._slots
+            self._fold(values[below:])
         self._expected = None
+
+    def _fold(self, values: Sequence[float]) -> None:
+        totals = list(accumulate(values, initial=self.total))
+        if not self._settled:
+            self._past.extend(accumulate(values, initial=self._past.pop()))
         at, left = 0, len(self._period) - self._at
         while at < len(values):
             step = min((left - 2) % _EVERY + 1, len(values) - at)
             self._learn(values[at : at + step])
             at, left = at + step, left - step
-            if self.ready and left and left % _EVERY == 1:
+            if left and left % _EVERY == 1 and self._told >= self._least:
                 shares = self._shares()
                 doubt = (left + _UNSURE) * self._miss / self._miss_of
-                self._skill.note(Made(left, self.total, shares, self._levels(shares), doubt))
+                self._skill.note(Made(left, totals[at], shares, self._levels(shares), doubt))
+        self.total = totals[-1]
+        self.ready = self._told >= self._least
 
     def _learn(self, values: Sequence[float]) -> None:
-        fast, middle, slow = self._fast, self._middle, self._slow
+        fast, middle, slow, miss, miss_of = self._fast, self._middle, self._slow, self._miss, self._miss_of
         fast_of, middle_of, slow_of = self._fast_of, self._middle_of, self._slow_of
-        sums, base, seen = self._sum, self._base, self._seen
-        factors, last = self._factors, self._slots - 1
-        told = zip(values, self._period[self._at :], strict=False)
-        for number, (value, slot) in enumerate(told, len(self._past)):
-            if value < 0.0 and not self._flat:  # no level times a factor
-                self._flat, self._factors = True, [1.0] * self._slots
-                factors = self._factors
+        factors, last = self._factors, -1 if self._flat else self._slots - 1
+        sums, base = self._sum, self._base
+        slots = self._period[self._at : self._at + len(values)]
+        for number, value, slot in zip(count(self._told + 1), values, slots, strict=False):
             factor = factors[slot]
-            counts = value
             if number > self._slots:
-                counts = self._tamed(value, factor * middle / middle_of if middle_of else 0.0)
-                self.ready = self.ready or number >= self._least
-            fast, fast_of = fast * _FAST + counts, fast_of * _FAST + factor
-            middle, middle_of = middle * _MIDDLE + counts, middle_of * _MIDDLE + factor
-            slow, slow_of = slow * _SLOW + counts, slow_of * _SLOW + factor
-            if self._flat:
-                continue
-            sums[slot] = sums[slot] * _FADED + counts
-            base[slot] = base[slot] * _FADED + (middle / middle_of if middle_of else 0.0)
-            seen[slot] = seen[slot] * _FADED + 1.0
-            if slot == last and self.ready:
-                self._factors = factors = self._new_factors()
-        self._fast, self._middle, self._slow = fast, middle, slow
+                expected = factor * middle / middle_of
+                off = value - expected
+                far = abs(off)
+                if number > self._least:  # a value counts as far as it is no odd one
+                    usual, calm = miss / miss_of, _CALMEST * abs(expected)
+                    most = _CLIP * (usual if usual > calm else calm)
+                    if far > most:
+                        value = expected + (most if off > 0.0 else -most)  # noqa: PLW2901
+                miss, miss_of = miss * _STEADY + far, miss_of * _STEADY + 1.0
+            fast, fast_of = fast * _FAST + value, fast_of * _FAST + factor
+            middle, middle_of = middle * _MIDDLE + value, middle_of * _MIDDLE + factor
+            slow, slow_of = slow * _SLOW + value, slow_of * _SLOW + factor
+            sums[slot] = sums[slot] * _FADED + value
+            base[slot] = base[slot] * _FADED + middle / middle_of
+            if slot == last and number >= self._least:
+                self._factors = factors = self._new_factors(_SHRINK * middle / middle_of)
+        self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
         self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
-        self._at += len(values)
-        self.total = sum(values, self.total)
-        self._past.extend(accumulate(values, initial=self._past.pop()))
+        self._at, self._told = self._at + len(values), self._told + len(values)
 
-    def _tamed(self, value: float, expected: float) -> float:
-        """The value as far as it counts. Notes how far it is from what was expected of it."""
-        usual = self._miss / self._miss_of if self._miss_of else 0.0
-        off = value - expected
-        self._miss = self._miss * _STEADY + abs(off)
-        self._miss_of = self._miss_of * _STEADY + 1.0
-        if not self.ready:
-            return value
-        most = _CLIP * max(usual, _CALMEST * abs(expected))
-        return value if -most <= off <= most else expected + most if off > 0.0 else expected - most
-
-    def _new_factors(self) -> list[float]:
-        """What each slot is of the level, drawn to 1 where it was seen seldom; their mean is 1."""
-        calm = _SHRINK * sum(self._base) / sum(self._seen)
+    def _new_factors(self, calm: float) -> list[float]:
+        """What each slot is of the level, drawn to 1 by as much as `calm`; their mean is 1."""
         if calm <= 0.0:
             return self._factors
         raw = [(value + calm) / (base + calm) for value, base in zip(self._sum, self._base, strict=True)]
@@ -160,7 +172,7 @@ class Forecast:
         if left > _SOON:
             near = sqrt(_SOON / left)
             fast, middle = slow + near * (fast - slow), slow + near * (middle - slow)
-        then = len(self._past) - 1 - self._season
+        then = self._told - self._season - self._gone
         before = then - _CYCLES_BEFORE * self._slots
         if not self._season or before < 0 or shares <= 0.0:
             return [fast, middle, slow]

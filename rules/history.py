@@ -6,8 +6,10 @@ them in order. The engine only asks it; the pipeline adds to it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import nan
 
 from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
 from rules.projection import Projector
@@ -72,16 +74,27 @@ class History:
 
     def add(self, reading: Reading) -> Added:
         """Records a reading. Series that no target reads are out of view."""
-        track = self._tracks.get(reading.series)
+        track = self._tracks.get(reading.series) or self._begin(reading.series)
         if track is None:
-            places = self.specs.places_of(reading.series)
-            if not any(places):
-                return Added.OUT_OF_VIEW
-            reach = self.specs.reach(reading.series.name)
-            track = self._tracks[reading.series] = Track(reach.horizon, reach.past)
-            self._place(reading.series, track, places)
+            return Added.OUT_OF_VIEW
         value = reading.value
         return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)
+
+    def fill(self, series: Series, times: Sequence[int], values: Sequence[float | None]) -> None:
+        """Records the readings of a series that has none yet; the times rise."""
+        track = self._begin(series) if times else None
+        if track is not None:
+            numbers = [v if v is not None and -LARGEST <= v <= LARGEST else nan for v in values]
+            track.fill(array("q", times), array("d", numbers))
+
+    def _begin(self, series: Series) -> Track | None:
+        places = self.specs.places_of(series)
+        if not any(places):
+            return None
+        reach = self.specs.reach(series.name)
+        track = self._tracks[series] = Track(reach.horizon, reach.past)
+        self._place(series, track, places)
+        return track
 
     def _place(self, series: Series, track: Track, places: Places) -> None:
         for key in places.makes:

@@ -7,6 +7,7 @@ so that what it says follows from the readings alone.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -116,10 +117,11 @@ class Projector:
         for start, end in spans:
             past = self._known(cut(start, end, self._grid, zone), first)
             self._forecast.begin(past.slots)
-            self._forecast.fold([self._added(lo, hi) for lo, hi in pairwise(past.edges)])
+            self._forecast.fold(self._added_each(past.edges))
         self._cut = self._known(cut(*period, self._grid, zone), first)
         self._forecast.begin(self._cut.slots)
-        self._done, self._values = 0, list[float]()
+        self._forecast.settle()
+        self._done, self._values = 0, array("d")
         self._deviation = None
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
@@ -132,7 +134,7 @@ class Projector:
             if high > first and 2 * (high - low) >= self._grid.width:
                 break
             skipped += 1
-        return Cut(whole.edges[skipped:], whole.slots[skipped:])
+        return Cut(whole.edges[skipped:], whole.slots[skipped:]) if skipped else whole
 
     def _fold(self, covered: int) -> None:
         """Takes in the buckets that are over by now."""
@@ -140,12 +142,16 @@ class Projector:
         if self._done + 1 >= len(edges) or covered < edges[self._done + 1]:
             return
         done = min(bisect_left(edges, covered + 1) - 1, len(self._cut.slots))
-        values = [self._added(lo, hi) for lo, hi in pairwise(edges[self._done : done + 1])]
+        values = self._added_each(edges[self._done : done + 1])
         self._forecast.fold(values)
-        self._values += values
+        self._values.extend(values)
         self._deviation = None
         self._done = done
         self._watch.until = edges[done]
+
+    def _added_each(self, edges: Sequence[int]) -> list[float]:
+        each = [track.added_each(edges, self._measure, self._since) for track in self._tracks]
+        return each[0] if len(each) == 1 else [sum(parts) for parts in zip(*each, strict=True)]
 
     def _added(self, start: int, end: int) -> float:
         return sum(track.added(start, end, self._measure, self._since) for track in self._tracks)

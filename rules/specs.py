@@ -93,6 +93,8 @@ class Specs:
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._by_series = self._index()
+        self._givers = _inverted({source.name: tuple(dict.fromkeys(source.series)) for source in self.sources.values()})
+        self._places = {name: place for place, name in enumerate(self.sources)}
         self._sources_of = {name: self._giving(name, self._selectors[name]) for name in self.targets}
         self._targets_of = _inverted(
             {name: self._giving(name, (*self._selectors[name], *self._lookups[name])) for name in self.targets}
@@ -117,8 +119,8 @@ class Specs:
         target = self.targets[name]
         if target.source:
             return (target.source,)
-        wanted = {selector.name for selector in selectors}
-        return tuple(source.name for source in self.sources.values() if wanted.intersection(source.series))
+        found = {source for selector in selectors for source in self._givers.get(selector.name, ())}
+        return tuple(sorted(found, key=self._places.__getitem__))
 
     def _reaches(self) -> dict[str, Reach]:
         reaches: dict[str, Reach] = {}
@@ -208,9 +210,9 @@ def _reach(per: Period | None) -> Reach:
     return Reach(per.length) if isinstance(per, RollingPeriod) else Reach()
 
 
-def _inverted(sources_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def _inverted(names_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
-    for target, sources in sources_of.items():
-        for source in sources:
-            found.setdefault(source, []).append(target)
-    return {source: tuple(names) for source, names in found.items()}
+    for of, names in names_of.items():
+        for name in names:
+            found.setdefault(name, []).append(of)
+    return {name: tuple(of) for name, of in found.items()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 from math import isnan, nan
 from operator import sub
 
@@ -89,6 +90,13 @@ class Track:
             self._trim()
             self._look_at = len(times) + (_TRIM_AT if self.horizon else NEWEST)
         return added
+
+    def fill(self, times: array[int], values: array[float]) -> None:
+        """As many `add`, for a track without a reading yet; the times rise. NaN stands for none."""
+        self.times, self.values, self._gap = times, values, None
+        if len(times) > self._look_at:
+            self._trim()
+            self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
 
     def _insert(self, time: int, number: float) -> Added:
         index = bisect_left(self.times, time)
@@ -212,6 +220,18 @@ class Track:
         while first > oldest and isnan(self.values[first - 1]):
             first -= 1
         return means.added(self.values[max(first - 1, oldest) : last])
+
+    def added_each(self, edges: Sequence[int], measure: Measure, since: int) -> list[float]:
+        """What the readings between each two edges add."""
+        if not MEASURES[measure].counts:
+            return [self.added(start, end, measure, since) for start, end in pairwise(edges)]
+        values, add = self.values, MEASURES[measure].added
+        found, first = [], bisect_left(self.times, edges[0])
+        for edge in edges[1:]:
+            last = bisect_left(self.times, edge, first)
+            found.append(add(values[first:last]))
+            first = last
+        return found
 
     def tally(self, where: Where, start: int, end: int) -> tuple[int, int]:
         """How many readings with start <= time < end have a value, and how many of these satisfy `where`."""

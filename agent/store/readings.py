@@ -10,6 +10,7 @@ import orjson
 from agent.store.rows import labels_text, series_of
 from rules.model import Reading, Series
 
+Held = tuple[Series, tuple[int, ...], tuple[float | None, ...]]  # a series, times that rise, values
 _SERIES = "SELECT id, name, labels FROM series WHERE name IN (SELECT value FROM json_each(?))"
 _NEWEST = "SELECT time, value FROM readings WHERE series_id = ? ORDER BY time DESC LIMIT 1"
 _NEWEST_VALUE = (
@@ -67,6 +68,28 @@ def newest_of(connection: sqlite3.Connection, names: Iterable[str], span: tuple[
     for series, number in _named(connection, names):
         rows = plain.execute(_NEWEST_OF, (number, *span, most)).fetchall()
         out += [Reading(series, time, value) for time, value in reversed(rows)]
+    return out
+
+
+def reaching(connection: sqlite3.Connection, names: Iterable[str], span: tuple[int, int, int], most: int) -> list[Held]:
+    """What is held of each series: all since span[1], before that as far as span[0] the newest `most`.
+
+    The newest value before span[1] is among them however old it is. Ends with span[2] (exclusive).
+    """
+    past, first, end = span
+    plain = connection.cursor()
+    plain.row_factory = None
+    out: list[Held] = []
+    for series, number in _named(connection, names):
+        rows = plain.execute(_NEWEST_OF, (number, past, first, most)).fetchall() if past < first else []
+        rows.reverse()
+        if all(value is None for _, value in rows):
+            rows = [*plain.execute(_NEWEST_VALUE, (number, rows[0][0] if rows else first)), *rows]
+        rows += plain.execute(_RANGE, (number, first, end))
+        if rows:
+            times, values = zip(*rows, strict=True)
+            out.append((series, times, values))
+    connection.execute("PRAGMA shrink_memory")  # nothing of so many pages is read again soon
     return out
 
 

@@ -123,6 +123,13 @@ class Store:
         """The newest readings with start <= time < end, at most so many of a series; by series, then time."""
         return await self._readers.run(readings.newest_of, tuple(names), (start, end), most)
 
+    async def reaching(self, names: Iterable[str], span: tuple[int, int, int], most: int) -> list[readings.Held]:
+        """Times and values of each series: all since span[1], before that as far as span[0] the newest so many.
+
+        The newest value before span[1] is among them however old it is. Ends with span[2] (exclusive).
+        """
+        return await self._readers.run(readings.reaching, tuple(names), span, most)
+
     async def reading_before(self, names: Iterable[str], time: int) -> list[Reading]:
         """The newest reading with a value of each series of these names, earlier than `time`."""
         return await self._readers.run(readings.before, tuple(names), time)
