@@ -19,13 +19,14 @@ from math import exp, log
 from operator import add, mul
 from typing import NamedTuple
 
-_TRUST = 12  # the power of its mean miss over whole periods that a way's weight falls by
+_TRUST = 8  # the power of its mean miss over whole periods that a way's weight falls by
 _UNKNOWN = 0.5  # how many periods a miss of one unit of doubt weighs that each way is supposed to have had
 _REMEMBERED = 0.5 ** (1 / 24)  # half-life of the misses over whole periods, in periods
-_TRUST_LATELY = 3  # the same power for the last buckets
+_TRUST_LATELY = 4  # and of that over the last buckets
 _CALM = 1.0  # units of doubt that are added to what was missed lately, for noise has no say
 _LATELY = 0.5 ** (1 / 2)  # half-life of those, in forecasts
 _FARTHEST = 6.0  # no miss counts as more units of doubt than this when ways are compared
+_ALIKE = 0.02  # a unit of doubt is no smaller part of what came: ways that differ by less are alike
 _PERIODS = 12  # periods before that the interval is learned from
 _HELD = 0.78  # of their misses, for 80 % of those to come: the weights have become better since
 _PRIOR, _PRIOR_WEIGHT = 1.4, 3.0  # the multiple before anything is learned, and how many periods it weighs
@@ -137,6 +138,7 @@ class Skill:
 
     def _far(self, made: Made, came: float, shares: float, doubt: float) -> list[float]:
         """How far off each way was of what came, in units of doubt."""
+        doubt = max(doubt, _ALIKE * abs(came))
         if doubt <= 0.0:
             return [0.0] * len(self._prior)
         far = [min(abs(came - level * shares) / doubt, _FARTHEST) for level in made.levels]

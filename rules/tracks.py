@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
 from math import isnan, nan
-from operator import sub
+from operator import le, lt, sub
 
 from rules.conditions import Where
 from rules.measures import MEASURES, Summary, summary_of
@@ -32,6 +32,7 @@ class Added(Enum):
 
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
+_SUM = Measure.SUM
 
 
 @dataclass(slots=True, eq=False)
@@ -227,6 +228,12 @@ class Track:
             return [self.added(start, end, measure, since) for start, end in pairwise(edges)]
         values, add = self.values, MEASURES[measure].added
         found, first = [], bisect_left(self.times, edges[0])
+        if measure is _SUM:  # mostly there is one reading for each
+            times = self.times[first : bisect_left(self.times, edges[-1], first)]
+            alone = values[first : first + len(times)].tolist()
+            one_each = len(times) == len(edges) - 1 and all(map(le, edges, times)) and all(map(lt, times, edges[1:]))
+            if one_each and not any(map(isnan, alone)):
+                return alone
         for edge in edges[1:]:
             last = bisect_left(self.times, edge, first)
             found.append(add(values[first:last]))
