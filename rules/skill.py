@@ -19,13 +19,14 @@ from math import exp, log
 from operator import add, mul
 from typing import NamedTuple
 
-_TRUST = 8  # the power of its mean miss over whole periods that a way's weight falls by
+_TRUST = 12  # the power of its mean miss over whole periods that a way's weight falls by
 _UNKNOWN = 0.5  # how many periods a miss of one unit of doubt weighs that each way is supposed to have had
 _REMEMBERED = 0.5 ** (1 / 24)  # half-life of the misses over whole periods, in periods
 _TRUST_LATELY = 4  # and of that over the last buckets
-_CALM = 1.0  # units of doubt that are added to what was missed lately, for noise has no say
+_CALM = 1.0  # the same for what was missed lately
 _LATELY = 0.5 ** (1 / 2)  # half-life of those, in forecasts
 _FARTHEST = 6.0  # no miss counts as more units of doubt than this when ways are compared
+_NOISE = 0.3  # units of doubt that are added to a mean miss: smaller differences have no say
 _ALIKE = 0.02  # a unit of doubt is no smaller part of what came: ways that differ by less are alike
 _PERIODS = 12  # periods before that the interval is learned from
 _HELD = 0.78  # of their misses, for 80 % of those to come: the weights have become better since
@@ -59,6 +60,7 @@ class Skill:
         "_made",
         "_misses",
         "_multiple",
+        "_periods",
         "_previous",
         "_prior",
         "_settled",
@@ -70,6 +72,7 @@ class Skill:
         """`prior` are the weights before anything is known; they add up to 1."""
         self._prior = self._trust = prior
         self._losses = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
+        self._periods = 0.0  # the weight of these
         self._made: list[Made] = []  # of this period
         self._previous: list[Made] = []  # of the one before
         self._lately = [_CALM] * len(prior)  # of each way over the last buckets, before those
@@ -112,8 +115,10 @@ class Skill:
             del self._lefts[:gone], self._misses[:gone]
         self._multiple = self._weights = None
         self._losses = [loss * _REMEMBERED + far / len(made) for loss, far in zip(self._losses, sums, strict=True)]
-        least = min(self._losses)
-        raw = [p * (least / loss) ** _TRUST for p, loss in zip(self._prior, self._losses, strict=True)]
+        self._periods = self._periods * _REMEMBERED + 1.0
+        calm = _NOISE * self._periods
+        least = min(self._losses) + calm
+        raw = [p * (least / (loss + calm)) ** _TRUST for p, loss in zip(self._prior, self._losses, strict=True)]
         self._trust = _shares(raw)
 
     def drop(self) -> None:

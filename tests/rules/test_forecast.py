@@ -59,8 +59,8 @@ def test_an_odd_day_is_not_drawn_on() -> None:
 
 
 def test_a_new_level_is_followed() -> None:
-    shifted = [100.0 + i % 3 for i in range(140)] + [200.0 + i % 3 for i in range(21)]
-    assert told(shifted, 28).ahead(0.0).mean == pytest.approx(201 * 7, rel=0.2)
+    shifted = [100.0 + i % 3 for i in range(140)] + [200.0 + i % 3 for i in range(35)]
+    assert told(shifted, 28).ahead(0.0).mean == pytest.approx(201 * 21, rel=0.15)
 
 
 def test_the_course_of_a_season_ago_counts() -> None:
@@ -130,3 +130,13 @@ def test_what_never_fell_is_not_expected_to_fall(series: list[float]) -> None:
     ahead = told([abs(value) for value in series], 28).ahead(0.0)
     assert ahead.mean >= 0.0
     assert ahead.half >= 0.0
+
+
+@given(values, st.integers(0, 28), st.sampled_from([0, 21, 28, 35]))
+def test_what_no_further_period_needs_is_not_missed(series: list[float], more: int, season: int) -> None:
+    series = series[: len(series) // 28 * 28]
+    kept, settled = told(series, 28, season=season), told(series, 28, season=season)
+    settled.settle()
+    for forecast in (kept, settled):
+        forecast.fold([float(day % 5) for day in range(more)])
+    assert kept.ahead(0.0) == settled.ahead(0.0)

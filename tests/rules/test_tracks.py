@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from itertools import pairwise
 
 import pytest
@@ -246,3 +247,29 @@ def test_the_usual_distance_is_the_same_in_any_order_of_arrival(horizon, reading
     for time, value in sorted(readings, reverse=True):
         reverse.add(time, value)
     assert ordered.gap() == reverse.gap()
+
+
+@given(st.dictionaries(st.integers(0, 200), numbers, max_size=60), st.integers(0, 60))
+def test_filling_is_adding_one_after_the_other(found: Naive, past: int) -> None:
+    ordered = sorted(found.items())
+    added, filled_ = Track(HORIZON, past), Track(HORIZON, past)
+    for time, value in ordered:
+        added.add(time, value)
+    numbers = [math.nan if value is None else value for _, value in ordered]
+    filled_.fill(array("q", [time for time, _ in ordered]), array("d", numbers))
+    for track in (added, filled_):
+        track.add(201, 4.0)
+    inside_ = [one for one in added.backwards() if one[0] >= 201 - HORIZON]
+    assert inside_ == [one for one in filled_.backwards() if one[0] >= 201 - HORIZON]
+    assert added.newest_at(201 - HORIZON) == filled_.newest_at(201 - HORIZON)
+    assert added.gap() == filled_.gap()
+
+
+@given(additions, st.lists(st.integers(0, 210), min_size=2, max_size=8, unique=True), st.sampled_from(Measure))
+def test_what_each_stretch_adds_is_what_each_alone_adds(readings, edges, measure) -> None:
+    track, _ = filled(readings)
+    edges.sort()
+    alone = [track.added(start, end, measure, 0) for start, end in pairwise(edges)]
+    assert track.added_each(edges, measure, 0) == alone
+    daily, _ = filled([(time, float(time)) for time in edges[:-1]], 1_000)
+    assert daily.added_each(edges, Measure.SUM, 0) == [float(time) for time in edges[:-1]]

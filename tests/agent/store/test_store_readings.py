@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import sqlite3
 
+import pytest
+
 from agent.store.records import Commit
 from agent.store.store import Store
 from rules.model import Reading, Series
@@ -59,3 +61,22 @@ async def test_other_tools_can_read_it(store: Store, url: str) -> None:
         rows = other.execute("SELECT name, labels, time, value FROM readings_view").fetchall()
     other.close()
     assert rows == [("temperature", '{"room":"a"}', "2023-11-14T22:13:20.250Z", 21.5)]
+
+
+@pytest.mark.parametrize("most", [2, 100])
+@pytest.mark.parametrize("span", [(10, 20, 30), (20, 20, 30), (0, 5, 99), (60, 70, 99)])
+async def test_what_a_history_reaches_is_what_single_questions_give(store: Store, span, most) -> None:
+    rng = random.Random(3)
+    given = [Reading(series, time, rng.choice([None, float(time)])) for series in (A, B) for time in range(0, 50, 3)]
+    given += [Reading(C, 2, 1.0), Reading(C, 12, None), Reading(C, 25, 2.0)]
+    await store.commit(Commit(1, readings=given))
+    names, (past, first, end) = ["temperature", "humidity"], span
+    wanted = [
+        *await store.newest_of(names, past, first, most),
+        *await store.reading_before(names, first),
+        *await store.window(names, first, end),
+    ]
+    found = await store.reaching(names, span, most)
+    assert [Reading(series, *pair) for series, *columns in found for pair in zip(*columns, strict=True)] == sorted(
+        set(wanted)
+    )
