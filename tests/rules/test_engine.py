@@ -158,7 +158,7 @@ def test_missed_when_the_period_ends_short_until_the_next_one_can_be_judged() ->
     assert world.step(at("2026-12-01 00:00")) == []
     assert world.step(at("2026-12-01 06:00"), *daily("2026-11-29", 200, 200)) == ["behind resolved", "missed firing"]
     assert world.step(at("2026-12-02 06:00"), *daily("2026-12-01", 700)) == []
-    assert world.step(at("2026-12-05 06:00"), *daily("2026-12-02", 700, 700, 700)) == ["missed resolved"]
+    assert world.step(at("2026-12-09 06:00"), *daily("2026-12-02", *[700] * 7)) == ["missed resolved"]
 
 
 def test_a_late_reading_turns_missed_into_met() -> None:
