@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from agent.config.configuration import ActionEntry
+from agent.store.readings import Held
 from agent.store.records import DeliveryKind
 from connectors.base import Unreachable
 from rules.model import (
@@ -49,15 +50,15 @@ async def test_readings_that_come_while_a_reload_reads_the_past_count(
     total = replace(TARGET, goal=Goal(Measure.SUM, at_least=1000, per=CalendarPeriod("day")))
     await world.use(total)
     await world.read(1)
-    read, stored, window = asyncio.Event(), asyncio.Event(), world.store.window
+    read, stored, reaching = asyncio.Event(), asyncio.Event(), world.store.reaching
 
-    async def slow(*args: Any) -> list[Reading]:
-        found = await window(*args)
+    async def slow(*args: Any) -> list[Held]:
+        found = await reaching(*args)
         read.set()
         await stored.wait()
         return found
 
-    monkeypatch.setattr(world.store, "window", slow)
+    monkeypatch.setattr(world.store, "reaching", slow)
     reload = asyncio.create_task(world.use(total))
     await read.wait()
     await world.read(2)
