@@ -48,7 +48,7 @@ def alone(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
                 yield now, dict(instances), list(moved)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -57,7 +57,7 @@ def alone(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
             st.sampled_from([None, 19.0, 20.2, 21.0, 21.0, 22.8, 25.0, 900.0]),
         ),
         min_size=1,
-        max_size=40,
+        max_size=25,
     ),
     st.sampled_from([(LEVEL,), (DAILY,), (CONDITION,), (HELD, DAILY), (LEVEL, DAILY, CONDITION)]),
 )
