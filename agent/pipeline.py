@@ -16,8 +16,9 @@ import structlog
 
 from agent.acts import Act
 from agent.clock import Clock
+from agent.correcting import Answered
 from agent.decided import Decision
-from agent.decision import Answered, Decider, sorted_out, take_in
+from agent.decision import Decider, sorted_out, take_in
 from agent.dispatcher import Settle
 from agent.memory import Memory
 from agent.notices import Notices

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import orjson
 
 from agent.config.configuration import Configuration
+from agent.correcting import Answered
 from agent.decided import Decision
-from agent.decision import Answered, Decider, sorted_out, take_in
+from agent.decision import Decider, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.rehearsal.polls import Polls
