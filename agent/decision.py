@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from agent.correcting import Answered, Corrector
 from agent.decided import Decision, happened
@@ -29,6 +30,7 @@ from rules.muting import Situation
 from rules.specs import Specs
 from rules.tracks import Added
 
+T = TypeVar("T")
 _LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide
 
 
@@ -51,6 +53,7 @@ def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = 
     )
     for silence in decision.silences:
         memory.silences[silence.id] = silence
+    memory.switches.update(decision.switches)
 
 
 class Decider:
@@ -63,7 +66,7 @@ class Decider:
         self.history = history
         self.situation = Situation(specs, notices.mutings, memory.silences)
         self.situation.note(memory.instances.values(), memory.sources.values())
-        self.corrector = Corrector(specs, notices, memory, self.situation)
+        self.corrector = Corrector(specs, notices, memory, self.situation, history)
         self.teller = Teller(specs, notices, self.situation, self._why)
 
     def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()) -> Decision:
@@ -87,6 +90,7 @@ class Decider:
     def adopt(self, now: int) -> Decision:
         """The decision that puts what is open under this configuration."""
         decision = Decision(now, self.memory)
+        self.corrector.adopt(decision)
         self._tell(decision, self.teller.adopt(decision))
         return decision
 
@@ -117,6 +121,13 @@ class Decider:
             decision.transitions.append(replace(of_all, taken=taken))
         self._tell(decision)
         return decision
+
+    def act(self, change: Callable[[Decision], T], now: int) -> tuple[Decision, T]:
+        """The decision that a person's act makes, and what it says."""
+        decision = Decision(now, self.memory)
+        said = change(decision)
+        self._tell(decision)
+        return decision, said
 
     def retire(self, transitions: Iterable[Transition], now: int) -> Decision:
         """The decision that tells of alerts which a new configuration ended."""

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from agent.config.language import Text
+from agent.config.values import Text
 from agent.testing.notation import check
 from connectors.fields import Config, Duration, KeyProblem, Span
 from connectors.values import moment
