@@ -24,8 +24,7 @@ from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
 from agent.connections import Connections
-from agent.correcting import Withheld
-from agent.dispatcher import Dispatcher, Edges, Settle
+from agent.dispatcher import Dispatcher, Edges, Settle, Withheld
 from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at
 from agent.heartbeat import Heartbeat, LoopLag

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from agent.acts import Act, Person
+from agent.answering import answered
 from agent.clock import Clock
 from agent.correcting import Corrector
 from agent.decided import Decision, happened
@@ -16,7 +17,6 @@ from agent.runtime import ActionState, OpenAlert, Switched, Unknown, Word
 from agent.standing import find_alerts
 from rules import corrections
 from rules.model import HOUR, SECOND, Approval, Correction, Event, RunState, Series, Switch
-from rules.words import clock_time
 
 T = TypeVar("T")
 _LEAST = 4  # digits of an id that are enough, if they mean one
@@ -84,7 +84,7 @@ class Approving:
         def change(decision: Decision) -> Word:
             corrector = self.pipeline.decider.corrector
             run = _find(name, self.pipeline.memory.runs.values())
-            return _answered(corrector, decision, run, Approval(person.name, decision.now, note, given))
+            return answered(corrector, decision, run, Approval(person.name, decision.now, note, given))
 
         return await self._act(change, person, "approve" if given else "reject", note)
 
@@ -132,33 +132,6 @@ def _near(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     return f"; there are {', '.join(names[:5])}" if names else ""
-
-
-def _answered(corrector: Corrector, decision: Decision, run: Correction, approval: Approval) -> Word:
-    rule = corrector.rule(run)
-    if run.state is RunState.PROPOSED and rule is not None:  # it may have lapsed, or the number be back, unnoticed yet
-        now = corrections.step(run, rule, decision.instance(run.key), decision.now)
-        if now.state is RunState.PROPOSED:
-            corrector.move(decision, run, corrections.decided(now, approval))
-            corrector.step_runs(decision)
-            after = decision.run(run.id) or run
-            return Word(after, corrections.line(after), counted=True, agrees=True)
-        corrector.move(decision, run, now)
-        run = decision.run(run.id) or run
-    agrees = run.approval is not None and run.approval.given is approval.given and not run.by_hand
-    return Word(run, _why_not(corrector, run, decision.now), counted=False, agrees=agrees)
-
-
-def _why_not(corrector: Corrector, run: Correction, now: int) -> str:
-    """What is said to who comes too late."""
-    said = run.approval
-    if said is None:
-        ended = run.state not in corrections.OPEN
-        return corrections.line(run) if ended else f"it needs no approval: {corrections.line(run)}"
-    target = corrector.specs.targets.get(run.key.target)
-    at = clock_time(said.at, target.zone if target else "UTC", now)
-    verb = "asked for" if run.by_hand else "approved" if said.given else "rejected"
-    return f"already {verb} by {said.by} at {at}"
 
 
 def _by_hand(corrector: Corrector, decision: Decision, action: str, alert: OpenAlert, asked: Approval) -> Word:

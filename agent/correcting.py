@@ -13,7 +13,6 @@ from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices, context_of, idempotency_key, plain
 from agent.store.records import Delivery, DeliveryKind
-from connectors.base import ConnectorError
 from connectors.template import TemplateError, render_json
 from rules import corrections
 from rules.control import drive
@@ -38,12 +37,6 @@ from rules.words import clock_time, headline
 
 Context = dict[str, Any]
 _GONE = "what it was for is gone"
-
-
-class Withheld(ConnectorError):
-    """A call that was not made: it must not be any more."""
-
-    permanent = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +69,26 @@ class Corrector:
             self._take_answer(decision, answered)
         self.step_runs(decision)
 
+    def release(self, decision: Decision, transition: Transition) -> None:
+        """Begins the runs of an alert that was held and still fires; what a person is asked is told with it."""
+        if not decision.runs_of(transition.key, transition.fingerprint, transition.fired_at):
+            fired = transition.fired_at or transition.at
+            self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired))
+        decision.released = True
+
     def correct_released(self, decision: Decision) -> None:
-        """What was held and still fires is corrected now."""
-        for transition in decision.released:
-            if not decision.runs_of(transition.key, transition.fingerprint, transition.fired_at):
-                fired = transition.fired_at or transition.at
-                self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired), told=True)
-        decision.released.clear()
+        """Moves on what was begun while it was told."""
+        decision.released = False
         self.step_runs(decision)
 
-    def _begin(self, decision: Decision, transition: Transition, *, told: bool = False) -> None:
-        """`told`: the firing was told before, without the runs that begin now."""
+    def _begin(self, decision: Decision, transition: Transition) -> None:
         target = self.specs.targets.get(transition.key.target)
         if target is None or not target.correct:
             return
         for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
             rule = self.rule(run)
             if run.state is RunState.PROPOSED and rule is not None:
-                self.move(decision, None, self._proposed(decision, run, rule), told=told)
+                self.move(decision, None, self._proposed(decision, run, rule))
             else:
                 self.move(decision, None, run)
 
@@ -260,7 +255,7 @@ class Corrector:
 
     # saying
 
-    def move(self, decision: Decision, before: Correction | None, after: Correction, *, told: bool = False) -> None:
+    def move(self, decision: Decision, before: Correction | None, after: Correction) -> None:
         """Takes a run's new state in, with the transition that says so and the call that it asks for."""
         if before == after:
             return
@@ -270,7 +265,7 @@ class Corrector:
         if before is None or before.state is not after.state:
             decision.came_to.append((after.action, after.state))
         tripped = self._tripped(decision, before, after)
-        if state is None or self._is_unsaid(decision, before, after, told=told):
+        if state is None or self._is_unsaid(decision, before, after):
             return
         rule = self.rule(after)
         to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
@@ -285,13 +280,11 @@ class Corrector:
         if after.state is RunState.CALLED:
             decision.deliveries.append(self._call(decision, after, transition))
 
-    def _is_unsaid(self, decision: Decision, before: Correction | None, after: Correction, *, told: bool) -> bool:
+    def _is_unsaid(self, decision: Decision, before: Correction | None, after: Correction) -> bool:
         """Whether nobody has to hear of it: nothing that is said changed, or the firing says it, or the call will."""
         if before is not None:
             return before.state is after.state and before.detail == after.detail
-        if after.state is RunState.APPROVED:
-            return (after.not_before or 0) <= decision.now
-        return not told
+        return after.state is not RunState.APPROVED or (after.not_before or 0) <= decision.now
 
     def _with_numbers(self, run: Correction, state: InstanceState | None, now: int) -> Correction:
         """An ended run with the numbers as they are then, and in words, where a call was made."""

@@ -27,7 +27,7 @@ from rules.specs import Specs
 
 @dataclass(slots=True)
 class Decision:
-    """What a batch changes. `released` are alerts that were held until now, as they fire.
+    """What a batch changes. `released`: alerts that were held until now have begun to be corrected.
 
     `came_to` are the actions of corrections that changed their state, with the new one, `tripped` the actions whose
     breaker opened.
@@ -43,7 +43,7 @@ class Decision:
     silences: list[Silence] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     switches: dict[str, Switch] = field(default_factory=dict)
-    released: list[Transition] = field(default_factory=list)
+    released: bool = False
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)
     groups: GroupChanges = field(init=False)

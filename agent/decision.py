@@ -67,7 +67,7 @@ class Decider:
         self.situation = Situation(specs, notices.mutings, memory.silences)
         self.situation.note(memory.instances.values(), memory.sources.values())
         self.corrector = Corrector(specs, notices, memory, self.situation, history)
-        self.teller = Teller(specs, notices, self.situation, self._why)
+        self.teller = Teller(specs, notices, self.situation, self._why, self.corrector.release)
 
     def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()) -> Decision:
         """Everything that follows from a batch of readings, polls and due times, and from calls that ended.

@@ -16,10 +16,10 @@ import structlog
 
 from agent.acts import Act
 from agent.clock import Clock
-from agent.correcting import Answered, Withheld
+from agent.correcting import Answered
 from agent.decided import Decision
 from agent.decision import Decider, sorted_out, take_in
-from agent.dispatcher import Settle
+from agent.dispatcher import Settle, Withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past

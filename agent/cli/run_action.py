@@ -32,7 +32,5 @@ def command(
       setpoint run-action set-thermostat room
       setpoint run-action restart-worker out-of-band --note "it hangs again"
     """
-    said = {"alert": alert, "by": given["by"] or user(), "note": given["note"]}
-    say(
-        Daemon(settings_of(listen=given["listen"]), url), f"actions/{quote(action, safe='')}/run", said, as_json=as_json
-    )
+    said = {"alert": alert, "by": by or user(), "note": note}
+    say(Daemon(settings_of(**given), url), f"actions/{quote(action, safe='')}/run", said, as_json=as_json)

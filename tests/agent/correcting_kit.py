@@ -12,7 +12,7 @@ import orjson
 from agent.acts import Person
 from agent.approving import Approving
 from agent.config.configuration import ActionEntry, Configuration, Restraint
-from agent.correcting import Withheld
+from agent.dispatcher import Withheld
 from agent.runtime import OpenAlert
 from agent.standing import open_alerts
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind

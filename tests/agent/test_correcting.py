@@ -478,3 +478,25 @@ async def test_a_call_that_does_not_get_through_backs_off(house: House) -> None:
         waits.append(((house.run().not_before or 0) - house.clock.time) // SECOND)
         await house.passes((house.run().not_before or 0) - house.clock.time)
     assert waits == [10, 20, 40]
+
+
+async def test_a_simulated_room_is_driven_into_its_band_and_the_alert_is_over(house: House) -> None:
+    """A heater against 5 °C outside: what is called sets its power, what is read follows; every third look restarts."""
+    band = replace(TARGET, goal=Goal(at_least=20, at_most=23), recover=Recover(at_least=21, at_most=22.5))
+    drive = replace(AUTO, cooldown=MINUTE, max_attempts=200, output=Pid(8.0, 0.02, 0.0, 0.0, 100.0))
+    cool = action("cool", json={"percent": "{{ output }}"}, breaker=Breaker(5, HOUR))
+    await house.begin(drive, target=band, actions={"cool": cool})
+    room, looks = 14.0, 0
+    while looks < 240 and not (looks > 5 and house.state is RunState.VERIFIED):
+        await house.read(room, 30 * SECOND)
+        await house.send()
+        power = house.called[-1][1]["output"]
+        room += 0.5 * (0.02 * power - 0.02 * (room - 5.0))
+        looks += 1
+        if looks % 3 == 0:
+            await house.restart()
+    assert house.state is RunState.VERIFIED
+    assert 21 <= house.run().after.value <= 22.5  # type: ignore[union-attr]
+    assert len({context["output"] for _, context in house.called}) > 5
+    alert = house.pipeline.instances()[house.run().key].alerts["hot"]
+    assert alert.state == "inactive"
