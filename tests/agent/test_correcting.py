@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from agent.dispatcher import Withheld
 from agent.store.records import DeliveryKind
 from connectors.base import Refused, Unreachable
 from rules.breaker import Breaker
-from rules.model import HOUR, MINUTE, SECOND, AlertRule, Goal, Pid, Recover, RunState, Standing, Undo
+from rules.model import HOUR, MINUTE, SECOND, AlertRule, Goal, Pid, Polled, Recover, RunState, Standing, Undo
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, Restraint, action
 from tests.agent.test_pipeline import TARGET
 
@@ -375,6 +376,22 @@ class TestInTheOutbox:
         await house.read(22)
         assert await house.send() == 0
         assert house.run().detail == "came back before the call, and whether it was made before is not known"
+
+    async def test_one_that_is_too_old_is_decided_anew(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        (delivery,) = await house.claim()
+        await house.settle(delivery, Withheld("too late to make this call"))
+        assert (house.state, house.run().attempt) == (RunState.CALLED, 1)
+        assert await house.send() == 1
+
+    async def test_what_it_depends_on_may_be_off_by_then(self, house: House) -> None:
+        await house.begin(AUTO, target=replace(TARGET, depends_on=("b",)))
+        await house.read(25)
+        for _ in range(2):
+            await house.pipeline.handle([], Polled("b", house.clock.time, "gone"))
+        assert await house.send() == 0
+        assert (house.state, house.run().detail) == (RunState.APPROVED, "waits for b")
 
     async def test_one_that_a_reload_took_the_rule_of_is_not_sent(self, house: House) -> None:
         await house.begin(AUTO)

@@ -54,10 +54,8 @@ def test_what_is_proposed_is_approved_and_rejected(asking):
 
     said = asking("approve", den["short"][:5], "--note", "go", "--by", "ann")
     assert (said.status, said.err) == (0, "")
-    assert (
-        said.out.startswith(f"{den['short']} Correction heat was skipped, approved by ann: dry run, the call would be ")
-        or "dry run" in said.out
-    )
+    call = "dry run, the call would be POST http://127.0.0.1:1/den"
+    assert " ".join(said.out.split()) == f"{den['short']} Correction heat was skipped, approved by ann: {call}"
     again = asking("approve", den["id"])
     assert (again.status, "already approved by ann at " in again.out) == (0, True)
     late = asking("reject", den["short"])
@@ -79,6 +77,7 @@ def test_all_of_them_are_switched_off_and_on(asking):
     assert said.out.startswith("Corrections are off since ")
     assert said.out.rstrip().endswith(", by ann: painters")
     assert asking("corrections").out.startswith("Corrections are off since ")
+    assert "Corrections are off: setpoint corrections says since when" in asking("status").out
     assert asking("corrections", "on", "--json").json["switch"]["on"] is True
 
 
