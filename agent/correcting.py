@@ -111,9 +111,11 @@ class Corrector:
             self._step(decision, undo)
 
     def adopt(self, decision: Decision) -> None:
-        """Ends the runs that another configuration leaves without their instance."""
+        """Ends the runs that another configuration leaves without their rule or their instance."""
         for run in decision.open_runs():
-            if run.state is not RunState.CALLED and decision.instance(run.key) is None:
+            if self.rule(run) is None:
+                self.move(decision, run, corrections.skipped(run, decision.now, "no longer configured"))
+            elif run.state is not RunState.CALLED and decision.instance(run.key) is None:
                 self.move(decision, run, corrections.skipped(run, decision.now, _GONE))
 
     def _runs_to_step(self, decision: Decision, *, every: bool) -> list[Correction]:

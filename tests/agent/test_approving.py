@@ -174,6 +174,16 @@ async def test_one_that_needs_no_approval_says_so(house: House) -> None:
     assert not word.agrees
 
 
+async def test_a_reload_that_takes_the_rule_away_ends_the_question(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    house.target = replace(house.target, correct=())
+    await house.configure()
+    assert (house.state, house.run().detail) == (RunState.SKIPPED, "no longer configured")
+    word = await house.approve(house.run().id, ANN)
+    assert (word.counted, word.words) == (False, "Correction cool was skipped: no longer configured")
+
+
 class TestByHand:
     async def test_it_is_called_within_the_bounds_and_verified(self, house: House) -> None:
         await house.begin()
