@@ -16,6 +16,7 @@ import structlog
 from agent import log as logging
 from agent.ack_links import AckLinks
 from agent.acts import Act, Person
+from agent.approving import Approving
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
@@ -23,7 +24,7 @@ from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
 from agent.connections import Connections
-from agent.dispatcher import Dispatcher, Edges, Settle
+from agent.dispatcher import Dispatcher, Edges, Settle, Withheld
 from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at
 from agent.heartbeat import Heartbeat, LoopLag
@@ -53,7 +54,7 @@ log = structlog.get_logger()
 DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
-class Setpoint:
+class Setpoint(Approving):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
@@ -107,9 +108,7 @@ class Setpoint:
         key = await self.store.key(AckLinks.NAME, self.clock.now())
         self.ack_links = AckLinks(key, self.settings.external_url)
         self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of)
-        edges = Edges(
-            self.outgoing.notify, self.outgoing.call, self._called, self.outgoing.undeliverable, self._settled
-        )
+        edges = Edges(self.outgoing.notify, self._call, self._called, self.outgoing.undeliverable, self._settled)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
         await self._start_deciding(stack)
@@ -193,6 +192,11 @@ class Setpoint:
         removed = await self.store.prune(now - self.settings.retention, now, needed)
         self.pipeline.memory.forget_silences(now - self.settings.retention)
         log.info("store.pruned", rows=removed)
+
+    async def _call(self, delivery: Delivery) -> str:
+        if why := self.pipeline.stopped(delivery):
+            raise Withheld(why)
+        return await self.outgoing.call(delivery)
 
     async def _called(
         self, delivery: Delivery, answer: str | None, error: ConnectorError | None, settle: Settle

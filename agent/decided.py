@@ -9,14 +9,17 @@ from agent.groups import GroupChanges
 from agent.memory import Memory
 from agent.store.records import Delivery
 from rules import alerts
+from rules.corrections import OPEN
 from rules.model import (
     AlertStatus,
     Correction,
     Event,
     InstanceKey,
     InstanceState,
+    RunState,
     Silence,
     SourceState,
+    Switch,
     Transition,
 )
 from rules.specs import Specs
@@ -24,7 +27,11 @@ from rules.specs import Specs
 
 @dataclass(slots=True)
 class Decision:
-    """What a batch changes. `released` are alerts that were held until now, as they fire."""
+    """What a batch changes. `released`: alerts that were held until now have begun to be corrected.
+
+    `came_to` are the actions of corrections that changed their state, with the new one, `tripped` the actions whose
+    breaker opened.
+    """
 
     now: int
     memory: Memory
@@ -35,7 +42,10 @@ class Decision:
     deliveries: list[Delivery] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
-    released: list[Transition] = field(default_factory=list)
+    switches: dict[str, Switch] = field(default_factory=dict)
+    released: bool = False
+    came_to: list[tuple[str, RunState]] = field(default_factory=list)
+    tripped: list[str] = field(default_factory=list)
     groups: GroupChanges = field(init=False)
     _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)
 
@@ -55,10 +65,19 @@ class Decision:
         self.runs[run.id] = run
         self._runs_of.setdefault(run.key, {})[run.id] = run
 
+    def run(self, name: str) -> Correction | None:
+        """The correction as this decision leaves it."""
+        return self.runs.get(name) or self.memory.runs.get(name)
+
+    def open_runs(self) -> list[Correction]:
+        """The corrections that are not ended, as this decision leaves them; the first to arrive first."""
+        runs = {**self.memory.open_runs, **self.runs}.values()
+        return sorted((run for run in runs if run.state in OPEN), key=lambda run: (run.created, run.id))
+
     def runs_of(self, key: InstanceKey, fingerprint: str, fired_at: int | None) -> list[Correction]:
         """The corrections of one firing of an alert of the instance."""
         known = {run.id: run for run in self.memory.runs_of(key)} | self._runs_of.get(key, {})
-        return [run for run in known.values() if run.fingerprint == fingerprint and run.created == fired_at]
+        return [run for run in known.values() if run.fingerprint == fingerprint and run.of == fired_at]
 
     def status(self, key: InstanceKey, alert: str, source: str) -> AlertStatus:
         """How an alert stands: of an instance, or of the source of this name where the key has no target."""

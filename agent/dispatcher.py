@@ -27,6 +27,13 @@ log = structlog.get_logger()
 T = TypeVar("T")
 _SET = 2 * SECOND  # how much the wall clock has to be back before it counts as set
 
+
+class Withheld(ConnectorError):
+    """A call that was not made, since it must not be any more. What is done instead is the correction's decision."""
+
+    permanent = True
+
+
 Settle = Callable[[Commit | None], Awaitable[bool]]
 """Records the outcome together with a commit; False if the lease was lost. Raises what `Store.settle` raises."""
 
@@ -196,7 +203,7 @@ class Dispatcher:
         """A call is made once; whether another is made is the correction's decision."""
         answer: str | None = None
         if delivery.expires_at <= self._clock.now():
-            error: ConnectorError | None = ConnectorError("too late to make this call", permanent=True)
+            error: ConnectorError | None = Withheld("too late to make this call")
             attempt = _attempt(delivery, self._clock.now(), 0, error)
         else:
             answer, attempt, error = await self._try(delivery, self._edges.call)

@@ -11,9 +11,11 @@ from agent.groups import GroupChanges, Groups
 from agent.store.records import Remembered
 from agent.timers import Timers
 from rules import corrections
+from rules.breaker import KEPT, Outcome, outcome_of
 from rules.engine import States
-from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, Silence, SourceState
+from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, Silence, SourceState, Switch
 
+CORRECTIONS = "corrections"  # the name of their switch
 _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
@@ -43,11 +45,17 @@ class Memory:
         self.open_runs: dict[str, Correction] = {}
         self._runs_of: dict[InstanceKey, dict[str, None]] = {}
         self._calls: dict[str, list[int]] = {}
+        self._on: dict[tuple[str, str], dict[str, None]] = {}
+        self._outcomes: dict[str, list[Outcome]] = {}
+        self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
-        for run in (*ended, *remembered.corrections):
+        known = [*ended, *remembered.corrections]
+        for run in known:
             self._keep_run(run)
+        for run in sorted(known, key=lambda run: run.updated):
+            self._note_outcome(run)
         for action, at in calls:
             self._note_call(action, min(at, now))
 
@@ -102,9 +110,33 @@ class Memory:
         """The open and the last ended corrections of an instance."""
         return [self.runs[name] for name in self._runs_of.get(key, ())]
 
+    def runs_on(self, action: str, thing: str) -> list[Correction]:
+        """The open and the last ended corrections of an action on a thing."""
+        names = self._on.get((action, thing), ())
+        return [self.runs[name] for name in names if self.runs[name].thing == thing]
+
     def calls_of(self, action: str) -> Sequence[int]:
         """When an action was called, as far back as a budget can reach."""
         return self._calls.get(action, ())
+
+    def all_calls(self) -> Sequence[int]:
+        """When any action was called, as far back as a budget can reach."""
+        return [at for calls in self._calls.values() for at in calls]
+
+    def outcomes_of(self, action: str) -> Sequence[Outcome]:
+        """How the last corrections of an action ended, the oldest first."""
+        return self._outcomes.get(action, ())
+
+    def _note_outcome(self, run: Correction) -> None:
+        outcome = outcome_of(run.state, run.updated)
+        if outcome is not None:
+            self._outcomes[run.action] = [*self.outcomes_of(run.action), outcome][-KEPT:]
+
+    @property
+    def off(self) -> Switch | None:
+        """Who switched corrections off, while they are."""
+        switch = self.switches.get(CORRECTIONS)
+        return None if switch is None or switch.on else switch
 
     def _note_call(self, action: str, at: int) -> None:
         since = at - corrections.LONGEST_BUDGET
@@ -144,6 +176,9 @@ class Memory:
         for run in runs:
             if run.state is RunState.CALLED:
                 self._note_call(run.action, run.updated)
+            known = self.runs.get(run.id)
+            if known is None or known.state in corrections.OPEN:
+                self._note_outcome(run)
             self._keep_run(run)
 
     def _keep_run(self, run: Correction) -> None:
@@ -153,11 +188,14 @@ class Memory:
             for old in self.runs_of(run.key):
                 if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
                     del self.runs[old.id], known[old.id]
+                    self._on.get((old.action, old.thing), {}).pop(old.id, None)
             self.open_runs.pop(run.id, None)
         else:
             self.open_runs[run.id] = run
         self.runs[run.id] = run
         known[run.id] = None
+        if run.thing:
+            self._on.setdefault((run.action, run.thing), {})[run.id] = None
 
     def forget_silences(self, before: int) -> None:
         """Drops silences that ended before a time."""

@@ -26,7 +26,7 @@ from agent.runtime import HELD
 from rules.model import SECOND, AlertState, Health, InstanceState, MutedBy, SourceState
 
 if TYPE_CHECKING:
-    from agent.runtime import OpenAlert, Runtime
+    from agent.runtime import ActionState, OpenAlert, Runtime
     from agent.store.records import OutboxStats
 
 _POLL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -136,6 +136,8 @@ class Metrics:
             tuple(runtime.alerts()),
             sum(silence.starts <= now < silence.ends for silence in runtime.silences()),
             self.slack_connected,
+            runtime.switch().on,
+            tuple(runtime.actions()),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -165,6 +167,8 @@ class _State(Collector):
     alerts: Sequence[OpenAlert]
     silences: int
     slack: bool | None
+    corrections_on: bool
+    actions: Sequence[ActionState]
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -174,6 +178,7 @@ class _State(Collector):
         yield self._alerts()
         yield from self._muting()
         yield self._slack()
+        yield from self._correcting()
 
     def _slack(self) -> Metric:
         family = GaugeMetricFamily(
@@ -189,6 +194,17 @@ class _State(Collector):
             muted.add_metric([by], sum(alert.muted is not None and alert.muted.by is by for alert in self.alerts))
         yield muted
         yield GaugeMetricFamily("setpoint_silences_active", "Silences that hold.", self.silences)
+
+    def _correcting(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "setpoint_corrections_enabled", "Whether corrections are made at all.", self.corrections_on
+        )
+        family = GaugeMetricFamily(
+            "setpoint_action_breaker_open", "Whether an action is not called since it did not help.", labels=["action"]
+        )
+        for action in self.actions:
+            family.add_metric([action.name], action.open_until is not None and action.open_until > self.now)
+        yield family
 
     def _outbox(self) -> Iterable[Metric]:
         if self.outbox is None:

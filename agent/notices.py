@@ -261,7 +261,11 @@ class Notices:
             note = f": {acknowledged.note}" if acknowledged.note else ""
             yield f"Taken by {acknowledged.by} at {clock_time(acknowledged.at, zone, transition.at)}{note}"
         lines = [line(run) for run in saying.runs]
-        yield from lines
+        for said, run in zip(lines, saying.runs, strict=True):
+            yield said
+            if run.state is RunState.PROPOSED and run.deadline is not None:
+                until = clock_time(run.deadline, zone, transition.at)
+                yield f"It waits for a person until {until}: setpoint approve {run.short} (or reject)"
         if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
 
@@ -301,7 +305,7 @@ def context_of(target: Target | None, transition: Transition, line_: str) -> dic
     """What templates of annotations and actions may use."""
     assessment = transition.assessment
     labels = dict(transition.labels)
-    numbers = {name: _plain(value) for name, value in values_of(assessment).items()} if assessment else {}
+    numbers = {name: plain(value) for name, value in values_of(assessment).items()} if assessment else {}
     known = dict.fromkeys(
         ("value", "at_least", "at_most", "expected", "progress", "pace", "required_rate", "projection", "chance")
     )
@@ -319,7 +323,8 @@ def context_of(target: Target | None, transition: Transition, line_: str) -> dic
     }
 
 
-def _plain(value: float) -> float | int:
+def plain(value: float) -> float | int:
+    """A number as templates have it: whole where it is whole."""
     return int(value) if value == int(value) and abs(value) < 1e15 else round(value, 6)
 
 

@@ -16,9 +16,10 @@ import structlog
 
 from agent.acts import Act
 from agent.clock import Clock
+from agent.correcting import Answered
 from agent.decided import Decision
-from agent.decision import Answered, Decider, sorted_out, take_in
-from agent.dispatcher import Settle
+from agent.decision import Decider, sorted_out, take_in
+from agent.dispatcher import Settle, Withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
@@ -241,8 +242,9 @@ class Pipeline:
             decision.groups.members,
             decision.silences,
             decision.acts,
+            decision.switches,
         )
-        if _says_something(commit) or settle is not None:
+        if commit.says_something or settle is not None:
             started = self.clock.monotonic()
             if not await self._store(commit, settle):
                 return
@@ -288,8 +290,12 @@ class Pipeline:
                 labels=dict(transition.labels),
                 detail=transition.detail or None,
             )
-        for run in decision.runs.values():
-            self.metrics.correction(run.action, run.state)
+        for action, state in decision.came_to:
+            self.metrics.correction(action, state)
+        for action in decision.tripped:
+            log.warning("breaker.tripped", action=action)
+        for name, switch in decision.switches.items():
+            log.warning("switched", what=name, on=switch.on, by=switch.by, note=switch.note or None)
 
     # acts
 
@@ -299,11 +305,24 @@ class Pipeline:
         """Takes in how a corrective call ended, in one transaction with the delivery's own outcome."""
         said = answer or "" if error is None else str(error)
         permanent = error is not None and error.permanent
-        run_id = orjson.loads(delivery.payload)["run"]
-        answered = Answered(run_id, said, error=error is not None, permanent=permanent)
+        withheld = isinstance(error, Withheld)
+        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)
+
+    def stopped(self, delivery: Delivery) -> str | None:
+        """Why a corrective call in the outbox must not be made after all."""
+        why = self.decider.corrector.stopped(_run_of(delivery), self.clock.now())
+        # One that was given out before may have been made already, just before the daemon went away.
+        return f"{why}, and whether it was made before is not known" if why and delivery.fence > 1 else why
+
+    async def act(self, change: Callable[[Decision], T]) -> T:
+        """Commits what a person's act changes, one after another; returns what it says."""
+        async with self._lock:
+            decision, said = self.decider.act(change, self.clock.now())
+            await self._commit(decision)
+        return said
 
     async def acknowledge(
         self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], acts: Sequence[Act]
@@ -360,25 +379,12 @@ class Pipeline:
         return list(self.memory.open_runs.values())
 
 
+def _run_of(delivery: Delivery) -> str:
+    """The id of the correction that a call is made for."""
+    return str(orjson.loads(delivery.payload)["run"])
+
+
 def _fail(work: Work, error: BaseException) -> None:
     if not work.done.done():
         work.done.set_exception(error)
         work.done.exception()  # whoever waits gets it; a due time has nobody who waits
-
-
-def _says_something(commit: Commit) -> bool:
-    return bool(
-        commit.readings
-        or commit.pings
-        or commit.receipts
-        or commit.instances
-        or commit.sources
-        or commit.transitions
-        or commit.deliveries
-        or commit.corrections
-        or commit.forget
-        or commit.groups
-        or commit.members
-        or commit.silences
-        or commit.acts
-    )

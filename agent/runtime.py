@@ -20,6 +20,7 @@ from rules.model import (
     Series,
     Silence,
     SourceState,
+    Switch,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +69,43 @@ class Reloaded:
 
 
 class Unknown(Exception):
-    """No source, target or alert of that name; the message offers near ones."""
+    """No source, target, alert, correction or action of that name; the message offers near ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person's word did to a correction. Only one counts; to the others `words` say what was done already.
+
+    `agrees`: what was done is what they wanted.
+    """
+
+    run: Correction
+    words: str
+    counted: bool
+    agrees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """How corrections are switched; not `counted`: they were so before."""
+
+    switch: Switch
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionState:
+    """An action as it stands: calls within the span of its budget, and its breaker if it has tripped.
+
+    `open_until` is in the future while nothing is called; after that one correction at a time may try.
+    """
+
+    name: str
+    kind: str
+    budget: tuple[int, int] | None
+    calls: int
+    failures: int
+    open_until: int | None
 
 
 class Runtime(Protocol):
@@ -129,6 +166,24 @@ class Runtime(Protocol):
 
     async def expire(self, silence: str, person: Person) -> Silence:
         """Ends a silence now. Raises Unknown."""
+
+    async def approve(self, correction: str, person: Person, note: str = "") -> Word:
+        """Approves a proposal, by its id or the first digits of its short one. Raises Unknown."""
+
+    async def reject(self, correction: str, person: Person, note: str = "") -> Word:
+        """Rejects a proposal. Raises Unknown."""
+
+    async def run_action(self, action: str, alert: str, person: Person, note: str = "") -> Word:
+        """Has an action called for an open alert, as its correction would be. Raises Unknown."""
+
+    async def switch_corrections(self, on: bool, person: Person, note: str = "") -> Switched:
+        """Switches all corrections on or off. Off, nothing is called; what waits goes on when they are on again."""
+
+    def switch(self) -> Switch:
+        """Whether corrections are made, and who said so last."""
+
+    def actions(self) -> Sequence[ActionState]:
+        """The actions by name, with how their budgets and breakers stand."""
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

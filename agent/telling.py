@@ -28,6 +28,7 @@ from rules.severity import is_graver
 from rules.specs import Specs
 
 Why = Callable[[Decision, Transition], tuple[str, ...]]
+Release = Callable[[Decision, Transition], None]
 _NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
 _NEWS = frozenset({Reason.RAISED, Reason.FLAPPING, Reason.SETTLED})
 _SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED})  # an escalation, to those who are not escalated to
@@ -36,9 +37,10 @@ _SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED})  # an escalation, to
 class Teller:
     """Tells by one configuration."""
 
-    def __init__(self, specs: Specs, notices: Notices, situation: Situation, why: Why) -> None:
-        """`why` says in a few lines why an alert stands as it does."""
+    def __init__(self, specs: Specs, notices: Notices, situation: Situation, why: Why, release: Release) -> None:
+        """`why` says in a few lines why an alert stands as it does; `release` takes one that was held till now."""
         self.why = why
+        self.release = release
         self.specs = specs
         self.notices = notices
         self.situation = situation
@@ -387,7 +389,7 @@ class Teller:
     def _take_in(self, decision: Decision, before: Member | None, after: Member) -> None:
         decision.groups.put_member(after)
         if before is not None and _is_held(before) and not _is_held(after):
-            decision.released.append(self._as_it_fires(decision, after, None))
+            self.release(decision, self._as_it_fires(decision, after, None))
 
 
 def _is_held(member: Member) -> bool:

@@ -174,14 +174,17 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One corrective call. `context` is what templates may use: labels, value, target, alert, …"""
+    """One corrective call. `context` is what templates may use: labels, value, target, alert, attempt, output, …"""
 
     key: str
     context: Mapping[str, Any]
 
 
 class Action(Protocol):
-    """The code that makes a corrective call. Constructed as `Kind(name, config, services)`."""
+    """The code that makes a corrective call. Constructed as `Kind(name, config, services)`.
+
+    Its configuration model is a `connectors.calling.ActionConfig`.
+    """
 
     async def call(self, call: Call) -> str:
         """Makes the call; returns one line saying what was answered. Raises ConnectorError."""

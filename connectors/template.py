@@ -78,6 +78,13 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
         raise TemplateError(_unknown("name", unknown[0], names))
 
 
+def uses(text: str, name: str) -> bool:
+    """Whether a template that can be read takes a name."""
+    from jinja2 import meta
+
+    return name in text and name in meta.find_undeclared_variables(_parsed(text, "text"))
+
+
 def labels_needed(text: str) -> frozenset[str]:
     """The labels a template that can be read takes by name, whatever there is: `labels.room`, `labels["room"]`.
 

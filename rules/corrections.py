@@ -1,7 +1,9 @@
 """Corrections: which corrective call is made when, and whether readings taken after it say that it helped.
 
-A run goes approved -> called -> verifying -> verified, or back to approved for another attempt, or failed; a failed
-one is escalated. It is skipped when the number comes back before the call. All of it follows from rows and the time.
+A run goes proposed -> approved -> called -> verifying -> verified, or back to approved for another attempt, or failed;
+a failed one is escalated. It is skipped when the number comes back before the call, when nobody approves it, or when it
+is rejected. One with an output is called again and again while the alert fires. All of it follows from rows and the
+time; what bounds many runs together (budgets, the breaker, one run at a time on one thing) is asked by who calls.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from dataclasses import replace
 
 from rules.model import (
     DAY,
+    MINUTE,
     SECOND,
     AlertState,
+    Approval,
     Assessment,
     Correction,
     CorrectRule,
@@ -22,11 +26,15 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.words import span
+from rules.words import amount, span
 
 OPEN = frozenset({RunState.PROPOSED, RunState.APPROVED, RunState.CALLED, RunState.VERIFYING})
+ACTING = frozenset({RunState.CALLED, RunState.VERIFYING})  # it may be changing the thing it acts on
+LOST = frozenset({RunState.FAILED, RunState.ESCALATED})
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
+BACK = "back on target"
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
+_BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to verify where no rule says them
 
 
 def begin(target: Target, transition: Transition, earlier: Iterable[Correction]) -> list[Correction]:
@@ -36,32 +44,80 @@ def begin(target: Target, transition: Transition, earlier: Iterable[Correction])
     """
     if transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING:
         return []
-    runs = []
-    for rule in target.correct:
-        if rule.on != transition.alert:
-            continue
-        calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
-        last = max(calls, default=None)
-        runs.append(
-            Correction(
-                id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
-                key=transition.key,
-                alert=transition.alert,
-                fingerprint=transition.fingerprint,
-                episode=transition.episode,
-                action=rule.action,
-                state=RunState.APPROVED,
-                attempt=0,
-                created=transition.at,
-                updated=transition.at,
-                not_before=transition.at if last is None else max(transition.at, last + rule.cooldown),
-            )
-        )
-    return runs
+    known = list(earlier)
+    return [_begun(rule, transition, known) for rule in target.correct if rule.on == transition.alert]
+
+
+def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:
+    calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
+    last = max(calls, default=None)
+    within = rule.approve_within
+    return Correction(
+        id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
+        key=transition.key,
+        alert=transition.alert,
+        fingerprint=transition.fingerprint,
+        episode=transition.episode,
+        action=rule.action,
+        state=RunState.APPROVED if within is None else RunState.PROPOSED,
+        attempt=0,
+        created=transition.at,
+        updated=transition.at,
+        deadline=None if within is None else transition.at + within,
+        not_before=transition.at if last is None else max(transition.at, last + rule.cooldown),
+    )
+
+
+def by_hand(transition: Transition, rule: CorrectRule, earlier: Iterable[Correction], asked: Approval) -> Correction:
+    """The run that a person asks for while an alert fires; `transition` is of the alert now."""
+    run = _begun(replace(rule, approve_within=None), transition, earlier)
+    return replace(run, fired_at=transition.fired_at, approval=asked, by_hand=True)
+
+
+def bare_rule(alert: str, action: str) -> CorrectRule:
+    """What bounds a run that no rule began."""
+    return CorrectRule(alert, action, *_BY_HAND)
+
+
+def undoing(run: Correction, action: str, now: int) -> Correction:
+    """The run that takes another back."""
+    return replace(
+        run,
+        id=f"{run.id}-undo",
+        action=action,
+        state=RunState.APPROVED,
+        attempt=0,
+        queued=0,
+        created=now,
+        updated=now,
+        fired_at=run.of,
+        called_at=None,
+        deadline=None,
+        not_before=now,
+        detail="",
+        approval=None,
+        thing="",
+        waits_for="",
+        before=None,
+        after=None,
+        undoes=run.id,
+        undone_by="",
+    )
+
+
+def decided(run: Correction, approval: Approval) -> Correction:
+    """The proposal after a person's word."""
+    at, note = approval.at, f": {approval.note}" if approval.note else ""
+    if approval.given:
+        return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail="")
+    detail = f"rejected by {approval.by}{note}"
+    return replace(run, state=RunState.SKIPPED, approval=approval, deadline=None, updated=at, detail=detail)
 
 
 def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """The run after time passed or its instance changed; the same run if nothing moved it."""
+    if run.state is RunState.PROPOSED:
+        return _step_proposed(_not_later(run, now), rule, instance, now)
     if run.state is RunState.APPROVED:
         return _step_approved(_not_later(run, now), instance, now)
     if run.state is RunState.VERIFYING:
@@ -85,21 +141,53 @@ def _not_later(run: Correction, now: int) -> Correction:
     )
 
 
+def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
+    """While the alert may still fire on, the question stands."""
+    if not is_open(run, instance):
+        return skipped(run, now, "came back before the call")
+    if run.deadline is not None and now >= run.deadline:
+        return skipped(run, now, f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}")
+    return run
+
+
+def skipped(run: Correction, now: int, why: str) -> Correction:
+    """The run, ended without its call or another one."""
+    return replace(run, state=RunState.SKIPPED, updated=now, deadline=None, waits_for="", detail=why)
+
+
+def waiting(run: Correction, now: int, why: str, until: int | None, waits_for: str = "") -> Correction:
+    """The run, held back; the same run if it was so before. Without `until` something else moves it on."""
+    if (run.detail, run.not_before, run.waits_for) == (why, until, waits_for):
+        return run
+    return replace(run, detail=why, not_before=until, waits_for=waits_for, updated=now)
+
+
 def _step_approved(run: Correction, instance: InstanceState | None, now: int) -> Correction:
-    if not is_firing(run, instance):
-        which = "another" if run.attempt else "the"
-        return replace(run, state=RunState.SKIPPED, updated=now, detail=f"came back before {which} call")
+    if not run.undoes and not is_firing(run, instance):
+        return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.not_before is not None and now < run.not_before:
         return run
-    return replace(run, state=RunState.CALLED, attempt=run.attempt + 1, updated=now, not_before=None)
+    queued = max(run.queued, run.attempt) + 1
+    return replace(
+        run,
+        state=RunState.CALLED,
+        attempt=run.attempt + 1,
+        queued=queued,
+        updated=now,
+        not_before=None,
+        waits_for="",
+        detail="",
+    )
 
 
 def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     if instance is not None and came_back(run, instance.assessment):
         took = span(max((instance.assessment.time or now) - (run.called_at or now), SECOND))
-        return replace(run, state=RunState.VERIFIED, updated=now, detail=f"back on target {took} after the call")
+        return replace(run, state=RunState.VERIFIED, updated=now, detail=f"{BACK} {took} after the call")
     if run.deadline is None or now < run.deadline:
         return run
+    if _drives_on(run, rule):
+        return _step_approved(approved_again(run), instance, now)
     return _attempt_failed(run, rule, now, f"not back on target within {span(rule.verify_within)}")
 
 
@@ -111,14 +199,31 @@ def came_back(run: Correction, assessment: Assessment) -> bool:
 
 def answered(run: Correction, rule: CorrectRule, now: int, answer: str, *, error: bool, permanent: bool) -> Correction:
     """The run after its call ended. Only readings can verify it, whatever the answer was."""
+    if not error and run.undoes:
+        return replace(run, state=RunState.UNDONE, updated=now, called_at=now, detail=answer)
     if not error:
-        return replace(
-            run, state=RunState.VERIFYING, updated=now, called_at=now, deadline=now + rule.verify_within, detail=answer
-        )
+        wait = rule.cooldown if _drives_on(run, rule) else rule.verify_within
+        return replace(run, state=RunState.VERIFYING, updated=now, called_at=now, deadline=now + wait, detail=answer)
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
     return _attempt_failed(replace(run, called_at=None), rule, now, answer, wait)
+
+
+def approved_again(run: Correction) -> Correction:
+    """A run that verifies, as it is when another call may follow at once."""
+    return replace(run, state=RunState.APPROVED, deadline=None, not_before=None, detail="")
+
+
+def held_back(run: Correction, now: int, why: str) -> Correction:
+    """The run whose call was stopped before it was made: that was no attempt."""
+    before = None if run.attempt == 1 else run.before
+    return replace(run, state=RunState.APPROVED, attempt=run.attempt - 1, before=before, updated=now, detail=why)
+
+
+def _drives_on(run: Correction, rule: CorrectRule) -> bool:
+    """Whether another call with a new output follows if the number is not back by then."""
+    return rule.output is not None and run.attempt < rule.max_attempts
 
 
 def _attempt_failed(run: Correction, rule: CorrectRule, now: int, why: str, wait: int | None = None) -> Correction:
@@ -138,9 +243,21 @@ def is_firing(run: Correction, instance: InstanceState | None) -> bool:
     return status is not None and status.state is AlertState.FIRING and status.episode == run.episode
 
 
+def _is_recovering(run: Correction, instance: InstanceState | None) -> bool:
+    status = instance.alerts.get(run.alert) if instance else None
+    return status is not None and status.state is AlertState.RECOVERING and status.episode == run.episode
+
+
+def is_open(run: Correction, instance: InstanceState | None) -> bool:
+    """Whether the alert's episode is not over yet, be it recovering."""
+    return is_firing(run, instance) or _is_recovering(run, instance)
+
+
 def wake(run: Correction) -> int | None:
     """When time alone moves the run on."""
-    return {RunState.APPROVED: run.not_before, RunState.VERIFYING: run.deadline}.get(run.state)
+    if run.state is RunState.APPROVED:
+        return run.not_before
+    return run.deadline if run.state in {RunState.PROPOSED, RunState.VERIFYING} else None
 
 
 def is_due(run: Correction, now: int) -> bool:
@@ -158,12 +275,25 @@ def within_budget(calls: Sequence[int], budget: tuple[int, int] | None, now: int
     return 0 if len(recent) < count else recent[len(recent) - count] + seconds * SECOND
 
 
+def with_numbers(run: Correction, target: Target) -> str:
+    """The words about an ended run with the numbers before its first call and after its last."""
+    before, after = run.before, run.after
+    if run.called_at is None or before is None or after is None or before.value is None or after.value is None:
+        return run.detail
+    took = span(max((after.time or after.at) - run.called_at, SECOND))
+    said = f"{amount(before.value, target)} before, {amount(after.value, target)} {took} after the call"
+    return f"{BACK}: {said}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
+
+
 def line(run: Correction) -> str:
     """One line of plain words about the run."""
     attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    by = f", approved by {run.approval.by}" if run.approval and run.approval.given and not run.by_hand else ""
+    by = f", asked for by {run.approval.by}" if run.approval and run.by_hand else by
     detail = f": {run.detail}" if run.detail else ""
     words = "was not repeated" if run.state is RunState.SKIPPED and run.attempt else _WORDS[run.state]
-    return f"Correction {run.action} {words}{attempt}{detail}"
+    what = "Undoing" if run.undoes else "Correction"
+    return f"{what} {run.action} {words}{attempt}{by}{detail}"
 
 
 _WORDS = {
@@ -174,5 +304,6 @@ _WORDS = {
     RunState.VERIFIED: "verified",
     RunState.FAILED: "failed",
     RunState.ESCALATED: "failed and was escalated",
-    RunState.SKIPPED: "was not needed",
+    RunState.SKIPPED: "was skipped",
+    RunState.UNDONE: "was done",
 }

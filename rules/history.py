@@ -68,6 +68,7 @@ class History:
         self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from
         self._measured = _Membership()
         self._beside = _Membership()
+        self._asked: dict[str, list[Series]] = {}  # by name, those that preconditions read
         self._of_target: dict[str, dict[InstanceKey, None]] = {}
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
@@ -97,6 +98,8 @@ class History:
         return track
 
     def _place(self, series: Series, track: Track, places: Places) -> None:
+        if places.asked:
+            self._asked.setdefault(series.name, []).append(series)
         for key in places.makes:
             known = self._of_target.setdefault(key.target, {})
             if key not in known:
@@ -142,6 +145,13 @@ class History:
             return ()
         found = self._beside.of.get(key, _NONE)
         return list(zip(found.series, found.tracks, strict=True))
+
+    def joined(self, key: InstanceKey, names: Iterable[str]) -> list[tuple[Series, Track]]:
+        """The series of these names that preconditions read and whose labels are not others than the instance's."""
+        own = dict(key.labels)
+        found = (series for name in names for series in self._asked.get(name, ()))
+        joined = (one for one in found if all(own.get(name, value) == value for name, value in one.labels))
+        return [(series, self._tracks[series]) for series in joined]
 
     def track(self, series: Series) -> Track:
         """The readings of a series. Raises KeyError if it has none or no target reads it."""

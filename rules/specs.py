@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rules.alerts import alert_rules
 from rules.conditions import Condition, compile_condition
+from rules.functions import Query
 from rules.model import (
     DAY,
     HOUR,
@@ -62,12 +63,13 @@ class Places(NamedTuple):
     """Where a series belongs, by configuration alone. A key with fewer labels means all instances that agree with it.
 
     `makes` are instances that measure it, `joins` those that measure it too if another series makes them, and
-    `beside` those of which it says what is wanted.
+    `beside` those of which it says what is wanted. It is `asked` if the precondition of a correction reads it.
     """
 
     makes: tuple[InstanceKey, ...]
     joins: tuple[InstanceKey, ...]
     beside: tuple[InstanceKey, ...]
+    asked: bool = False
 
 
 class Specs:
@@ -92,6 +94,7 @@ class Specs:
         """What is learned for the targets with an alert for what is unusual, as a short text that changes with it."""
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
+        self._asked = [query for target in self.targets.values() for query in _asked_of(target)]
         self._by_series = self._index()
         self._givers = _inverted({source.name: tuple(dict.fromkeys(source.series)) for source in self.sources.values()})
         self._places = {name: place for place, name in enumerate(self.sources)}
@@ -112,6 +115,8 @@ class Specs:
             read = (*self._selectors[target.name], *self._lookups[target.name])
             for name in CHECKIN_SERIES if target.checkin else dict.fromkeys(selector.name for selector in read):
                 index.setdefault(name, []).append(target)
+        for query in self._asked:
+            index.setdefault(query.selector.name, [])
         return index
 
     def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
@@ -138,6 +143,9 @@ class Specs:
             for selector in self._lookups[target.name]:
                 planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
                 reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)
+        for query in self._asked:
+            name = query.selector.name
+            reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
         return reaches
 
     def reach(self, name: str) -> Reach:
@@ -175,7 +183,8 @@ class Specs:
             elif any(selects(selector, series) for selector in self._selectors[target.name]):
                 joined = target.name in self.conditions and not labels.keys() >= set(target.by)
                 (joins if joined else makes).append(_part(target, labels) if joined else _whole(target, labels))
-        return Places(tuple(makes), tuple(joins), tuple(beside))
+        asked = any(selects(query.selector, series) for query in self._asked)
+        return Places(tuple(makes), tuple(joins), tuple(beside), asked)
 
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
@@ -195,6 +204,13 @@ def _lookups_of(goal: Goal | None) -> tuple[Selector, ...]:
     """The series that say what is wanted."""
     found = (goal.at_least_from, goal.at_most_from, goal.plan) if goal else ()
     return tuple(one for one in found if isinstance(one, Selector))
+
+
+def _asked_of(target: Target) -> Iterable[Query]:
+    """What the preconditions of its corrections ask."""
+    return (
+        query for rule in target.correct if rule.precondition for query in compile_condition(rule.precondition).queries
+    )
 
 
 def _learned_of(target: Target) -> str:

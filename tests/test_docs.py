@@ -77,9 +77,11 @@ def test_the_configuration_of_every_guide_loads(path, tmp_path):
 
 @pytest.mark.parametrize("path", [path for path in GUIDES if "yml" in dict(fences(path))], ids=place)
 def test_the_test_files_of_a_guide_pass(path, tmp_path):
-    """A page's `yaml` is the configuration, its `yml` are test files of it."""
+    """A page's `yaml` are the files of the configuration, its `yml` are test files of it."""
     pieces = [text for kind, text in fences(path) if kind == "yaml"]
-    (tmp_path / "setpoint.yaml").write_text("".join(pieces), encoding="utf-8")
+    (tmp_path / "setpoint.yaml").mkdir()
+    for number, text in enumerate(pieces):
+        (tmp_path / f"setpoint.yaml/{number}.yaml").write_text(text, encoding="utf-8")
     for number, text in enumerate(text for kind, text in fences(path) if kind == "yml"):
         (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
         file = read_tests(tmp_path / f"{number}.yml", ENVIRON)

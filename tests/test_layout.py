@@ -42,7 +42,7 @@ PLACES = {
 # What decides may use beside itself: nothing that waits, asks for the time, talks or writes.
 RULES_MAY_USE = {
     "__future__", "array", "ast", "bisect", "collections", "cronsim", "dataclasses", "datetime", "difflib", "enum",
-    "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "statistics", "typing", "zoneinfo",
+    "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "simple_pid", "statistics", "typing", "zoneinfo",
 }  # fmt: skip
 CLOCKS = {
     ("time", "time"), ("time", "time_ns"), ("time", "monotonic"), ("time", "monotonic_ns"), ("time", "perf_counter"),

@@ -43,8 +43,14 @@ PARTS = (
     ("`correct[]` of a target", "CorrectSection"),
     ("`verify` of a correction", "VerifySection"),
     ("`escalate` of a correction", "EscalateSection"),
+    ("`approval` of a correction", "ApprovalSection"),
+    ("`undo` of a correction", "UndoSection"),
+    ("`output` of a correction", "OutputSection"),
+    ("`pid` of an output", "PidSection"),
 )
 REST = (
+    ("`breaker` of an action", "BreakerConfig"),
+    ("Corrections", "CorrectionsSection"),
     ("Route", "RouteSection"),
     ("`inhibit_rules[]`", "InhibitSection"),
     ("`time_intervals`: each name a list of these", "IntervalSection"),

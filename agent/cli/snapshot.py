@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from agent.store.records import Remembered
 
 Snapshot = dict[str, Any]
-"""`from` (daemon or database), `at` (its address or file), and as the API says them: `time`, `problems`, `targets`,
-`alerts`, `sources`."""
+"""`from` (daemon or database), `at` (its address or file), and as the API says them: `time`, `problems`,
+`corrections_on`, `targets`, `alerts`, `sources`."""
 
 
 def take(settings: Settings, url: str | None, target: str | None) -> Snapshot:
@@ -45,6 +45,7 @@ def _of_daemon(daemon: Daemon, target: str | None) -> Snapshot:
         "at": daemon.where,
         "time": status["time"],
         "problems": status["problems"],
+        "corrections_on": status["corrections_on"],
         "targets": targets,
         "alerts": _about(daemon.get("alerts")["alerts"], target),
         "sources": [] if target else daemon.get("sources")["sources"],
@@ -59,6 +60,7 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     from agent.clock import Clock
     from agent.config.errors import ConfigErrors
     from agent.config.load import load
+    from agent.memory import CORRECTIONS
     from agent.store.errors import StoreError
     from agent.store.sqlite import path_of
 
@@ -83,7 +85,9 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     if refused is not None:
         said["targets"] = [{**one, "goal": ""} for one in said["targets"]]
         said["sources"] = [{**one, "schedule": ""} for one in said["sources"]]
-    return {"from": "database", "at": str(path), **said, "problems": _problems(refused)}
+    switch = remembered.switches.get(CORRECTIONS)
+    known = {"problems": _problems(refused), "corrections_on": switch is None or switch.on}
+    return {"from": "database", "at": str(path), **said, **known}
 
 
 def _problems(refused: ConfigErrors | None) -> list[str]:

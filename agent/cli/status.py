@@ -62,6 +62,8 @@ def _from(found: dict[str, Any]) -> str:
 def _all(found: dict[str, Any]) -> Iterator[str]:
     yield _from(found)
     yield from _problems(found)
+    if not found["corrections_on"]:
+        yield "Corrections are off: setpoint corrections says since when, and by whom"
     rows = [row for target in found["targets"] for row in _rows(target, found["time"])]
     yield from ("", *table(_TARGETS, rows)) if rows else ("", "No targets")
     yield from _alerts(found)

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from agent.config.document import Document
 from agent.config.errors import Path
-from agent.config.language import Text
 from agent.config.validate import validated
+from agent.config.values import Text
 from connectors.fields import Config, Zone
 from rules.intervals import TimeInterval, local_minute
 

@@ -13,7 +13,7 @@ from agent.config.series import report_mistakes
 from rules.conditions import compile_where
 from rules.expressions import ConditionError
 from rules.measures import MEASURES, NAMES
-from rules.model import CalendarPeriod, Measure, RollingPeriod, Sign, Standing, Target
+from rules.model import CalendarPeriod, CorrectRule, Measure, RollingPeriod, Sign, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
 _SIGNS = frozenset({Sign.UNUSUAL})  # burning says itself what it needs
@@ -151,22 +151,12 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
             )
 
 
-def check_corrections(target: TargetSection, path: Path, document: Document) -> None:
-    """A correction answers one of the target's alerts."""
-    names = [alert.name for alert in target.alerts]
-    for index, correct in enumerate(() if document.is_broken((*path, "alerts")) else target.correct):
-        at = (*path, "correct", index, "on")
-        if correct.on not in names:
-            hint = near(correct.on, names) or (f"there are {choices(names)}" if names else "it has no alerts")
-            document.report(at, f"this target has no alert {document.written(at)}", hint)
-
-
 def check_calls(targets: Iterable[Target], actions: Mapping[str, ActionEntry], document: Document) -> None:
     """What a call takes of labels, every alert that it is made for has."""
     for target in targets:
-        for rule in target.correct:
-            action = actions.get(rule.action)
-            alert = next((alert for alert in target.alerts if alert.name == rule.on), None)
+        for on, called in ((rule.on, name) for rule in target.correct for name in _called(rule)):
+            action = actions.get(called)
+            alert = next((alert for alert in target.alerts if alert.name == on), None)
             if action is None or alert is None or not hasattr(action.config, "templates"):
                 continue
             from connectors.template import labels_needed
@@ -176,6 +166,10 @@ def check_calls(targets: Iterable[Target], actions: Mapping[str, ActionEntry], d
                 for label in sorted(labels_needed(text) - labels):
                     path = ("actions", action.name, *key)
                     document.report(path, *_no_label(label, labels, f"alert {alert.name} of {target.name}"))
+
+
+def _called(rule: CorrectRule) -> tuple[str, ...]:
+    return (rule.action, rule.undo.action) if rule.undo else (rule.action,)
 
 
 def _check_templates(texts: dict[str, str], labels: frozenset[str], path: Path, document: Document) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.breaker import BREAKER, Breaker
 from rules.inhibition import InhibitRule
 from rules.intervals import TimeInterval
 from rules.model import SourceRule, Target
@@ -40,6 +41,14 @@ class NotifierEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Restraint:
+    """What bounds all corrections together; `budget` is (calls, seconds)."""
+
+    budget: tuple[int, int] | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ActionEntry:
     """A configured action; `budget` is (calls, seconds)."""
 
@@ -47,6 +56,7 @@ class ActionEntry:
     kind: str
     config: Any
     budget: tuple[int, int] | None
+    breaker: Breaker = BREAKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Configuration:
     actions: Mapping[str, ActionEntry] = field(default_factory=dict)
     receivers: Mapping[str, tuple[NotifierEntry, ...]] = field(default_factory=dict)
     gateways: Mapping[str, Any] = field(default_factory=dict)
+    corrections: Restraint = Restraint()
     route: Route | None = None
     inhibit: tuple[InhibitRule, ...] = ()
     intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)

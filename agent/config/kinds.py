@@ -11,6 +11,7 @@ from agent.config.errors import Path, choices, near
 from agent.config.later import value_comes_later
 from agent.config.validate import section, validated
 from connectors import registry
+from rules.breaker import BREAKER, Breaker
 
 CONSOLE = "console"  # the receiver that exists without being configured
 
@@ -103,8 +104,16 @@ def build_actions(document: Document, gateways: Mapping[str, Any]) -> dict[str, 
         check_way(data, path, gateways, document)
         kind = configured("actions", data, path, document)
         if kind is not None:
-            found[name] = ActionEntry(name, kind.name, kind.config, getattr(kind.config, "budget", None))
+            found[name] = _action(name, kind)
     return found
+
+
+def _action(name: str, kind: Kind) -> ActionEntry:
+    """The entry; a kind of another package may know neither budget nor breaker."""
+    breaker = getattr(kind.config, "breaker", None)
+    budget = getattr(kind.config, "budget", None)
+    bounds = BREAKER if breaker is None else Breaker(breaker.failures, breaker.pause)
+    return ActionEntry(name, kind.name, kind.config, budget, bounds)
 
 
 def build_receivers(document: Document, gateways: Mapping[str, Any]) -> dict[str, tuple[NotifierEntry, ...]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from agent.config.remedies import CorrectSection
+from agent.config.values import LabelTexts, Names, Number, Share, Text
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
 from rules.measures import NAMES as MEASURE_NAMES
 from rules.measures import parse_measure
@@ -27,27 +26,9 @@ from rules.model import (
     parse_duration,
 )
 
-LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 AWAITED = (*(standing.value for standing in Standing), *(sign.value for sign in Sign))
 CALENDAR = ("hour", "day", "week", "month", "quarter", "year")
 _FLAPPING = Flapping()
-_PERCENT = re.compile(r"\s*([-+]?[0-9.]+)\s*%\s*")
-
-
-def _number(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    elif isinstance(value, str):
-        percent = _PERCENT.fullmatch(value)
-        try:
-            number = float(Decimal(percent[1]) / 100) if percent else float(value)
-        except (ValueError, ArithmeticError):
-            raise ValueError("has to be a number, or a percentage such as 99.9%") from None
-    else:
-        raise ValueError("has to be a number, or a percentage such as 99.9%")  # noqa: TRY004 - pydantic's protocol
-    if not math.isfinite(number):
-        raise ValueError("has to be a finite number")
-    return number
 
 
 def _measure(value: object) -> object:
@@ -63,23 +44,6 @@ def _awaited(value: object) -> object:
     if found is None:
         raise PydanticCustomError("enum", "is unknown", {"expected": ", ".join(AWAITED)})
     return found
-
-
-def _one_or_more(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _label_names(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if not LABEL_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} can't be the name of a label; use letters, digits and _")
-    return value
-
-
-def _said(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is empty")
-    return value
 
 
 def _web_address(value: Secret) -> Secret:
@@ -98,14 +62,6 @@ def _when(value: object) -> object:
     raise ValueError("has to be a date such as 2026-01-31, or a date and time such as 2026-01-31T18:00")
 
 
-Number = Annotated[
-    float, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"], "examples": [10000, "99.9%"]})
-]
-"""A number, or a percentage as its hundredth part."""
-
-Share = Annotated[Number, Field(gt=0, le=1)]
-"""A part of the whole, more than nothing."""
-
 MeasureName = Annotated[
     tuple[Measure, float],
     BeforeValidator(_measure),
@@ -118,16 +74,6 @@ MeasureName = Annotated[
 
 Awaited = Annotated[Standing | Sign, BeforeValidator(_awaited), WithJsonSchema({"type": "string", "enum": AWAITED})]
 """What an alert waits for."""
-
-Text = Annotated[str, AfterValidator(_said)]
-"""A text that says something."""
-
-_NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-Names = Annotated[list[Text], BeforeValidator(_one_or_more), WithJsonSchema(_NAMES_SCHEMA)]
-"""One name or a list of them."""
-
-LabelTexts = Annotated[dict[str, str], AfterValidator(_label_names)]
-"""Texts by label name."""
 
 Moment = Annotated[
     date | datetime, BeforeValidator(_when), WithJsonSchema({"type": "string", "examples": ["2026-01-31"]})
@@ -315,30 +261,6 @@ class AlertSection(Config):
     notify: Names = Field(default_factory=list)
     escalate: list[EscalationSection] = Field(default_factory=list)
     repeat_interval: Span | None = None
-
-
-class VerifySection(Config):
-    """How soon after the call the readings have to be right again."""
-
-    within: Span = 10 * MINUTE
-
-
-class EscalateSection(Config):
-    """Who hears of a correction that did not help."""
-
-    to: Names
-
-
-class CorrectSection(Config):
-    """A corrective call."""
-
-    on: Text
-    action: Text
-    approval: Literal["none"] = "none"
-    cooldown: Duration = 15 * MINUTE
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    verify: VerifySection = VerifySection()
-    escalate: EscalateSection | None = None
 
 
 class TargetSection(Config):

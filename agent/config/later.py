@@ -14,7 +14,6 @@ _KEYS = frozenset(
 )
 _VALUES = {
     "sources.*.type": frozenset({"mqtt", "web", "page", "html"}),
-    "targets.*.correct.approval": frozenset({"slack", "api", "ask", "one", "two", "required", "manual"}),
 }
 _NAMED = ("sources", "targets", "gateways", "actions", "receivers")
 

@@ -14,6 +14,7 @@ from agent.config.calendar import build_intervals
 from agent.config.checks import check_calls
 from agent.config.configuration import Configuration
 from agent.config.convert import read
+from agent.config.corrections import build_corrections, check_outputs
 from agent.config.document import Document
 from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
@@ -27,7 +28,7 @@ from agent.config.validate import models_in, validated
 
 SECTIONS = (
     "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",
-    "heartbeat", "operators",
+    "corrections", "heartbeat", "operators",
 )  # fmt: skip
 
 
@@ -64,12 +65,14 @@ def configuration_of(document: Document) -> Configuration:
     heartbeat = _heartbeat(document)
     targets = build_targets(document, defaults, checkins)
     check_calls(targets.values(), actions, document)
+    check_outputs(targets.values(), actions, document)
     configuration = Configuration(
         sources=sources,
         targets=targets,
         actions=actions,
         receivers=receivers,
         gateways=gateways,
+        corrections=build_corrections(document),
         route=build_route(document),
         inhibit=build_inhibit_rules(document),
         intervals=build_intervals(document),

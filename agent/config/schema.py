@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from agent.config.calendar import IntervalSection, NamedIntervals
 from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection
 from agent.config.operators import FORM
+from agent.config.remedies import CorrectionsSection
 from connectors import registry
 from connectors.gateway import GatewayConfig
 
@@ -18,6 +19,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 SECTIONS: tuple[type[BaseModel], ...] = (
     Defaults, GatewayConfig, TargetSection, RouteSection, InhibitSection, IntervalSection, Heartbeat, NamedIntervals,
+    CorrectionsSection,
 )  # fmt: skip
 _REF = "#/$defs/{model}"
 
@@ -53,6 +55,7 @@ def json_schema() -> dict[str, Any]:
             "route": ref(RouteSection),
             "inhibit_rules": {"type": "array", "items": ref(InhibitSection)},
             "time_intervals": _by_name_or_in_a_list(names, ref),
+            "corrections": ref(CorrectionsSection),
             "heartbeat": ref(Heartbeat),
             "operators": {"type": "array", "minItems": 1, "items": _text_of(FORM)},
         },

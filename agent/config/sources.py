@@ -9,8 +9,9 @@ from agent.config.configuration import SourceEntry
 from agent.config.document import Document
 from agent.config.errors import Path, meant
 from agent.config.kinds import Kind, check_way, configured
-from agent.config.language import LABEL_NAME, Defaults
+from agent.config.language import Defaults
 from agent.config.validate import section
+from agent.config.values import LABEL_NAME
 from connectors import registry
 from connectors.fields import PolledConfig
 from rules.model import SECOND, SourceRule

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.config.alerting import alert_rule
-from agent.config.checks import check_alerts, check_corrections, check_goal, check_recover
+from agent.config.checks import check_alerts, check_goal, check_recover
+from agent.config.corrections import check_corrections, correct_rule
 from agent.config.dependencies import check_dependencies
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
@@ -15,10 +16,10 @@ from agent.config.goals import build_goal, check_not_itself
 from agent.config.kinds import receiver_names, reference, section_names
 from agent.config.language import (
     AlertSection,
-    CorrectSection,
     Defaults,
     TargetSection,
 )
+from agent.config.remedies import CorrectSection
 from agent.config.routing import check_intervals
 from agent.config.series import check_selector, of_condition
 from agent.config.sources import CHECKIN, Given, given
@@ -186,18 +187,9 @@ def _alert(model: AlertSection, path: Path, around: Surroundings) -> AlertRule:
 
 
 def _correct(model: CorrectSection, path: Path, around: Surroundings) -> CorrectRule:
-    reference((*path, "action"), model.action, around.actions, "action", around.document)
-    receivers = model.escalate.to if model.escalate else []
-    for index, receiver in enumerate(receivers):
+    for index, receiver in enumerate(model.escalate.to if model.escalate else ()):
         _check_receiver((*path, "escalate", "to"), index, receiver, around)
-    return CorrectRule(
-        on=model.on,
-        action=model.action,
-        cooldown=model.cooldown,
-        max_attempts=model.max_attempts,
-        verify_within=model.verify.within,
-        escalate_to=tuple(receivers),
-    )
+    return correct_rule(model, path, around.document, around.actions, around.given)
 
 
 def _check_receiver(path: Path, index: int, name: str, around: Surroundings) -> None:

@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 import orjson
 
+from agent.answering import answered
 from agent.config.configuration import Configuration
+from agent.correcting import Answered
 from agent.decided import Decision
-from agent.decision import Answered, Decider, sorted_out, take_in
+from agent.decision import Decider, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered
 from rules.engine import Batch
 from rules.history import History
-from rules.model import SECOND, Polled, Reading, SourceRule
+from rules.model import SECOND, Approval, Correction, Polled, Reading, SourceRule
 from rules.specs import Specs
 
 
@@ -101,6 +103,13 @@ class Rehearsal:
                 decision = self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at, looks)
                 yield decision
                 yield from self._after_calls(decision)
+
+    def answer(self, run: Correction, said: Approval) -> Iterator[Decision]:
+        """The decisions on a person's word to a proposal."""
+        decision, _ = self.decider.act(lambda made: answered(self.decider.corrector, made, run, said), said.at)
+        take_in(self.memory, decision)
+        yield decision
+        yield from self._after_calls(decision)
 
     def _decide(self, batch: Batch, at: int, looks: Sequence[str] = ()) -> Decision:
         self.now = at

@@ -28,6 +28,7 @@ _GROUP = rows.insert("groups", rows.GROUP, ("id",), replace=True)
 _MEMBER = rows.insert("members", rows.MEMBER, ("group_id", "fingerprint"), replace=True)
 _MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
+_SWITCH = rows.insert("switches", rows.SWITCH, ("name",), replace=True)
 _ACT = rows.insert("acts", rows.ACT)
 _FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
 
@@ -78,6 +79,8 @@ class Committer:
 
 
 def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
+    if commit.switches:
+        connection.executemany(_SWITCH, [rows.switch_row(*item) for item in commit.switches.items()])
     if commit.acts:
         connection.executemany(_ACT, map(rows.act_row, commit.acts))
     if commit.silences:

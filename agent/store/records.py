@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from rules.model import (
     Reading,
     Silence,
     SourceState,
+    Switch,
     Transition,
 )
 
@@ -122,6 +123,12 @@ class Commit:
     members: Mapping[str, Mapping[str, Member | None]] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
     acts: Sequence[Act] = ()
+    switches: Mapping[str, Switch] = field(default_factory=dict)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether anything is to be written."""
+        return any(getattr(self, one.name) for one in fields(self) if one.name not in {"now", "shards"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ class Remembered:
     groups: Sequence[Group] = ()
     members: Sequence[Member] = ()
     silences: Sequence[Silence] = ()
+    switches: Mapping[str, Switch] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

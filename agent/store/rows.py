@@ -12,11 +12,22 @@ from agent.acts import Act, Person
 from agent.store.codec import encode
 from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt
 from rules.matchers import matchers_text
-from rules.model import Correction, Group, InstanceState, Labels, Member, Series, Silence, SourceState, Transition
+from rules.model import (
+    Correction,
+    Group,
+    InstanceState,
+    Labels,
+    Member,
+    Series,
+    Silence,
+    SourceState,
+    Switch,
+    Transition,
+)
 
 Row = tuple[Any, ...]
 
-ENDED = "('verified', 'failed', 'escalated', 'skipped')"
+ENDED = "('verified', 'failed', 'escalated', 'skipped', 'undone')"
 """The states of a correction in which nothing more happens, as a list in SQL."""
 
 INSTANCE = ("target", "labels", "standing", "since", "value", "time", "reason", "record")
@@ -38,6 +49,7 @@ GROUP = ("id", "key", "receiver", "next_look", "record")
 MEMBER = ("group_id", "fingerprint", "record")
 MENTION = ("fingerprint", "delivery")
 SILENCE = ("id", "matchers", "author", "reason", "starts", "ends", "record")
+SWITCH = ("name", "enabled", "record")
 ACT = ("at", "name", "via", "person", "act", "subject", "note")
 ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
 
@@ -227,6 +239,11 @@ def act_row(act: Act) -> Row:
     """Columns ACT."""
     who = act.person
     return act.at, who.name, who.via, who.id, act.act, act.subject, act.note
+
+
+def switch_row(name: str, switch: Switch) -> Row:
+    """Columns SWITCH."""
+    return name, int(switch.on), encode(switch).decode()
 
 
 def act_of(row: sqlite3.Row) -> Act:

@@ -31,6 +31,7 @@ from rules.model import (
     Series,
     Silence,
     SourceState,
+    Switch,
     Transition,
 )
 from rules.specs import Reach
@@ -292,6 +293,7 @@ def _load(connection: sqlite3.Connection) -> Remembered:
         groups=tuple(decode(Group, text) for text in records("SELECT record FROM groups")),
         members=tuple(decode(Member, text) for text in records("SELECT record FROM members")),
         silences=tuple(_silences(connection)),
+        switches={name: decode(Switch, text) for name, text in connection.execute("SELECT name, record FROM switches")},
     )
 
 

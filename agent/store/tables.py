@@ -256,6 +256,15 @@ keys = Table(  # what is signed with them, whoever has it may use
     sqlite_with_rowid=False,
 )
 
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("enabled", Integer, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 shards = Table(
     "shards",
     metadata,

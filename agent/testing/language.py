@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from agent.config.language import Text
+from agent.config.values import Text
 from agent.testing.notation import check
 from connectors.fields import Config, Duration, KeyProblem, Span
 from connectors.values import moment
@@ -159,6 +159,16 @@ class CallSection(Config):
     permanent: bool = False
 
 
+class AnswerSection(Config):
+    """A person's word to what an action proposes at a time."""
+
+    at: Elapsed
+    action: Text
+    target: Text | None = None
+    reject: bool = False
+    by: Text = "someone"
+
+
 class TestSection(Config):
     """One test: what comes in, and what is expected of it."""
 
@@ -170,6 +180,7 @@ class TestSection(Config):
     input_series: list[SeriesSection] = Field(default_factory=list)
     failing: list[FailingSection] = Field(default_factory=list)
     calls: list[CallSection] = Field(default_factory=list)
+    answers: list[AnswerSection] = Field(default_factory=list)
     alert_rule_test: list[AlertCase] = Field(default_factory=list)
     target_test: list[TargetCase] = Field(default_factory=list)
     delivery_test: list[DeliveryCase] = Field(default_factory=list)

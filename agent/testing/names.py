@@ -56,11 +56,12 @@ class Names:
             yield ("target_test", at, "target"), target.target, config.targets, "target"
         for at, delivery in enumerate(test.delivery_test):
             yield ("delivery_test", at, "receiver"), delivery.receiver, config.receivers, "receiver"
-        for at, case in enumerate(test.correction_test):
-            if case.target is not None:
-                yield ("correction_test", at, "target"), case.target, config.targets, "target"
-            if case.action is not None:
-                yield ("correction_test", at, "action"), case.action, config.actions, "action"
+        for key in ("answers", "correction_test"):
+            for at, case in enumerate(getattr(test, key)):
+                if case.target is not None:
+                    yield (key, at, "target"), case.target, config.targets, "target"
+                if case.action is not None:
+                    yield (key, at, "action"), case.action, config.actions, "action"
 
     def _check_target(self, case: Any, path: Path) -> None:
         for name in case.exp_values:

@@ -16,13 +16,14 @@ from agent.standing import open_alerts
 from agent.store.records import DeliveryKind
 from agent.testing import comparing
 from agent.testing.comparing import Failure
-from agent.testing.language import AlertCase, CorrectionCase, DeliveryCase, TargetCase, TestSection
+from agent.testing.language import AlertCase, AnswerSection, CorrectionCase, DeliveryCase, TargetCase, TestSection
 from agent.testing.notation import expand
 from agent.testing.reading import TestFile
 from rules import alerts
 from rules.engine import Batch, States, evaluate
 from rules.model import (
     AlertStatus,
+    Approval,
     Assessment,
     Correction,
     Event,
@@ -30,6 +31,7 @@ from rules.model import (
     InstanceState,
     Reading,
     Reason,
+    RunState,
     Transition,
     duration_text,
     labels_of,
@@ -44,11 +46,11 @@ def failures_of(file: TestFile, number: int) -> list[Failure]:
 
 @dataclass(slots=True)
 class _Check:
-    """One expectation: when it is looked at, and where it stands in the file."""
+    """One expectation, or a person's word before it: when that is, and where it stands in the file."""
 
     at: int
     place: str
-    case: AlertCase | TargetCase | DeliveryCase | CorrectionCase
+    case: AlertCase | TargetCase | DeliveryCase | CorrectionCase | AnswerSection
 
 
 @dataclass(slots=True)
@@ -96,7 +98,18 @@ class _Played:
                 waiting = next(moments, None)
             for decision in self.rehearsal.wait(check.at + 1):
                 self.seen.take(decision)
-            yield from self._look(check)
+            if isinstance(check.case, AnswerSection):
+                self._say(check.case, check.at)
+            else:
+                yield from self._look(check)
+
+    def _say(self, answer: AnswerSection, at: int) -> None:
+        """A person's word to every proposal of an action that waits."""
+        said = Approval(answer.by, at, given=not answer.reject)
+        for run in list(self.rehearsal.memory.open_runs.values()):
+            meant = run.action == answer.action and answer.target in {None, run.key.target}
+            for decision in self.rehearsal.answer(run, said) if meant and run.state is RunState.PROPOSED else ():
+                self.seen.take(decision)
 
     # what comes in
 
@@ -128,6 +141,8 @@ class _Played:
 
     def _checks(self) -> Iterator[_Check]:
         test = self.test
+        for index, answer in enumerate(test.answers):
+            yield _Check(self.start + answer.at, self.file.place((*self.path, "answers", index)), answer)
         for key in ("alert_rule_test", "target_test", "delivery_test", "correction_test"):
             for index, case in enumerate(getattr(test, key)):
                 at = case.span[1] if isinstance(case, DeliveryCase) else case.eval_time
@@ -148,10 +163,12 @@ class _Played:
             sent = [n for n in self.seen.notices.get(case.receiver, ()) if first <= n["at"] <= last]
             diff = comparing.deliveries(case, sent, self.start)
             said = f"{when}, deliveries to {case.receiver}"
-        else:
+        elif isinstance(case, CorrectionCase):
             runs = [run for run in self.seen.runs.values() if _meant(run, case)]
             diff = comparing.corrections(case, runs)
             said = f"{when}, corrections" + (f" of {case.target}" if case.target else "")
+        else:
+            return
         if diff:
             yield Failure(check.place, said, diff)
 

@@ -138,12 +138,3 @@ async def acts(request: web.Request) -> web.Response:
     """What people did, newest first."""
     found = await runtime(request).store.acts(body.limit(request), body.time(request, "since"))
     return answer({"acts": [views.act_of(act) for act in found]})
-
-
-async def corrections(request: web.Request) -> web.Response:
-    """Runs of actions, newest first."""
-    wanted = body.query(request)
-    found = await runtime(request).store.corrections(
-        body.limit(request), wanted.get("target"), body.time(request, "since")
-    )
-    return answer({"corrections": [views.correction_of(run) for run in found]})

@@ -20,14 +20,14 @@ _AT_A_TIME = 100  # instances described before others get their turn
 
 async def status(face: Face) -> dict[str, Any]:
     """Version, uptime, and how many are how."""
-    daemon = face.runtime
+    daemon, now = face.runtime, face.runtime.clock.now()
     standings = Counter(state.assessment.standing for state in daemon.instances().values())
     health = Counter(state.health for state in daemon.sources().values())
     alerts = Counter(alert.shown_state for alert in daemon.alerts())
     slack = face.slack.socket_problem if face.slack else None
     return {
         "version": __version__,
-        "time": views.iso(daemon.clock.now()),
+        "time": views.iso(now),
         "uptime_seconds": round(daemon.clock.monotonic() - face.started, 3),
         "healthy": daemon.alive() is None,
         "ready": daemon.ready() is None,
@@ -38,6 +38,8 @@ async def status(face: Face) -> dict[str, Any]:
         "alerts": {state: alerts[state] for state in OPEN_STATES},
         "sources": {one.value: health[one] for one in Health},
         "corrections": len(daemon.corrections()),
+        "corrections_on": daemon.switch().on,
+        "breakers_open": [one.name for one in daemon.actions() if one.open_until and one.open_until > now],
         "outbox": await _outbox(daemon),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from agent.config.language import LABEL_NAME
+from agent.config.values import LABEL_NAME
 from agent.web.body import check_keys, time_of
 from agent.web.errors import Failure
 from connectors.values import number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.web import ack, api, doors, health, pages, silences, slack
+from agent.web import ack, api, corrections, doors, health, pages, silences, slack
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
@@ -171,10 +171,24 @@ _KNOWN = (
     Route(
         "GET",
         "/api/v1/corrections",
-        api.corrections,
+        corrections.corrections,
         "Runs of actions, newest first",
         {200: ("Corrections.", "Corrections"), **_errors(e422="A parameter can't be used.")},
         query={**_LIMIT, **_TARGET, **_SINCE},
+    ),
+    Route(
+        "GET",
+        "/api/v1/corrections/switch",
+        corrections.switch,
+        "Whether corrections are made at all",
+        {200: ("The switch.", "SwitchNow")},
+    ),
+    Route(
+        "GET",
+        "/api/v1/actions",
+        corrections.actions,
+        "Actions, with the calls that their budgets count and how their breakers stand",
+        {200: ("Actions.", "Actions")},
     ),
     Route(
         "GET",
@@ -229,6 +243,47 @@ _DONE = (
         "End a silence now",
         {200: ("It is over.", "Silenced"), **_errors(e404="No such silence.")},
         query={"by": "Who ends it."},
+    ),
+    *(
+        Route(
+            "POST",
+            f"/api/v1/corrections/{{id}}/{act}",
+            handler,
+            f"{act.capitalize()} a proposed correction, by its id or the first digits of its short one",
+            {
+                200: ("It counts, or the same was said before; words say which.", "Answered"),
+                **_errors(
+                    e404="No such correction.",
+                    e409="Something else was decided before, or it has ended.",
+                    e422="It does not say by whom.",
+                ),
+            },
+            body="Answer",
+        )
+        for act, handler in (("approve", corrections.approve), ("reject", corrections.reject))
+    ),
+    Route(
+        "POST",
+        "/api/v1/corrections/switch",
+        corrections.switch_to,
+        "Switch all corrections off, so that nothing is called, or on again",
+        {200: ("So it is.", "Switched"), **_errors(e422="It does not say whether on or off, or by whom.")},
+        body="SwitchTo",
+    ),
+    Route(
+        "POST",
+        "/api/v1/actions/{name}/run",
+        corrections.run,
+        "Have an action called for an open alert, within the same bounds, and verified too",
+        {
+            200: ("It was begun, or one that somebody asked for is under way.", "Answered"),
+            **_errors(
+                e404="No such action, or no such open alert.",
+                e409="A correction does that already.",
+                e422="It does not say for which alert, or by whom.",
+            ),
+        },
+        body="Run",
     ),
     Route(
         "POST",

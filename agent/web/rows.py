@@ -9,9 +9,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.config import words as config_words
-from agent.runtime import HELD, OpenAlert, Runtime
+from agent.runtime import HELD, ActionState, OpenAlert, Runtime
+from rules.corrections import line
 from rules.matchers import matchers_text
-from rules.model import AlertState, Health, InstanceKey, InstanceState, MutedBy, Silence, SourceState, Standing, Target
+from rules.model import (
+    AlertState,
+    Correction,
+    Health,
+    InstanceKey,
+    InstanceState,
+    MutedBy,
+    RunState,
+    Series,
+    Silence,
+    SourceState,
+    Standing,
+    Switch,
+    Target,
+)
 from rules.words import beside, clock_time, describe, number, span, wanted
 
 MOST_ROWS = 500
@@ -74,6 +89,9 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
         + ([(HELD, len(held), "none")] if held else []),
         "firing": firing,
         "alert_counts": [(name, count) for name, count in zip(_OPEN, (firing, pending, muted), strict=True) if count],
+        "switch": _switch(daemon.switch(), now),
+        "corrections": [_correction(run, now) for run in daemon.corrections()[:MOST_ROWS]],
+        "breakers": [_breaker(one, now) for one in daemon.actions() if one.open_until and one.open_until > now],
         "silences": [_silence(one, now) for one in sorted(daemon.silences(), key=_when) if one.ends > now],
         "alerts": [_alert(alert, now) for alert in alerts[:MOST_ROWS]],
         "alerts_left_out": len(alerts[MOST_ROWS:]),
@@ -135,6 +153,32 @@ def _muted(alert: OpenAlert, now: int) -> str:
 
 def _when(silence: Silence) -> tuple[int, int]:
     return silence.starts, silence.ends
+
+
+def _switch(switch: Switch, now: int) -> str:
+    """That corrections are off, in words; empty while they are on."""
+    if switch.on:
+        return ""
+    note = f": {switch.note}" if switch.note else ""
+    return f"Corrections are off since {clock_time(switch.at, 'UTC', now)} UTC, by {switch.by}{note}"
+
+
+def _breaker(action: ActionState, now: int) -> str:
+    until = clock_time(action.open_until or now, "UTC", now)
+    return f"The breaker of {action.name} is open until {until} UTC: {action.failures} in a row did not help"
+
+
+def _correction(run: Correction, now: int) -> dict[str, str]:
+    expires = run.deadline if run.state is RunState.PROPOSED else None
+    return {
+        "id": run.short,
+        "words": line(run),
+        "of": f"{run.alert} of {Series(*run.key)}",
+        "state": run.state.value,
+        "tone": "warn" if run.state is RunState.PROPOSED else "none",
+        "until": "" if expires is None else f"{clock_time(expires, 'UTC', now)} UTC",
+        "since": _ago(run.updated, now),
+    }
 
 
 def _silence(silence: Silence, now: int) -> dict[str, str]:

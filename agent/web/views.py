@@ -10,8 +10,9 @@ import orjson
 from agent.acts import Act
 from agent.config import words
 from agent.config.configuration import SourceEntry
-from agent.runtime import OpenAlert
+from agent.runtime import ActionState, OpenAlert
 from agent.store.records import Attempt, Delivery
+from rules.corrections import OPEN, line
 from rules.matchers import matchers_text
 from rules.measures import measure_text
 from rules.model import (
@@ -23,8 +24,11 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     Reading,
+    RunState,
     Silence,
+    Snapshot,
     SourceState,
+    Switch,
     Target,
     Transition,
 )
@@ -217,10 +221,56 @@ def transition_of(change: Transition) -> dict[str, Any]:
     }
 
 
+def switch_of(switch: Switch) -> dict[str, Any]:
+    """Whether corrections are made; `by` is empty while nobody ever said so."""
+    return {"on": switch.on, "by": switch.by, "at": iso(switch.at) if switch.at else None, "note": switch.note}
+
+
+def action_of(action: ActionState, now: int) -> dict[str, Any]:
+    """An action; its breaker is `closed`, `open` (nothing is called), or `trying` one correction at a time."""
+    until = action.open_until
+    return {
+        "name": action.name,
+        "type": action.kind,
+        "budget": action.budget and {"calls": action.budget[0], "seconds": action.budget[1]},
+        "calls": action.calls,
+        "breaker": {
+            "state": "closed" if until is None else "open" if until > now else "trying",
+            "failures": action.failures,
+            "until": iso(until),
+        },
+    }
+
+
+def _snapshot(numbers: Snapshot | None) -> dict[str, Any] | None:
+    if numbers is None:
+        return None
+    return {
+        "at": iso(numbers.at),
+        "standing": numbers.standing.value,
+        "value": numbers.value,
+        "time": iso(numbers.time),
+        "inputs": dict(numbers.inputs),
+    }
+
+
+def _outcome(run: Correction) -> str | None:
+    if run.state in OPEN:
+        return None
+    return "dry run" if run.dry_run else run.state.value
+
+
+def _approval(run: Correction) -> dict[str, Any] | None:
+    said = run.approval
+    return None if said is None else {"by": said.by, "at": iso(said.at), "note": said.note, "given": said.given}
+
+
 def correction_of(run: Correction) -> dict[str, Any]:
-    """The run of an action."""
+    """The run of an action; `outcome` once it has ended."""
+    proposed = run.state is RunState.PROPOSED
     return {
         "id": run.id,
+        "short": run.short,
         "target": run.key.target,
         "instance": dict(run.key.labels),
         "alert": run.alert,
@@ -231,7 +281,18 @@ def correction_of(run: Correction) -> dict[str, Any]:
         "created": iso(run.created),
         "updated": iso(run.updated),
         "called_at": iso(run.called_at),
-        "deadline": iso(run.deadline),
+        "deadline": None if proposed else iso(run.deadline),
         "not_before": iso(run.not_before),
         "detail": run.detail,
+        "words": line(run),
+        "outcome": _outcome(run),
+        "expires": iso(run.deadline) if proposed else None,
+        "approval": _approval(run),
+        "by_hand": run.by_hand,
+        "waits_for": run.waits_for or None,
+        "output": None if run.output is None else orjson.loads(run.output),
+        "before": _snapshot(run.before),
+        "after": _snapshot(run.after),
+        "undoes": run.undoes or None,
+        "undone_by": run.undone_by or None,
     }

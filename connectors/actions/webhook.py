@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import orjson
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from yarl import URL
 
 from connectors import fields
-from connectors.answers import excerpt
+from connectors.answers import excerpt, shown
 from connectors.auth import Auth
 from connectors.base import Call, Misconfigured, Services
-from connectors.bodies import Method, Path, json_of, secret_of, strings, text_of
+from connectors.bodies import Method, Path, strings
+from connectors.calling import ActionConfig, JsonTemplate, SecretTemplate, Template, shown_json
 from connectors.gateway import Way, check_http_url, way
 from connectors.http import Request
 from connectors.signing import headers as signature_headers
-from connectors.template import NAMES, TemplateError, render, render_json, render_url
+from connectors.template import TemplateError, render, render_json, render_url
 from rules.model import SECOND
 
-_NAMES = NAMES | {"attempt", "correction"}
 _READ_AT_MOST = 4_096
 _TELLING = 5  # what is this short in an address's query tells nothing
-Template = Annotated[str, AfterValidator(text_of(_NAMES))]
 
 
-class WebhookActionConfig(fields.Config):
-    """`json` or `body`, not both; without either the body is empty. `secret` signs, `budget` bounds how often.
+class WebhookActionConfig(ActionConfig):
+    """`json` or `body`, not both; without either the body is empty. `secret` signs.
 
     `url`, `headers`, `json` and `body` are templates.
     """
@@ -38,14 +39,11 @@ class WebhookActionConfig(fields.Config):
     gateway: str | None = None
     url: Template
     auth: Auth | None = None
-    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(secret_of(_NAMES))]] = Field(
-        default_factory=dict
-    )
-    json_: Annotated[Any, AfterValidator(json_of(_NAMES))] = Field(default=None, alias="json")
+    headers: dict[fields.HeaderName, SecretTemplate] = Field(default_factory=dict)
+    json_: JsonTemplate = Field(default=None, alias="json")
     body: Template | None = None
     secret: fields.Token | None = None
     timeout: fields.Span = 10 * SECOND
-    budget: fields.Rate | None = None
 
     @field_validator("url")
     @classmethod
@@ -56,8 +54,24 @@ class WebhookActionConfig(fields.Config):
             raise ValueError("has to begin with http:// or https://, or be a path of a gateway")
         return url if "{" in url else check_http_url(url)
 
+    @property
+    def acts_on(self) -> str:
+        """The method and the address."""
+        return self.thing or f"{self.method} {self.url}"
+
+    def preview(self, context: Mapping[str, Any]) -> str:
+        """The method, the address without its query, and the body if it is JSON."""
+        address, _, query = render_url(self.url, context).partition("?")
+        with suppress(ValueError):
+            address = shown(URL(address)) if "://" in address else address
+        through = f" through {self.gateway}" if self.gateway else ""
+        body = f" with a body of {len(render(self.body, context))} characters" if self.body is not None else ""
+        body = f" {shown_json(self.json_, context)}" if self.json_ is not None else body
+        return f"{self.method} {address}{'?***' if query else ''}{through}{body}"
+
     def templates(self) -> Iterator[tuple[Path, str]]:
         """Every template with the path of its key."""
+        yield from super().templates()
         yield ("url",), self.url
         yield ("body",), self.body or ""
         yield from ((("headers", name), value.get_secret_value()) for name, value in self.headers.items())

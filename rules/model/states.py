@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -229,14 +230,59 @@ class RunState(StrEnum):
     VERIFIED = "verified"
     FAILED = "failed"
     ESCALATED = "escalated"
-    SKIPPED = "skipped"  # the number came back before the call
+    SKIPPED = "skipped"  # no call was made, or no other: it came back, was rejected, lapsed, …
+    UNDONE = "undone"  # of what takes another correction back: the call was made, and there is nothing to verify
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person said to a proposal, or who asked for a run; not `given`: it was rejected."""
+
+    by: str
+    at: int
+    note: str = ""
+    given: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The numbers of an instance as they were known `at` some time; `time` is that of the reading behind `value`."""
+
+    at: int
+    standing: Standing
+    value: float | None = None
+    time: int | None = None
+    inputs: Labels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What a controller goes on from: its integral term, and the value it was given last, with the time of that."""
+
+    integral: float
+    value: float
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether corrections are made at all: who switched them on or off, when, and why."""
+
+    on: bool
+    by: str
+    at: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
     """The durable run of an action for one episode of one alert.
 
-    `attempt` counts calls, `called_at` is when the last call ended, `not_before` when the next may start.
+    `attempt` counts calls, `called_at` is when the last call ended, `not_before` when the next may start, `deadline`
+    when verifying ends, or a proposal lapses. `queued` counts the calls given out, those too that were held back before
+    they were made. `fired_at` names the episode where it was not `created` with it. `thing` is a hash of what is acted
+    on; `waits_for` is the run that acts on it now. A run by hand has no rule of its own. `undoes` and `undone_by` are
+    the ids of runs.
     """
 
     id: str
@@ -253,3 +299,26 @@ class Correction:
     deadline: int | None = None
     not_before: int | None = None
     detail: str = ""
+    queued: int = 0
+    fired_at: int | None = None
+    approval: Approval | None = None
+    by_hand: bool = False
+    thing: str = ""
+    waits_for: str = ""
+    before: Snapshot | None = None
+    after: Snapshot | None = None
+    output: str | None = None  # JSON
+    driven: Driven | None = None
+    dry_run: bool = False
+    undoes: str = ""
+    undone_by: str = ""
+
+    @property
+    def short(self) -> str:
+        """What people call it: eight hexadecimal digits."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:8]
+
+    @property
+    def of(self) -> int:
+        """When the alert fired that it corrects."""
+        return self.created if self.fired_at is None else self.fired_at

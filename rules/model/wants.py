@@ -211,8 +211,35 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Pid:
+    """A controller's gains (`ki` for each second, `kd` in seconds) and the range of its output.
+
+    Without a `setpoint` it drives towards the middle of the goal's band, or to its only bound.
+    """
+
+    kp: float
+    ki: float
+    kd: float
+    low: float
+    high: float
+    setpoint: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The action that takes a correction back: when it failed, or else when the alert it helped has resolved."""
+
+    action: str
+    on_resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CorrectRule:
-    """The corrective call made when alert `on` fires."""
+    """The corrective call made when alert `on` fires.
+
+    With `approve_within` a person has to agree in that time. Under the `precondition` only it is called. An `output` (a
+    controller, or a template) makes a controlled value of each call, which is made again every `cooldown`.
+    """
 
     on: str
     action: str
@@ -220,6 +247,11 @@ class CorrectRule:
     max_attempts: int
     verify_within: int
     escalate_to: tuple[str, ...] = ()
+    approve_within: int | None = None
+    precondition: str | None = None
+    dry_run: bool = False
+    undo: Undo | None = None
+    output: Pid | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

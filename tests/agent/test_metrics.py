@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from agent.metrics import Metrics
-from agent.runtime import OpenAlert, Runtime
+from agent.runtime import ActionState, OpenAlert, Runtime
 from agent.store.records import OutboxStats
 from rules.model import (
     MINUTE,
@@ -30,6 +30,7 @@ from rules.model import (
     Silence,
     SourceState,
     Standing,
+    Switch,
 )
 
 NOW = 1_767_225_600 * SECOND
@@ -45,6 +46,14 @@ class Daemon:
         self.known_instances: dict[InstanceKey, InstanceState] = {}
         self.open: list[OpenAlert] = []
         self.known_silences: list[Silence] = []
+        self.switched = Switch(True, "", 0)
+        self.acting: list[ActionState] = []
+
+    def switch(self) -> Switch:
+        return self.switched
+
+    def actions(self) -> list[ActionState]:
+        return self.acting
 
     def sources(self) -> Mapping[str, SourceState]:
         return self.known_sources
@@ -214,6 +223,19 @@ async def test_what_is_muted_is_counted_and_what_is_held_is_said(daemon: Daemon,
     counts = {by: found[named("setpoint_alerts_muted", by=by)] for by in MutedBy}
     assert counts == {"silence": 1, "dependency": 1, "inhibition": 0, "interval": 0}
     assert found[named("setpoint_silences_active")] == 1
+
+
+async def test_the_switch_and_the_breakers_are_said(daemon: Daemon, metrics: Metrics):
+    daemon.acting = [
+        ActionState("heat", "webhook", None, 0, 5, NOW + 1),
+        ActionState("cool", "webhook", None, 0, 5, NOW),
+    ]
+    found = await samples(metrics)
+    assert found[named("setpoint_corrections_enabled")] == 1
+    assert found[named("setpoint_action_breaker_open", action="heat")] == 1
+    assert found[named("setpoint_action_breaker_open", action="cool")] == 0
+    daemon.switched = Switch(False, "ann", NOW)
+    assert (await samples(metrics))[named("setpoint_corrections_enabled")] == 0
 
 
 async def test_the_outbox_is_absent_where_nobody_can_say(metrics: Metrics):

@@ -164,6 +164,19 @@ class TestCorrections:
         await plant.wait(5 * MINUTE)
         assert (await plant.told())[2:] == ["team: firing: x firing"]
 
+    @pytest.mark.parametrize("own", [True, False])
+    async def test_what_is_proposed_then_is_told_with_it(self, plant: Plant, own: bool) -> None:
+        asks = replace(NEEDS, correct=(replace(NEEDS.correct[0], approve_within=HOUR),))
+        asks = notify(asks, "team") if own else asks
+        await plant.begin(asks, notify(DB, "oncall"), route=replace(ROUTE, group_wait=0))
+        await plant.see(db=11, x=11)
+        await plant.see(db=1)
+        await plant.see(x=11)
+        await plant.wait(6 * MINUTE)
+        notices = [orjson.loads(delivery.payload) for delivery in await plant.outbox()]
+        (said,) = [notice for notice in notices if notice["receiver"] == "team"]
+        assert [proposal["action"] for proposal in said["proposals"]] == ["cool"]
+
 
 class TestReload:
     async def test_an_alert_that_wants_several_breaches_goes_on(self, plant: Plant) -> None:

@@ -9,6 +9,7 @@ from rules.model import (
     AlertRule,
     AlertState,
     AlertStatus,
+    Approval,
     Assessment,
     Correction,
     CorrectRule,
@@ -119,6 +120,83 @@ def test_a_call_that_does_not_get_through_is_tried_again_unless_that_is_in_vain(
     assert after.state is state
     if not permanent:
         assert after.not_before == T0 + 11 * SECOND
+
+
+class TestProposals:
+    RULE = replace(RULE, approve_within=30 * MINUTE)
+
+    def asked(self) -> Correction:
+        return corrections.begin(replace(TARGET, correct=(self.RULE,)), firing(), [])[0]
+
+    def test_it_waits_for_a_person_and_lapses(self) -> None:
+        run = self.asked()
+        assert (run.state, run.deadline) == (RunState.PROPOSED, T0 + 30 * MINUTE)
+        assert corrections.wake(run) == run.deadline
+        assert corrections.step(run, self.RULE, room(), T0 + 30 * MINUTE - 1) == run
+        lapsed = corrections.step(run, self.RULE, room(), T0 + 30 * MINUTE)
+        assert corrections.line(lapsed) == "Correction cool was skipped: nobody approved within 30m"
+
+    @pytest.mark.parametrize(
+        ("state", "stands"),
+        [
+            (AlertState.FIRING, True),
+            (AlertState.RECOVERING, True),
+            (AlertState.INACTIVE, False),
+            (AlertState.PENDING, False),
+        ],
+    )
+    def test_it_stands_while_the_alert_is_open(self, state: AlertState, stands: bool) -> None:
+        run = corrections.step(self.asked(), self.RULE, room(state), T0 + MINUTE)
+        assert (run.state is RunState.PROPOSED) == stands
+        assert stands or run.detail == "came back before the call"
+
+    def test_what_a_person_says(self) -> None:
+        agreed = corrections.decided(self.asked(), Approval("ann", T0 + MINUTE))
+        assert (agreed.state, agreed.deadline, agreed.updated) == (RunState.APPROVED, None, T0 + MINUTE)
+        assert corrections.step(agreed, self.RULE, room(), T0 + MINUTE).state is RunState.CALLED
+        refused = corrections.decided(self.asked(), Approval("ann", T0 + MINUTE, "the window is open", given=False))
+        assert corrections.line(refused) == "Correction cool was skipped: rejected by ann: the window is open"
+
+    def test_a_clock_that_is_set_back_leaves_as_long_as_there_was(self) -> None:
+        moved = corrections.step(self.asked(), self.RULE, room(), T0 - 60 * MINUTE)
+        assert moved.deadline == T0 - 30 * MINUTE
+
+
+def test_a_call_that_was_held_back_was_no_attempt() -> None:
+    run = corrections.step(begun(), RULE, room(), T0)
+    held = corrections.held_back(run, T0 + 1, "corrections are off")
+    assert (held.state, held.attempt, held.queued) == (RunState.APPROVED, 0, 1)
+    again = corrections.step(held, RULE, room(), T0 + 2)
+    assert (again.attempt, again.queued) == (1, 2)  # and has another key
+
+
+def test_an_undo_ends_with_its_answer_and_needs_no_firing_alert() -> None:
+    rule = replace(RULE, action="off", cooldown=0)
+    undo = corrections.undoing(replace(begun(), state=RunState.FAILED, attempt=2), "off", T0)
+    run = corrections.step(undo, rule, room(AlertState.INACTIVE), T0)
+    assert (run.state, run.attempt, run.of) == (RunState.CALLED, 1, T0)
+    done = corrections.answered(run, rule, T0 + 1, "answered 200", error=False, permanent=False)
+    assert corrections.line(done) == "Undoing off was done: answered 200"
+    failed = corrections.answered(run, rule, T0 + 1, "refused", error=True, permanent=False)
+    assert (failed.state, failed.not_before) == (RunState.APPROVED, T0 + 1 + 10 * SECOND)
+
+
+def test_one_with_an_output_is_called_again_after_the_cooldown_until_its_attempts_are_used() -> None:
+    rule = replace(RULE, output="{{ value }}")
+    run = called(begun(), T0)
+    run = corrections.answered(replace(run, state=RunState.CALLED), rule, T0, "", error=False, permanent=False)
+    assert run.deadline == T0 + rule.cooldown
+    assert corrections.step(run, rule, room(), T0 + rule.cooldown - 1) == run
+    again = corrections.step(run, rule, room(), T0 + rule.cooldown)
+    assert (again.state, again.attempt) == (RunState.CALLED, 2)
+    last = corrections.answered(again, rule, T0 + rule.cooldown, "", error=False, permanent=False)
+    assert last.deadline == T0 + rule.cooldown + rule.verify_within
+    assert corrections.step(last, rule, room(), last.deadline).state is RunState.FAILED
+
+
+def test_an_old_record_goes_on_with_another_key_than_before() -> None:
+    old = replace(begun(), state=RunState.APPROVED, attempt=2)  # `queued` was not kept then
+    assert corrections.step(old, RULE, room(), T0).queued == 3
 
 
 def test_budget() -> None:

@@ -198,7 +198,7 @@ TARGETS = {
         [
             "8:100: targets.t.correct[0].on: this target has no alert lo (did you mean low?)",
             "8:112: targets.t.correct[0].action: there is no action fix",
-            "8:127: targets.t.correct[0].approval: ask is not built yet",
+            "8:127: targets.t.correct[0].approval: has to be one of none, required",
             "8:147: targets.t.correct[0].escalate.to: there is no receiver growt (did you mean growth?)",
         ],
     ),

@@ -298,6 +298,37 @@ tests:
     )
 
 
+def test_what_people_say_to_proposals(outcome):
+    config = """
+sources: {s: {type: file, path: n.csv, every: 1m, readings: [{series: n, value: v, labels: {at: at}}]}}
+targets:
+  t: {series: n, by: [at], goal: {at_most: 1}, alerts: [{name: high, when: out_of_band}], correct: [{on: high, action: lower, approval: required, undo: raise}]}
+  u: {series: n, by: [at], goal: {at_most: 1}, alerts: [{name: high, when: out_of_band}], correct: [{on: high, action: lower, approval: {within: 30m}}]}
+actions: {lower: {type: webhook, url: "http://127.0.0.1:9/{{ target }}/{{ labels.at }}"}, raise: {type: webhook, url: "http://127.0.0.1:9/raise"}}
+receivers: {}
+"""
+    passes(
+        outcome(
+            """
+tests:
+  - input_series: [{series: "n{at='a'}", values: "0 2x9 0x60"}]
+    answers: [{at: 5m, action: lower, target: t, by: ann}]
+    correction_test:
+      - {eval_time: 4m, exp_corrections: [{action: lower, state: proposed}, {action: lower, state: proposed}]}
+      - {eval_time: 5m, target: t, exp_corrections: [{state: verifying, attempt: 1}]}
+      - {eval_time: 11m, target: t, exp_corrections: [{state: verified, detail: "back on target: 2 before, 0 6m after the call"}]}
+      - {eval_time: 11m, target: u, exp_corrections: [{state: skipped, detail: came back before the call}]}
+  - input_series: [{series: "n{at='a'}", values: "0 2x60"}]
+    answers: [{at: 5m, action: lower, target: t, reject: true, by: ann}]
+    correction_test:
+      - {eval_time: 5m, target: t, exp_corrections: [{state: skipped, detail: rejected by ann}]}
+      - {eval_time: 31m, target: u, exp_corrections: [{state: skipped, detail: nobody approved within 30m}]}
+""",
+            config,
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -315,6 +346,7 @@ tests:
         ("tests: [{target_test: [{eval_time: soon, target: gone}]}]", "'soon' is not a duration"),
         ("tests: [{delivery_test: [{eval_time: 1m, receiver: consle}]}]", "did you mean console?"),
         ("tests: [{failing: [{source: scrape, to: 1m}]}]", "there is no source that is read scrape"),
+        ("tests: [{answers: [{at: 1m, action: lowr}]}]", "there is no action lowr"),
         ("tests: [{promql_expr_test: []}]", "there is no PromQL"),
         ("rule_files: [a.yaml]\ntests: [{}]", "is Prometheus' key"),
         ("tests: []", "needs at least 1"),

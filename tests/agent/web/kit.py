@@ -19,7 +19,7 @@ from agent.connections import Connections
 from agent.explaining import Explained
 from agent.metrics import Metrics
 from agent.muted import new_silence, silence_matchers
-from agent.runtime import OpenAlert, Reloaded, Unknown
+from agent.runtime import ActionState, OpenAlert, Reloaded, Switched, Unknown, Word
 from agent.settings import read_settings
 from agent.slack.desk import Desk
 from agent.store.records import Ping
@@ -36,6 +36,7 @@ from rules.model import (
     Reading,
     Silence,
     SourceState,
+    Switch,
     labels_of,
 )
 
@@ -93,6 +94,9 @@ class Daemon:
         self.health: dict[str, SourceState] = {}
         self.open: list[OpenAlert] = []
         self.runs: list[Correction] = []
+        self.switched = Switch(True, "", 0)
+        self.acting: list[ActionState] = []
+        self.words: list[Word] = []
         self.polls: dict[str, Sequence[Reading] | ConnectorError] = {}
         self.taken: list[tuple[str, str, str]] = []
         self.holding: dict[InstanceKey, str] = {}
@@ -130,6 +134,32 @@ class Daemon:
 
     def corrections(self) -> Sequence[Correction]:
         return self.runs
+
+    def switch(self) -> Switch:
+        return self.switched
+
+    def actions(self) -> Sequence[ActionState]:
+        return self.acting
+
+    async def approve(self, correction: str, person: Person, note: str = "") -> Word:
+        return self._word("approve", correction, person)
+
+    async def reject(self, correction: str, person: Person, note: str = "") -> Word:
+        return self._word("reject", correction, person)
+
+    async def run_action(self, action: str, alert: str, person: Person, note: str = "") -> Word:
+        return self._word(f"run {action}", alert, person)
+
+    def _word(self, act: str, name: str, person: Person) -> Word:
+        self.taken.append((act, name, person.name))
+        if not self.words:
+            raise Unknown(f"no correction {name!r}")
+        return self.words.pop(0)
+
+    async def switch_corrections(self, on: bool, person: Person, note: str = "") -> Switched:
+        counted = on is not self.switched.on
+        self.switched = Switch(on, person.name, self.clock.now(), note) if counted else self.switched
+        return Switched(self.switched, counted)
 
     def alerts(self) -> Sequence[OpenAlert]:
         return self.open

@@ -1,0 +1,365 @@
+"""Corrections as a decision moves them on: begun, called within bounds, verified, undone. Pure but for templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from agent.bounds import Bounds
+from agent.decided import Decision, happened
+from agent.memory import Memory
+from agent.notices import Notices, context_of, idempotency_key, plain
+from agent.store.records import Delivery, DeliveryKind
+from connectors.template import TemplateError, render_json
+from rules import corrections
+from rules.control import drive
+from rules.corrections import ACTING, LOST, OPEN
+from rules.history import History
+from rules.model import (
+    HOUR,
+    AlertState,
+    Correction,
+    CorrectRule,
+    Event,
+    InstanceState,
+    Pid,
+    RunState,
+    Snapshot,
+    Transition,
+)
+from rules.muting import Situation
+from rules.routing import CONSOLE
+from rules.specs import Specs
+from rules.words import clock_time, headline
+
+Context = dict[str, Any]
+_GONE = "what it was for is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How the call of a correction ended; `withheld`: it was stopped before it was made."""
+
+    run_id: str
+    answer: str
+    error: bool
+    permanent: bool
+    withheld: bool = False
+
+
+class Corrector:
+    """Corrects by one configuration on what is remembered."""
+
+    def __init__(self, specs: Specs, notices: Notices, memory: Memory, situation: Situation, history: History) -> None:
+        self.specs = specs
+        self.notices = notices
+        self.memory = memory
+        self.situation = situation
+        self.bounds = Bounds(specs, notices.config, memory, situation, history)
+
+    def correct(self, decision: Decision, answers: Sequence[Answered]) -> None:
+        """Begins the runs that transitions ask for, takes in how calls ended, and moves on what can move."""
+        for transition in list(decision.transitions):
+            if self.situation.held(transition.key) is None:
+                self._begin(decision, transition)
+        for answered in answers:
+            self._take_answer(decision, answered)
+        self.step_runs(decision)
+
+    def release(self, decision: Decision, transition: Transition) -> None:
+        """Begins the runs of an alert that was held and still fires; what a person is asked is told with it."""
+        if not decision.runs_of(transition.key, transition.fingerprint, transition.fired_at):
+            fired = transition.fired_at or transition.at
+            self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired))
+        decision.released = True
+
+    def correct_released(self, decision: Decision) -> None:
+        """Moves on what was begun while it was told."""
+        decision.released = False
+        self.step_runs(decision)
+
+    def _begin(self, decision: Decision, transition: Transition) -> None:
+        target = self.specs.targets.get(transition.key.target)
+        if target is None or not target.correct:
+            return
+        for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
+            rule = self.rule(run)
+            if run.state is RunState.PROPOSED and rule is not None:
+                self.move(decision, None, self._proposed(decision, run, rule))
+            else:
+                self.move(decision, None, run)
+
+    def _proposed(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
+        """What a person is asked says what would be done; what may not be done is not asked."""
+        why = self.bounds.unmet(decision, run, rule)
+        if why is not None:
+            return corrections.skipped(run, decision.now, why)
+        return replace(run, detail=f"would make the call {self._preview(decision, run, rule)}")
+
+    # moving on
+
+    def step_runs(self, decision: Decision, every: bool = False) -> None:
+        """Moves on the runs that were touched or whose time has come, or `every` open one, in order of arrival."""
+        for run in self._runs_to_step(decision, every=every):
+            self._step(decision, run)
+        self._let_on(decision)
+        for undo in self._undoes(decision):
+            self.move(decision, None, undo)
+            self._step(decision, undo)
+
+    def adopt(self, decision: Decision) -> None:
+        """Ends the runs that another configuration leaves without their rule or their instance."""
+        for run in decision.open_runs():
+            if self.rule(run) is None:
+                self.move(decision, run, corrections.skipped(run, decision.now, "no longer configured"))
+            elif run.state is not RunState.CALLED and decision.instance(run.key) is None:
+                self.move(decision, run, corrections.skipped(run, decision.now, _GONE))
+
+    def _runs_to_step(self, decision: Decision, *, every: bool) -> list[Correction]:
+        runs = {**self.memory.open_runs, **decision.runs}
+        touched = decision.instances.keys()
+        found = [
+            run
+            for run in runs.values()
+            if run.state in OPEN
+            and (every or run.key in touched or run.id in decision.runs or corrections.is_due(run, decision.now))
+        ]
+        return sorted(found, key=lambda run: (run.created, run.id))
+
+    def _let_on(self, decision: Decision) -> None:
+        """Moves on the runs that waited for others which have ended, as long as that ends some more."""
+        if not any(run.state not in ACTING for run in decision.runs.values()):
+            return
+        seen: set[str] = set()
+        while ready := [run for run in decision.open_runs() if self._is_free(decision, run) and run.id not in seen]:
+            for run in ready:
+                seen.add(run.id)
+                self._step(decision, run, replace(run, waits_for="", not_before=None))
+
+    def _is_free(self, decision: Decision, run: Correction) -> bool:
+        other = decision.run(run.waits_for) if run.waits_for else None
+        return bool(run.waits_for) and (other is None or other.state not in ACTING)
+
+    def _step(self, decision: Decision, run: Correction, as_: Correction | None = None) -> None:
+        """Moves one run on; `as_` is how it is taken for that."""
+        rule = self.rule(run)
+        if rule is None:
+            self.move(decision, run, corrections.skipped(run, decision.now, "no longer configured"))
+            return
+        before = as_ or run
+        state = decision.instance(run.key)
+        after = corrections.step(before, rule, state, decision.now)
+        if after.state is RunState.CALLED and before.state is not RunState.CALLED:
+            if before.state is RunState.VERIFYING:
+                before = corrections.approved_again(before)
+            after = self._called(decision, before, after, rule, state)
+        self.move(decision, run, after)
+
+    def _called(
+        self, decision: Decision, run: Correction, after: Correction, rule: CorrectRule, state: InstanceState | None
+    ) -> Correction:
+        """The run as called, or why it is not yet, or not at all."""
+        now = decision.now
+        if state is None:
+            return corrections.skipped(run, now, _GONE)
+        context = self._context(decision, after)
+        thing = self.bounds.thing(run, context)
+        run, after = replace(run, thing=thing), replace(after, thing=thing)
+        wait = self.bounds.wait(decision, run, rule)
+        if wait is not None:
+            return corrections.waiting(run, now, *wait)
+        why = self.bounds.unmet(decision, run, rule)
+        if why is not None:
+            return corrections.skipped(run, now, why)
+        after = replace(after, before=after.before or _snapshot(state, now))
+        if rule.output is not None:
+            after = self._driven(after, rule, state, context, now)
+        if after.state is not RunState.CALLED:
+            return after
+        if rule.dry_run or self.notices.config.corrections.dry_run:
+            said = f"dry run, the call would be {self._preview(decision, after, rule)}"
+            return replace(corrections.skipped(after, now, said), attempt=run.attempt, dry_run=True)
+        return after
+
+    def _driven(
+        self, run: Correction, rule: CorrectRule, state: InstanceState, context: Context, now: int
+    ) -> Correction:
+        """The run with its controlled value."""
+        if isinstance(rule.output, Pid):
+            found = drive(rule.output, state.assessment, run.driven, rule.cooldown, now)
+            if found is None:
+                before = replace(run, state=RunState.APPROVED, attempt=run.attempt - 1)
+                return corrections.waiting(before, now, "waits for a number to drive", now + rule.cooldown)
+            return replace(run, output=orjson.dumps(plain(found[0])).decode(), driven=found[1])
+        try:
+            made = render_json(rule.output, context)
+            return replace(run, output=orjson.dumps(made).decode())
+        except (TemplateError, orjson.JSONEncodeError) as error:
+            return corrections.answered(run, rule, now, f"output: {error}", error=True, permanent=True)
+
+    def _take_answer(self, decision: Decision, answered: Answered) -> None:
+        run = self.memory.runs.get(answered.run_id)
+        rule = self.rule(run) if run else None
+        if run is None or rule is None or run.state is not RunState.CALLED:
+            return
+        if answered.withheld:
+            after = corrections.held_back(run, decision.now, answered.answer)
+            if not run.undoes and not corrections.is_firing(run, decision.instance(run.key)):
+                after = corrections.skipped(after, decision.now, answered.answer)
+        else:
+            after = corrections.answered(
+                run, rule, decision.now, answered.answer, error=answered.error, permanent=answered.permanent
+            )
+        self.move(decision, run, after)
+
+    def stopped(self, run_id: str, now: int) -> str | None:
+        """Why a call in the outbox must not be made after all."""
+        run = self.memory.runs.get(run_id)
+        rule = self.rule(run) if run else None
+        if run is None or rule is None or run.state is not RunState.CALLED:
+            return "it is no longer wanted"
+        return self.bounds.stopped(Decision(now, self.memory), run, rule)
+
+    # rules
+
+    def rule(self, run: Correction) -> CorrectRule | None:
+        """What the run goes by; None if it is no longer configured."""
+        target = self.specs.targets.get(run.key.target)
+        rules = [rule for rule in target.correct if rule.on == run.alert] if target else []
+        if run.undoes:
+            found = next((rule for rule in rules if rule.undo and rule.undo.action == run.action), None)
+            return found and replace(found, action=run.action, cooldown=0, precondition=None, undo=None, output=None)
+        own = next((rule for rule in rules if rule.action == run.action), None)
+        is_there = target is not None and run.action in self.notices.config.actions
+        return corrections.bare_rule(run.alert, run.action) if own is None and run.by_hand and is_there else own
+
+    def _undoes(self, decision: Decision) -> Iterable[Correction]:
+        """The runs that take back what failed, or what has helped an alert that is over now."""
+        runs = dict(decision.runs)
+        for one in decision.transitions:
+            if one.event is Event.RESOLVED:
+                runs |= {run.id: run for run in decision.runs_of(one.key, one.fingerprint, one.fired_at)}
+        for run in runs.values():
+            rule = None if run.undoes or run.undone_by or run.state in OPEN else self.rule(run)
+            if rule is None or rule.undo is None or not run.attempt or run.dry_run:
+                continue
+            if rule.undo.on_resolved:
+                due = run.state is RunState.VERIFIED and not corrections.is_open(run, decision.instance(run.key))
+            else:
+                due = run.state in LOST
+            if due:
+                undo = corrections.undoing(run, rule.undo.action, decision.now)
+                decision.put_run(replace(run, undone_by=undo.id))
+                yield undo
+
+    # saying
+
+    def move(self, decision: Decision, before: Correction | None, after: Correction) -> None:
+        """Takes a run's new state in, with the transition that says so and the call that it asks for."""
+        if before == after:
+            return
+        state = decision.instance(after.key)
+        after = self._with_numbers(after, state, decision.now)
+        decision.put_run(after)
+        if before is None or before.state is not after.state:
+            decision.came_to.append((after.action, after.state))
+        tripped = self._tripped(decision, before, after)
+        if state is None or self._is_unsaid(decision, before, after):
+            return
+        rule = self.rule(after)
+        to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
+        if tripped and not to:
+            to = self._fallback()
+        event = Event.ESCALATED if to else Event.CORRECTION
+        moved = happened(self.specs, state, after.alert, event, decision.now)
+        nth = sum(one.fingerprint == moved.fingerprint and one.event is event for one in decision.transitions)
+        said = corrections.line(after)
+        transition = replace(moved, detail=f"{said}. {tripped}" if tripped else said, to=to, nth=nth)
+        decision.transitions.append(transition)
+        if after.state is RunState.CALLED:
+            decision.deliveries.append(self._call(decision, after, transition))
+
+    def _is_unsaid(self, decision: Decision, before: Correction | None, after: Correction) -> bool:
+        """Whether nobody has to hear of it: nothing that is said changed, or the firing says it, or the call will."""
+        if before is not None:
+            return before.state is after.state and before.detail == after.detail
+        return after.state is not RunState.APPROVED or (after.not_before or 0) <= decision.now
+
+    def _with_numbers(self, run: Correction, state: InstanceState | None, now: int) -> Correction:
+        """An ended run with the numbers as they are then, and in words, where a call was made."""
+        if run.state in OPEN or run.after is not None or run.before is None or state is None or run.undoes:
+            return run
+        run = replace(run, after=_snapshot(state, now))
+        target = self.specs.targets.get(run.key.target)
+        return replace(run, detail=corrections.with_numbers(run, target)) if target else run
+
+    def _tripped(self, decision: Decision, before: Correction | None, after: Correction) -> str:
+        """What is said of the action's breaker if this failure trips it."""
+        if after.state not in LOST or before is None or before.state not in OPEN:
+            return ""
+        outcomes, now = self.bounds.outcomes(decision, after.action), decision.now
+        was, is_ = (self.bounds.breaker(after.action, known, now) for known in (outcomes[:-1], outcomes))
+        if is_ is None or (was is not None and was.until > now):
+            return ""
+        target = self.specs.targets.get(after.key.target)
+        until = clock_time(is_.until, target.zone if target else "UTC", now)
+        decision.tripped.append(after.action)
+        return f"The breaker of {after.action} tripped: {is_.failures} in a row did not help; no call before {until}"
+
+    def _fallback(self) -> tuple[str, ...]:
+        route = self.notices.config.route
+        return (route.receiver if route else CONSOLE,)
+
+    def _context(self, decision: Decision, run: Correction) -> Context:
+        """What templates of the call may use."""
+        state = decision.instance(run.key)
+        if state is None:
+            return {}
+        transition = happened(self.specs, state, run.alert, Event.CORRECTION, decision.now)
+        return self._context_of(run, transition)
+
+    def _context_of(self, run: Correction, transition: Transition) -> Context:
+        target, assessment = self.specs.targets.get(run.key.target), transition.assessment
+        said = headline(target, run.key, assessment, Event.FIRING, transition.at) if target and assessment else ""
+        output = None if run.output is None else orjson.loads(run.output)
+        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id, "output": output}
+        return {**context_of(target, transition, said), **own}
+
+    def _preview(self, decision: Decision, run: Correction, rule: CorrectRule) -> str:
+        """What would be called, without secrets; its first output, if it is not known yet."""
+        entry = self.notices.config.actions.get(run.action)
+        preview = getattr(entry.config if entry else None, "preview", None)
+        state = decision.instance(run.key)
+        if preview is None or state is None:
+            return run.action
+        run = replace(run, attempt=max(run.attempt, 1))
+        context = self._context(decision, run)
+        if rule.output is not None and run.output is None:
+            context = self._context(decision, self._driven(run, rule, state, context, decision.now))
+        try:
+            return str(preview(context))
+        except TemplateError as error:
+            return f"{run.action}, which can't be made: {error}"
+
+    def _call(self, decision: Decision, run: Correction, transition: Transition) -> Delivery:
+        which = {"fingerprint": run.fingerprint, "starts_at": transition.fired_at}
+        payload = {"run": run.id, "context": {**self._context_of(run, transition), **which}}
+        return Delivery(
+            key=idempotency_key(run.id, str(run.queued)),
+            kind=DeliveryKind.CALL,
+            receiver=run.action,
+            position=0,
+            lane=f"action/{run.action}/{run.key.target}/{run.key.labels}",
+            payload=orjson.dumps(payload),
+            created=transition.at,
+            next_at=transition.at,
+            expires_at=transition.at + HOUR,
+        )
+
+
+def _snapshot(state: InstanceState, now: int) -> Snapshot:
+    found = state.assessment
+    return Snapshot(now, found.standing, found.value, found.time, found.inputs)

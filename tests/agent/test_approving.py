@@ -1,0 +1,238 @@
+"""A correction that waits for a person: told with the alert, decided once, lapsed, overtaken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.runtime import Unknown
+from rules.model import HOUR, MINUTE, RunState
+from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, action
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    world = House(tmp_path)
+    yield world
+    await world.stop()
+
+
+async def test_the_firing_tells_what_is_proposed_and_how_to_approve_it(house: House) -> None:
+    await house.begin(ASK, actions={"cool": action("cool", json={"setpoint": "{{ at_most }}", "token": "s3cret-77"})})
+    await house.read(25)
+    run = house.run()
+    assert (run.state, run.deadline) == (RunState.PROPOSED, run.created + HOUR)
+    (notice,) = await house.notices()
+    words = 'would make the call POST http://hvac.local/cool?*** {"setpoint":23,"token":"***"}'
+    assert notice["proposals"] == [{"id": run.id, "action": "cool", "words": words, "expires": run.deadline}]
+    assert notice["details"][0] == f"Correction cool proposed: {words}"
+    assert f"setpoint approve {run.short}" in notice["details"][1]
+    assert await house.send() == 0
+
+
+async def test_an_approval_makes_the_call_and_readings_verify_it(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    word = await house.approve(house.run().id, ANN, "go")
+    assert (word.counted, word.words) == (True, "Correction cool is being called, approved by ann")
+    assert await house.send() == 1
+    await house.read(22)
+    assert house.state is RunState.VERIFIED
+    assert house.run().detail == "back on target: 25 before, 22 10s after the call"
+    (act,) = await house.store.acts(10)
+    assert (act.act, act.person, act.note) == ("approve", ANN, "go")
+    assert act.subject == f"cool for hot of room ({house.run().short})"
+
+
+@pytest.mark.parametrize("given", ["id", "short", "begin", "upper"])
+async def test_it_is_named_by_its_id_or_what_people_read(house: House, given: str) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    run = house.run()
+    names = {"id": run.id, "short": run.short, "begin": run.short[:4], "upper": f" {run.short.upper()} "}
+    assert (await house.approve(names[given], ANN)).counted
+
+
+async def test_an_unknown_id_offers_a_near_one(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    short = house.run().short
+    with pytest.raises(Unknown, match=f"did you mean {short}"):
+        await house.approve(short[:-1] + ("0" if short[-1] != "0" else "1"), ANN)
+    with pytest.raises(Unknown, match="no correction 'a'"):
+        await house.approve("a", ANN)
+    assert await house.store.acts(10) == []
+
+
+async def test_of_any_number_of_clicks_one_counts(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    name = house.run().id
+    people = [ANN, BOB] * 10
+    words = await asyncio.gather(*(house.approve(name, person) for person in people))
+    assert [word.counted for word in words].count(True) == 1
+    assert {word.words for word in words if not word.counted} == {f"already approved by ann at {clock(house)}"}
+    assert all(word.agrees for word in words)
+    assert await house.send() == 1
+    late = await house.reject(name, BOB)
+    assert (late.counted, late.agrees, late.words) == (False, False, f"already approved by ann at {clock(house)}")
+    assert len(await house.store.acts(100)) == 1
+
+
+def clock(house: House) -> str:
+    from rules.words import clock_time
+
+    return clock_time(house.clock.time, "UTC", house.clock.time)
+
+
+async def test_approving_and_rejecting_at_once_is_decided_by_the_first(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    name = house.run().id
+    first, second = await asyncio.gather(house.reject(name, ANN, "no"), house.approve(name, BOB))
+    assert (first.counted, second.counted, second.agrees) == (True, False, False)
+    assert (house.state, house.run().detail) == (RunState.SKIPPED, "rejected by ann: no")
+    assert await house.send() == 0
+
+
+async def test_nobody_approves_in_time(house: House) -> None:
+    await house.begin(replace(ASK, approve_within=10 * MINUTE))
+    await house.read(25)
+    await house.restart(after=9 * MINUTE)
+    assert house.state is RunState.PROPOSED
+    await house.passes(MINUTE)
+    assert (house.state, house.run().detail) == (RunState.SKIPPED, "nobody approved within 10m")
+    late = await house.approve(house.run().id, ANN)
+    assert (late.counted, late.words) == (False, "Correction cool was skipped: nobody approved within 10m")
+
+
+async def test_an_approval_a_moment_too_late_is_none(house: House) -> None:
+    await house.begin(replace(ASK, approve_within=10 * MINUTE))
+    await house.read(25)
+    house.clock.time += 10 * MINUTE  # and nobody has looked yet
+    late = await house.approve(house.run().id, ANN)
+    assert (late.counted, late.run.state) == (False, RunState.SKIPPED)
+    assert await house.send() == 0
+    assert await house.store.acts(10) == []
+
+
+async def test_a_number_that_comes_back_meanwhile_needs_no_answer(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    await house.read(22)
+    assert (house.state, house.run().detail) == (RunState.SKIPPED, "came back before the call")
+    assert not (await house.approve(house.run().id, ANN)).counted
+
+
+async def test_a_proposal_stands_while_the_alert_only_recovers(house: House) -> None:
+    alert = replace(house.config.targets["room"].alerts[0], keep_firing_for=10 * MINUTE)
+    await house.begin(ASK, target=replace(house.config.targets["room"], alerts=(alert,)))
+    await house.read(25)
+    await house.read(22)
+    assert house.state is RunState.PROPOSED
+    await house.read(25)
+    assert (await house.approve(house.run().id, ANN)).counted
+    assert await house.send() == 1
+
+
+async def test_approved_it_still_waits_for_the_cool_down(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    await house.approve(house.run().id, ANN)
+    await house.send()
+    await house.read(22)
+    await house.read(25)
+    second = house.runs()[-1]
+    word = await house.approve(second.id, BOB)
+    assert word.words == "Correction cool waits for its time, approved by bob"
+    assert await house.send() == 0
+    await house.restart(after=5 * MINUTE)
+    await house.passes(MINUTE)
+    assert await house.send() == 1
+
+
+async def test_one_approval_is_for_all_attempts(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    await house.approve(house.run().id, ANN)
+    await house.send()
+    await house.passes(MINUTE)
+    await house.passes(5 * MINUTE)
+    assert await house.send() == 1
+    assert (house.run().attempt, house.state) == (2, RunState.VERIFYING)
+
+
+async def test_one_that_needs_no_approval_says_so(house: House) -> None:
+    await house.begin(AUTO)
+    await house.read(25)
+    word = await house.approve(house.run().id, ANN)
+    assert word.words == "it needs no approval: Correction cool is being called"
+    assert not word.agrees
+
+
+async def test_a_reload_that_takes_the_rule_away_ends_the_question(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    house.target = replace(house.target, correct=())
+    await house.configure()
+    assert (house.state, house.run().detail) == (RunState.SKIPPED, "no longer configured")
+    word = await house.approve(house.run().id, ANN)
+    assert (word.counted, word.words) == (False, "Correction cool was skipped: no longer configured")
+
+
+class TestByHand:
+    async def test_it_is_called_within_the_bounds_and_verified(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        word = await house.run_action("cool", "hot", ANN, "try")
+        assert (word.counted, word.words) == (True, "Correction cool is being called, asked for by ann")
+        assert await house.send() == 1
+        await house.restart()
+        await house.read(22)
+        assert house.state is RunState.VERIFIED
+        (act,) = await house.store.acts(10)
+        assert (act.act, act.note) == ("run", "try")
+        assert "Correction cool verified, asked for by ann" in str((await house.notices())[-1]["details"])
+
+    async def test_two_clicks_make_one_run(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        words = await asyncio.gather(*(house.run_action("cool", "hot", person) for person in (ANN, BOB, ANN)))
+        assert [word.counted for word in words] == [True, False, False]
+        assert words[1].agrees
+        assert await house.send() == 1
+
+    async def test_it_fails_after_one_attempt(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        await house.run_action("cool", "room", ANN)
+        await house.send()
+        await house.passes(10 * MINUTE)
+        assert house.state is RunState.FAILED
+
+    async def test_a_correction_under_way_is_not_doubled(self, house: House) -> None:
+        await house.begin(ASK)
+        await house.read(25)
+        word = await house.run_action("cool", "hot", ANN)
+        assert (word.counted, word.agrees) == (False, False)
+        assert f"correction {house.run().short} does that already" in word.words
+
+    @pytest.mark.parametrize(("act", "alert", "words"), [("col", "hot", "did you mean cool"), ("cool", "hott", "hot")])
+    async def test_what_there_is_not_is_said(self, house: House, act: str, alert: str, words: str) -> None:
+        await house.begin()
+        await house.read(25)
+        with pytest.raises(Unknown, match=words):
+            await house.run_action(act, alert, ANN)
+
+    async def test_it_ends_when_the_action_is_gone(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        await house.run_action("cool", "hot", ANN)
+        await house.configure(actions={})
+        await house.read(25)
+        assert (house.state, house.run().detail) == (RunState.SKIPPED, "no longer configured")
+        assert await house.send() == 0
