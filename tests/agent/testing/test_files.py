@@ -213,13 +213,13 @@ def test_when_a_delivery_comes_is_compared_exactly_and_said_so(outcome):
 tests:
   - interval: 30m
     input_series: [{series: n, values: "1x114 2"}]
-    delivery_test: [{eval_time: 58h500ms, receiver: console, exp_deliveries: [{at: AT}, {reason: updated}]}]
+    delivery_test: [{eval_time: 58h500ms, receiver: console, exp_deliveries: [{at: AT}, {reason: updated}, {at: 2d9h32m}]}]
 """
     passes(outcome(text.replace("AT", "2d9h30m"), TIMED))
     ((failure,),) = (one.failures for one in outcome(text.replace("AT", "57h30m1ms"), TIMED))
     assert (failure.about, failure.diff) == (
         "at 2d10h500ms, deliveries to console",
-        ("- - at: 2d9h30m1ms", "+ - at: 2d9h30m", "  - reason: updated"),
+        ("- - at: 2d9h30m1ms", "+ - at: 2d9h30m", "  - reason: updated", "  - at: 2d9h32m"),
     )
 
 
