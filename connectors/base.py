@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rules.model import Notice, Reading
+from rules.model import Notice, Reading, Report
 
 if TYPE_CHECKING:
     from connectors.http import HttpClient
@@ -153,8 +153,28 @@ class Sending:
     earlier: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReportSending:
+    """One report to one notifier. `key` is the idempotency key.
+
+    `pictures` are charts as PNG by the position of their row, for a notifier that wants charts; `pdf` is the whole
+    report, for such a notifier and a report of that format. Either is empty where it could not be drawn.
+    """
+
+    report: Report
+    receiver: str
+    key: str
+    attempt: int = 1
+    pictures: Mapping[int, bytes] = field(default_factory=dict)
+    pdf: bytes = b""
+
+
 class Notifier(Protocol):
     """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`.
+
+    One that can say a report in its own way has `async def report(self, sending: ReportSending) -> None`, which raises
+    ConnectorError; any other is sent it as a notice. A class for which a report makes no sense, such as a pager's, says
+    `takes_reports = False`.
 
     A configuration that leaves one of its keys to a field of `Services` says so by a property `needs_setting`: (key,
     field), or None. A kind that sends in more than one way says by a property `way` which it is, and what that lacks.

@@ -72,6 +72,7 @@ def _words(said: dict[str, Any]) -> Iterator[str]:
     if said["route"]:
         yield from ("", "Route", *_route(said["route"], "  "))
     yield from _list("Operators", [(name,) for name in said["operators"]])
+    yield from _list("Reports", [_report(report, len(said["targets"])) for report in said["reports"]])
     if said["heartbeat"]:
         yield from ("", f"Heartbeat {said['heartbeat']}")
 
@@ -119,6 +120,11 @@ def _alert(alert: dict[str, Any], *, routed: bool) -> Iterator[str]:
         yield f"             {step['severity']} unless {step['unless']}{also}"
     for step in alert["escalate"]:
         yield f"             after {step['after']} to {', '.join(step['to'])}"
+
+
+def _report(report: dict[str, Any], of: int) -> tuple[str, ...]:
+    targets = "all targets" if len(report["targets"]) == of else ", ".join(report["targets"])
+    return report["name"], report["schedule"], f"{targets} as {report['format']} to {', '.join(report['to'])}"
 
 
 def _budget(action: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from rules.breaker import BREAKER, Breaker
 from rules.inhibition import InhibitRule
 from rules.intervals import TimeInterval
-from rules.model import SourceRule, Target
+from rules.model import ReportFormat, SourceRule, Target
 from rules.routing import Route
 
 
@@ -60,6 +60,24 @@ class ActionEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportEntry:
+    """A configured report: of these targets, at the times of `cron` in `zone`, to these receivers."""
+
+    name: str
+    title: str
+    cron: str
+    zone: str
+    targets: tuple[str, ...]
+    to: tuple[str, ...]
+    format: ReportFormat = ReportFormat.CHART
+
+    @property
+    def schedule(self) -> str:
+        """When it is made, as one text."""
+        return f"{self.cron} {self.zone}"
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything `setpoint.yaml` says."""
 
@@ -73,6 +91,7 @@ class Configuration:
     inhibit: tuple[InhibitRule, ...] = ()
     intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     timezone: str = "UTC"
+    reports: Mapping[str, ReportEntry] = field(default_factory=dict)
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000
     operators: tuple[str, ...] = ()  # who may act from Slack: ids of users and user groups, handles; none: everybody

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.config import words
-from agent.config.configuration import ActionEntry, Configuration, SourceEntry
+from agent.config.configuration import ActionEntry, Configuration, ReportEntry, SourceEntry
 from rules.matchers import matchers_text
 from rules.model import AlertRule, CorrectRule, Target
 from rules.routing import Route
@@ -27,6 +27,7 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         "inhibit_rules": len(configuration.inhibit),
         "time_intervals": list(configuration.intervals),
         "operators": list(configuration.operators),
+        "reports": [_report(report) for report in configuration.reports.values()],
         "heartbeat": f"every {words.span(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
     }
 
@@ -88,6 +89,17 @@ def _correct(rule: CorrectRule) -> dict[str, Any]:
 def _action(action: ActionEntry) -> dict[str, Any]:
     budget = f"{action.budget[0]} in {words.span(action.budget[1] * 1_000_000)}" if action.budget else None
     return {"name": action.name, "type": action.kind, "budget": budget}
+
+
+def _report(report: ReportEntry) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "title": report.title,
+        "schedule": f"cron {report.schedule}",
+        "targets": list(report.targets),
+        "to": list(report.to),
+        "format": str(report.format),
+    }
 
 
 def _route(route: Route) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from agent.config.errors import Path
 
 _KEYS = frozenset(
     {
-        "reports",
         "sources.*.transform",
         "gateways.*.cache",
         "gateways.*.auth.oauth2",

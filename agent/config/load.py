@@ -19,8 +19,8 @@ from agent.config.document import Document
 from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
 from agent.config.language import Defaults, Heartbeat
-from agent.config.later import key_comes_later
 from agent.config.operators import build_operators
+from agent.config.reports import build_reports
 from agent.config.routing import build_inhibit_rules, build_route
 from agent.config.sources import CHECKIN, build_sources
 from agent.config.targets import build_targets
@@ -28,7 +28,7 @@ from agent.config.validate import models_in, validated
 
 SECTIONS = (
     "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",
-    "corrections", "heartbeat", "operators",
+    "corrections", "heartbeat", "operators", "reports",
 )  # fmt: skip
 
 
@@ -77,6 +77,7 @@ def configuration_of(document: Document) -> Configuration:
         inhibit=build_inhibit_rules(document),
         intervals=build_intervals(document),
         timezone=defaults.timezone,
+        reports=build_reports(document, defaults, receivers),
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,
         operators=build_operators(document),
@@ -90,11 +91,7 @@ def configuration_of(document: Document) -> Configuration:
 
 def _check_sections(document: Document) -> None:
     for name in document.data:
-        if name in SECTIONS:
-            continue
-        if key_comes_later((name,)):
-            document.report((name,), "is not built yet; remove it", at_key=True)
-        else:
+        if name not in SECTIONS:
             hint = near(name, SECTIONS) or f"known here: {', '.join(SECTIONS)}"
             document.report((name,), "unknown key", hint, at_key=True)
 

@@ -12,6 +12,7 @@ from agent.config.calendar import IntervalSection, NamedIntervals
 from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection
 from agent.config.operators import FORM
 from agent.config.remedies import CorrectionsSection
+from agent.config.reports import ReportSection
 from connectors import registry
 from connectors.gateway import GatewayConfig
 
@@ -19,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 SECTIONS: tuple[type[BaseModel], ...] = (
     Defaults, GatewayConfig, TargetSection, RouteSection, InhibitSection, IntervalSection, Heartbeat, NamedIntervals,
-    CorrectionsSection,
+    CorrectionsSection, ReportSection,
 )  # fmt: skip
 _REF = "#/$defs/{model}"
 
@@ -58,6 +59,7 @@ def json_schema() -> dict[str, Any]:
             "corrections": ref(CorrectionsSection),
             "heartbeat": ref(Heartbeat),
             "operators": {"type": "array", "minItems": 1, "items": _text_of(FORM)},
+            "reports": names(ref(ReportSection)),
         },
         "$defs": {**definitions, "variable": _VARIABLE},
     }

@@ -30,6 +30,7 @@ _MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLI
 _SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
 _SWITCH = rows.insert("switches", rows.SWITCH, ("name",), replace=True)
 _ACT = rows.insert("acts", rows.ACT)
+_REPORT = rows.insert("reports", rows.REPORT, ("name", "scheduled"), replace=True)
 _FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
 
 
@@ -83,6 +84,8 @@ def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
         connection.executemany(_SWITCH, [rows.switch_row(*item) for item in commit.switches.items()])
     if commit.acts:
         connection.executemany(_ACT, map(rows.act_row, commit.acts))
+    if commit.reports:
+        connection.executemany(_REPORT, map(rows.report_row, commit.reports))
     if commit.silences:
         connection.executemany(_SILENCE, map(rows.silence_row, commit.silences))
     if not commit.groups and not commit.members:

@@ -23,10 +23,11 @@ from rules.model import (
 
 
 class DeliveryKind(StrEnum):
-    """A message to a notifier, or a corrective call of an action."""
+    """A message to a notifier, a corrective call of an action, or a report to a notifier."""
 
     NOTICE = "notice"
     CALL = "call"
+    REPORT = "report"
 
 
 class DeliveryState(StrEnum):
@@ -42,11 +43,12 @@ class Delivery:
     """One message or call to one receiver.
 
     `receiver` and `position` name the notifier (position in the receiver's list); for a call `receiver` is the action.
-    Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, or a call's
-    context; its keys `fingerprint` and `starts_at` (or those of its `context`) say which alert and which firing it is
-    about, for a group of several `group` and `group_since`. `fence` grows with each claim, so that a late outcome of a
-    lost lease is refused. `thread` comes with a claim: what the last notice about the same firing sent to the same
-    notifier returned; `earlier` is that of an earlier firing, if there was none about this one yet.
+    Deliveries of one `lane` go out one after another, in order of `id`. `payload` is JSON: a Notice, a call's context,
+    or a report's headline and content; its keys `fingerprint` and `starts_at` (or those of its `context`) say which
+    alert and which firing it is about, for a group of several `group` and `group_since`. `fence` grows with each claim,
+    so that a late outcome of a lost lease is refused. `thread` comes with a claim: what the last notice about the same
+    firing sent to the same notifier returned; `earlier` is that of an earlier firing, if there was none about this one
+    yet.
     """
 
     key: str
@@ -100,6 +102,20 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportRun:
+    """That a report was made at `made` for the time `scheduled`, and how each instance stood in it.
+
+    Without `made` none was: from `scheduled` on the report's `schedule` is this one, and nothing before was missed.
+    """
+
+    name: str
+    scheduled: int
+    schedule: str
+    made: int | None = None
+    standings: tuple[tuple[InstanceKey, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything one batch changed; it is remembered whole or not at all.
 
@@ -124,6 +140,7 @@ class Commit:
     silences: Sequence[Silence] = ()
     acts: Sequence[Act] = ()
     switches: Mapping[str, Switch] = field(default_factory=dict)
+    reports: Sequence[ReportRun] = ()
 
     @property
     def says_something(self) -> bool:

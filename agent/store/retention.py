@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
+from agent.store.reports import forget
 from agent.store.rows import ENDED
 from rules.specs import Reach
 from rules.tracks import PAST_MOST
@@ -38,6 +39,7 @@ def steps(before: int, open_alerts: str) -> list[Step]:
         _rows("threads", "(receiver, position, fingerprint)", "updated", before, open_alerts),
         lambda connection: _corrections(connection, before, open_alerts),
         lambda connection: connection.execute("DELETE FROM acts WHERE at < ?", (before,)).rowcount,
+        lambda connection: forget(connection, before),
         lambda connection: connection.execute("DELETE FROM silences WHERE ends < ?", (before,)).rowcount,
         lambda connection: (
             connection.execute(

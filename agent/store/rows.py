@@ -10,7 +10,7 @@ import orjson
 
 from agent.acts import Act, Person
 from agent.store.codec import encode
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt, ReportRun
 from rules.matchers import matchers_text
 from rules.model import (
     Correction,
@@ -51,6 +51,7 @@ MENTION = ("fingerprint", "delivery")
 SILENCE = ("id", "matchers", "author", "reason", "starts", "ends", "record")
 SWITCH = ("name", "enabled", "record")
 ACT = ("at", "name", "via", "person", "act", "subject", "note")
+REPORT = ("name", "scheduled", "made", "schedule", "record")
 ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
 
 
@@ -249,6 +250,11 @@ def switch_row(name: str, switch: Switch) -> Row:
 def act_of(row: sqlite3.Row) -> Act:
     """The act of a row of the table `acts`."""
     return Act(row["at"], Person(row["name"], row["via"], row["person"]), row["act"], row["subject"], row["note"])
+
+
+def report_row(run: ReportRun) -> Row:
+    """Columns REPORT."""
+    return run.name, run.scheduled, run.made, run.schedule, encode(run).decode()
 
 
 def ping_of(row: sqlite3.Row) -> Ping:

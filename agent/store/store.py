@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.acts import Act
-from agent.store import keys, outbox, readings, retention
+from agent.store import keys, outbox, readings, reports, retention
 from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_shards
 from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
 from agent.store.readers import Readers
-from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, OutboxStats, Ping, Remembered
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, OutboxStats, Ping, Remembered, ReportRun
 from agent.store.rows import ENDED
 from agent.store.sqlite import Lock, look, path_of, prepare
 from agent.store.writer import Writer
@@ -250,6 +250,14 @@ class Store:
         from agent.store.history import read_acts
 
         return await self._readers.run(read_acts, limit, since)
+
+    async def report_runs(self, until: int) -> list[ReportRun]:
+        """Of each report what was noted last until a time and the last that was made, in order of their times."""
+        return await self._readers.run(reports.newest, until)
+
+    async def alert_changes(self, start: int, end: int, most: int) -> list[Transition]:
+        """Alerts that fired or resolved with start < at <= end, the newest first."""
+        return await self._readers.run(reports.changes, start, end, most)
 
     async def pings(self, source: str, limit: int) -> list[Ping]:
         """Calls of a check-in, newest first."""

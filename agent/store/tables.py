@@ -265,6 +265,17 @@ switches = Table(
     sqlite_with_rowid=False,
 )
 
+reports = Table(
+    "reports",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("scheduled", BigInteger, primary_key=True, autoincrement=False),
+    Column("made", BigInteger),  # none: from then on the schedule holds
+    Column("schedule", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 shards = Table(
     "shards",
     metadata,

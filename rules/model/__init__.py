@@ -2,6 +2,7 @@
 
 from rules.model.groups import Group, Member, Muted, MutedBy, Silence
 from rules.model.notices import News, Notice, NoticedAlert, Proposal, Reason
+from rules.model.reports import Report, ReportAlert, ReportCorrections, ReportFormat, ReportMore, ReportRow
 from rules.model.states import (
     Acknowledgement,
     AlertState,
@@ -123,6 +124,12 @@ __all__ = [
     "Reading",
     "Reason",
     "Recover",
+    "Report",
+    "ReportAlert",
+    "ReportCorrections",
+    "ReportFormat",
+    "ReportMore",
+    "ReportRow",
     "RollingPeriod",
     "RunState",
     "Selector",

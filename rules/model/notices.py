@@ -19,6 +19,7 @@ class Reason(StrEnum):
     FLAPPING = "flapping"  # it comes and goes; nothing is told of that until it settles
     SETTLED = "settled"  # flaps no more, and fires
     UNDELIVERABLE = "undeliverable"  # another receiver refused a notice for good
+    REPORT = "report"  # to a notifier that knows notices only; nothing fires
     TEST = "test"
 
 

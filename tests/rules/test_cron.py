@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.cron import next_run
+from rules.cron import last_run, next_run
 from rules.model import DAY, HOUR, MINUTE
 from rules.periods import to_micros
 from tests.rules.world import at
@@ -69,3 +69,22 @@ def test_it_is_always_later_and_nothing_lies_between(expression: str, zone: str,
     assert found > after
     assert next_run(expression, zone, found - 1) == found or found - after < HOUR
     assert found - after <= 366 * DAY
+
+
+@given(
+    st.sampled_from(EXPRESSIONS),
+    st.sampled_from(ZONES),
+    st.integers(to_micros(datetime(2025, 1, 1, tzinfo=UTC)), to_micros(datetime(2028, 1, 1, tzinfo=UTC))),
+    st.one_of(st.integers(0, 2 * DAY), st.integers(0, 40 * DAY)),
+)
+def test_the_last_run_is_the_last_of_all_runs(expression: str, zone: str, after: int, span: int) -> None:
+    found, run = None, next_run(expression, zone, after)
+    while run <= after + span:
+        found, run = run, next_run(expression, zone, run)
+    assert last_run(expression, zone, after, after + span) == found
+
+
+def test_the_last_run_over_years() -> None:
+    assert last_run("0 0 29 2 *", "UTC", at("2021-01-01"), at("2027-06-01")) == at("2024-02-29")
+    assert last_run("0 0 29 2 *", "UTC", at("2024-02-29"), at("2027-06-01")) is None
+    assert last_run("* * * * *", "UTC", at("1990-01-01"), at("2027-06-01") + 1) == at("2027-06-01")

@@ -270,7 +270,6 @@ def test_target_errors(tmp_path: Path, body: str, expected: list[str] | None) ->
 
 OTHERS = {
     "section": ("sourcess: {}\n", ["1:1: sourcess: unknown key (did you mean sources?)"]),
-    "section of the future": ("reports: {}\n", ["1:1: reports: is not built yet; remove it"]),
     "section that is a list": ("targets: [a]\n", ["1:10: targets: has to be a mapping of names"]),
     "kind": ("sources: {a: {type: htpp}}\n", ["1:21: sources.a.type: unknown kind (did you mean http?)"]),
     "kind of the future": ("sources: {a: {type: mqtt}}\n", ["1:21: sources.a.type: mqtt is not built yet"]),
