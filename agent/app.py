@@ -33,7 +33,9 @@ from agent.muted import Mutes, new_silence, silence_matchers
 from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
-from agent.poller import Poller
+from agent.poller import Poller, allow_open_files
+from agent.reports.asking import Reporting
+from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
 from agent.settings import Settings
@@ -54,7 +56,7 @@ log = structlog.get_logger()
 DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
-class Setpoint(Approving):
+class Setpoint(Approving, Reporting):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
@@ -108,6 +110,7 @@ class Setpoint(Approving):
         key = await self.store.key(AckLinks.NAME, self.clock.now())
         self.ack_links = AckLinks(key, self.settings.external_url)
         self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of)
+        stack.push_async_callback(self.outgoing.rendering.close)
         edges = Edges(self.outgoing.notify, self._call, self._called, self.outgoing.undeliverable, self._settled)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
@@ -120,8 +123,11 @@ class Setpoint(Approving):
         await self.pipeline.start(specs, notices)
         stack.push_async_callback(self.pipeline.stop)
         self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
+        self.reporter = Reporter(self.clock, self.store, self.pipeline, self.outgoing.rendering, self.dispatcher.wake)
+        self.reporter.use(self.config, self.settings.external_url)
         self.sending = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
         stack.push_async_callback(self._stop_dispatcher)
+        stack.push_async_callback(self.reporter.stop)
 
     async def _start_faces(self, stack: AsyncExitStack) -> None:
         from agent.web.server import serve
@@ -184,6 +190,7 @@ class Setpoint(Approving):
         self.poller.tick(shard, time)
         if shard == 0:
             self.pipeline.tick(self.clock.now())
+            self.reporter.tick(self.clock.now())
 
     async def _prune(self) -> None:
         now = self.clock.now()
@@ -336,6 +343,7 @@ class Setpoint(Approving):
         await self.pipeline.use(specs, notices)
         self.config, self.connections = config, connections
         self.outgoing.use(connections, notices, self.pipeline.decider.history)
+        self.reporter.use(config, self.settings.external_url)
         self._replace_sources(config)
         self.heartbeat.use(config.heartbeat_url, config.heartbeat_every)
         await old.close(connections)
@@ -353,7 +361,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
     from agent.watch import watch_files
 
-    _allow_open_files()
+    allow_open_files()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
     await daemon.start()
     stopping = asyncio.Event()
@@ -381,12 +389,3 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         await daemon.stop()
     if daemon.pipeline.failed.done():
         daemon.pipeline.failed.result()
-
-
-def _allow_open_files() -> None:
-    """Takes as many open files as the system allows: each polled host has a connection."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 1_048_576 if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -42,9 +42,10 @@ Settle = Callable[[Commit | None], Awaitable[bool]]
 class Edges:
     """What the dispatcher is connected to.
 
-    `notify` sends a notice and returns its thread reference (JSON) or None; `call` makes a corrective call and returns
-    its answer. Both raise ConnectorError. `on_called(delivery, answer, error, settle)` has to await `settle(commit)`
-    (a correction moves on in the same transaction); it is asked again when that raised StoreUnavailable.
+    `notify` sends a notice or report and returns its thread reference (JSON) or None; `call` makes a corrective call
+    and returns its answer. Both raise ConnectorError. `on_called(delivery, answer, error, settle)` has to await
+    `settle(commit)` (a correction moves on in the same transaction); it is asked again when that raised
+    StoreUnavailable.
     `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good; it is not asked about the
     notices it asked for. `on_settled(delivery, outcome)` is told `sent`, `retry`, `failed` or `lost`.
     """
@@ -60,7 +61,7 @@ class Edges:
 class Limits:
     """Bounds; times in microseconds. The lease has to be longer than the timeout."""
 
-    notices: int = 200  # at once
+    notices: int = 200  # at once, reports among them
     calls: int = 50
     per_receiver: int = 4
     timeout: int = 30 * SECOND
@@ -90,7 +91,10 @@ class Dispatcher:
         self._stopping = False
         self._ahead = self._offset()
         self._in_flight: dict[int, Delivery] = {}  # with the newest lease
-        self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {kind: set() for kind in DeliveryKind}
+        self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {
+            DeliveryKind.NOTICE: set(),
+            DeliveryKind.CALL: set(),
+        }
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -155,7 +159,7 @@ class Dispatcher:
         self._in_flight[delivery.id] = delivery
         if sent_already:
             return  # its lease lapsed because its outcome could not be stored; now it can, under the new lease
-        sends = self._sends[delivery.kind]
+        sends = self._sends[DeliveryKind.CALL if delivery.kind is DeliveryKind.CALL else DeliveryKind.NOTICE]
         task = asyncio.create_task(self._deliver(delivery))
         sends.add(task)
 

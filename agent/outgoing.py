@@ -13,8 +13,10 @@ import structlog
 from agent.charts import ChartError, Charts, chart_data
 from agent.connections import Connections
 from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
+from agent.reports.rendering import Rendered, Rendering, read_report
 from agent.store.records import Delivery, DeliveryKind
-from connectors.base import Call, ConnectorError, Misconfigured, Sending
+from connectors.base import Call, ConnectorError, Misconfigured, Notifier, ReportSending, Sending
+from connectors.report_message import as_notice
 from rules.bounds import serving
 from rules.history import History
 from rules.measures import MEASURES
@@ -43,7 +45,6 @@ log = structlog.get_logger()
 Points = Callable[[Series, int, int, int], Awaitable[list[Reading]]]
 _CHART_POINTS = 600
 _CHART_SECONDS = 10.0  # of the 30 a sending may take; many alerts at once wait for one another's charts
-_LEVEL_SPAN = DAY  # how much a chart of a goal without a period shows
 
 Point = tuple[int, float | None]
 
@@ -64,6 +65,13 @@ def drawable(target: Target) -> bool:
     return not (target.goal is None or target.goal.condition or target.checkin)
 
 
+def _said(delivery: Delivery) -> Notice:
+    """What a delivery says, as a notice."""
+    if delivery.kind is DeliveryKind.REPORT:
+        return as_notice(read_report(delivery.payload), delivery.receiver)
+    return read_notice(delivery.payload)
+
+
 class Outgoing:
     """Sends by the connections of the configuration in force.
 
@@ -75,6 +83,7 @@ class Outgoing:
         self.points = points
         self.charts = charts
         self.ack_url = ack_url
+        self.rendering = Rendering(self.chart)
         self.connections: Connections
         self.notices: Notices
         self.history: History
@@ -84,14 +93,26 @@ class Outgoing:
         self.connections, self.notices, self.history = connections, notices, history
 
     async def notify(self, delivery: Delivery) -> Mapping[str, Any] | None:
-        """Sends a notice. Raises ConnectorError."""
+        """Sends a notice or a report. Raises ConnectorError."""
         notifier = self.connections.notifier(delivery.receiver, delivery.position)
         if notifier is None:
             raise Misconfigured(f"receiver {delivery.receiver} is no longer configured")
+        if delivery.kind is DeliveryKind.REPORT:
+            await self._report(delivery, notifier)
+            return None
         notice = read_notice(delivery.payload)
         chart = await self.chart(notice) if notifier.wants_chart else None
         sent = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart)
         return await notifier.send(replace(sent, ack_url=self.ack_url(notice, delivery.key), earlier=delivery.earlier))
+
+    async def _report(self, delivery: Delivery, notifier: Notifier) -> None:
+        report, attempt = read_report(delivery.payload), delivery.attempts + 1
+        say = getattr(notifier, "report", None)
+        if say is None:
+            await notifier.send(Sending(as_notice(report, delivery.receiver), delivery.key, attempt))
+            return
+        made = await self.rendering.rendered(report) if notifier.wants_chart else Rendered()
+        await say(ReportSending(report, delivery.receiver, delivery.key, attempt, made.pictures, made.pdf))
 
     async def call(self, delivery: Delivery) -> str:
         """Makes a corrective call. Raises ConnectorError."""
@@ -103,7 +124,7 @@ class Outgoing:
     def undeliverable(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
         """The notice to the fallback receiver that another receiver could not be told; none about a fallback's own."""
         try:
-            notice = read_notice(delivery.payload)
+            notice = _said(delivery)
         except (ValueError, TypeError, KeyError):
             log.exception("delivery.unreadable", delivery=delivery.id)  # written by another version; nobody can be told
             return []
@@ -112,12 +133,12 @@ class Outgoing:
             return []
         if fallback == delivery.receiver:
             fallback = CONSOLE
-        said = {
-            **orjson.loads(delivery.payload),
-            "reason": Reason.UNDELIVERABLE,
-            "receiver": fallback,
-            "details": [*notice.details, f"Receiver {delivery.receiver} could not be told: {error}"],
-        }
+        said = replace(
+            notice,
+            reason=Reason.UNDELIVERABLE,
+            receiver=fallback,
+            details=(*notice.details, f"Receiver {delivery.receiver} could not be told: {error}"),
+        )
         return [
             Delivery(
                 key=idempotency_key(delivery.key, fallback, str(position)),
@@ -125,7 +146,7 @@ class Outgoing:
                 receiver=fallback,
                 position=position,
                 lane=f"{fallback}/{position}/{notice.group or notice.fingerprint}/undeliverable",
-                payload=orjson.dumps(said),
+                payload=orjson.dumps(said, option=orjson.OPT_SERIALIZE_DATACLASS),
                 created=notice.at,
                 next_at=delivery.next_at,
                 expires_at=delivery.expires_at + EXPIRES_AFTER,
@@ -133,14 +154,16 @@ class Outgoing:
             for position, _ in enumerate(self.notices.notifiers(fallback))
         ]
 
-    async def chart(self, notice: Notice) -> bytes | None:
+    async def chart(self, notice: Notice, span: int = DAY) -> bytes | None:
         """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn.
+
+        Of a goal without a period it shows the `span` before.
 
         The words come first: whatever goes wrong with a chart, or takes long, only costs the chart.
         """
         try:
             async with asyncio.timeout(_CHART_SECONDS):
-                return await self._draw(notice)
+                return await self._draw(notice, span)
         except TimeoutError:
             log.warning("chart.failed", target=notice.target, error=f"not ready within {_CHART_SECONDS:g} s")
         except ChartError as error:
@@ -149,7 +172,7 @@ class Outgoing:
             log.exception("chart.failed", target=notice.target)
         return None
 
-    async def _draw(self, notice: Notice) -> bytes | None:
+    async def _draw(self, notice: Notice, span: int) -> bytes | None:
         target = self.notices.specs.targets.get(notice.target)
         if target is None or target.goal is None or not drawable(target):
             return None
@@ -164,7 +187,7 @@ class Outgoing:
             return None
         points: list[Point] = []
         for series in several:
-            points += await self._points(series, notice, goal)
+            points += await self._points(series, notice, goal, span)
         if not points:
             return None
         points.sort(key=lambda point: point[0])
@@ -184,11 +207,11 @@ class Outgoing:
         way = Way(goal, (start, end), self.history.tracks(key), planned, notice.zone, min(notice.at, end), projector)
         return () if wanted is None else course(way, wanted)
 
-    async def _points(self, series: Series, notice: Notice, goal: Goal) -> list[Point]:
+    async def _points(self, series: Series, notice: Notice, goal: Goal, span: int) -> list[Point]:
         """Of a period all readings, since each one counts; of a level as many as a chart can show."""
         start = notice.period_start
         if start is None:
-            found = await self.points(series, notice.at - _LEVEL_SPAN, notice.at + 1, _CHART_POINTS)
+            found = await self.points(series, notice.at - span, notice.at + 1, _CHART_POINTS)
             return [(reading.time, reading.value) for reading in found]
         track = self.history.track(series)
         before = track.at(start - 1) if goal.measure is Measure.INCREASE else None

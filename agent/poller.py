@@ -202,3 +202,12 @@ def _next(entry: SourceEntry, due: int, now: int) -> int:
 
 def _phase(name: str, every: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % every
+
+
+def allow_open_files() -> None:
+    """Takes as many open files as the system allows: each polled host has a connection."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1_048_576 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -17,6 +17,7 @@ from rules.model import (
     MutedBy,
     Notice,
     Reading,
+    Report,
     Series,
     Silence,
     SourceState,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agent.ack_links import AckLinks
     from agent.config.configuration import Configuration
     from agent.explaining import Explained
+    from agent.reports.reporter import Reporter
     from agent.settings import Settings
     from agent.store.records import Ping
     from agent.store.store import Store
@@ -116,6 +118,7 @@ class Runtime(Protocol):
     config: Configuration
     store: Store
     ack_links: AckLinks
+    reporter: Reporter
 
     def instances(self) -> Mapping[InstanceKey, InstanceState]:
         """Every instance by key."""
@@ -184,6 +187,12 @@ class Runtime(Protocol):
 
     def actions(self) -> Sequence[ActionState]:
         """The actions by name, with how their budgets and breakers stand."""
+
+    async def report(self, name: str) -> Report:
+        """A report as it would be now; no schedule is disturbed. Raises Unknown."""
+
+    async def send_report(self, name: str, person: Person) -> Report:
+        """Queues a report as it is now for its receivers; no schedule is disturbed. Raises Unknown."""
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

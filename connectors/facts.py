@@ -64,7 +64,7 @@ def _is_partly(notice: Notice) -> bool:
 
 def mark(notice: Notice) -> str:
     """A sign for the status and severity."""
-    return "🧪" if notice.reason is Reason.TEST else _mark(notice)
+    return {Reason.TEST: "🧪", Reason.REPORT: "📊"}.get(notice.reason) or _mark(notice)
 
 
 def _mark(alert: Notice | NoticedAlert) -> str:
@@ -83,7 +83,7 @@ def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
 
 def colour(of: Notice | NoticedAlert) -> str:
     """The colour of the status and severity, `#rrggbb`."""
-    if isinstance(of, Notice) and of.reason is Reason.TEST:
+    if isinstance(of, Notice) and of.reason in {Reason.TEST, Reason.REPORT}:
         return "#5c6670"
     return "#2e7d32" if of.status == "resolved" else _COLOURS.get(of.severity, "#b35c00")
 

@@ -96,7 +96,7 @@ def _head(notice: Notice, most: int) -> Element:
 
 
 def _style(notice: Notice) -> str:
-    if notice.reason is Reason.TEST:
+    if notice.reason in {Reason.TEST, Reason.REPORT}:
         return "emphasis"
     return "good" if notice.status == "resolved" else _STYLES.get(notice.severity, "warning")
 

@@ -24,6 +24,7 @@ PLACES = {
     "sqlalchemy": {"agent/store/", "connectors/sources/sql.py"},
     "matplotlib": {"agent/charts/draw.py", "agent/charts/sheet.py"},
     "PIL": {"agent/demo/picture.py"},
+    "reportlab": {"agent/reports/fonts.py", "agent/reports/pdf.py"},
     "slack_sdk": {
         "connectors/notifiers/slack.py",
         "connectors/slack_api.py",
@@ -36,7 +37,12 @@ PLACES = {
     "aiohttp.web": {"agent/web/", "agent/demo/"},
     "prometheus_client": {"agent/metrics.py", "agent/web/"},
     "watchfiles": {"agent/watch.py"},
-    "jinja2": {"agent/web/pages.py", "connectors/mail_message.py", "connectors/template.py"},
+    "jinja2": {
+        "agent/web/pages.py",
+        "connectors/mail_message.py",
+        "connectors/report_message.py",
+        "connectors/template.py",
+    },
     "sqlite3": {"agent/store/"},
 }
 # What decides may use beside itself: nothing that waits, asks for the time, talks or writes.
@@ -183,7 +189,7 @@ def test_help_loads_next_to_nothing():
 
 
 def test_a_daemon_starts_without_what_it_may_never_need():
-    late = {"alembic", "matplotlib", "numpy", "PIL", "slack_sdk", "aiosmtplib", "apprise", "jinja2"}
+    late = {"alembic", "matplotlib", "numpy", "PIL", "slack_sdk", "aiosmtplib", "apprise", "jinja2", "reportlab"}
     assert loaded("import agent.app") & late == set()
 
 

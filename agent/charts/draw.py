@@ -6,18 +6,17 @@ With `sheet` the only module that imports matplotlib, by its object API: no glob
 from __future__ import annotations
 
 import io
-import os
-import sys
 import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from agent.charts import answering
 from agent.charts.data import ChartData, ChartKind, Lane, Point
 from agent.charts.lanes import room_for, strips
 from agent.charts.scales import figure_text, moment_text
@@ -244,17 +243,9 @@ def _draw_periods(sheet: Sheet) -> None:
 _DRAWN = {ChartKind.PERIOD: _draw_period, ChartKind.LEVEL: _draw_level, ChartKind.PERIODS: _draw_periods}
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answers each line of JSON with a chart, until there are no more."""
-    for request in requests:
-        try:
-            picture = png(_data(orjson.loads(request)))
-        except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            answers.write(f"error {words}\n".encode())
-        else:
-            answers.write(f"ok {len(picture)}\n".encode() + picture)
-        answers.flush()
+def answer(request: bytes) -> bytes:
+    """The chart of one line of JSON."""
+    return png(_data(orjson.loads(request)))
 
 
 def _data(fields: dict[str, Any]) -> ChartData:
@@ -266,6 +257,4 @@ def _data(fields: dict[str, Any]) -> ChartData:
 
 
 if __name__ == "__main__":
-    own = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
-    serve(sys.stdin.buffer, own)
+    answering.run(answer)

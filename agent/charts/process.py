@@ -1,7 +1,8 @@
 """Charts made off the event loop: one child process draws, so the daemon never imports the drawing library.
 
 The child (`python -m agent.charts.draw`) starts with the first chart and ends when none was asked for in a while. Each
-request is one line of JSON; each answer a line `ok <length>` followed by the PNG, or `error <words>`.
+request is one line of JSON; each answer a line `ok <length>` followed by the PNG, or `error <words>`. Another program
+that speaks so (`agent.charts.answering`) may take its place.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class ChartError(Exception):
 class Charts:
     """Makes charts in turn. `timeout` and `idle` are in seconds; the first chart waits for the child to start."""
 
-    def __init__(self, timeout: float = 30.0, idle: float = 60.0) -> None:
+    def __init__(self, timeout: float = 30.0, idle: float = 60.0, program: str = "agent.charts.draw") -> None:
+        self._program = program
         self._timeout = timeout
         self._idle = idle
         self._child: Process | None = None
@@ -38,12 +40,16 @@ class Charts:
         return self._child is not None
 
     async def png(self, data: ChartData) -> bytes:
-        """The chart as PNG, 1600 by 800. Raises ChartError if it can't be drawn, takes too long or the child dies."""
+        """The chart as PNG, 1600 by 800. Raises as `drawn` does."""
+        return await self.drawn(orjson.dumps(data))
+
+    async def drawn(self, request: bytes) -> bytes:
+        """What the child makes of a line of JSON. Raises ChartError if it can't, takes too long or dies."""
         async with self._turn:
             self._keep()
             try:
                 async with asyncio.timeout(self._timeout):
-                    picture = await self._ask(orjson.dumps(data) + b"\n")
+                    picture = await self._ask(request + b"\n")
             except TimeoutError:
                 await self._kill()
                 raise ChartError(f"the chart took longer than {self._timeout:g} s") from None
@@ -70,7 +76,7 @@ class Charts:
                 sys.executable,
                 "-P",  # never a folder named `agent` where the daemon happens to run
                 "-m",
-                "agent.charts.draw",
+                self._program,
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,

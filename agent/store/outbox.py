@@ -24,7 +24,7 @@ SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same FROM (
 JOIN deliveries d ON d.id = head.id
 LEFT JOIN threads t ON t.receiver = d.receiver AND t.position = d.position AND t.fingerprint = d.fingerprint
                     AND d.kind = 'notice'
-WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR head.kind = :kind)
+WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR (head.kind = 'call') = (:kind = 'call'))
 ORDER BY head.next_at, head.id LIMIT :limit
 """
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"

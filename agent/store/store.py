@@ -150,7 +150,8 @@ class Store:
     ) -> list[Delivery]:
         """Leases what is due for `lease` microseconds: the first queued delivery of each lane, at most `limit`.
 
-        No notifier (or action) gets more than `per_receiver` at a time, those under a lease counted.
+        Of `kind` notice are reports too. No notifier (or action) gets more than `per_receiver` at a time, those under a
+        lease counted.
         """
         wanted = {"now": now, "kind": kind and kind.value, "limit": limit, "per_receiver": per_receiver}
         return await self._write().run(lambda connection: outbox.claim(connection, now + lease, wanted))

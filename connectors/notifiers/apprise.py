@@ -113,7 +113,7 @@ def body_of(notice: Notice, ack_url: str = "") -> str:
 
 def kind_of(notice: Notice) -> str:
     """Apprise's word for it, which makes colours and pictures: failure, warning, success or info."""
-    if notice.reason is Reason.TEST:
+    if notice.reason in {Reason.TEST, Reason.REPORT}:
         return "info"
     if notice.status == "resolved":
         return "success"

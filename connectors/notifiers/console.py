@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from connectors import fields
-from connectors.base import Sending, Services, Unreachable
+from connectors.base import ReportSending, Sending, Services, Unreachable
 from connectors.facts import facts, links, listed, moment, plain, reasons, remarks, status_word
+from connectors.report_message import text_of
 from rules.model import Notice
 
 _BOLD, _GREY, _END = "\x1b[1m", "\x1b[2m", "\x1b[0m"
@@ -36,12 +37,12 @@ class ConsoleNotifier:
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Writes the notice. Raises Unreachable when nobody reads standard output any more."""
-        text = layout(sending.notice, colour=sys.stdout.isatty())
-        try:
-            await asyncio.to_thread(_write, text)  # a reader that stops reading must not stop the daemon
-        except (OSError, ValueError) as error:  # ValueError: closed
-            raise Unreachable(f"standard output can't be written: {error}") from None
+        await _print(layout(sending.notice, colour=sys.stdout.isatty()))
         return None
+
+    async def report(self, sending: ReportSending) -> None:
+        """Writes a report. Raises Unreachable."""
+        await _print(f"{text_of(sending.report)}\n")
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -64,6 +65,13 @@ def layout(notice: Notice, *, colour: bool = False) -> str:
     lines += [f"{_INDENT}{text}" for text in remarks(notice)]
     lines += [f"{_INDENT}{grey}{text}{end}" for text in reasons(notice)]
     return "\n".join(lines) + "\n\n"
+
+
+async def _print(text: str) -> None:
+    try:
+        await asyncio.to_thread(_write, text)  # a reader that stops reading must not stop the daemon
+    except (OSError, ValueError) as error:  # ValueError: closed
+        raise Unreachable(f"standard output can't be written: {error}") from None
 
 
 def _write(text: str) -> None:

@@ -11,7 +11,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from connectors import fields
-from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services, TimedOut, Unreachable
+from connectors.base import (
+    ConnectorError,
+    Misconfigured,
+    Refused,
+    ReportSending,
+    Sending,
+    Services,
+    TimedOut,
+    Unreachable,
+)
 from connectors.facts import plain, shortened
 from connectors.mail import SmtpServer, address_of, check_address, parse_smtp_url
 from connectors.mail_message import Envelope, FirstMail, compose, first_mail, written
@@ -67,6 +76,14 @@ class EmailNotifier:
             return sending.thread
         known = first or FirstMail(str(mail["Message-ID"]), str(mail["Subject"]))
         return {**known._asdict(), "starts_at": sending.notice.episode}
+
+    async def report(self, sending: ReportSending) -> None:
+        """Mails a report. Raises ConnectorError."""
+        from connectors.report_mail import compose_report
+
+        server = self._server()
+        envelope = Envelope(self._sender(server), tuple(self._config.to), self._services.now())
+        await self._deliver(written(compose_report(sending, envelope)), envelope, server)
 
     async def close(self) -> None:
         """Nothing is held open: each mail has its own connection."""

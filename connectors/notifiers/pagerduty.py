@@ -37,6 +37,7 @@ class PagerDutyNotifier:
     Config = PagerDutyConfig
     wants_chart: ClassVar[bool] = False
     wants_updates: ClassVar[bool] = True
+    takes_reports: ClassVar[bool] = False
 
     def __init__(self, config: PagerDutyConfig, services: Services) -> None:
         self._config = config

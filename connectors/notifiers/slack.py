@@ -11,7 +11,7 @@ import structlog
 from pydantic import Field
 
 from connectors import fields
-from connectors.base import ConnectorError, Misconfigured, Refused, Sending, Services
+from connectors.base import ConnectorError, Misconfigured, Refused, ReportSending, Sending, Services
 from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 _CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message that has arrived must not be sent again
+_FILES_BY = 12.0  # the same of a report, which may have taken 14 of the 30 to be drawn
 _HOOK_RATE = (1, 1.1)
 _HOOK_UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
@@ -95,8 +96,26 @@ class SlackNotifier:
             thread = await self._attach(sending, thread, until)
         return thread
 
+    async def report(self, sending: ReportSending) -> None:
+        """Posts a report with its charts or its PDF; an incoming webhook takes words. Raises ConnectorError."""
+        from connectors.slack_report import Ways, post_report, report_message
+
+        if self._config.url is not None:
+            await self._hook(self._config.url.get_secret_value(), report_message(sending.report))
+        else:
+            until = asyncio.get_running_loop().time() + _FILES_BY
+            await post_report(Ways(self._call, self._put, until), self._config.channel or "", sending)
+
     async def close(self) -> None:
         """Nothing is held open: the session is shared."""
+
+    async def _put(self, url: str, content: bytes) -> None:
+        """Uploads a file to the address that Slack gave for it."""
+        from connectors.slack_api import mapped
+
+        with mapped(self._seconds, self._services.now()):
+            async with asyncio.timeout(self._seconds), self._services.http.session.post(url, data=content) as answer:
+                answer.raise_for_status()
 
     async def _post_to_hook(self, sending: Sending, url: str) -> Mapping[str, Any] | None:
         notice, before = sending.notice, sending.thread or {}
@@ -104,7 +123,10 @@ class SlackNotifier:
             return sending.thread
         before = before if before.get("starts_at") == notice.episode else {}
         fired = kept_firing(notice, before)
-        shown = message(notice, Extras(fired, clicks=False))
+        await self._hook(url, message(notice, Extras(fired, clicks=False)))
+        return {"starts_at": notice.episode, "fired": fired}
+
+    async def _hook(self, url: str, shown: Mapping[str, Any]) -> None:
         body = orjson.dumps({**shown, "unfurl_links": False, "unfurl_media": False})
         pace = self._services.http.pace(url)
         await pace.turn("the webhook", _HOOK_RATE)
@@ -114,7 +136,6 @@ class SlackNotifier:
             if error.status == 429:
                 pace.hold("the webhook", error.retry_after or _HOOK_UNTOLD)
             raise
-        return {"starts_at": notice.episode, "fired": fired}
 
     async def _beside(self, sending: Sending) -> Mapping[str, Any] | None:
         """That another receiver could not be told, in the alert's thread if it has one; its message stays as it is."""

@@ -10,13 +10,15 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 
 from connectors import fields
 from connectors.auth import Auth, url_secrets
-from connectors.base import Misconfigured, Sending, Services
+from connectors.base import Misconfigured, ReportSending, Sending, Services
 from connectors.bodies import Method, json_of, secret_of, text_of
 from connectors.facts import plain
 from connectors.gateway import Way, check_secret_url, way
 from connectors.http import Request
 from connectors.payload import TEMPLATE_NAMES, context, payload
 from connectors.posting import READ_AT_MOST, deliver, origin, words
+from connectors.report_message import as_notice
+from connectors.report_payload import report_payload
 from connectors.signing import sign
 from connectors.template import TemplateError, render_annotation, render_json
 from rules.model import SECOND
@@ -63,23 +65,33 @@ class WebhookNotifier:
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Posts the notice. Raises ConnectorError."""
-        try:
-            request = self._request(sending)
-        except (TemplateError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
-            raise Misconfigured(f"the webhook's template: {error}") from None
-        await deliver(self._services, request)
+        await self._post(sending, payload(sending.notice))
         return None
+
+    async def report(self, sending: ReportSending) -> None:
+        """Posts a report: its own JSON, or what the templates make of it as a notice. Raises ConnectorError."""
+        notice = as_notice(sending.report, sending.receiver)
+        said = {"receiver": sending.receiver, **report_payload(sending.report)}
+        await self._post(Sending(notice, sending.key, sending.attempt), said)
 
     async def close(self) -> None:
         """Nothing is held open: the HTTP client is shared."""
 
-    def _request(self, sending: Sending) -> Request:
+    async def _post(self, sending: Sending, said: Mapping[str, Any]) -> None:
+        """Posts what is said where no template says it."""
+        try:
+            request = self._request(sending, said)
+        except (TemplateError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
+            raise Misconfigured(f"the webhook's template: {error}") from None
+        await deliver(self._services, request)
+
+    def _request(self, sending: Sending, said: Mapping[str, Any]) -> Request:
         config = self._config
         told = context(sending) if config.json_ is not None or config.body is not None or config.headers else {}
         headers = {name: SecretStr(_header(value.get_secret_value(), told)) for name, value in config.headers.items()}
         url = config.url.get_secret_value()
         found = way(self._services, url, gateway=config.gateway, headers=headers, auth=config.auth)
-        body, kind = self._body(sending, told)
+        body, kind = self._body(said, told)
         timeout = config.timeout / SECOND
         if found.timeout is not None and "timeout" not in config.model_fields_set:
             timeout = found.timeout
@@ -100,13 +112,13 @@ class WebhookNotifier:
         signing = self._config.secret.get_secret_value() if self._config.secret else ""
         return (*words(str(found.url), [*own, signing]), *url_secrets(found.url), *found.secrets)
 
-    def _body(self, sending: Sending, told: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    def _body(self, said: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
         config = self._config
         if config.body is not None:
             return render_annotation(config.body, told).encode(), {"content-type": "text/plain; charset=utf-8"}
         if config.json_ is None and config.method in _WITHOUT_BODY:
             return b"", {}
-        made = payload(sending.notice) if config.json_ is None else render_json(config.json_, told, known=True)
+        made = said if config.json_ is None else render_json(config.json_, told, known=True)
         return orjson.dumps(made), {"content-type": "application/json"}
 
     def _identity(self, key: str, body: bytes) -> dict[str, str]:

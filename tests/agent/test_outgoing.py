@@ -17,10 +17,13 @@ from agent.config.configuration import ActionEntry, Configuration, NotifierEntry
 from agent.connections import Connections
 from agent.notices import EXPIRES_AFTER, Notices
 from agent.outgoing import Outgoing, read_notice
+from agent.reports.rendering import Rendering
+from agent.store.codec import encode
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
-from connectors.base import Misconfigured, Refused, Sending, Services
+from connectors.base import Misconfigured, Refused, ReportSending, Sending, Services
 from connectors.http import HttpClient
+from connectors.report_message import as_notice
 from rules.history import History
 from rules.model import (
     DAY,
@@ -41,6 +44,7 @@ from rules.model import (
 from rules.routing import Route
 from rules.specs import Specs
 from tests.connectors.notifiers import kit
+from tests.connectors.notifiers.reports import report
 from tests.rules.world import series
 
 START = 1_777_586_400_000_000  # of kit.notice()'s period
@@ -130,6 +134,63 @@ async def services():
 @pytest.fixture
 def world(services) -> World:
     return World(services, PERIOD, LEVEL)
+
+
+def report_delivery(of=None, **changes) -> Delivery:
+    content = orjson.loads(encode(of or report()))
+    payload = orjson.dumps({"report": "weekly", "headline": "Weekly numbers", "content": content})
+    return delivery(kit.notice(), kind=DeliveryKind.REPORT, payload=payload, **changes)
+
+
+class SaysReports(Recording):
+    """A notifier that has its own way of saying a report."""
+
+    async def report(self, sending: ReportSending) -> None:
+        self.got.append(sending)
+
+
+async def test_a_notifier_says_a_report_in_its_own_way_with_the_charts_it_wants(world):
+    world.connections._notifiers["growth", 0] = SaysReports()
+    world.outgoing.rendering = Rendering(lambda *_: asyncio.sleep(0, kit.PNG))
+    assert await world.outgoing.notify(report_delivery(attempts=1)) is None
+    (sending,) = world.connections._notifiers["growth", 0].got
+    assert sending == ReportSending(report(), "growth", "key", 2, dict.fromkeys(range(3), kit.PNG), b"")
+    world.connections._notifiers["growth", 0].wants_chart = False
+    await world.outgoing.notify(report_delivery())
+    assert world.connections._notifiers["growth", 0].got[-1].pictures == {}
+
+
+async def test_any_other_notifier_gets_a_report_as_a_notice(world):
+    assert await world.outgoing.notify(report_delivery(attempts=1)) is None
+    (sending,) = world.notifier.got
+    assert (sending.notice, sending.key, sending.attempt) == (as_notice(report(), "growth"), "key", 2)
+
+
+async def test_the_charts_of_a_report_are_those_of_its_rows(world):
+    now = report().end
+    world.stored = [
+        Reading(series("temperature", room="hall"), now - 6 * DAY + n * HOUR, 22.0 + n % 3) for n in range(99)
+    ]
+    for reading in world.stored:
+        world.history.add(reading)
+    values = {"value": 22.0, "at_most": 23.0}
+    row = dataclasses.replace(report().rows[2], labels={"room": "hall"}, title="Room (hall)", values=values)
+    world.connections._notifiers["growth", 0] = SaysReports()
+    await world.outgoing.notify(report_delivery(report(rows=(row, report().rows[0]))))
+    (data,) = world.drawing.asked  # the other row's target is not configured any more
+    assert (data.title, data.headline, data.at_most) == ("Room (hall)", "In band: 21 °C, wanted 20 to 23 °C", 23.0)
+    assert data.start == now - 6 * DAY
+
+
+async def test_a_report_that_can_not_be_delivered_is_said_to_the_fallback(world):
+    world.use(
+        Configuration({}, {}, receivers={"growth": (), "all": (NotifierEntry("console", None),)}, route=Route("all"))
+    )
+    (made,) = world.outgoing.undeliverable(report_delivery(), Refused("gone", permanent=True))
+    said = read_notice(made.payload)
+    assert (made.kind, made.receiver, said.reason) == (DeliveryKind.NOTICE, "all", Reason.UNDELIVERABLE)
+    assert said.headline.startswith("Weekly numbers: 1 of 3")
+    assert said.details[-1] == "Receiver growth could not be told: gone"
 
 
 @pytest.mark.parametrize("notice", kit.ALL_REASONS, ids=lambda notice: notice.reason)

@@ -10,14 +10,13 @@ from agent.config.configuration import Configuration, ReportEntry
 from agent.config.describe import describe
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
-from connectors import registry
 from rules.model import ReportFormat
 
 BASE = """\
 defaults: {timezone: Europe/Amsterdam}
 sources: {hook: {type: webhook, readings: [{series: visitors, value: v}, {series: seats, value: s}]}}
 targets: {monthly-visitors: {series: visitors, goal: {at_least: 1}}, seats: {series: seats, goal: {at_least: 1}}}
-receivers: {growth: [{type: console}], pager: [{type: console}, {type: webhook, url: "http://a.example/x"}]}
+receivers: {growth: [{type: console}], pager: [{type: console}, {type: pagerduty, routing_key: 0123456789abcdef0123456789abcdef}]}
 """
 
 
@@ -106,8 +105,7 @@ def test_mistakes(tmp_path: Path, section: str, said: list[str]) -> None:
     assert errors_of(tmp_path, section) == said
 
 
-def test_a_receiver_that_takes_no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry.load("notifiers", "webhook"), "takes_reports", False, raising=False)
+def test_a_receiver_that_takes_no_reports(tmp_path: Path) -> None:
     assert errors_of(tmp_path, '{w: {cron: "0 9 * * mon", to: [growth, pager]}}') == [
-        "5:49: reports.w.to[1]: webhook of receiver pager takes alerts only, no reports"
+        "5:49: reports.w.to[1]: pagerduty of receiver pager takes alerts only, no reports"
     ]

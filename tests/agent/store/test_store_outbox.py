@@ -150,3 +150,10 @@ async def test_the_outbox_and_the_calls_that_fill_budgets(store: Store) -> None:
         await store.settle(call_delivery, tried(call_delivery), now=50, sent=True)
     assert len(await store.calls(0)) == 3
     assert await store.outbox() == OutboxStats(1, 3)
+
+
+async def test_a_report_is_claimed_with_the_notices_and_a_call_by_itself(store: Store) -> None:
+    kinds = {kind: notice(kind.value, lane=kind.value, kind=kind) for kind in DeliveryKind}
+    await queue(store, *kinds.values())
+    assert await keys(store, 1, kind=DeliveryKind.CALL) == ["call"]
+    assert sorted(await keys(store, 1, kind=DeliveryKind.NOTICE)) == ["notice", "report"]
