@@ -57,7 +57,14 @@ class Daemon:
         """The answer to any method. Raises as `get` does."""
         return self._ask(method, path, json.dumps(body).encode() if body is not None else None, PATIENCE)
 
+    def read(self, path: str, patience: float = PATIENCE) -> bytes:
+        """The answer to `GET /api/v1/<path>` as it is, whatever it is. Raises as `get` does."""
+        return self._answer("GET", path, None, patience)
+
     def _ask(self, method: str, path: str, body: bytes | None, patience: float) -> Any:
+        return _json(self._answer(method, path, body, patience), self._base)
+
+    def _answer(self, method: str, path: str, body: bytes | None, patience: float) -> bytes:
         from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.request import Request
@@ -70,7 +77,8 @@ class Daemon:
         request = Request(f"{self._base}/api/v1/{path}", data=body, headers=headers, method=method)  # noqa: S310
         try:
             with _opener(self._base).open(request, timeout=patience) as answer:
-                return _json(answer.read(_MOST), self._base)
+                found: bytes = answer.read(_MOST)
+                return found
         except HTTPError as error:
             with error:
                 raise self._refusal(error.code, error.read(_MOST)) from None

@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Write a first configuration that runs.",
     "status": "Show how targets, alerts and sources stand.",
     "explain": "Say why a target stands where it stands, and what comes next.",
+    "report": "Make a report now: show it, write it to a file, or send it.",
     "poll": "Read a source now and show its readings.",
     "push": "Send readings to the running daemon.",
     "ack": "Acknowledge an open alert.",

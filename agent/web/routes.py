@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.web import ack, api, corrections, doors, health, pages, silences, slack
+from agent.web import ack, api, corrections, doors, health, pages, reports, silences, slack
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
@@ -294,6 +294,38 @@ _DONE = (
     ),
 )
 
+_REPORTS = (
+    Route(
+        "GET",
+        "/api/v1/reports",
+        reports.reports,
+        "The configured reports, and when each comes next",
+        {200: ("Reports.", "Reports")},
+    ),
+    Route(
+        "GET",
+        "/api/v1/reports/{name}",
+        reports.report,
+        "A report as it would be now; its schedule is not disturbed",
+        {
+            200: ("The report; other formats as application/pdf, text/html, text/markdown, text/plain.", "Report"),
+            **_errors(e404="No such report.", e422="There is no such format.", e500="The PDF can't be made."),
+        },
+        query={"format": f"One of {', '.join(reports.FORMATS)}; json unless given."},
+    ),
+    Route(
+        "POST",
+        "/api/v1/reports/{name}/send",
+        reports.send,
+        "Send a report as it is now to its receivers; its schedule is not disturbed",
+        {
+            202: ("It is queued.", "ReportSent"),
+            **_errors(e400="Not JSON.", e404="No such report.", e422="It does not say by whom."),
+        },
+        body="SendReport",
+    ),
+)
+
 _PAGES = (
     Route("GET", "/", pages.overview_page, "The status page", {200: ("The page.", "text/html")}),
     Route("GET", "/api/v1/", pages.documentation, "This documentation", {200: ("The page.", "text/html")}),
@@ -306,4 +338,4 @@ _PAGES = (
     ),
 )
 
-TABLE: tuple[Route, ...] = (*_KNOWN, *_DONE, *_CALLED, *_LINKS, *_SLACK, *_WATCHED, *_PAGES)
+TABLE: tuple[Route, ...] = (*_KNOWN, *_REPORTS, *_DONE, *_CALLED, *_LINKS, *_SLACK, *_WATCHED, *_PAGES)

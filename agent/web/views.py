@@ -36,7 +36,7 @@ from rules.periods import to_local
 from rules.words import describe, headline
 
 Held = Callable[[InstanceKey], str | None]
-_OF_A_PAYLOAD = ("reason", "status", "headline", "alert", "target", "fingerprint")
+_OF_A_PAYLOAD = ("report", "reason", "status", "headline", "alert", "target", "fingerprint")
 
 
 def iso(micros: int | None) -> str | None:

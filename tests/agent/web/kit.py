@@ -34,6 +34,7 @@ from rules.model import (
     InstanceState,
     Notice,
     Reading,
+    Report,
     Silence,
     SourceState,
     Switch,
@@ -83,6 +84,7 @@ class Daemon:
     """The Runtime protocol, in memory; `store` is set where a test needs one."""
 
     store: Store
+    reporter: Any
 
     def __init__(self, config: Configuration, **settings: Any) -> None:
         self.clock: Any = FixedClock()
@@ -224,6 +226,12 @@ class Daemon:
             raise Unknown(f"no silence {silence!r}")
         self.silenced[silence] = replace(self.silenced[silence], ends=self.clock.now())
         return self.silenced[silence]
+
+    async def report(self, name: str) -> Report:
+        return await self.reporter.report(name)
+
+    async def send_report(self, name: str, person: Person) -> Report:
+        return await self.reporter.send(name, person)
 
     async def reload(self) -> Reloaded:
         return Reloaded(self.reload_errors)
