@@ -62,6 +62,7 @@ REST = (
     ("`api_key` of auth", "ApiKey"),
     ("Defaults", "Defaults"),
     ("Heartbeat", "Heartbeat"),
+    ("Reports", "ReportSection"),
 )
 
 
