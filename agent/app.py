@@ -92,7 +92,7 @@ class Setpoint(Approving, Reporting):
         log.info("setpoint.stopped")
 
     async def _build(self, stack: AsyncExitStack) -> None:
-        self.config = await asyncio.to_thread(load, self.settings.config, self.environ)
+        self.config = await asyncio.to_thread(self._load)
         if problem := check_exposure(self.settings):
             raise Exposed(problem)
         self._mask(self.config)
@@ -153,6 +153,9 @@ class Setpoint(Approving, Reporting):
 
     # parts
 
+    def _load(self) -> Configuration:
+        return load(self.settings.config, self.environ, self.settings.allowed_commands)
+
     def _services(self, http: HttpClient, config: Configuration) -> Services:
         settings = self.settings
         return Services(
@@ -165,6 +168,7 @@ class Setpoint(Approving, Reporting):
             slack_api_url=settings.slack_api_url,
             slack_clicks=settings.slack_clicks,
             smtp_url=settings.smtp_url,
+            allowed_commands=settings.allowed_commands,
         )
 
     def _compile(self, config: Configuration) -> tuple[Specs, Notices]:
@@ -313,7 +317,7 @@ class Setpoint(Approving, Reporting):
         """Reads the configuration again; a bad one changes nothing."""
         async with self._reloading:
             try:
-                config = await asyncio.to_thread(load, self.settings.config, self.environ)
+                config = await asyncio.to_thread(self._load)
                 await self._use(config)
             except (ConfigErrors, ConnectorError, OSError) as refused:
                 errors = [str(error) for error in getattr(refused, "errors", [refused])]

@@ -90,6 +90,16 @@ def _smtp(value: object) -> object:
     return value
 
 
+def _commands(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    paths = tuple(path for path in value.split(":") if path)
+    wrong = next((path for path in paths if not path.startswith("/")), None)
+    if wrong is not None:
+        raise ValueError(f"has to be absolute paths of programs with : between them, and {wrong!r} is none")
+    return paths
+
+
 def key_hash(key: str) -> str:
     """What is kept of an API key: its SHA-256 in hexadecimal."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -126,6 +136,7 @@ class Settings(BaseSettings):
     slack_api_url: Annotated[str, BeforeValidator(lambda value: f"{_url(value)}/")] = "https://slack.com/api/"
     smtp_url: Annotated[str, BeforeValidator(_smtp)] = Field(default="", repr=False)
     retention: Span = 400 * DAY
+    allowed_commands: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_commands)] = ()
     api_key_hash: Annotated[str, BeforeValidator(key_hash)] | None = Field(
         default=None, validation_alias=f"{PREFIX}API_KEY", repr=False
     )

@@ -93,6 +93,7 @@ class Services:
     slack_api_url: str = "https://slack.com/api/"
     slack_clicks: bool = False  # whether this process hears of clicks
     smtp_url: str = ""
+    allowed_commands: Sequence[str] = ()  # absolute paths of programs that actions may run
 
 
 class Source(Protocol):
@@ -203,7 +204,7 @@ class Call:
 class Action(Protocol):
     """The code that makes a corrective call. Constructed as `Kind(name, config, services)`.
 
-    Its configuration model is a `connectors.calling.ActionConfig`.
+    Its configuration model is a `connectors.calling.ActionConfig`, with `needs_setting` as a notifier's.
     """
 
     async def call(self, call: Call) -> str:

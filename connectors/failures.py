@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import ssl
 
 import aiohttp
@@ -17,6 +18,7 @@ _SAID: tuple[tuple[type[BaseException], type[ConnectorError], str], ...] = (
     (aiohttp.ConnectionTimeoutError, TimedOut, "no connection in time"),
     (TimeoutError, TimedOut, "no complete answer within {seconds:g} s"),
     (aiohttp.ClientConnectorDNSError, Unreachable, "name not found"),
+    (socket.gaierror, Unreachable, "name not found"),
     (aiohttp.InvalidURL, Misconfigured, "not an address of the web"),
     (aiohttp.NonHttpUrlClientError, Misconfigured, "not an address of the web"),
     (aiohttp.ServerDisconnectedError, Unreachable, "the connection was closed before the answer"),

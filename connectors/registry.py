@@ -26,6 +26,10 @@ NOTIFIERS = {
     "webhook": "connectors.notifiers.webhook:WebhookNotifier",
 }
 ACTIONS = {
+    "command": "connectors.actions.command:CommandAction",
+    "mqtt": "connectors.actions.mqtt:MqttAction",
+    "slack": "connectors.actions.slack:SlackAction",
+    "sql": "connectors.actions.sql:SqlAction",
     "webhook": "connectors.actions.webhook:WebhookAction",
 }
 _BUILT_IN = {"sources": SOURCES, "notifiers": NOTIFIERS, "actions": ACTIONS}

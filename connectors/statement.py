@@ -1,4 +1,4 @@
-"""What kind of statement an SQL query is, as far as can be said without its database: one that plainly writes."""
+"""What kind of statement an SQL text is, as far as can be said without its database."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ _CHANGES = frozenset(
         "rollback", "savepoint", "truncate", "vacuum",
     }
 )  # fmt: skip
+
+_TRANSACTIONS = frozenset({"abort", "begin", "commit", "end", "release", "rollback", "savepoint", "start"})
+_PARAMETER = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
 
 def check_reads(query: str) -> str:
@@ -62,3 +65,23 @@ def _written(words: Sequence[str]) -> str | None:
         if depth == 0 and word == "select":
             return None
     return None
+
+
+def check_changes(statement: str) -> str:
+    """The statement itself, unless it says nothing, is several, or begins or ends a transaction. Raises ValueError."""
+    parts = [match[0] for match in _PART.finditer(statement)]
+    parts = [part for part in parts if not part.startswith(_COMMENTS)]
+    words = _words(statement)
+    if not words:
+        raise ValueError("holds no statement")
+    after = parts[parts.index(";") :] if ";" in parts else []
+    if any(part != ";" for part in after):
+        raise ValueError("holds several statements; an action runs one, in a transaction of its own")
+    if words[0] in _TRANSACTIONS:
+        raise ValueError(f"is {words[0].upper()}, and an action runs its statement in a transaction of its own")
+    return statement
+
+
+def parameters_of(statement: str) -> list[str]:
+    """The names of a statement's `:name` parameters, each once, as SQLAlchemy reads them, also within quotes."""
+    return list(dict.fromkeys(_PARAMETER.findall(statement)))

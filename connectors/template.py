@@ -20,6 +20,7 @@ from connectors.template_filters import (
     check_repeat,
     encode,
     few,
+    in_mrkdwn,
     in_url,
     kept,
     plain,
@@ -54,7 +55,7 @@ _METHODS: Mapping[type, frozenset[str]] = {
     tuple: frozenset({"count", "index"}),
 }  # fmt: skip
 
-_Mode = Literal["text", "annotation", "url", "value", "known"]
+_Mode = Literal["text", "annotation", "url", "value", "known", "mrkdwn"]
 
 
 class TemplateError(ValueError):
@@ -138,6 +139,11 @@ def render_url(text: str, context: Mapping[str, Any]) -> str:
     if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
         raise TemplateError("a value in the address makes a segment . or .., which leads elsewhere")
     return path + mark + query.replace(EMPTY, "")
+
+
+def render_mrkdwn(text: str, context: Mapping[str, Any]) -> str:
+    """As `render`, with every value escaped, so that no label can make a link or a mention at Slack."""
+    return _render(text, context, "mrkdwn")
 
 
 def render_json(value: Any, context: Mapping[str, Any], *, known: bool = False) -> Any:
@@ -243,7 +249,7 @@ def _environment(mode: _Mode) -> SandboxedEnvironment:
     environment = _sandbox()(
         undefined=Undefined if mode in {"annotation", "known"} else StrictUndefined,
         autoescape=False,
-        finalize=in_url if mode == "url" else plain,
+        finalize={"url": in_url, "mrkdwn": in_mrkdwn}.get(mode, plain),
         cache_size=0,
     )
     environment.globals.clear()

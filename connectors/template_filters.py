@@ -133,6 +133,14 @@ def in_url(value: Any) -> str:
     return encode(value) or EMPTY
 
 
+def in_mrkdwn(value: Any) -> str:
+    """A value as Slack's mrkdwn shows it literally.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    return plain(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def check_repeat(left: Any, right: Any) -> None:
     """Raises ValueError unless one is a text, the other how often it is repeated, and the product small."""
     text, times = (left, right) if isinstance(left, str) else (right, left)

@@ -21,7 +21,7 @@ PLACES = {
     "alembic": {"agent/store/migrate.py", "agent/store/migrations/"},
     "apprise": {"connectors/apprise_services.py"},
     "apscheduler": {"agent/scheduler.py"},
-    "sqlalchemy": {"agent/store/", "connectors/sources/sql.py"},
+    "sqlalchemy": {"agent/store/", "connectors/actions/sql.py", "connectors/database.py", "connectors/sources/sql.py"},
     "matplotlib": {"agent/charts/draw.py", "agent/charts/sheet.py"},
     "PIL": {"agent/demo/picture.py"},
     "reportlab": {"agent/reports/fonts.py", "agent/reports/pdf.py"},
@@ -44,6 +44,7 @@ PLACES = {
         "connectors/template.py",
     },
     "sqlite3": {"agent/store/"},
+    "paho": {"connectors/actions/mqtt.py"},
 }
 # What decides may use beside itself: nothing that waits, asks for the time, talks or writes.
 RULES_MAY_USE = {

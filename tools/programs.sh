@@ -2,6 +2,7 @@
 # Brings the programs that tests run beside Python's packages into the folder given: promtool, which checks /metrics;
 # amtool and alertmanager, which say what a route, a time interval or an inhibition means.
 # They are taken out of Debian's packages without installing those, which would start servers.
+# PostgreSQL and mosquitto, whose libraries are many, are installed, without starting them; that needs root.
 set -eu
 into=$1
 folder=$(mktemp -d)
@@ -38,3 +39,23 @@ if ! command -v alertmanager >/dev/null; then
         cp "$folder/prometheus-alertmanager/$there"/*.tmpl "$into/../share/alertmanager/"
     fi
 fi
+
+# need PROGRAM PACKAGE: a server that tests start themselves.
+need() {
+    command -v "$1" >/dev/null || ls "/usr/sbin/$1" /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 && return 0
+    missing() { echo "$1 is missing, so tests that run it fail: $3. Debian and Ubuntu have it in '$2'." >&2; }
+    command -v apt-get >/dev/null || { missing "$1" "$2" "there is no apt-get here"; return 0; }
+    root=""
+    [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && root="sudo -n"; } || { missing "$1" "$2" "to install it takes root"; return 0; }
+    quiet=""
+    if [ ! -e /usr/sbin/policy-rc.d ]; then # what keeps Debian from starting a server that it installs
+        quiet=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' | $root tee "$quiet" >/dev/null && $root chmod 755 "$quiet"
+    fi
+    get() { $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1; }
+    get "$2" || { update && get "$2"; } || missing "$1" "$2" "apt-get can't install it"
+    [ -z "$quiet" ] || $root rm -f "$quiet"
+}
+
+need mosquitto mosquitto
+need initdb postgresql

@@ -98,7 +98,7 @@ def settings() -> str:
         raise SystemExit(f"words.toml has other settings than there are: {sorted(set(said) ^ set(names))}")
     for name, field in Settings.model_fields.items():
         default = span(field.default) if name == "retention" else field.default
-        shown = f"`{default}`" if default not in (None, "") else ""
+        shown = f"`{default}`" if default not in (None, "", ()) else ""
         lines.append(f"| `{names[name]}` | {shown} | {said[name]} |")
     return "\n".join(lines)
 

@@ -16,7 +16,8 @@ NOTE = "<!-- Written by `make docs` from the code; changes made here are lost. -
 KINDS = (
     ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
                             "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
-    ("Actions", "actions", {"webhook": "WebhookActionConfig"}),
+    ("Actions", "actions", {"command": "CommandActionConfig", "mqtt": "MqttActionConfig", "slack": "SlackActionConfig",
+                            "sql": "SqlActionConfig", "webhook": "WebhookActionConfig"}),
     ("Receivers", "receivers", {"apprise": "AppriseConfig", "console": "ConsoleConfig", "email": "EmailConfig",
                                 "pagerduty": "PagerDutyConfig", "slack": "SlackConfig", "teams": "TeamsConfig",
                                 "webhook": "WebhookConfig"}),

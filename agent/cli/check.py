@@ -38,7 +38,7 @@ def command(path: str | None, config: str | None, as_json: bool) -> None:
     if not wanted.exists():
         raise Unusable(f"{wanted}: there is no such file or directory (setpoint init writes a first one)")
     try:
-        loaded = load(wanted, environment())
+        loaded = load(wanted, environment(), settings.allowed_commands)
     except ConfigErrors as refused:
         if as_json:
             print_json({"valid": False, "errors": [_plain(error) for error in refused.errors]})

@@ -28,6 +28,7 @@ async def services(settings: Settings, config: Configuration) -> AsyncIterator[S
             slack_api_url=settings.slack_api_url,
             slack_clicks=settings.slack_clicks,
             smtp_url=settings.smtp_url,
+            allowed_commands=settings.allowed_commands,
         )
     finally:
         await http.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from agent.config.alerting import check_life
 from agent.config.configuration import ActionEntry
@@ -170,6 +170,17 @@ def check_calls(targets: Iterable[Target], actions: Mapping[str, ActionEntry], d
 
 def _called(rule: CorrectRule) -> tuple[str, ...]:
     return (rule.action, rule.undo.action) if rule.undo else (rule.action,)
+
+
+def check_programs(actions: Iterable[ActionEntry], commands: Sequence[str], document: Document) -> None:
+    """No action runs a program that the process's settings do not allow."""
+    for action in actions:
+        may_run = getattr(action.config, "may_run", None)
+        if may_run is not None and not may_run(commands):
+            known = f"there are {choices(commands)}" if commands else "none is allowed"
+            hint = f"{known}; add it to SETPOINT_ALLOWED_COMMANDS where the daemon runs"
+            said = f"{action.config.program} is not allowed to be run"
+            document.report(("actions", action.name, "argv", 0), said, hint)
 
 
 def _check_templates(texts: dict[str, str], labels: frozenset[str], path: Path, document: Document) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 
 from agent.config.calendar import build_intervals
-from agent.config.checks import check_calls
+from agent.config.checks import check_calls, check_programs
 from agent.config.configuration import Configuration
 from agent.config.convert import read
 from agent.config.corrections import build_corrections, check_outputs
@@ -32,13 +32,14 @@ SECTIONS = (
 )  # fmt: skip
 
 
-def load(path: str | Path, environ: Mapping[str, str]) -> Configuration:
+def load(path: str | Path, environ: Mapping[str, str], commands: Sequence[str] | None = None) -> Configuration:
     """The configuration of a file or a directory of `*.yaml`, its variables taken from `environ`.
 
-    Raises ConfigErrors with every mistake.
+    An action that runs a program is a mistake unless that is one of the `commands`, which are the paths of those that
+    may be run; with None that is not looked at. Raises ConfigErrors with every mistake.
     """
     with _collector_paused():
-        return configuration_of(read(path, environ))
+        return configuration_of(read(path, environ), commands)
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def configuration_of(document: Document) -> Configuration:
+def configuration_of(document: Document, commands: Sequence[str] | None = None) -> Configuration:
     """The configuration that a document holds. Raises ConfigErrors with every mistake."""
     _check_sections(document)
     defaults = _defaults(document)
@@ -66,6 +67,8 @@ def configuration_of(document: Document) -> Configuration:
     targets = build_targets(document, defaults, checkins)
     check_calls(targets.values(), actions, document)
     check_outputs(targets.values(), actions, document)
+    if commands is not None:
+        check_programs(actions.values(), commands, document)
     configuration = Configuration(
         sources=sources,
         targets=targets,

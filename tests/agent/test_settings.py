@@ -28,6 +28,7 @@ def test_defaults() -> None:
     assert settings.slack_api_url == "https://slack.com/api/"
     assert (settings.slack_bot_token, settings.smtp_url, settings.api_key_hash) == ("", "", None)
     assert settings.retention == 400 * DAY
+    assert settings.allowed_commands == ()
 
 
 def test_environment_over_dotenv_and_command_line_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +61,11 @@ def test_listen(monkeypatch: pytest.MonkeyPatch, text: str, address: Address, *,
 
 def test_an_address_is_written_as_it_is_read() -> None:
     assert (str(Address("::1", 80)), str(Address("127.0.0.1", 80))) == ("[::1]:80", "127.0.0.1:80")
+
+
+def test_programs_that_may_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SETPOINT_ALLOWED_COMMANDS", "/bin/true::/opt/our tools/restart:")
+    assert read_settings().allowed_commands == ("/bin/true", "/opt/our tools/restart")
 
 
 def test_secrets_from_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +118,11 @@ def test_one_of_two_settings_lets_clicks_in(monkeypatch: pytest.MonkeyPatch, nam
             "has to be the address of an SQLite database, for example sqlite:///setpoint.db",
         ),
         ("EXTERNAL_URL", "setpoint.example.com", "has to be an address such as https://setpoint.example.com"),
+        (
+            "ALLOWED_COMMANDS",
+            "/bin/true:restart",
+            "has to be absolute paths of programs with : between them, and 'restart' is none",
+        ),
         (
             "SMTP_URL",
             "mail:hunter2",

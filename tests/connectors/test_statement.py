@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
-from connectors.statement import check_reads
+from connectors.statement import check_changes, check_reads, parameters_of
 
 READS = [
     "select 1",
@@ -71,3 +72,32 @@ def test_what_says_nothing_is_refused(query: str) -> None:
 @given(st.text(alphabet="()'\"`[]$;-/*#, \nwith as select delete from x", max_size=60))
 def test_any_text_is_answered(text: str) -> None:
     assert check_reads(f"select {text}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("update a set b = :b where c = :c or c = :b", ["b", "c"]),
+        ("select '12\\:30'::time, x::text, a[1:2]", ["2"]),  # SQLAlchemy takes that one for a parameter, too
+        ("select ':quoted' -- :comment", ["quoted", "comment"]),
+        ("select 1", []),
+    ],
+)
+def test_the_parameters_of_a_statement_are_those_sqlalchemy_finds(statement, names):
+    assert parameters_of(statement) == names
+    assert set(text(statement).compile().params) == set(names)
+
+
+@pytest.mark.parametrize(
+    "statement", ["delete from a; delete from b", "begin", " Rollback ;", "/* x */", ";", "start transaction"]
+)
+def test_what_is_not_one_statement_of_a_transaction(statement):
+    with pytest.raises(ValueError, match="statement"):
+        check_changes(statement)
+
+
+@pytest.mark.parametrize(
+    "statement", ["delete from a;", "select ';'", "insert into a values ('x;y') -- ; z", "call heat(1)"]
+)
+def test_what_is_one_statement(statement):
+    assert check_changes(statement) == statement

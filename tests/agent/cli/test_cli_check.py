@@ -118,3 +118,11 @@ def test_a_setting_that_a_receiver_needs(setpoint, project):
     ]
     (project / ".env").write_text("SETPOINT_SLACK_BOT_TOKEN=xoxb-1\nSETPOINT_SMTP_URL=smtp://mail.example.com\n")
     assert "Missing settings" not in setpoint("check").out
+
+
+def test_a_program_that_may_not_be_run(setpoint, project):
+    (project / "setpoint.yaml").write_text("actions:\n  a: {type: command, argv: [/bin/true]}\n")
+    said = setpoint("check")
+    assert said.status == 1
+    assert "setpoint.yaml:2:29: actions.a.argv[0]: /bin/true is not allowed to be run (none is allowed;" in said.out
+    assert setpoint("check", SETPOINT_ALLOWED_COMMANDS="/bin/false:/bin/true").status == 0

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -8,6 +8,7 @@ from connectors.base import Services
 from connectors.gateway import GatewayConfig
 from connectors.http import HttpClient
 from tests.connectors.notifiers.kit import NOW
+from tests.servers import Mosquitto, Postgres, mosquitto, postgres
 
 
 @pytest.fixture
@@ -21,3 +22,15 @@ def through(services: Services, base_url: str, **keys: object) -> Services:
     """The services with a gateway `corp` to `base_url`."""
     gateway = GatewayConfig.model_validate({"base_url": base_url, **keys})
     return Services(http=services.http, now=services.now, gateways={"corp": gateway})
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with mosquitto(tmp_path_factory.mktemp("mosquitto")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Postgres]:
+    with postgres() as one:
+        yield one
