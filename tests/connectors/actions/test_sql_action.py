@@ -172,6 +172,27 @@ async def test_what_a_database_does_not_take_is_refused_for_good(
         assert words.lower() in str(error).lower() or "incomplete input" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("state", "kind", "permanent"),
+    [
+        ("40001", Refused, False),
+        ("40P01", Refused, False),
+        ("53300", Refused, False),
+        ("08006", Unreachable, False),
+        ("23514", Refused, True),
+        ("42501", Refused, True),
+        ("P0001", Refused, True),
+    ],
+)
+async def test_what_may_pass_is_tried_again(
+    services: Services, database: Postgres, state: str, kind: type[ConnectorError], permanent: bool
+) -> None:
+    raising = f"do $$ begin raise exception 'not now' using errcode = '{state}'; end $$"
+    error = await failed(action(services, database.url, raising))
+    assert (type(error), error.permanent) == (kind, permanent)
+    assert str(error) == "action heat: not now"
+
+
 async def test_what_fails_half_way_leaves_nothing(services: Services, file: Path) -> None:
     error = await failed(
         action(services, address(file), "update rooms set setpoint = setpoint + iif(room = 'attic', 90, 1)")
