@@ -51,7 +51,12 @@ def asked(notice: Notice, *, clicks: bool) -> list[Block]:
 
 def _acts(notice: Notice) -> Block:
     about = subject(notice)
-    elements: list[Block] = [] if notice.acknowledged_by else [_button(ACKNOWLEDGE, "Acknowledge", about)]
+    return acts(about, _block_id(about, notice), taken=bool(notice.acknowledged_by), alone=len(notice.every) < 2)
+
+
+def acts(about: str, block: str, *, taken: bool, alone: bool = True) -> Block:
+    """What can be done about an alert or a group that fires; `block` is the block's id, `alone`: it is one alert."""
+    elements: list[Block] = [] if taken else [_button(ACKNOWLEDGE, "Acknowledge", about)]
     elements.append(
         {
             "type": "static_select",
@@ -62,9 +67,9 @@ def _acts(notice: Notice) -> Block:
             ],
         }
     )
-    if len(notice.every) < 2:
-        elements.append(_button(WHY, "Why", notice.fingerprint))
-    return {"type": "actions", "block_id": _block_id(about, notice), "elements": elements}
+    if alone:
+        elements.append(_button(WHY, "Why", about))
+    return {"type": "actions", "block_id": block, "elements": elements}
 
 
 def _proposals(notice: Notice, *, clicks: bool) -> Iterator[Block]:

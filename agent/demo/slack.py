@@ -41,8 +41,6 @@ SCOPES = {
     "chat.update": "chat:write",
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
-    "conversations.list": "channels:read",
-    "conversations.info": "channels:read",
 }
 
 
@@ -148,7 +146,7 @@ class SlackServer:
         except Rejected as rejected:
             answer = rejected.answer
         await self._tell()
-        return web.json_response(answer)
+        return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.scopes))})
 
     async def _upload(self, request: web.Request) -> web.Response:
         failed = self._failure("upload")
@@ -213,16 +211,33 @@ class SlackServer:
         message.text, message.blocks = said.text, said.blocks
         return {"ok": True, "channel": channel.id, "ts": ts, "text": message.text, "message": shown(message)}
 
-    def _list(self, _: Arguments) -> dict[str, Any]:
-        known = [described(channel) for channel in self.channels.values()]
-        return {"ok": True, "channels": known, "response_metadata": {"next_cursor": ""}}
+    def _list(self, arguments: Arguments) -> dict[str, Any]:
+        """A private channel is there only for those in it. Pages are as large as `limit` says."""
+        kinds = str(arguments.get("types") or "public_channel").split(",")
+        for kind in kinds:
+            self._may_see(private=kind == "private_channel")
+        known = [
+            described(channel)
+            for channel in self.channels.values()
+            if ("private_channel" if channel.private else "public_channel") in kinds
+            and (channel.member or not channel.private)
+        ]
+        start, size = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
+        more = str(start + size) if start + size < len(known) else ""
+        return {"ok": True, "channels": known[start : start + size], "response_metadata": {"next_cursor": more}}
 
     def _info(self, arguments: Arguments) -> dict[str, Any]:
         wanted = arguments.get("channel")
         for channel in self.channels.values():
-            if channel.id == wanted:
+            if channel.id == wanted and (channel.member or not channel.private):
+                self._may_see(private=channel.private)
                 return {"ok": True, "channel": described(channel)}
         raise Rejected("channel_not_found")
+
+    def _may_see(self, *, private: bool) -> None:
+        needed = "groups:read" if private else "channels:read"
+        if needed not in self.scopes:
+            raise Rejected("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
 
     def _upload_url(self, arguments: Arguments) -> dict[str, Any]:
         length = str(arguments.get("length", ""))

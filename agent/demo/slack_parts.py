@@ -18,6 +18,7 @@ class Channel:
     name: str
     member: bool = True
     archived: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def described(channel: Channel) -> dict[str, Any]:
     return {
         "id": channel.id,
         "name": channel.name,
-        "is_channel": True,
+        "is_channel": not channel.private,
+        "is_private": channel.private,
         "is_member": channel.member,
         "is_archived": channel.archived,
     }

@@ -37,6 +37,7 @@ class User:
     display_name: str = ""
     restricted: bool = False
     team: str = "T0DEMO0001"
+    deleted: bool = False
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class PeopleServer(SlackServer):
 
     def __init__(self, channels: Iterable[str] = ("growth",), now: Callable[[], int] = lambda: 0) -> None:
         super().__init__(channels, now)
-        self.scopes |= {"users:read", "usergroups:read"}
+        self.scopes |= {"users:read", "usergroups:read", "groups:read", "commands"}
         self.needs |= _NEEDS
         self.users = {one.id: one for one in (User("U0ANN0001", "ann", "Ann Lee"), User("U0BOB0001", "bob", "Bob"))}
         self.groups: dict[str, Group] = {}
@@ -115,7 +116,8 @@ class PeopleServer(SlackServer):
             raise Rejected("user_not_found")
         profile = {"real_name": user.real_name, "display_name": user.display_name}
         said = {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name}
-        return {"ok": True, "user": {**said, "profile": profile, "is_restricted": user.restricted}}
+        signs = {"is_restricted": user.restricted, "deleted": user.deleted}
+        return {"ok": True, "user": {**said, **signs, "profile": profile}}
 
     def _groups(self, _: Arguments) -> dict[str, Any]:
         listed = [{"id": one.id, "handle": one.handle, "is_usergroup": True} for one in self.groups.values()]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agent.runtime import Runtime
-from agent.slack import buttons, commands
+from agent.slack import buttons, commands, home
 from agent.slack.api import Api
 from agent.slack.asking import Asked, parse
 from agent.slack.people import People
@@ -35,7 +35,7 @@ class Handler:
         asked = parse(str(payload.get("text") or ""))
         command = commands.command_of(asked.verb)
         user, name = str(payload.get("user_id") or ""), str(payload.get("user_name") or "")
-        visit = await self._visit(payload, asked, user, name)
+        visit = await self.visit_of(payload, asked, user, name)
         if command is None:
             return await commands.unknown(visit)
         if not command.acts:
@@ -59,11 +59,19 @@ class Handler:
         chosen = _mapping(action.get("selected_option")).get("value") or action.get("value") or own
         who = str(user.get("id") or "")
         called = str(user.get("username") or user.get("name") or "")
-        visit = await self._visit(payload, parse(""), who, called)
+        visit = await self.visit_of(payload, parse(""), who, called)
         click = buttons.Click(visit, str(chosen), str(payload.get("trigger_id") or ""))
-        if not acts:
+        reply = await self._clicked(click, handler, _other_team(payload, user) if acts else None)
+        if not home.is_home(payload):
+            return reply
+        shown = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())
+        return None if shown else reply
+
+    async def _clicked(self, click: buttons.Click, handler: buttons.Handler, team: str | None) -> Reply | None:
+        """Does what was clicked. `team` is None where everybody may, else the other organisation of the person."""
+        if team is None:
             return await handler(click)
-        refusal = await self._refusal(who, _other_team(payload, user))
+        refusal = await self._refusal(click.visit.person.id, team)
         if refusal:
             return lines(refusal)
         async with self._acting:
@@ -77,7 +85,8 @@ class Handler:
             await handler(self, event)
         return None
 
-    async def _visit(self, payload: Payload, asked: Asked, user: str, name: str) -> Visit:
+    async def visit_of(self, payload: Payload, asked: Asked, user: str, name: str) -> Visit:
+        """The visit of the person with that id."""
         person = await self.people.person(user, name)
         channel = payload.get("channel_id") or _mapping(payload.get("channel")).get("id") or ""
         command = str(payload.get("command") or "/setpoint")
@@ -91,7 +100,15 @@ class Handler:
 
 EventHandler = Callable[[Handler, Payload], Awaitable[None]]
 
-EVENTS: dict[str, EventHandler] = {}
+
+async def _home_opened(handler: Handler, event: Payload) -> None:
+    """Shows the one who opened App Home how everything stands now."""
+    user = str(event.get("user") or "")
+    if user and event.get("tab") in {None, "home"}:
+        await home.publish(await handler.visit_of(event, parse(""), user, ""))
+
+
+EVENTS: dict[str, EventHandler] = {"app_home_opened": _home_opened}
 """What is done about the events of the Events API, by their type; the others are acknowledged and forgotten."""
 
 

@@ -17,7 +17,7 @@ from rules.words import headline, span
 
 _MOST_ALERTS = 15
 _MOST_INSTANCES = 10
-_MOST_TARGETS = 40
+MOST_TARGETS = 40
 _MOST_EXPLAINED = 5
 _WORST_FIRST = (
     Standing.OUT_OF_BAND, Standing.MISSED, Standing.BEHIND, Standing.NO_DATA, Standing.TOO_EARLY, Standing.ON_TRACK,
@@ -40,8 +40,15 @@ async def status(visit: Visit) -> Reply:
 
 async def targets(visit: Visit) -> Reply:
     """Every target in a line, or those whose name, title or standing has the words."""
-    wanted = folded(visit.asked.rest())
-    states = _by_target(visit)
+    found = target_lines(visit, visit.asked.rest())
+    if not found:
+        return lines(f"No target has {visit.asked.rest()!r} in its name, title or standing.")
+    return Reply(cut(found, MOST_TARGETS), title=_count(len(found)))
+
+
+def target_lines(visit: Visit, words: str = "") -> list[str]:
+    """A line for each target whose name, title or standing has the words; worst first."""
+    wanted, states = folded(words), _by_target(visit)
     found = []
     for target in visit.runtime.config.targets.values():
         own = states.get(target.name, [])
@@ -51,9 +58,7 @@ async def targets(visit: Visit) -> Reply:
             continue
         place = _WORST_FIRST.index(standings[0]) if standings else _WORST_FIRST.index(Standing.NO_DATA)
         found.append((place, target.name, _line(visit, target, own, said)))
-    if not found:
-        return lines(f"No target has {visit.asked.rest()!r} in its name, title or standing.")
-    return Reply(cut((line for _, _, line in sorted(found)), _MOST_TARGETS), title=_count(len(found)))
+    return [line for _, _, line in sorted(found)]
 
 
 async def why(visit: Visit) -> Reply:
@@ -91,17 +96,24 @@ def _count(targets: int) -> str:
 
 def _overview(visit: Visit) -> Reply:
     runtime = visit.runtime
-    problem = runtime.alive()
-    said = [f"Problem: {problem}"] if problem else []
-    counts = Counter(state.assessment.standing for state in runtime.instances().values())
-    standings = ", ".join(f"{counts[one]:,} {one.value.replace('_', ' ')}" for one in _WORST_FIRST if counts[one])
-    said.append(f"{_count(len(runtime.config.targets))}: {standings or 'nothing was read yet'}")
+    said = list(standings(visit))
     alerts = [alert_line(alert, visit.now) for alert in runtime.alerts()]
     said += cut(alerts, _MOST_ALERTS) or ["No open alerts"]
     for state in runtime.sources().values():
         if state.health is Health.DOWN:
             said += _source(visit, state.name)
     return Reply(said, title="Status")
+
+
+def standings(visit: Visit) -> Iterator[str]:
+    """What is wrong with the daemon, if anything, and how many targets stand how."""
+    runtime = visit.runtime
+    problem = runtime.alive()
+    if problem:
+        yield f"Problem: {problem}"
+    counts = Counter(state.assessment.standing for state in runtime.instances().values())
+    said = ", ".join(f"{counts[one]:,} {one.value.replace('_', ' ')}" for one in _WORST_FIRST if counts[one])
+    yield f"{_count(len(runtime.config.targets))}: {said or 'nothing was read yet'}"
 
 
 def _target(visit: Visit, name: str, before: Sequence[str]) -> Reply:

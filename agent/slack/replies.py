@@ -50,7 +50,7 @@ class Reply:
 
     def blocks(self) -> list[Block]:
         """The answer as blocks."""
-        found = [section(text) for text in _sections(self._said())]
+        found = [section(text) for text in sections(self._said())]
         if self.picture:
             alt = shortened(plain(self.title) or "Chart", 1_000)
             found.append({"type": "image", "slack_file": {"id": self.picture}, "alt_text": alt})
@@ -92,7 +92,7 @@ def cut(texts: Iterable[str], most: int) -> list[str]:
     return found if len(found) <= most else [*found[:most], f"and {len(found) - most:,} more"]
 
 
-def _sections(texts: Iterable[str]) -> Iterator[str]:
+def sections(texts: Iterable[str]) -> Iterator[str]:
     """The lines in pieces that fit into a section each; what is too long for a message is counted."""
     piece, left, all_ = "", _IN_ALL, list(texts)
     for index, text in enumerate(all_):
