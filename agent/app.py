@@ -44,6 +44,7 @@ from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping
 from agent.store.store import Store
+from agent.trials import Trials
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
@@ -74,6 +75,7 @@ class Setpoint(Approving, Reporting):
         self.connections: Connections
         self.outgoing: Outgoing
         self.ack_links: AckLinks
+        self.trials: Trials
         self.services: Services
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
@@ -114,6 +116,7 @@ class Setpoint(Approving, Reporting):
         edges = Edges(self.outgoing.notify, self._call, self._called, self.outgoing.undeliverable, self._settled)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
+        self.trials = Trials(self.clock, self.store, self.settings, lambda: self.config, self.pipeline.tell)
         await self._start_deciding(stack)
         await self._start_faces(stack)
         self._start_polling(stack)

@@ -129,7 +129,7 @@ class Outgoing:
             log.exception("delivery.unreadable", delivery=delivery.id)  # written by another version; nobody can be told
             return []
         fallback = self.notices.config.route.receiver if self.notices.config.route else CONSOLE
-        if notice.reason is Reason.UNDELIVERABLE:
+        if notice.reason in {Reason.UNDELIVERABLE, Reason.TEST}:
             return []
         if fallback == delivery.receiver:
             fallback = CONSOLE

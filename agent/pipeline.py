@@ -335,6 +335,12 @@ class Pipeline:
             decision.acts += acts
             await self._commit(decision)
 
+    async def tell(self, deliveries: Sequence[Delivery], acts: Sequence[Act]) -> None:
+        """Commits what is to be sent although nothing was decided, and who asked for it."""
+        async with self._lock:
+            made = Decision(self.clock.now(), self.memory, deliveries=list(deliveries), acts=list(acts))
+            await self._commit(made)
+
     async def silence(self, silence: Silence, act: Act) -> None:
         """Keeps a silence, new or changed."""
         async with self._lock:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.settings import Settings
     from agent.store.records import Ping
     from agent.store.store import Store
+    from agent.trials import Trials
 
 HELD = "held"
 
@@ -119,6 +120,7 @@ class Runtime(Protocol):
     store: Store
     ack_links: AckLinks
     reporter: Reporter
+    trials: Trials
 
     def instances(self) -> Mapping[InstanceKey, InstanceState]:
         """Every instance by key."""

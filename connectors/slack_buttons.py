@@ -1,8 +1,8 @@
 """The buttons of a Slack message: made here, read by what hears of clicks.
 
 `action_id` is the act. The value of acknowledge and why is the alert's fingerprint, or the id of its group where the
-message is about several; that of approve and reject is the correction's id. An option of silence has
-`<duration>:<fingerprint or group>`.
+message is about several; that of approve and reject is the correction's id, that of confirm the id of a test. An option
+of silence has `<duration>:<fingerprint or group>`.
 
 Source: https://docs.slack.dev/reference/block-kit/block-elements/button-element and select-menu-element; action ids are
 unique within a block, and a message that is updated gets new block ids.
@@ -22,6 +22,7 @@ SILENCE = "silence"
 WHY = "why"
 APPROVE = "approve"
 REJECT = "reject"
+CONFIRM = "confirm"
 BLOCK = "setpoint:"  # what every block id begins with; the fingerprint or the correction's id follows, then the time
 SILENCE_FOR = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "7d": "7 days"}
 _WITHOUT = frozenset({Reason.TEST, Reason.UNDELIVERABLE})
@@ -44,6 +45,8 @@ def silence_of(value: str) -> tuple[str, str]:
 
 def asked(notice: Notice, *, clicks: bool) -> list[Block]:
     """What people can do about a notice that fires; `clicks`: whether clicks are heard. None about what is over."""
+    if notice.reason is Reason.TEST and notice.confirm and clicks:
+        return [{"type": "actions", "elements": [_button(CONFIRM, "It arrived", notice.confirm, style="primary")]}]
     if notice.status != "firing" or notice.reason in _WITHOUT:
         return []
     return [*_proposals(notice, clicks=clicks), *([_acts(notice)] if clicks else [])]

@@ -9,13 +9,16 @@ import click
 
 from agent.cli.names import complete
 from agent.cli.options import (
+    Unusable,
     config_option,
     configuration,
     configure_logs,
     json_option,
+    listen_option,
     print_json,
     settings_of,
     unknown,
+    url_option,
 )
 
 if TYPE_CHECKING:
@@ -29,18 +32,41 @@ _PATIENCE = 60.0  # seconds for one notifier
 
 @click.command("send-test", short_help="Send a test notice to a receiver.")
 @click.argument("receiver", shell_complete=complete("receivers"))
+@click.option("--through-slack", is_flag=True, help="Through the running daemon to Slack, and back by a click.")
+@click.option("--timeout", metavar="DURATION", default="5m", show_default=True, help="How long to wait for the click.")
 @config_option
+@listen_option
+@url_option
 @json_option
-def command(receiver: str, config: str | None, as_json: bool) -> None:
+def command(
+    receiver: str,
+    through_slack: bool,
+    timeout: str,
+    config: str | None,
+    listen: str | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
     """Send a real notice, marked as a test, through every notifier of RECEIVER, and say how each one ended.
 
     No daemon is needed, and none is told. Exit status: 0 all were sent, 1 one failed, 2 there is no such receiver.
 
+    With --through-slack the running daemon sends it to the receiver's Slack channels by its outbox, with a button;
+    somebody clicks it there, and the click has to come back. Each stage is said with the seconds since the beginning.
+    Exit status: 0 the click came, 1 a stage failed, 2 the receiver has no such channel.
+
     \b
-    Example:
+    Examples:
       setpoint send-test oncall
+      setpoint send-test growth --through-slack --timeout 1m
     """
-    settings = settings_of(config=config)
+    settings = settings_of(config=config, listen=listen)
+    if through_slack:
+        from agent.cli.client import Daemon
+        from agent.cli.through_slack import send
+
+        send(Daemon(settings, url), receiver, _seconds(timeout), as_json=as_json)
+        return
     known = configuration(settings)
     if receiver not in known.receivers:
         raise unknown("receiver", receiver, known.receivers)
@@ -56,11 +82,21 @@ def command(receiver: str, config: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _seconds(timeout: str) -> float:
+    from rules.model import SECOND, parse_duration
+
+    try:
+        return parse_duration(timeout) / SECOND
+    except ValueError as error:
+        raise Unusable(f"--timeout: {error}") from None
+
+
 async def _send(settings: Settings, config: Configuration, receiver: str) -> list[dict[str, Any]]:
     from agent.cli.outside import services
+    from agent.trials import trial_notice
 
     async with services(settings, config) as given:
-        notice = _notice(receiver, given)
+        notice = trial_notice(receiver, given.now(), given.external_url)
         return [
             {"position": position, "type": entry.kind, **await _outcome(entry, notice, position, given)}
             for position, entry in enumerate(config.receivers[receiver])
@@ -87,31 +123,3 @@ async def _outcome(entry: Any, notice: Notice, position: int, given: Services) -
     finally:
         await notifier.close()
     return {"error": None, "way": way}
-
-
-def _notice(receiver: str, given: Services) -> Notice:
-    """Says that it is a test; its fingerprint is one that no alert has."""
-    import hashlib
-
-    from rules.model import Notice, Reason
-
-    now = given.now()
-    return Notice(
-        reason=Reason.TEST,
-        status="firing",
-        title="Test",
-        headline=f"This is a test of receiver {receiver}; nothing is wrong",
-        target="",
-        alert="test",
-        severity="info",
-        standing="",
-        fingerprint=hashlib.sha256(f"test {receiver} {now}".encode()).hexdigest()[:16],
-        labels={"alertname": "test", "severity": "info"},
-        annotations={},
-        values={},
-        starts_at=now,
-        ends_at=None,
-        at=now,
-        receiver=receiver,
-        external_url=given.external_url,
-    )

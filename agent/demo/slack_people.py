@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.demo.slack import Arguments, SlackServer
-from agent.demo.slack_blocks import problems
+from agent.demo.slack_blocks import MAX_BLOCKS, problems
 from agent.demo.slack_parts import Channel, Rejected
 from rules.model import SECOND
 
@@ -165,8 +165,11 @@ class PeopleServer(SlackServer):
         if not isinstance(view, dict) or view.get("type") != kind:
             raise Rejected("invalid_arguments")
         blocks = view.get("blocks")
-        found = problems(blocks[:50], self._file_ready) if isinstance(blocks, list) else ["must be an array"]
-        if isinstance(blocks, list) and len(blocks) > _IN_A_VIEW:
+        if not isinstance(blocks, list):
+            raise Rejected("invalid_arguments")
+        parts = [blocks[at : at + MAX_BLOCKS] for at in range(0, len(blocks), MAX_BLOCKS)]
+        found = [said for part in parts for said in problems(part, self._file_ready)]
+        if len(blocks) > _IN_A_VIEW:
             found.append(f"no more than {_IN_A_VIEW} items allowed [json-pointer:/view/blocks]")
         for key in ("title", "close", "submit") if kind == "modal" else ():
             text = view.get(key, {"text": "-"} if key != "title" else {}).get("text", "")

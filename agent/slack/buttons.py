@@ -13,7 +13,7 @@ from agent.slack.visit import Visit, until
 from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
 from connectors.facts import plain
-from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY, silence_of
+from connectors.slack_buttons import ACKNOWLEDGE, CONFIRM, SILENCE, WHY, silence_of
 from connectors.slack_text import plain_text
 from rules.matchers import quoted
 from rules.model import AlertState, MutedBy, parse_duration
@@ -106,11 +106,21 @@ async def unsilence(click: Click) -> Reply:
     return replace(left, lines=[f"Ended: {click.value}", *left.lines], replaces=True)
 
 
+async def confirm(click: Click) -> Reply:
+    """Notes that a test arrived."""
+    try:
+        receiver = await click.visit.runtime.trials.confirm(click.value, click.visit.person)
+    except Unknown:
+        return lines("This test is over. Nothing was done.")
+    return lines(f"Your click arrived. The test of receiver {receiver} is done: Slack is reached, and reaches back.")
+
+
 TABLE: Mapping[str, tuple[Handler, bool]] = {
     ACKNOWLEDGE: (acknowledge, True),
     SILENCE: (silence, True),
     WHY: (why, False),
     UNSILENCE: (unsilence, True),
+    CONFIRM: (confirm, False),
 }
 """By act: what does it, and whether it changes something, so that operators only may."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.web import ack, api, corrections, doors, health, pages, reports, silences, slack
+from agent.web import ack, api, corrections, doors, health, pages, reports, silences, slack, trials
 from agent.web.face import Route
 
 _PLAIN = "text/plain"
@@ -284,6 +284,24 @@ _DONE = (
             ),
         },
         body="Run",
+    ),
+    Route(
+        "POST",
+        "/api/v1/receivers/{name}/test",
+        trials.begin,
+        "Send a test with a button to the Slack channels of a receiver, through the outbox",
+        {
+            200: ("It is in the outbox.", "Test"),
+            **_errors(e404="No such receiver.", e422="It has no such channel, or no click arrives here."),
+        },
+        body="NewTest",
+    ),
+    Route(
+        "GET",
+        "/api/v1/receivers/{name}/test/{id}",
+        trials.look,
+        "How far a test of the last day got: the messages, and who clicked",
+        {200: ("The test.", "Test"), **_errors(e404="No such test.")},
     ),
     Route(
         "POST",

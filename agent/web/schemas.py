@@ -208,6 +208,27 @@ SCHEMAS: dict[str, Schema] = {
         ends=TEXT,
         optional=("for", "starts", "ends"),
     ),
+    "Test": shape(
+        test=shape(
+            id=TEXT,
+            receiver=TEXT,
+            begun=TIME,
+            messages={
+                "type": "array",
+                "items": shape(
+                    channel=TEXT,
+                    state={"enum": ["queued", "sent", "failed"]},
+                    attempts=COUNT,
+                    sent=maybe(TIME),
+                    error=maybe(TEXT),
+                ),
+            },
+            click=maybe(shape(at=TIME, by=TEXT, id=TEXT)),
+            way_in={"enum": ["Socket Mode", "signed calls"]},
+            problem=maybe(TEXT),
+        )
+    ),
+    "NewTest": shape(by=TEXT, optional=("by",)),
     "Acts": shape(
         acts={
             "type": "array",

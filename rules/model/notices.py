@@ -104,6 +104,7 @@ class Notice:
     resolved: int = 0
     acknowledged_by: str = ""
     proposals: tuple[Proposal, ...] = ()
+    confirm: str = ""  # names a test that waits for a person's click
     news: tuple[News, ...] = ()
 
     @property

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import threading
-
 import pytest
 import yaml
 
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Channel, Failure
 from agent.demo.slack_people import Group, User
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
+from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET
 from agent.slack.manifest import manifest
+from tests.agent.cli.workspace import workspace
 
 CONFIG = """\
 receivers:
@@ -26,26 +23,13 @@ operators: [U0ANN0001, "@oncall", S0LEADS001]
 
 @pytest.fixture
 def slack():
-    """A workspace in a thread of its own; it is changed between calls only."""
-    server, started, stop = SlackWorkspace(("growth", "ops")), threading.Event(), threading.Event()
-
-    async def serve():
-        async with server:
-            started.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.01)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    started.wait(10)
-    server.tokens["xoxb-of-its-own-99"] = ""
-    server.groups = {
-        "S0ONCALL01": Group("S0ONCALL01", "oncall", ["U0ANN0001"]),
-        "S0LEADS001": Group("S0LEADS001", "leads", ["U0ANN0001", "U0BOB0001"]),
-    }
-    yield server
-    stop.set()
-    thread.join()
+    with workspace("growth", "ops") as (server, _):
+        server.tokens["xoxb-of-its-own-99"] = ""
+        server.groups = {
+            "S0ONCALL01": Group("S0ONCALL01", "oncall", ["U0ANN0001"]),
+            "S0LEADS001": Group("S0LEADS001", "leads", ["U0ANN0001", "U0BOB0001"]),
+        }
+        yield server
 
 
 @pytest.fixture
@@ -66,10 +50,6 @@ def check(setpoint, project, slack):
         return said
 
     return run
-
-
-def found(said):
-    return {(one["about"], one["said"]): one for one in json.loads(said.out)["checks"]}
 
 
 def the(said, state, *words):

@@ -1,0 +1,161 @@
+"""Test notices that wait for a person: through the outbox to Slack, and back by a click.
+
+Nothing of them is kept beside the delivery and the audit log, so that a restart in between changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import orjson
+
+from agent.acts import Act, Person
+from agent.clock import Clock
+from agent.config.configuration import Configuration
+from agent.notices import idempotency_key
+from agent.runtime import Unknown
+from agent.settings import Settings
+from agent.store.records import Attempt, Delivery, DeliveryKind
+from agent.store.store import Store
+from rules.model import DAY, MINUTE, Notice, Reason
+
+SENT, CLICKED = "send-test", "confirm-test"
+"""The acts: a test was sent, and its button was clicked. Their subject is the receiver, their note the test's id."""
+
+_TRIED_FOR = 10 * MINUTE
+_REMEMBERED = DAY
+_MOST_ACTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message of a test, on its way to a channel or there."""
+
+    channel: str
+    delivery: Delivery
+    attempts: Sequence[Attempt]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test notice, how far it got, and who clicked first."""
+
+    id: str
+    receiver: str
+    begun: int
+    sent: Sequence[Sent]
+    click: Act | None
+
+
+Tell = Callable[[Sequence[Delivery], Sequence[Act]], Awaitable[None]]
+
+
+class Trials:
+    """`config` gives the configuration in force; `tell` commits deliveries and acts, and wakes the dispatcher."""
+
+    def __init__(
+        self, clock: Clock, store: Store, settings: Settings, config: Callable[[], Configuration], tell: Tell
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._settings = settings
+        self._config = config
+        self._tell = tell
+
+    async def begin(self, receiver: str, person: Person) -> Trial:
+        """Sends a test with a button to the Slack channels of a receiver. Raises Unknown, ValueError."""
+        places, now = self._places(receiver), self._clock.now()
+        if not any(clicks for _, clicks in places.values()):
+            raise ValueError(f"receiver {receiver} has no Slack channel that is written to with the app's own token")
+        if not self._settings.slack_clicks:
+            raise ValueError(
+                "no click arrives here: set SETPOINT_SLACK_APP_TOKEN (Socket Mode) or SETPOINT_SLACK_SIGNING_SECRET"
+            )
+        identity = hashlib.sha256(f"test {receiver} {now}".encode()).hexdigest()[:16]
+        notice = trial_notice(receiver, now, self._settings.external_url, identity)
+        payload = orjson.dumps(notice, option=orjson.OPT_SERIALIZE_DATACLASS)
+        made = [
+            Delivery(
+                key=_key(identity, position),
+                kind=DeliveryKind.NOTICE,
+                receiver=receiver,
+                position=position,
+                lane=f"{receiver}/{position}/{identity}",
+                payload=payload,
+                created=now,
+                next_at=now,
+                expires_at=now + _TRIED_FOR,
+            )
+            for position, (_, clicks) in places.items()
+            if clicks
+        ]
+        await self._tell(made, [Act(now, person, SENT, receiver, identity)])
+        return await self.look(receiver, identity)
+
+    async def look(self, receiver: str, identity: str) -> Trial:
+        """How far a test of the last day got. Raises Unknown."""
+        begun = await self._begun(identity, receiver)
+        sent = []
+        for position, (channel, clicks) in self._places(receiver).items():
+            delivery = await self._store.delivery(_key(identity, position)) if clicks else None
+            if delivery is not None:
+                sent.append(Sent(channel, delivery, await self._store.attempts(delivery.id)))
+        clicks_ = [
+            act for act in await self._store.acts(_MOST_ACTS, begun.at) if (act.act, act.note) == (CLICKED, identity)
+        ]
+        return Trial(identity, receiver, begun.at, sent, clicks_[-1] if clicks_ else None)
+
+    async def confirm(self, identity: str, person: Person) -> str:
+        """Notes that the button was clicked; returns the receiver. Raises Unknown."""
+        begun = await self._begun(identity)
+        await self._tell((), [Act(self._clock.now(), person, CLICKED, begun.subject, identity)])
+        return begun.subject
+
+    async def _begun(self, identity: str, receiver: str | None = None) -> Act:
+        for act in await self._store.acts(_MOST_ACTS, self._clock.now() - _REMEMBERED):
+            if (act.act, act.note) == (SENT, identity) and receiver in {None, act.subject}:
+                return act
+        raise Unknown(f"no test {identity!r} of the last day")
+
+    def _places(self, receiver: str) -> dict[int, tuple[str, bool]]:
+        """By position, the channel of each Slack notifier and whether clicks below its messages come here."""
+        known = self._config().receivers
+        if receiver not in known:
+            near = get_close_matches(receiver, known, 1)
+            raise Unknown(f"no receiver {receiver!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        return {
+            position: (entry.config.channel, entry.config.token is None)
+            for position, entry in enumerate(known[receiver])
+            if entry.kind == "slack" and entry.config.channel
+        }
+
+
+def trial_notice(receiver: str, now: int, external_url: str, confirm: str = "") -> Notice:
+    """Says that it is a test; no alert has its fingerprint. `confirm` names a test that waits for a click."""
+    return Notice(
+        reason=Reason.TEST,
+        status="firing",
+        title="Test",
+        headline=f"This is a test of receiver {receiver}; nothing is wrong",
+        target="",
+        alert="test",
+        severity="info",
+        standing="",
+        fingerprint=confirm or hashlib.sha256(f"test {receiver} {now}".encode()).hexdigest()[:16],
+        labels={"alertname": "test", "severity": "info"},
+        annotations={},
+        values={},
+        starts_at=now,
+        ends_at=None,
+        at=now,
+        receiver=receiver,
+        external_url=external_url,
+        confirm=confirm,
+    )
+
+
+def _key(identity: str, position: int) -> str:
+    return idempotency_key("test", identity, str(position))
