@@ -66,7 +66,11 @@ def command(
         from agent.cli.through_slack import send
 
         send(Daemon(settings, url), receiver, _seconds(timeout), as_json=as_json)
-        return
+    else:
+        _send_here(settings, receiver, as_json=as_json)
+
+
+def _send_here(settings: Settings, receiver: str, *, as_json: bool) -> None:
     known = configuration(settings)
     if receiver not in known.receivers:
         raise unknown("receiver", receiver, known.receivers)

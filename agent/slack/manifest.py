@@ -30,16 +30,6 @@ DOORS = {"commands": "/slack/commands", "interactive": "/slack/interactive", "ev
 SCOPES = tuple(sorted({"commands", *(scope for needed in METHODS.values() for scope in needed)}))
 """The bot scopes of the app, in the order of the alphabet; `commands` brings the slash command."""
 
-WHY = {
-    "channels:read": "to find public channels by name (setpoint slack check)",
-    "chat:write": "to post and edit messages",
-    "commands": f"for {COMMAND}",
-    "files:write": "for charts",
-    "groups:read": "to find private channels by name (setpoint slack check)",
-    "usergroups:read": "for operators by user group",
-    "users:read": "for the names of people, and to know guests",
-}
-
 _ABOUT = (
     "Setpoint reads the team's numbers where they live, says early and in plain words when one is off target, makes "
     "the corrective call and checks that the number came back. Each alert is one message that is edited as things "
@@ -53,20 +43,6 @@ def manifest(name: str, url: str = "") -> dict[str, Any]:
 
     `name` has 1 to 35 characters, `url` no slash at its end.
     """
-    socket = not url
-    asked = {key: f"{url}{path}" for key, path in DOORS.items()}
-    command = {
-        "command": COMMAND,
-        "description": "How the numbers stand, and what to do about it",
-        "usage_hint": "status | targets | why | ack | silence | help",
-        "should_escape": False,
-    }
-    events: dict[str, Any] = {"bot_events": list(EVENTS)}
-    interactivity: dict[str, Any] = {"is_enabled": True}
-    if not socket:
-        command["url"] = asked["commands"]
-        events = {"request_url": asked["events"], **events}
-        interactivity["request_url"] = asked["interactive"]
     return {
         "_metadata": {"major_version": 1, "minor_version": 1},
         "display_information": {
@@ -75,21 +51,38 @@ def manifest(name: str, url: str = "") -> dict[str, Any]:
             "long_description": _ABOUT,
             "background_color": "#1f3a4d",
         },
-        "features": {
-            "app_home": {
-                "home_tab_enabled": True,
-                "messages_tab_enabled": True,  # a chart that only one person asked for is a direct message
-                "messages_tab_read_only_enabled": True,
-            },
-            "bot_user": {"display_name": name, "always_online": True},
-            "slash_commands": [command],
-        },
+        "features": _features(name, url),
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
-        "settings": {
-            "event_subscriptions": events,
-            "interactivity": interactivity,
-            "org_deploy_enabled": False,
-            "socket_mode_enabled": socket,
-            "token_rotation_enabled": False,
+        "settings": _settings(url),
+    }
+
+
+def _features(name: str, url: str) -> dict[str, Any]:
+    command = {
+        "command": COMMAND,
+        "description": "How the numbers stand, and what to do about it",
+        "usage_hint": "status | targets | why | ack | silence | help",
+        "should_escape": False,
+    }
+    return {
+        "app_home": {
+            "home_tab_enabled": True,
+            "messages_tab_enabled": True,  # a chart that only one person asked for is a direct message
+            "messages_tab_read_only_enabled": True,
         },
+        "bot_user": {"display_name": name, "always_online": True},
+        "slash_commands": [command | ({"url": f"{url}{DOORS['commands']}"} if url else {})],
+    }
+
+
+def _settings(url: str) -> dict[str, Any]:
+    def at(door: str) -> dict[str, str]:
+        return {"request_url": f"{url}{DOORS[door]}"} if url else {}
+
+    return {
+        "event_subscriptions": {**at("events"), "bot_events": list(EVENTS)},
+        "interactivity": {"is_enabled": True, **at("interactive")},
+        "org_deploy_enabled": False,
+        "socket_mode_enabled": not url,
+        "token_rotation_enabled": False,
     }

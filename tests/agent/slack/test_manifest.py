@@ -8,9 +8,9 @@ import pytest
 
 from agent.demo.slack_workspace import SlackWorkspace
 from agent.slack import handling
-from agent.slack.manifest import DOORS, EVENTS, METHODS, SCOPES, WHY, manifest
+from agent.slack.manifest import DOORS, EVENTS, METHODS, SCOPES, manifest
 from agent.web.routes import TABLE
-from tests.test_layout import SHIPPED, place
+from tests.test_layout import ROOT, SHIPPED, place
 
 FAMILIES = "apps|auth|bookmarks|chat|conversations|files|pins|reactions|team|usergroups|users|views"
 CALLED = re.compile(rf"""(?:call|ask)\(\s*"({FAMILIES})_(\w+)"|\.({FAMILIES})_(\w+)\(""")
@@ -38,7 +38,14 @@ def test_the_scopes_are_those_the_test_server_wants():
         for name in AT_SLACK.get(method, (at_slack(method),)):
             if not name.startswith("conversations."):  # these want one by the kind of channel
                 assert server.needs.get(name, "") == "".join(scopes), name
-    assert set(SCOPES) == server.scopes == set(WHY)
+    assert set(SCOPES) == server.scopes
+
+
+def test_the_how_to_says_what_each_scope_is_for():
+    said = (ROOT / "docs/how-to/slack.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`([a-z]+:[a-z]+|commands)`", said.partition("| scope |")[2].partition("\n\n")[0])) == set(
+        SCOPES
+    )
 
 
 def at_slack(method):
