@@ -43,7 +43,7 @@ class AckLinks:
 
     def of(self, notice: Notice, key: str) -> str:
         """The address for the notice of a delivery; empty where there is nothing to take, or no way to this daemon."""
-        open_ = notice.status == "firing" and notice.reason is not Reason.TEST
+        open_ = notice.status == "firing" and notice.reason is not Reason.TEST and not notice.of_itself
         if not self._external_url or not open_ or (notice.acknowledged_by and len(notice.every) < 2):
             return ""
         return f"{self._external_url}/ack/{self.token(key, notice.at + GOOD_FOR)}"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any
 
 import structlog
 
@@ -33,7 +31,7 @@ from agent.muted import Mutes, new_silence, silence_matchers
 from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
-from agent.poller import Poller, allow_open_files
+from agent.poller import Poller
 from agent.reports.asking import Reporting
 from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
@@ -43,13 +41,15 @@ from agent.shards import assign
 from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping
+from agent.store.sqlite import path_of
 from agent.store.store import Store
 from agent.trials import Trials
+from agent.watcher import Watcher
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from rules.matchers import matchers_text
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState
+from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState, Trouble
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -76,6 +76,7 @@ class Setpoint(Approving, Reporting):
         self.outgoing: Outgoing
         self.ack_links: AckLinks
         self.trials: Trials
+        self.watcher: Watcher
         self.services: Services
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
@@ -116,7 +117,7 @@ class Setpoint(Approving, Reporting):
         edges = Edges(self.outgoing.notify, self._call, self._called, self.outgoing.undeliverable, self._settled)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
-        self.trials = Trials(self.clock, self.store, self.settings, lambda: self.config, self.pipeline.tell)
+        self.trials = Trials(self.clock, self.store, self.settings, lambda: self.config, self.pipeline.act)
         await self._start_deciding(stack)
         await self._start_faces(stack)
         self._start_polling(stack)
@@ -128,6 +129,7 @@ class Setpoint(Approving, Reporting):
         self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
         self.reporter = Reporter(self.clock, self.store, self.pipeline, self.outgoing.rendering, self.dispatcher.wake)
         self.reporter.use(self.config, self.settings.external_url)
+        self.watcher = Watcher(self.clock, self.pipeline, self.outgoing, path_of(self.settings.database_url).parent)
         self.sending = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
         stack.push_async_callback(self._stop_dispatcher)
         stack.push_async_callback(self.reporter.stop)
@@ -145,6 +147,8 @@ class Setpoint(Approving, Reporting):
         self.heartbeat = Heartbeat(self.services.http, self.alive)
         self.heartbeat.use(self.config.heartbeat_url, self.config.heartbeat_every)
         stack.push_async_callback(self.heartbeat.stop)
+        self.watcher.start()
+        stack.push_async_callback(self.watcher.stop)
 
     def _start_polling(self, stack: AsyncExitStack) -> None:
         self._replace_sources(self.config)
@@ -363,36 +367,6 @@ class Setpoint(Approving, Reporting):
         """None while the loop turns and the store takes commits, else what is wrong."""
         return None if self.pipeline.healthy else "the database can't be written"
 
-
-async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
-    """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
-    from agent.watch import watch_files
-
-    allow_open_files()
-    daemon = Setpoint(settings, environ if environ is not None else os.environ)
-    await daemon.start()
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
-    reloads: set[asyncio.Task[Any]] = set()
-
-    def reload() -> None:
-        task = asyncio.create_task(daemon.reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    watching = asyncio.create_task(watch_files(settings.config, reload, stopping))
-    waiting = asyncio.create_task(stopping.wait())
-    try:
-        log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
-        ends: set[asyncio.Future[Any]] = {waiting, daemon.pipeline.failed, daemon.sending}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.set()
-        watching.cancel()
-        await asyncio.gather(watching, *reloads, return_exceptions=True)
-        await daemon.stop()
-    if daemon.pipeline.failed.done():
-        daemon.pipeline.failed.result()
+    def troubles(self) -> Sequence[Trouble]:
+        """What keeps it from seeing or remembering now."""
+        return self.watcher.troubles()

@@ -21,6 +21,7 @@ from rules.model import (
     SourceState,
     Switch,
     Transition,
+    Trouble,
 )
 from rules.specs import Specs
 
@@ -43,6 +44,7 @@ class Decision:
     silences: list[Silence] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     switches: dict[str, Switch] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
     released: bool = False
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)

@@ -12,6 +12,7 @@ from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.telling import Teller
+from agent.watching import Watching
 from rules.engine import Batch, States, evaluate
 from rules.explain import explain, why, why_source
 from rules.health import source_transition
@@ -54,6 +55,7 @@ def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = 
     for silence in decision.silences:
         memory.silences[silence.id] = silence
     memory.switches.update(decision.switches)
+    memory.troubles |= decision.troubles
 
 
 class Decider:
@@ -66,6 +68,7 @@ class Decider:
         self.history = history
         self.situation = Situation(specs, notices.mutings, memory.silences)
         self.situation.note(memory.instances.values(), memory.sources.values())
+        self.watching = Watching(notices, memory, self.situation)
         self.corrector = Corrector(specs, notices, memory, self.situation, history)
         self.teller = Teller(specs, notices, self.situation, self._why, self.corrector.release)
 
@@ -80,6 +83,8 @@ class Decider:
         decision.sources.update(changed.sources)
         decision.transitions += transitions
         ended = self.situation.note(decision.instances.values(), decision.sources.values())
+        if decision.sources:
+            ended += self.watching.look(decision)
         if transitions or answers or self.memory.open_runs:
             self.corrector.correct(decision, answers)
         looks = [*looks, *self.teller.woken(decision, ended)]

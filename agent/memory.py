@@ -13,7 +13,18 @@ from agent.timers import Timers
 from rules import corrections
 from rules.breaker import KEPT, Outcome, outcome_of
 from rules.engine import States
-from rules.model import MINUTE, SECOND, Correction, InstanceKey, InstanceState, RunState, Silence, SourceState, Switch
+from rules.model import (
+    MINUTE,
+    SECOND,
+    Correction,
+    InstanceKey,
+    InstanceState,
+    RunState,
+    Silence,
+    SourceState,
+    Switch,
+    Trouble,
+)
 
 CORRECTIONS = "corrections"  # the name of their switch
 _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
@@ -41,6 +52,7 @@ class Memory:
         self._listen(now)
         self.groups = Groups(remembered.groups, remembered.members)
         self.silences: dict[str, Silence] = {silence.id: silence for silence in remembered.silences}
+        self.troubles: dict[str, Trouble] = {one.cause: one for one in remembered.troubles}
         self.runs: dict[str, Correction] = {}
         self.open_runs: dict[str, Correction] = {}
         self._runs_of: dict[InstanceKey, dict[str, None]] = {}

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from agent import __version__
 from agent.runtime import HELD
-from rules.model import SECOND, AlertState, Health, InstanceState, MutedBy, SourceState
+from rules.model import DATABASE, DISK, SECOND, SOURCES, AlertState, Health, InstanceState, MutedBy, SourceState
 
 if TYPE_CHECKING:
     from agent.runtime import ActionState, OpenAlert, Runtime
@@ -138,6 +138,7 @@ class Metrics:
             self.slack_connected,
             runtime.switch().on,
             tuple(runtime.actions()),
+            frozenset(one.cause for one in runtime.troubles()),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -169,6 +170,7 @@ class _State(Collector):
     slack: bool | None
     corrections_on: bool
     actions: Sequence[ActionState]
+    blind: frozenset[str]
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -179,6 +181,13 @@ class _State(Collector):
         yield from self._muting()
         yield self._slack()
         yield from self._correcting()
+        yield self._blind()
+
+    def _blind(self) -> Metric:
+        family = GaugeMetricFamily("setpoint_blind", "Whether it can't see or remember.", labels=["cause"])
+        for cause in (SOURCES, DISK, DATABASE):
+            family.add_metric([cause], cause in self.blind)
+        return family
 
     def _slack(self) -> Metric:
         family = GaugeMetricFamily(

@@ -48,6 +48,8 @@ class Mutes:
             labels = dict(self.situation.labels_of(muted.name))
             whose = labels.get("target") or labels.get("source")
             return f"{labels.get('alertname', 'another alert')}{f' of {whose}' if whose else ''} fires"
+        if muted.by is MutedBy.BLINDNESS:
+            return "many sources fail, which is told of all together"
         if muted.by is MutedBy.INTERVAL:
             return f"time interval {muted.name}"
         return f"{muted.name} is off" if muted.until is None else f"{muted.name} is back, waiting for a reading"

@@ -88,7 +88,7 @@ class Notices:
     @property
     def mutings(self) -> Mutings:
         """What the configuration says of muting."""
-        return Mutings(self.config.inhibit, self.config.intervals)
+        return Mutings(self.config.inhibit, self.config.intervals, self.config.blind)
 
     def groups_of(self, transition: Transition, now: int) -> list[Group]:
         """Where an alert belongs: to a group by itself for each receiver of its `notify`, else where a route leads.

@@ -84,7 +84,8 @@ class Pipeline:
     _queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _worker: asyncio.Task[None] | None = None
-    _unstored: bool = False
+    unstored_since: int | None = None
+    unstored: str = ""  # why the last commit could not be stored
     _meanwhile: list[Reading] | None = None  # what is stored while a reload reads what was stored before
 
     async def start(self, specs: Specs, notices: Notices) -> None:
@@ -120,7 +121,7 @@ class Pipeline:
     @property
     def healthy(self) -> bool:
         """Whether the last batch could be committed."""
-        return not self._unstored
+        return self.unstored_since is None
 
     # what comes in
 
@@ -243,6 +244,7 @@ class Pipeline:
             decision.silences,
             decision.acts,
             decision.switches,
+            troubles=tuple(decision.troubles.values()),
         )
         if commit.says_something or settle is not None:
             started = self.clock.monotonic()
@@ -269,15 +271,16 @@ class Pipeline:
             try:
                 answer = await ask()
             except StoreUnavailable as error:
-                if not self._unstored:
+                if self.unstored_since is None:
                     log.error("store.unavailable", error=str(error))  # noqa: TRY400 - the words say it all
-                self._unstored = True
+                    self.unstored_since = self.clock.now()
+                self.unstored = str(error)
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1
             else:
-                if self._unstored:
+                if self.unstored_since is not None:
                     log.info("store.available", attempts=attempt)
-                self._unstored = False
+                self.unstored_since = None
                 return answer
 
     def _report(self, decision: Decision) -> None:
@@ -334,12 +337,6 @@ class Pipeline:
             decision = self.decider.acknowledge(alerts, sources, taken)
             decision.acts += acts
             await self._commit(decision)
-
-    async def tell(self, deliveries: Sequence[Delivery], acts: Sequence[Act]) -> None:
-        """Commits what is to be sent although nothing was decided, and who asked for it."""
-        async with self._lock:
-            made = Decision(self.clock.now(), self.memory, deliveries=list(deliveries), acts=list(acts))
-            await self._commit(made)
 
     async def silence(self, silence: Silence, act: Act) -> None:
         """Keeps a silence, new or changed."""

@@ -22,6 +22,7 @@ from rules.model import (
     Silence,
     SourceState,
     Switch,
+    Trouble,
 )
 
 if TYPE_CHECKING:
@@ -201,6 +202,9 @@ class Runtime(Protocol):
 
     def ready(self) -> str | None:
         """None when ready, else why not."""
+
+    def troubles(self) -> Sequence[Trouble]:
+        """What keeps it from seeing or remembering now."""
 
     def alive(self) -> str | None:
         """None while the loop turns and the store takes commits, else what is wrong."""

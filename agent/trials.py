@@ -15,6 +15,7 @@ import orjson
 from agent.acts import Act, Person
 from agent.clock import Clock
 from agent.config.configuration import Configuration
+from agent.decided import Decision
 from agent.notices import idempotency_key
 from agent.runtime import Unknown
 from agent.settings import Settings
@@ -50,20 +51,20 @@ class Trial:
     click: Act | None
 
 
-Tell = Callable[[Sequence[Delivery], Sequence[Act]], Awaitable[None]]
+Do = Callable[[Callable[[Decision], None]], Awaitable[None]]
 
 
 class Trials:
-    """`config` gives the configuration in force; `tell` commits deliveries and acts, and wakes the dispatcher."""
+    """`config` gives the configuration in force; `act` commits what a person's act changes."""
 
     def __init__(
-        self, clock: Clock, store: Store, settings: Settings, config: Callable[[], Configuration], tell: Tell
+        self, clock: Clock, store: Store, settings: Settings, config: Callable[[], Configuration], act: Do
     ) -> None:
         self._clock = clock
         self._store = store
         self._settings = settings
         self._config = config
-        self._tell = tell
+        self._act = act
 
     async def begin(self, receiver: str, person: Person) -> Trial:
         """Sends a test with a button to the Slack channels of a receiver. Raises Unknown, ValueError."""
@@ -92,7 +93,7 @@ class Trials:
             for position, (_, clicks) in places.items()
             if clicks
         ]
-        await self._tell(made, [Act(now, person, SENT, receiver, identity)])
+        await self._commit(made, Act(now, person, SENT, receiver, identity))
         return await self.look(receiver, identity)
 
     async def look(self, receiver: str, identity: str) -> Trial:
@@ -111,8 +112,15 @@ class Trials:
     async def confirm(self, identity: str, person: Person) -> str:
         """Notes that the button was clicked; returns the receiver. Raises Unknown."""
         begun = await self._begun(identity)
-        await self._tell((), [Act(self._clock.now(), person, CLICKED, begun.subject, identity)])
+        await self._commit((), Act(self._clock.now(), person, CLICKED, begun.subject, identity))
         return begun.subject
+
+    async def _commit(self, deliveries: Sequence[Delivery], act: Act) -> None:
+        def change(decision: Decision) -> None:
+            decision.deliveries += deliveries
+            decision.acts.append(act)
+
+        await self._act(change)
 
     async def _begun(self, identity: str, receiver: str | None = None) -> Act:
         for act in await self._store.acts(_MOST_ACTS, self._clock.now() - _REMEMBERED):

@@ -47,7 +47,7 @@ def asked(notice: Notice, *, clicks: bool) -> list[Block]:
     """What people can do about a notice that fires; `clicks`: whether clicks are heard. None about what is over."""
     if notice.reason is Reason.TEST and notice.confirm and clicks:
         return [{"type": "actions", "elements": [_button(CONFIRM, "It arrived", notice.confirm, style="primary")]}]
-    if notice.status != "firing" or notice.reason in _WITHOUT:
+    if notice.status != "firing" or notice.reason in _WITHOUT or notice.of_itself:
         return []
     return [*_proposals(notice, clicks=clicks), *([_acts(notice)] if clicks else [])]
 

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from rules import alerts
+from rules.blindness import Sight
 from rules.dependencies import Dependencies
 from rules.inhibition import Inhibition, InhibitRule
 from rules.intervals import TimeInterval, active, look_again
 from rules.model import (
     MINUTE,
     SECOND,
+    SOURCES,
     AlertStatus,
     InstanceKey,
     InstanceState,
@@ -20,6 +22,7 @@ from rules.model import (
     MutedBy,
     Silence,
     SourceState,
+    Trouble,
 )
 from rules.silencing import Silences
 from rules.specs import Specs
@@ -33,6 +36,7 @@ class Mutings:
 
     inhibit: tuple[InhibitRule, ...] = ()
     intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+    blind: float = 0.5  # the share of sources that has to fail for one notice to tell of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Situation:
         self._inhibition = Inhibition(mutings.inhibit)
         self._dependencies = Dependencies(specs)
         self.silences = Silences(silences.values())
+        self.sight = Sight(specs, mutings.blind)
+        self.blind: Trouble | None = None  # of so many sources, now or last
 
     def note(self, instances: Collection[InstanceState], sources: Collection[SourceState]) -> list[Cause]:
         """Takes in states that changed; returns what ended that may have muted others."""
@@ -92,11 +98,19 @@ class Situation:
     def muted(self, asked: Asked, now: int) -> Muted | None:
         """Why the alert is not told now, None if it is."""
         return (
-            self._by_dependency(asked, now)
+            self._by_blindness(asked.key, now)
+            or self._by_dependency(asked, now)
             or self._by_silence(asked.labels, now)
             or self._by_alert(asked.labels)
             or self._by_calendar(asked, now)
         )
+
+    def _by_blindness(self, key: InstanceKey, now: int) -> Muted | None:
+        """A source's own alert, while so many fail that one notice tells of all, and until it had time to be back."""
+        if key.target:
+            return None
+        holds, until = self.sight.holds(self.blind, now)
+        return Muted(MutedBy.BLINDNESS, SOURCES, until) if holds else None
 
     def _by_dependency(self, asked: Asked, now: int) -> Muted | None:
         """Held while it is off, and then until a reading that was taken since, or until there should be one."""

@@ -64,6 +64,7 @@ REST = (
     ("Defaults", "Defaults"),
     ("Heartbeat", "Heartbeat"),
     ("Reports", "ReportSection"),
+    ("Watch", "Watch"),
 )
 
 

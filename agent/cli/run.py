@@ -80,9 +80,9 @@ def _run(settings: Settings) -> None:
 async def _daemon(settings: Settings) -> None:
     import asyncio
 
-    from agent import app
+    from agent import process
 
     if task := asyncio.current_task():
         for number in (signal.SIGTERM, signal.SIGINT):  # until the daemon has started and sets its own
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await app.run(settings, environment())
+    await process.run(settings, environment())

@@ -94,6 +94,7 @@ class Configuration:
     reports: Mapping[str, ReportEntry] = field(default_factory=dict)
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000
+    blind: float = 0.5  # the share of polled sources that has to fail for the daemon to be blind
     operators: tuple[str, ...] = ()  # who may act from Slack: ids of users and user groups, handles; none: everybody
     files: tuple[str, ...] = ()  # what to watch: the configuration's own files
     secrets: tuple[str, ...] = ()  # every secret value in it, for tests that look for leaks

@@ -127,6 +127,12 @@ class Heartbeat(Config):
     every: Span = MINUTE
 
 
+class Watch(Config):
+    """When the daemon says that it is blind, instead of an alert for each source that fails."""
+
+    blind: Share = 0.5
+
+
 class SeriesValue(Config):
     """The newest value of a series, as a number that is wanted."""
 

@@ -18,7 +18,7 @@ from agent.config.corrections import build_corrections, check_outputs
 from agent.config.document import Document
 from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
-from agent.config.language import Defaults, Heartbeat
+from agent.config.language import Defaults, Heartbeat, Watch
 from agent.config.operators import build_operators
 from agent.config.reports import build_reports
 from agent.config.routing import build_inhibit_rules, build_route
@@ -28,7 +28,7 @@ from agent.config.validate import models_in, validated
 
 SECTIONS = (
     "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",
-    "corrections", "heartbeat", "operators", "reports",
+    "corrections", "heartbeat", "watch", "operators", "reports",
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def configuration_of(document: Document, commands: Sequence[str] | None = None) 
     checkins = {name: source.config for name, source in sources.items() if source.kind == CHECKIN}
     actions = build_actions(document, gateways)
     receivers = build_receivers(document, gateways)
-    heartbeat = _heartbeat(document)
+    heartbeat, watch = _heartbeat(document), _watch(document)
     targets = build_targets(document, defaults, checkins)
     check_calls(targets.values(), actions, document)
     check_outputs(targets.values(), actions, document)
@@ -83,6 +83,7 @@ def configuration_of(document: Document, commands: Sequence[str] | None = None) 
         reports=build_reports(document, defaults, receivers),
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,
+        blind=watch.blind,
         operators=build_operators(document),
         files=document.files,
         secrets=tuple(dict.fromkeys(_secrets_of(sources, gateways, actions, receivers, heartbeat))),
@@ -110,6 +111,12 @@ def _heartbeat(document: Document) -> Heartbeat | None:
     if data is None or not document.complete:
         return None
     return validated(Heartbeat, data, ("heartbeat",), document)
+
+
+def _watch(document: Document) -> Watch:
+    data = document.data.get("watch")
+    model = validated(Watch, data, ("watch",), document) if data is not None and document.complete else None
+    return model or Watch()
 
 
 def _secrets_of(*values: object) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from agent.config.calendar import IntervalSection, NamedIntervals
-from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection
+from agent.config.language import Defaults, Heartbeat, InhibitSection, RouteSection, TargetSection, Watch
 from agent.config.operators import FORM
 from agent.config.remedies import CorrectionsSection
 from agent.config.reports import ReportSection
@@ -20,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"}
 SECTIONS: tuple[type[BaseModel], ...] = (
     Defaults, GatewayConfig, TargetSection, RouteSection, InhibitSection, IntervalSection, Heartbeat, NamedIntervals,
-    CorrectionsSection, ReportSection,
+    CorrectionsSection, ReportSection, Watch,
 )  # fmt: skip
 _REF = "#/$defs/{model}"
 
@@ -58,6 +58,7 @@ def json_schema() -> dict[str, Any]:
             "time_intervals": _by_name_or_in_a_list(names, ref),
             "corrections": ref(CorrectionsSection),
             "heartbeat": ref(Heartbeat),
+            "watch": ref(Watch),
             "operators": {"type": "array", "minItems": 1, "items": _text_of(FORM)},
             "reports": names(ref(ReportSection)),
         },

@@ -111,6 +111,8 @@ def standings(visit: Visit) -> Iterator[str]:
     problem = runtime.alive()
     if problem:
         yield f"Problem: {problem}"
+    for trouble in runtime.troubles():
+        yield f"Blind: {trouble.words}"
     counts = Counter(state.assessment.standing for state in runtime.instances().values())
     said = ", ".join(f"{counts[one]:,} {one.value.replace('_', ' ')}" for one in _WORST_FIRST if counts[one])
     yield f"{_count(len(runtime.config.targets))}: {said or 'nothing was read yet'}"

@@ -29,6 +29,7 @@ _MEMBER = rows.insert("members", rows.MEMBER, ("group_id", "fingerprint"), repla
 _MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
 _SWITCH = rows.insert("switches", rows.SWITCH, ("name",), replace=True)
+_TROUBLE = rows.insert("troubles", rows.TROUBLE, ("cause",), replace=True)
 _ACT = rows.insert("acts", rows.ACT)
 _REPORT = rows.insert("reports", rows.REPORT, ("name", "scheduled"), replace=True)
 _FORGET = "DELETE FROM instances WHERE target = ? AND labels = ?"
@@ -88,6 +89,8 @@ def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
         connection.executemany(_REPORT, map(rows.report_row, commit.reports))
     if commit.silences:
         connection.executemany(_SILENCE, map(rows.silence_row, commit.silences))
+    if commit.troubles:
+        connection.executemany(_TROUBLE, map(rows.trouble_row, commit.troubles))
     if not commit.groups and not commit.members:
         return
     changed = commit.groups.items()

@@ -19,6 +19,7 @@ from rules.model import (
     SourceState,
     Switch,
     Transition,
+    Trouble,
 )
 
 
@@ -141,6 +142,7 @@ class Commit:
     acts: Sequence[Act] = ()
     switches: Mapping[str, Switch] = field(default_factory=dict)
     reports: Sequence[ReportRun] = ()
+    troubles: Sequence[Trouble] = ()
 
     @property
     def says_something(self) -> bool:
@@ -159,6 +161,7 @@ class Remembered:
     members: Sequence[Member] = ()
     silences: Sequence[Silence] = ()
     switches: Mapping[str, Switch] = field(default_factory=dict)
+    troubles: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from rules.model import (
     SourceState,
     Switch,
     Transition,
+    Trouble,
 )
 
 Row = tuple[Any, ...]
@@ -50,6 +51,7 @@ MEMBER = ("group_id", "fingerprint", "record")
 MENTION = ("fingerprint", "delivery")
 SILENCE = ("id", "matchers", "author", "reason", "starts", "ends", "record")
 SWITCH = ("name", "enabled", "record")
+TROUBLE = ("cause", "since", "over", "words", "record")
 ACT = ("at", "name", "via", "person", "act", "subject", "note")
 REPORT = ("name", "scheduled", "made", "schedule", "record")
 ATTEMPT = ("delivery_id", "number", "at", "took", "error", "permanent")
@@ -234,6 +236,11 @@ def attempt_row(attempt: Attempt) -> Row:
 def attempt_of(row: sqlite3.Row) -> Attempt:
     """The attempt of a row of the table `attempts`."""
     return Attempt(row["delivery_id"], row["number"], row["at"], row["took"], row["error"], bool(row["permanent"]))
+
+
+def trouble_row(trouble: Trouble) -> Row:
+    """Columns TROUBLE."""
+    return trouble.cause, trouble.since, trouble.over, trouble.words, encode(trouble).decode()
 
 
 def act_row(act: Act) -> Row:

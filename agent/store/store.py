@@ -33,6 +33,7 @@ from rules.model import (
     SourceState,
     Switch,
     Transition,
+    Trouble,
 )
 from rules.specs import Reach
 
@@ -303,6 +304,7 @@ def _load(connection: sqlite3.Connection) -> Remembered:
         members=tuple(decode(Member, text) for text in records("SELECT record FROM members")),
         silences=tuple(_silences(connection)),
         switches={name: decode(Switch, text) for name, text in connection.execute("SELECT name, record FROM switches")},
+        troubles=tuple(decode(Trouble, text) for text in records("SELECT record FROM troubles")),
     )
 
 

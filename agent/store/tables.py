@@ -232,6 +232,17 @@ silences = Table(
     sqlite_with_rowid=False,
 )
 
+troubles = Table(  # what keeps the daemon from seeing or remembering, by cause: the last of each
+    "troubles",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("over", BigInteger),
+    Column("words", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 acts = Table(
     "acts",
     metadata,

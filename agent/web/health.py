@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from aiohttp import web
 
@@ -13,8 +15,9 @@ log = structlog.get_logger()
 
 
 async def healthy(request: web.Request) -> web.Response:
-    """200 while the daemon does its work, else 503 with the reason."""
-    return _say(runtime(request).alive())
+    """200 while the daemon does its work, else 503 with the reason; that it is blind is said, and no reason."""
+    daemon = runtime(request)
+    return _say(daemon.alive(), [f"blind: {one.words}" for one in daemon.troubles()])
 
 
 async def ready(request: web.Request) -> web.Response:
@@ -22,8 +25,9 @@ async def ready(request: web.Request) -> web.Response:
     return _say(runtime(request).ready())
 
 
-def _say(problem: str | None) -> web.Response:
-    return web.Response(text=f"{problem or 'OK'}\n", status=503 if problem else 200)
+def _say(problem: str | None, more: Sequence[str] = ()) -> web.Response:
+    text = "".join(f"{line}\n" for line in (problem or "OK", *more))
+    return web.Response(text=text, status=503 if problem else 200)
 
 
 async def reload(request: web.Request) -> web.Response:

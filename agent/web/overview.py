@@ -25,13 +25,14 @@ async def status(face: Face) -> dict[str, Any]:
     health = Counter(state.health for state in daemon.sources().values())
     alerts = Counter(alert.shown_state for alert in daemon.alerts())
     slack = face.slack.socket_problem if face.slack else None
+    blind = [f"Blind: {one.words}" for one in daemon.troubles()]
     return {
         "version": __version__,
         "time": views.iso(now),
         "uptime_seconds": round(daemon.clock.monotonic() - face.started, 3),
         "healthy": daemon.alive() is None,
         "ready": daemon.ready() is None,
-        "problems": [problem for problem in (daemon.alive(), daemon.ready(), slack) if problem],
+        "problems": [problem for problem in (daemon.alive(), daemon.ready(), slack, *blind) if problem],
         "targets": len(daemon.config.targets),
         "instances": standings.total(),
         "standings": {standing.value: standings[standing] for standing in Standing},

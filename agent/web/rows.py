@@ -82,7 +82,7 @@ async def page_facts(daemon: Runtime) -> dict[str, Any]:
     firing = len(alerts) - muted - pending
     return {
         "now": f"{clock_time(now, 'UTC')} UTC",
-        "problem": daemon.alive() or daemon.ready(),
+        "problem": daemon.alive() or daemon.ready() or "; ".join(f"Blind: {one.words}" for one in daemon.troubles()),
         "rows": rows,
         "left_out": len(states) - len(rows),
         "counts": [(_said(one), standings[one], tone) for one, tone in _TONES.items() if standings[one]]

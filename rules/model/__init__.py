@@ -23,6 +23,7 @@ from rules.model.states import (
     Switch,
     Transition,
 )
+from rules.model.troubles import BLIND, DATABASE, DISK, SOURCES, Trouble
 from rules.model.usual import Against, Distances, Finding, Usual
 from rules.model.values import (
     DAY,
@@ -71,12 +72,16 @@ from rules.model.wants import (
 )
 
 __all__ = [
+    "BLIND",
+    "DATABASE",
     "DAY",
+    "DISK",
     "HOUR",
     "LARGEST",
     "MINUTE",
     "PLANNED_AHEAD",
     "SECOND",
+    "SOURCES",
     "Acknowledgement",
     "Against",
     "AlertRule",
@@ -144,6 +149,7 @@ __all__ = [
     "Switch",
     "Target",
     "Transition",
+    "Trouble",
     "Undo",
     "Usual",
     "duration_text",

@@ -16,12 +16,14 @@ class MutedBy(StrEnum):
     INHIBITION = "inhibition"
     INTERVAL = "interval"
     DEPENDENCY = "dependency"
+    BLINDNESS = "blindness"
 
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """Why an alert is not told. `name` is the silence's id, the other alert's fingerprint, the interval's name, or the
-    target or source that is off; `until` when that ends by itself, or is looked at again, where it is known."""
+    """Why an alert is not told. `name` is the silence's id, the other alert's fingerprint, the interval's name, the
+    target or source that is off, or `sources` where too many fail; `until` when that ends by itself, or is looked at
+    again, where it is known."""
 
     by: MutedBy
     name: str

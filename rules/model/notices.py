@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rules.model.troubles import BLIND
+
 
 class Reason(StrEnum):
     """Why a notice is sent."""
@@ -116,6 +118,11 @@ class Notice:
                 self.values, self.starts_at, self.ends_at,
             ),
         )  # fmt: skip
+
+    @property
+    def of_itself(self) -> bool:
+        """Whether it is about the daemon itself, so that there is nothing to take or to silence."""
+        return self.alert == BLIND and not self.target
 
     @property
     def episode(self) -> int:

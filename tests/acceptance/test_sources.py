@@ -64,6 +64,7 @@ async def test_each_bad_source_is_one_alert_and_the_good_one_goes_on(daemon: Dae
     api.values["good"] = {"kitchen": 21.0}
     config = house(api, sink, "good", *api.answers)
     config["sources"]["hangs"] = source(api, "hangs", timeout="1s")
+    config["watch"] = {"blind": "100%"}  # or it would be told of all six together
     daemon.configure(config)
     await daemon.start()
     resting = daemon.memory()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.app import Setpoint, run
+from agent.app import Setpoint
+from agent.process import run
 from agent.settings import Settings, read_settings
 from agent.store.records import Commit
 from agent.store.store import Store, StoreError

@@ -38,6 +38,7 @@ from rules.model import (
     Silence,
     SourceState,
     Switch,
+    Trouble,
     labels_of,
 )
 
@@ -110,6 +111,7 @@ class Daemon:
         self.reload_errors: Sequence[str] = ()
         self.not_ready: str | None = None
         self.sick: str | None = None
+        self.in_trouble: Sequence[Trouble] = ()
         self.arrived = asyncio.Event()
         self.may_commit = asyncio.Event()
         self.may_commit.set()
@@ -238,6 +240,9 @@ class Daemon:
 
     def ready(self) -> str | None:
         return self.not_ready
+
+    def troubles(self) -> Sequence[Trouble]:
+        return self.in_trouble
 
     def alive(self) -> str | None:
         return self.sick

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from agent.store.records import Commit, Delivery, DeliveryKind
-from rules.model import SECOND
+from rules.model import SECOND, SOURCES, Trouble
 from tests.agent.web.kit import NOW, error_of
 
 
@@ -19,6 +19,18 @@ async def test_alive_or_the_reason_why_not(client, daemon, path):
     daemon.sick = "the database can't be written"
     sick = await client.get(path)
     assert (sick.status, await sick.text()) == (503, "the database can't be written\n")
+
+
+async def test_blindness_is_said_and_costs_no_restart(client, daemon, store):
+    daemon.in_trouble = [Trouble(SOURCES, NOW, "team", "8 of 10 sources can't be read: a, b")]
+    said = await client.get("/-/healthy")
+    assert (said.status, await said.text()) == (200, "OK\nblind: 8 of 10 sources can't be read: a, b\n")
+    assert "Blind: 8 of 10 sources" in await (await client.get("/")).text()
+    problems = (await (await client.get("/api/v1/status")).json())["problems"]
+    assert problems == ["Blind: 8 of 10 sources can't be read: a, b"]
+    metrics = await (await client.get("/metrics")).text()
+    assert 'setpoint_blind{cause="sources"} 1.0' in metrics
+    assert 'setpoint_blind{cause="database"} 0.0' in metrics
 
 
 @pytest.mark.parametrize("path", ["/-/ready", "/readyz"])
