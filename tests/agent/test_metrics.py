@@ -31,6 +31,7 @@ from rules.model import (
     SourceState,
     Standing,
     Switch,
+    Trouble,
 )
 
 NOW = 1_767_225_600 * SECOND
@@ -63,6 +64,9 @@ class Daemon:
 
     def alerts(self) -> list[OpenAlert]:
         return self.open
+
+    def troubles(self) -> list[Trouble]:
+        return []
 
     def silences(self) -> list[Silence]:
         return self.known_silences
@@ -221,7 +225,7 @@ async def test_what_is_muted_is_counted_and_what_is_held_is_said(daemon: Daemon,
     stated = {(dict(labels)["alertname"], dict(labels)["alertstate"]) for name, labels in found if name == "ALERTS"}
     assert stated == {("a", "firing"), ("b", "held"), ("c", "firing")}
     counts = {by: found[named("setpoint_alerts_muted", by=by)] for by in MutedBy}
-    assert counts == {"silence": 1, "dependency": 1, "inhibition": 0, "interval": 0}
+    assert counts == {"silence": 1, "dependency": 1, "inhibition": 0, "interval": 0, "blindness": 0}
     assert found[named("setpoint_silences_active")] == 1
 
 

@@ -95,7 +95,7 @@ def completions(setpoint, words):
 
 def test_completes_commands_and_names_of_the_configuration(setpoint):
     setpoint("init")
-    assert completions(setpoint, "setpoint s") == {"schema", "status", "send-test", "silence"}
+    assert completions(setpoint, "setpoint s") == {"schema", "status", "send-test", "silence", "slack"}
     assert completions(setpoint, "setpoint poll w") == {"website"}
     assert completions(setpoint, "setpoint status ") == {"monthly-visitors", "daily-visitors", "nightly-backup"}
     assert completions(setpoint, "setpoint send-test ") == {"console"}
