@@ -79,7 +79,7 @@ class Watcher:
         now, since = self._clock.now(), self._pipeline.unstored_since
         if since is not None and now - since >= PATIENCE and self._database is None:
             notices = self._outgoing.notices
-            words = f"the database can't be written: {self._pipeline.unstored}"
+            words = f"nothing can be stored: {self._pipeline.unstored}"
             self._database = Trouble(DATABASE, since, receiver_of(notices), words)
             self._say(self._database, words, now)
         elif since is None and self._database is not None:

@@ -15,6 +15,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "chat_update": ("chat:write",),
     "conversations_info": ("channels:read", "groups:read"),
     "conversations_list": ("channels:read", "groups:read"),
+    "files_completeUploadExternal": ("files:write",),
+    "files_getUploadURLExternal": ("files:write",),
     "files_upload_v2": ("files:write",),
     "usergroups_list": ("usergroups:read",),
     "usergroups_users_list": ("usergroups:read",),

@@ -51,7 +51,13 @@ class TestTokens:
 
     @pytest.mark.parametrize(
         "notice",
-        [kit.resolved(), kit.notice(reason=Reason.TEST), kit.notice(acknowledged_by="Ann"), kit.several(0, 2)],
+        [
+            kit.resolved(),
+            kit.notice(reason=Reason.TEST),
+            kit.notice(target="", alert="blind"),
+            kit.notice(acknowledged_by="Ann"),
+            kit.several(0, 2),
+        ],
     )
     def test_there_is_none_where_there_is_nothing_to_take(self, notice):
         assert LINKS.of(notice, KEY) == ""

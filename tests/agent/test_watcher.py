@@ -109,7 +109,7 @@ async def test_a_database_that_can_not_be_written_is_told_once_and_directly(worl
     task = await broken(world, monkeypatch)
     assert await later(world, watcher, PATIENCE - SECOND) == []
     assert watcher.troubles() == []
-    blind = "I am blind: the database can't be written: the disk is full"
+    blind = "I am blind: nothing can be stored: the disk is full"
     assert await later(world, watcher, SECOND) == [blind]
     assert await later(world, watcher, 10 * MINUTE) == [blind]
     assert [one.cause for one in watcher.troubles()] == [DATABASE]

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.demo.slack_blocks import problems
-from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, BLOCK, REJECT, SILENCE, SILENCE_FOR, WHY, asked, silence_of
+from connectors.slack_buttons import (
+    ACKNOWLEDGE,
+    APPROVE,
+    BLOCK,
+    CONFIRM,
+    REJECT,
+    SILENCE,
+    SILENCE_FOR,
+    WHY,
+    asked,
+    silence_of,
+)
 from rules.model import HOUR, Proposal, Reason
 from tests.connectors.notifiers import kit
 
@@ -21,6 +34,20 @@ def elements(notice, *, clicks=True):
 def texts(notice, *, clicks):
     blocks = asked(notice, clicks=clicks)
     return "\n".join(block["text"]["text"] for block in blocks if block["type"] == "section")
+
+
+def test_a_notice_of_the_daemon_itself_has_none():
+    one = kit.notice(target="", alert="blind", labels={"alertname": "blind"})
+    assert one.of_itself
+    assert asked(one, clicks=True) == []
+
+
+def test_a_test_that_waits_for_a_click_has_one():
+    one = kit.notice(reason=Reason.TEST, confirm="0123456789abcdef")
+    ((button,),) = (block["elements"] for block in asked(one, clicks=True))
+    assert (button["action_id"], button["value"]) == (CONFIRM, "0123456789abcdef")
+    assert asked(one, clicks=False) == []
+    assert asked(replace(one, confirm=""), clicks=True) == []
 
 
 def test_a_firing_alert_can_be_taken_silenced_and_explained():

@@ -9,7 +9,18 @@ import pytest
 from agent.slack import commands
 from agent.slack.asking import parse
 from agent.slack.visit import Visit
-from rules.model import DAY, HOUR, Assessment, Health, Muted, MutedBy, SourceState, Standing
+from rules.model import (
+    DAY,
+    HOUR,
+    SOURCES,
+    Assessment,
+    Health,
+    Muted,
+    MutedBy,
+    SourceState,
+    Standing,
+    Trouble,
+)
 from tests.agent.web.kit import NOW
 
 BEHIND = Assessment(
@@ -36,7 +47,10 @@ async def test_status_says_how_everything_stands(door, daemon):
     assert "Source csv is down, never read: no such file" in text
     assert "Problem" not in text
     daemon.sick = "the database can't be written"
-    assert "Problem: the database can't be written" in await ask(door, "status")
+    daemon.in_trouble = [Trouble(SOURCES, NOW, "team", "3 of 4 sources can't be read: a, b, c")]
+    text = await ask(door, "status")
+    assert "Problem: the database can't be written" in text
+    assert "Blind: 3 of 4 sources can't be read: a, b, c" in text
 
 
 async def test_status_of_one_target_has_its_facts_and_its_chart(door, daemon):
