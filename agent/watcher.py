@@ -42,7 +42,7 @@ class Watcher:
         self._database: Trouble | None = None
         self._receiver = ""
         self._untold: dict[int, bytes] = {}  # by position of the notifier
-        self._threads: dict[int, Mapping[str, Any] | None] = {}
+        self._threads: dict[int, Mapping[str, Any] | None] = {}  # of those who were told
         self._again = 0
         self._noting: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
@@ -108,8 +108,12 @@ class Watcher:
     def _say(self, trouble: Trouble, words: str, now: int) -> None:
         said = log.error if trouble.over is None else log.info
         said("watcher.trouble", cause=trouble.cause, words=words, over=trouble.over is not None)
+        if trouble.over is None:
+            self._threads.clear()
         found = deliveries(self._outgoing.notices, trouble, words, now)
-        self._untold = {one.position: one.payload for one in found}
+        # who could not be told that it began need not hear that it is over
+        heard = [one for one in found if trouble.over is None or one.position in self._threads]
+        self._untold = {one.position: one.payload for one in heard}
         self._receiver = trouble.receiver
         self._again = now
 

@@ -143,6 +143,16 @@ async def test_a_receiver_that_fails_is_tried_again(world, watcher, room, monkey
     await task
 
 
+async def test_who_was_not_told_that_it_began_does_not_hear_that_it_is_over(world, watcher, room, monkeypatch):
+    task = await broken(world, monkeypatch)
+    watcher._outgoing.told.fails = True
+    await later(world, watcher, PATIENCE)
+    mended(world)
+    await task
+    watcher._outgoing.told.fails = False
+    assert await later(world, watcher, MINUTE) == []
+
+
 async def test_a_disk_that_is_nearly_full(world, watcher, room):
     room(LITTLE - 1)
     for _ in range(3):

@@ -17,6 +17,8 @@ receivers:
   growth: [{type: slack, channel: "#growth"}]
   oncall: [{type: slack, channel: C0DEMO0002}, {type: slack, url: "https://hooks.slack.com/services/T0/B0/hook-secret-77"}]
   own: [{type: slack, channel: "#growth", token: xoxb-of-its-own-99}]
+actions:
+  post: {type: slack, channel: ops, text: "Somebody has to look at {{ title }}"}
 operators: [U0ANN0001, "@oncall", S0LEADS001]
 """
 
@@ -67,6 +69,7 @@ def test_what_works(check):
     assert "ok token SETPOINT_SLACK_BOT_TOKEN is @setpoint in Demo" in lines
     assert "ok receivers.growth[0] #growth: the app can post there" in lines
     assert "ok receivers.oncall[0] C0DEMO0002: the app can post there" in lines
+    assert "ok actions.post ops: the app can post there" in lines
     assert "ok token receivers.own[0].token is @setpoint in Demo" in lines
     assert "ok operators U0ANN0001 is ann" in lines
     assert "ok operators @oncall: 1 person" in lines
