@@ -381,6 +381,9 @@ class TestUndeliverable:
         assert notice.details[0] == "Taken by Ann at 18:53"
         assert notice.headline == kit.notice().headline
 
+    def test_of_a_test_nobody_else_hears(self, world):
+        assert self.told(world, Route("fallback"), reason=Reason.TEST) == []
+
     def test_the_same_failure_makes_the_same_notice(self, world):
         first, second = self.told(world, Route("fallback")), self.told(world, Route("fallback"))
         assert [one.key for one in first] == [one.key for one in second]
