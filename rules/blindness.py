@@ -9,7 +9,7 @@ from dataclasses import replace
 from rules.model import MINUTE, SOURCES, Health, SourceState, Trouble
 from rules.specs import Specs
 
-LEAST = 3  # sources; of fewer each is said by itself
+LEAST = 8  # sources; of fewer each is said by itself
 SETTLES = 5 * MINUTE  # after it is over; a source that can't be read by then is told by itself
 _MOST_NAMED = 5
 

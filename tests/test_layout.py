@@ -148,7 +148,7 @@ def test_the_registry_is_the_folder(role):
         assert registry.load(role, kind).Config.model_fields["type"].annotation.__args__ == (kind,)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_every_module_imports_alone_without_a_warning():
     """A fresh process imports what others wrote, then one fork for each module of ours imports just that."""
     program = """

@@ -15,6 +15,13 @@ from rules.model import DISK, MINUTE, SECOND, SOURCES, Polled, SourceRule
 from rules.routing import Route
 from tests.agent.test_pipeline import World
 
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three are many in these small worlds."""
+    monkeypatch.setattr("rules.blindness.LEAST", 3)
+
+
 NAMES = "abcd"
 
 
