@@ -24,14 +24,14 @@ async def acknowledge(visit: Visit) -> Reply:
     fired = [one for one in visit.runtime.alerts() if one.state != AlertState.PENDING]
     if not words:
         return Reply(_fired(visit, fired), title="Which alert?" if fired else "")
-    names = list(dict.fromkeys(name for one in fired for name in _names(visit.runtime, one)))
-    taken = _leading(words, names)
+    names = list(dict.fromkeys(name for one in fired for name in alert_names(visit.runtime, one)))
+    taken = leading(words, names)
     if taken is None:
-        return _not_known(visit, "open alert", words[0].text, names, "ack {}")
+        return not_known(visit, "open alert", words[0].text, names, "ack {}")
     name, used = taken
     note = visit.asked.rest(used)[:LONGEST_NOTE]
     try:
-        found = await visit.runtime.acknowledge(_plain_name(visit.runtime, name), visit.person, note)
+        found = await visit.runtime.acknowledge(plain_name(visit.runtime, name), visit.person, note)
     except Unknown:
         return lines(f"{name} has ended meanwhile.")
     return lines(*(f"Taken by you: {one.name} of {one.subject}" for one in found), public=visit.asked.public)
@@ -55,8 +55,8 @@ async def silence(visit: Visit) -> Reply:
     else:
         target = exact(named, _target_names(visit.runtime))
         if target is None:
-            return _not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {words[at].text} …")
-        texts = [f"target={quoted(target if target in targets else _plain_name(visit.runtime, target))}"]
+            return not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {words[at].text} …")
+        texts = [f"target={quoted(target if target in targets else plain_name(visit.runtime, target))}"]
     return await _silenced(visit, texts, _duration(words[at]) or 0, reason)
 
 
@@ -67,7 +67,7 @@ async def mute(visit: Visit) -> Reply:
         return lines(f"Mute what, for how long? {visit.hint('mute <source> <duration>')}")
     source, length = exact(words[0].text, sources), _duration(words[1])
     if source is None:
-        return _not_known(visit, "source", words[0].text, sources, f"mute {{}} {words[1].text}")
+        return not_known(visit, "source", words[0].text, sources, f"mute {{}} {words[1].text}")
     if length is None:
         return lines(f"{words[1].text!r} is no duration: write 30m, 2h or 1d.")
     reason = visit.asked.rest(2)[:LONGEST_NOTE] or "muted from Slack"
@@ -84,13 +84,13 @@ async def unsilence(visit: Visit) -> Reply:
     target = exact(wanted, targets)
     ended = [one for one in held if one.id == wanted.casefold()]
     if not ended and target is not None:
-        only = Matcher("target", "=", _plain_name(visit.runtime, target))
+        only = Matcher("target", "=", plain_name(visit.runtime, target))
         ended = [one for one in held if only in one.matchers]
     if not ended:
         known = [one.id for one in held]
         if target is not None:
             return lines(f"No silence names target {target}.", *held_silences(visit).lines)
-        return _not_known(visit, "silence", wanted, [*known, *targets], "unsilence {}")
+        return not_known(visit, "silence", wanted, [*known, *targets], "unsilence {}")
     for one in ended:
         await visit.runtime.expire(one.id, visit.person)
     return lines(*(f"Ended: {matchers_text(one.matchers)} ({one.id})" for one in ended), public=visit.asked.public)
@@ -137,7 +137,7 @@ def _matcher_texts(text: str, words: Sequence[Word]) -> list[str]:
     return [word.written if any(sign in word.text for sign in _OPERATORS) else word.text for word in words]
 
 
-def _leading(words: Sequence[Word], names: Iterable[str]) -> tuple[str, int] | None:
+def leading(words: Sequence[Word], names: Iterable[str]) -> tuple[str, int] | None:
     """The longest beginning of the words that is a name, and how many words it takes."""
     known = list(names)
     for used in range(min(len(words), 8), 0, -1):
@@ -147,7 +147,7 @@ def _leading(words: Sequence[Word], names: Iterable[str]) -> tuple[str, int] | N
     return None
 
 
-def _names(runtime: Runtime, one: OpenAlert) -> Iterator[str]:
+def alert_names(runtime: Runtime, one: OpenAlert) -> Iterator[str]:
     """What an open alert may be called: fingerprint, its name, its target's name or title, its source."""
     target = runtime.config.targets.get(one.key.target)
     names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""), target.title if target else "")
@@ -159,7 +159,7 @@ def _target_names(runtime: Runtime) -> list[str]:
     return list(dict.fromkeys([*targets, *(target.title for target in targets.values())]))
 
 
-def _plain_name(runtime: Runtime, name: str) -> str:
+def plain_name(runtime: Runtime, name: str) -> str:
     """The name of the target that has this title, else the name itself."""
     targets = runtime.config.targets
     if name in targets:
@@ -173,7 +173,7 @@ def _fired(visit: Visit, fired: Sequence[OpenAlert]) -> list[str]:
     return [f"{one.name} of {one.subject}: {visit.hint(f'ack {one.fingerprint}')}" for one in fired[:15]]
 
 
-def _not_known(visit: Visit, what: str, name: str, known: Iterable[str], how: str) -> Reply:
+def not_known(visit: Visit, what: str, name: str, known: Iterable[str], how: str) -> Reply:
     """Acting needs the name itself: the near one is only offered."""
     offered = near(name, known)
     if offered is None:

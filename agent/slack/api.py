@@ -47,6 +47,14 @@ class Api:
             async with asyncio.timeout(_SECONDS):
                 return (await getattr(self._client, method)(**arguments)).data
 
+    async def upload(self, url: str, content: bytes) -> None:
+        """Puts a file where Slack said. Raises ConnectorError."""
+        from connectors.slack_api import mapped
+
+        with mapped(_SECONDS, self._now()):
+            async with asyncio.timeout(_SECONDS), self._http.session.post(url, data=content) as answer:
+                answer.raise_for_status()
+
     async def respond(self, url: str, body: Mapping[str, Any]) -> None:
         """Sends an answer to a response URL. Raises ConnectorError, without the address, which is a secret.
 

@@ -8,17 +8,19 @@ from typing import Any
 
 from agent.runtime import OpenAlert, Unknown
 from agent.slack.acting import UNSILENCE, held_silences
+from agent.slack.correcting import outcome
 from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit, until
 from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
 from connectors.facts import plain
-from connectors.slack_buttons import ACKNOWLEDGE, CONFIRM, SILENCE, WHY, silence_of
+from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, CONFIRM, REJECT, SILENCE, WHY, silence_of
 from connectors.slack_text import plain_text
 from rules.matchers import quoted
 from rules.model import AlertState, MutedBy, parse_duration
 
 ENDED = "This alert has ended. Nothing was done."
+OVER = "This proposal is over. Nothing was done."
 REASON = "from Slack"
 _MOST_LISTED = 10
 _NAMING = ("alertname", "target", "source")
@@ -115,10 +117,22 @@ async def confirm(click: Click) -> Reply:
     return lines(f"Your click arrived. The test of receiver {receiver} is done: Slack is reached, and reaches back.")
 
 
+async def approve(click: Click) -> Reply:
+    """Has a proposed correction made; only the first word counts."""
+    return await outcome(click.visit.runtime.approve(click.value, click.visit.person), unknown=OVER)
+
+
+async def reject(click: Click) -> Reply:
+    """Has it not made."""
+    return await outcome(click.visit.runtime.reject(click.value, click.visit.person), unknown=OVER)
+
+
 TABLE: Mapping[str, tuple[Handler, bool]] = {
     ACKNOWLEDGE: (acknowledge, True),
     SILENCE: (silence, True),
     WHY: (why, False),
+    APPROVE: (approve, True),
+    REJECT: (reject, True),
     UNSILENCE: (unsilence, True),
     CONFIRM: (confirm, False),
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from agent.slack import acting, looking
+from agent.slack import acting, correcting, looking, reporting
+from agent.slack.asking import Asked
 from agent.slack.names import exact, near
 from agent.slack.oncall import oncall
 from agent.slack.replies import Reply, lines
@@ -16,7 +17,10 @@ Handler = Callable[[Visit], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `acts` changes something, so that operators only may use it; `free` ends in free text."""
+    """One command. `acts` changes something, so that operators only may use it; `free` ends in free text.
+
+    `acts_with` are first words with which it does, where it looks without them.
+    """
 
     verb: str
     usage: str
@@ -25,6 +29,11 @@ class Command:
     acts: bool = False
     free: bool = False
     also: tuple[str, ...] = ()
+    acts_with: tuple[str, ...] = ()
+
+    def changes(self, asked: Asked) -> bool:
+        """Whether it changes something as it is asked here."""
+        return self.acts or (bool(asked.words) and asked.words[0].text.casefold() in self.acts_with)
 
 
 async def help_(visit: Visit) -> Reply:
@@ -66,6 +75,32 @@ TABLE = {
             acts=True,
             free=True,
         ),
+        Command(
+            "approve",
+            "<id> [note]",
+            "have a proposed correction made; without an id it lists them",
+            correcting.approve,
+            acts=True,
+            free=True,
+        ),
+        Command("reject", "<id> [note]", "have it not made", correcting.reject, acts=True, free=True),
+        Command(
+            "run",
+            "<action> [alert] [note]",
+            "have an action called for an open alert, within its bounds",
+            correcting.run,
+            acts=True,
+            free=True,
+        ),
+        Command(
+            "corrections",
+            "[on|off] [reason]",
+            "the corrections under way, and the switch of all",
+            correcting.corrections,
+            free=True,
+            acts_with=correcting.SWITCHES,
+        ),
+        Command("report", "[name]", "a report as it is now with its charts, or which there are", reporting.report),
         Command("oncall", "", "who hears of critical alerts", oncall, also=("on-call",)),
         Command("help", "", "this list", help_, also=("?",)),
     )
@@ -82,9 +117,10 @@ def command_of(verb: str) -> Command | None:
 
 async def answer(visit: Visit, command: Command) -> Reply:
     """What a command has to say, for all to see if that was asked for."""
-    asked = visit.asked if command.free else visit.asked.shared()
+    changes = command.changes(visit.asked)
+    asked = visit.asked if command.free and changes else visit.asked.shared()
     reply = await command.handler(replace(visit, asked=asked))
-    return reply.shared(reply.public or (asked.public and not command.acts))
+    return reply.shared(reply.public or (asked.public and not changes))
 
 
 async def unknown(visit: Visit) -> Reply:

@@ -38,7 +38,7 @@ class Handler:
         visit = await self.visit_of(payload, asked, user, name)
         if command is None:
             return await commands.unknown(visit)
-        if not command.acts:
+        if not command.changes(asked):
             return await commands.answer(visit, command)
         refusal = await self._refusal(user, "")
         if refusal:

@@ -316,6 +316,6 @@ async def test_why_of_a_target_that_was_never_read(door):
 
 def test_one_table_says_who_may(daemon):
     acts = {verb for verb, command in commands.TABLE.items() if command.acts}
-    assert acts == {"ack", "silence", "unsilence", "mute"}
+    assert acts == {"ack", "silence", "unsilence", "mute", "approve", "reject", "run"}
     visit = Visit(daemon, None, None, parse("status"))
     assert visit.hint("status") == "`/setpoint status`"
