@@ -22,6 +22,7 @@ from rules.model import (
     AlertRule,
     AlertState,
     AlertStatus,
+    Approval,
     Assessment,
     Correction,
     Event,
@@ -263,11 +264,19 @@ class Notices:
         lines = [line(run) for run in saying.runs]
         for said, run in zip(lines, saying.runs, strict=True):
             yield said
+            if run.approval is not None and not run.by_hand:
+                yield _decided(run.approval, zone, transition.at)
             if run.state is RunState.PROPOSED and run.deadline is not None:
                 until = clock_time(run.deadline, zone, transition.at)
                 yield f"It waits for a person until {until}: setpoint approve {run.short} (or reject)"
         if target is not None and transition.detail and transition.detail not in lines:
             yield transition.detail
+
+
+def _decided(said: Approval, zone: str, now: int) -> str:
+    """`Approved by ann at 14:02: go on`."""
+    note = f": {said.note}" if said.note else ""
+    return f"{'Approved' if said.given else 'Rejected'} by {said.by} at {clock_time(said.at, zone, now)}{note}"
 
 
 def _proposals(runs: Iterable[Correction]) -> tuple[Proposal, ...]:

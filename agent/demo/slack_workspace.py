@@ -90,8 +90,13 @@ class SlackWorkspace(PeopleServer):
             await self._show(said, user, where)
         return said
 
-    async def click(self, message: Message | Ephemeral, act: str, user: str = "U0ANN0001", option: str = "") -> None:
-        """Clicks the element of a message whose action id is `act`, or chooses an option of it. Raises Failed."""
+    async def click(
+        self, message: Message | Ephemeral, act: str, user: str = "U0ANN0001", option: str = "", *, http: bool = False
+    ) -> None:
+        """Clicks the element of a message whose action id is `act`, or chooses an option of it. Raises Failed.
+
+        `http` sends it that way even while Socket Mode is connected.
+        """
         element, block = _element(message.blocks, act)
         action: dict[str, Any] = {"type": element["type"], "action_id": act, "block_id": block.get("block_id", "b1")}
         action |= {"action_ts": "1548426417.840180"}
@@ -119,11 +124,11 @@ class SlackWorkspace(PeopleServer):
         }  # fmt: skip
         if not hidden:
             payload["message"] = {"type": "message", "ts": ts, "text": message.text, "blocks": message.blocks}
-        await self.interact(payload)
+        await self.interact(payload, http=http)
 
-    async def interact(self, payload: Mapping[str, Any]) -> None:
+    async def interact(self, payload: Mapping[str, Any], *, http: bool = False) -> None:
         """Sends an interaction, which has to be acknowledged with nothing. Raises Failed."""
-        if self.sockets.connections:
+        if self.sockets.connections and not http:
             said = await self.sockets.send("interactive", payload, answered=True)
         else:
             said = await self._call("/slack/interactive", urlencode({"payload": json.dumps(payload)}))

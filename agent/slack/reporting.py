@@ -28,15 +28,15 @@ _UNTIL = 20.0  # seconds for what follows the words
 async def report(visit: Visit) -> Reply:
     """`report [name]`: one as it is now, or which there are. Nobody else is sent it, and no schedule is disturbed."""
     wanted = visit.asked.rest()
-    known = {one.entry.name: one.entry.title for one in visit.runtime.reporter.reports()}
     if not wanted:
         return _listed(visit)
-    name = exact(wanted, known) or next((one for one in known if exact(wanted, [known[one]])), None)
-    close = None if name else near(wanted, [*known, *known.values()])
-    before = [] if name or close is None else [f"There is no report {wanted!r}; this is {close}."]
-    name = name or next((one for one in known if close in {one, known[one]}), None)
+    entries = [one.entry for one in visit.runtime.reporter.reports()]
+    known = {**{one.title: one.name for one in entries}, **{one.name: one.name for one in entries}}
+    meant = exact(wanted, known)
+    name = known.get(meant or near(wanted, known) or "")
     if name is None:
         return lines(f"There is no report {wanted!r}. {visit.hint('report')} lists what there is.")
+    before = [] if meant else [f"There is no report {wanted!r}; this is {name}."]
     try:
         made = await visit.runtime.report(name)
     except Unknown:  # a reload took it away in between
