@@ -10,12 +10,15 @@ from agent.memory import Memory
 from agent.store.records import Delivery
 from rules import alerts
 from rules.corrections import OPEN
+from rules.health import source_transition
 from rules.model import (
+    AlertState,
     AlertStatus,
     Correction,
     Event,
     InstanceKey,
     InstanceState,
+    Member,
     RunState,
     Silence,
     SourceState,
@@ -108,3 +111,20 @@ def happened(specs: Specs, state: InstanceState, alert: str, event: Event, now: 
         state.assessment,
         status.fired_at,
     )
+
+
+def as_it_fires(specs: Specs, decision: Decision, member: Member, transition: Transition | None = None) -> Transition:
+    """How an alert of a group fires by now; `transition` is what an alert goes through right now, this one or not."""
+    if transition is not None and transition.fingerprint == member.fingerprint:
+        return transition
+    if not member.key.target:
+        source = decision.source(dict(member.labels).get("source", ""))
+        if source is not None:
+            return source_transition(specs, source, source, Event.FIRING, decision.now)
+    state = decision.instance(member.key)
+    if state is not None and member.alert in state.alerts:
+        return happened(specs, state, member.alert, Event.FIRING, decision.now)
+    return Transition(
+        member.key, member.alert, member.fingerprint, 0, Event.FIRING, decision.now, AlertState.FIRING,
+        AlertState.FIRING, member.labels, fired_at=member.fired_at,
+    )  # fmt: skip

@@ -100,10 +100,11 @@ class Decider:
         return decision
 
     def silence(self, silence: Silence, now: int) -> Decision:
-        """The decision that keeps a silence, new or changed; what it muted no longer is told."""
+        """The decision that keeps a silence, new or changed: told messages show it, what it no longer mutes is told."""
         decision = Decision(now, self.memory, silences=[silence])
         self.situation.silences.put(silence, now)
-        self._tell(decision, self.teller.woken(decision, [(MutedBy.SILENCE, silence.id)]))
+        looks = self.teller.woken(decision, [(MutedBy.SILENCE, silence.id)])
+        self._tell(decision, [*looks, *self.teller.silenced(decision, silence)])
         return decision
 
     def acknowledge(

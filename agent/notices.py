@@ -27,10 +27,12 @@ from rules.model import (
     Correction,
     Event,
     Group,
+    Muted,
     Notice,
     Proposal,
     Reason,
     RunState,
+    Silence,
     Standing,
     Target,
     Transition,
@@ -51,12 +53,17 @@ _MOST_DETAILS = 10
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so."""
+    """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so.
+
+    While it is `muted`, by a person's `silence` or else, it has no news: those are told when it no longer is.
+    """
 
     transition: Transition
     status: AlertStatus
     runs: Sequence[Correction] = ()
     why: tuple[str, ...] = ()
+    muted: Muted | None = None
+    silence: Silence | None = None
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -225,7 +232,7 @@ class Notices:
             why=saying.why,
             acknowledged_by=saying.status.acknowledged.by if saying.status.acknowledged else "",
             proposals=_proposals(saying.runs),
-            news=news_of(saying.transition, saying.runs),
+            news=() if saying.muted else news_of(saying.transition, saying.runs),
         )
 
     def _rule(self, transition: Transition) -> AlertRule | None:
@@ -261,6 +268,10 @@ class Notices:
         if acknowledged:
             note = f": {acknowledged.note}" if acknowledged.note else ""
             yield f"Taken by {acknowledged.by} at {clock_time(acknowledged.at, zone, transition.at)}{note}"
+        silence = saying.silence
+        if silence:
+            until = clock_time(silence.ends, zone, transition.at)
+            yield f"Silenced by {silence.author} until {until} ({silence.reason})"
         lines = [line(run) for run in saying.runs]
         for said, run in zip(lines, saying.runs, strict=True):
             yield said

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from agent.decided import Decision, happened
+from agent.decided import Decision, as_it_fires, happened
 from agent.notices import Notices, Saying, reason_of
+from agent.silenced import show, shows
 from rules import alerts
 from rules.grouping import joined, look, own_group, renewed
 from rules.health import source_transition
@@ -21,6 +22,7 @@ from rules.model import (
     Muted,
     MutedBy,
     Reason,
+    Silence,
     Transition,
 )
 from rules.muting import Asked, Cause, Situation
@@ -185,6 +187,8 @@ class Teller:
             if transition is not None and reason is Reason.FIRING:
                 reason = reason_of(transition) or reason  # graver, flapping or settled says more
             decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
+        elif found.group is not None and shows(members, found.members):
+            self._edit(decision, found.group, transition, set())
 
     def _muted(self, decision: Decision, group: Group, member: Member) -> Muted | None:
         state = decision.instance(member.key) if member.key.target else None
@@ -198,26 +202,14 @@ class Teller:
         """The alerts as they are told. Why it is so is said of one that is alone."""
         found = []
         for member in members:
-            at = member.ended or self._as_it_fires(decision, member, transition)
+            at = member.ended or as_it_fires(self.specs, decision, member, transition)
             runs = decision.runs_of(member.key, member.fingerprint, member.fired_at)
             why = self.why(decision, at) if len(members) == 1 else ()
-            found.append(Saying(at, self._status(decision, member), runs, why))
+            group = decision.groups.group(member.group)
+            muted = self._muted(decision, group, member) if group and not member.ended else None
+            silence = self.situation.silences.get(muted.name) if muted and muted.by is MutedBy.SILENCE else None
+            found.append(Saying(at, self._status(decision, member), runs, why, muted, silence))
         return found
-
-    def _as_it_fires(self, decision: Decision, member: Member, transition: Transition | None) -> Transition:
-        if transition is not None and transition.fingerprint == member.fingerprint:
-            return transition
-        if not member.key.target:
-            source = decision.source(dict(member.labels).get("source", ""))
-            if source is not None:
-                return source_transition(self.specs, source, source, Event.FIRING, decision.now)
-        state = decision.instance(member.key)
-        if state is not None and member.alert in state.alerts:
-            return happened(self.specs, state, member.alert, Event.FIRING, decision.now)
-        return Transition(
-            member.key, member.alert, member.fingerprint, 0, Event.FIRING, decision.now, AlertState.FIRING,
-            AlertState.FIRING, member.labels, fired_at=member.fired_at,
-        )  # fmt: skip
 
     # what else is told
 
@@ -233,17 +225,26 @@ class Teller:
             decision.groups.put_member(member)
             if self.notices.lanes(group, transition) <= told:
                 continue  # it says how all of them are by now
-            if not member.told or self._muted(decision, group, member) is not None:
-                continue
-            members = decision.groups.members_of(name)
-            named = [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
-            firing = self._sayings(decision, named, transition)
-            made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
-            made = [one for one in made if one.lane not in told]
-            told |= {one.lane for one in made}
-            decision.deliveries += made
-            if made:
-                decision.groups.put(replace(group, tellings=group.tellings + 1))
+            if member.told:
+                self._edit(decision, group, transition, told)
+
+    def _edit(self, decision: Decision, group: Group, transition: Transition | None, told: set[str]) -> None:
+        """Says how all of it is by now where that was not `told`; of what is muted without a sound."""
+        members = decision.groups.members_of(group.id)
+        named = [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
+        if not named:
+            return
+        firing = self._sayings(decision, named, transition)
+        made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
+        made = [one for one in made if one.lane not in told]
+        told |= {one.lane for one in made}
+        decision.deliveries += made
+        if made:
+            decision.groups.put(replace(group, tellings=group.tellings + 1))
+
+    def silenced(self, decision: Decision, silence: Silence) -> list[str]:
+        """Shows a silence, new or changed, where people were told; returns the groups of one alert, to be looked at."""
+        return show(decision, silence, self._muted, lambda group: self._edit(decision, group, None, set()))
 
     def _leave(self, decision: Decision, transition: Transition) -> None:
         """Where nobody was told of a graver alert yet, a milder one does not belong."""
@@ -389,7 +390,7 @@ class Teller:
     def _take_in(self, decision: Decision, before: Member | None, after: Member) -> None:
         decision.groups.put_member(after)
         if before is not None and _is_held(before) and not _is_held(after):
-            self.release(decision, self._as_it_fires(decision, after, None))
+            self.release(decision, as_it_fires(self.specs, decision, after))
 
 
 def _is_held(member: Member) -> bool:

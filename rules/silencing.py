@@ -45,7 +45,7 @@ class Silences:
         self._add(silence)
         for labels, known in self._matching.items():
             stays = tuple(one for one in known if one.id not in gone) if gone else known
-            self._matching[labels] = (*stays, silence) if _matches(silence, dict(labels)) else stays
+            self._matching[labels] = (*stays, silence) if matches(silence, labels) else stays
 
     def _add(self, silence: Silence) -> None:
         self._all[silence.id] = silence
@@ -76,7 +76,7 @@ class Silences:
         values = dict(labels)
         for place in (*values.items(), _ANY):
             at_place = self._at.get(place, {}).values()
-            yield from (one for one in at_place if now < one.ends and _matches(one, values))
+            yield from (one for one in at_place if now < one.ends and _fits(one, values))
 
 
 def _values(matcher: Matcher) -> list[str]:
@@ -88,5 +88,10 @@ def _values(matcher: Matcher) -> list[str]:
     return []
 
 
-def _matches(silence: Silence, values: dict[str, str]) -> bool:
+def matches(silence: Silence, labels: Labels) -> bool:
+    """Whether all its matchers match an alert with these labels."""
+    return _fits(silence, dict(labels))
+
+
+def _fits(silence: Silence, values: dict[str, str]) -> bool:
     return all(holds(matcher, values.get(matcher.name, "")) for matcher in silence.matchers)

@@ -13,10 +13,14 @@ from agent.config.configuration import NotifierEntry
 from agent.demo.slack import TOKEN, SlackServer
 from agent.outgoing import read_notice
 from agent.store.records import Attempt, DeliveryKind
-from connectors.base import Sending, Services
+from connectors.base import Refused, Sending, Services
 from connectors.http import HttpClient
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import HOUR, MINUTE, SECOND, Target
+from rules.matchers import parse_alert_matchers
+from rules.model import HOUR, MINUTE, SECOND, Silence, Target
+from rules.routing import Route
+from rules.words import clock_time
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline import CORRECT, TARGET, World
 
 CHANNEL = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#team"})
@@ -39,6 +43,11 @@ class Room:
     async def read(self, value: float, after: int = MINUTE) -> None:
         await self.world.read(value, after=after)
         await self.send()
+
+    async def wait(self, span: int) -> None:
+        for _ in range(span // MINUTE):
+            await self.world.wait(MINUTE)
+            await self.send()
 
     async def send(self) -> None:
         """Sends what is queued, as the dispatcher does."""
@@ -105,3 +114,86 @@ async def test_one_that_failed_and_the_end_after_an_hour(room):
     await room.read(22, after=HOUR)
     said = [text.split(":")[0] for text in room.answered]
     assert said == ["⚠️ Correction cool failed and was escalated", "✅ Resolved"]
+
+
+class TestSilenced:
+    """The living message says at once that it is silenced or taken, without a sound."""
+
+    async def silence(self, room: Room, length: int = HOUR, matchers: str = "target=room") -> str:
+        now = room.world.clock.time
+        made = Silence("s1", parse_alert_matchers(matchers), "Ann", "windows are open", now, now + length, now, now)
+        await room.world.pipeline.silence(made, by_ann("silence"))
+        await room.send()
+        return f"Silenced by Ann until {clock_time(made.ends, 'UTC', now)} (windows are open)"
+
+    async def expire(self, room: Room) -> None:
+        now, known = room.world.clock.time, room.world.pipeline.memory.silences["s1"]
+        ended = dataclasses.replace(known, ends=now)
+        await room.world.pipeline.silence(ended, by_ann("expire"))
+        await room.send()
+
+    async def take(self, room: Room) -> None:
+        (state,) = room.world.pipeline.instances().values()
+        await room.world.pipeline.acknowledge([(state.key, "hot")], [], [by_ann("acknowledge", "")])
+        await room.send()
+
+    def shown(self, room: Room) -> str:
+        (message,) = (one for one in room.slack.messages if not one.thread_ts)
+        return str(message.blocks)
+
+    @pytest.mark.parametrize("grouped", [False, True])
+    async def test_from_when_it_is_made_until_it_is_ended(self, room: Room, grouped: bool) -> None:
+        await room.use(routed(room, grouped=grouped))
+        await room.read(25)
+        await room.wait(MINUTE)
+        said = await self.silence(room)
+        assert said in self.shown(room)
+        await self.take(room)
+        assert "Taken by ann" in self.shown(room)
+        assert said in self.shown(room)
+        await room.world.restart()
+        await self.expire(room)
+        assert "Silenced" not in self.shown(room)
+        assert room.answered == []
+
+    @pytest.mark.parametrize("grouped", [False, True])
+    async def test_one_that_ends_by_itself_is_shown_no_more(self, room: Room, grouped: bool) -> None:
+        await room.use(routed(room, grouped=grouped))
+        await room.read(25)
+        await room.wait(MINUTE)
+        assert await self.silence(room, 10 * MINUTE) in self.shown(room)
+        await room.wait(9 * MINUTE)
+        assert "Silenced" in self.shown(room)
+        edits = len(room.slack.messages[0].history)
+        await room.wait(6 * MINUTE)
+        assert "Silenced" not in self.shown(room)
+        assert len(room.slack.messages[0].history) == edits + 1
+        assert room.answered == []
+
+    async def test_one_that_matches_something_else_edits_nothing(self, room: Room) -> None:
+        await room.use(TARGET)
+        await room.read(25)
+        edits = len(room.slack.messages[0].history)
+        await self.silence(room, matchers="target=other")
+        await self.take(room)
+        assert len(room.slack.messages[0].history) == edits + 1
+
+    async def test_what_becomes_of_a_correction_is_seen_meanwhile_and_heard_afterwards(self, room: Room) -> None:
+        await room.use(dataclasses.replace(TARGET, correct=(dataclasses.replace(CORRECT, max_attempts=1),)))
+        await room.read(25)
+        await self.silence(room)
+        await room.world.answer(Refused("no", permanent=True))
+        await room.send()
+        assert "Correction cool failed" in self.shown(room)
+        assert room.answered == []
+        await self.expire(room)
+        assert [text.split(":")[0] for text in room.answered] == ["⚠️ Correction cool failed and was escalated"]
+
+
+def routed(room: Room, *, grouped: bool) -> Target:
+    """The target, told by its own receivers or in the group of a route."""
+    if not grouped:
+        return TARGET
+    room.world.config = dataclasses.replace(room.world.config, route=Route("team", group_by=("target",)))
+    alerts = tuple(dataclasses.replace(rule, notify=()) for rule in TARGET.alerts)
+    return dataclasses.replace(TARGET, alerts=alerts)
