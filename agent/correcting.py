@@ -273,7 +273,8 @@ class Corrector:
         to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
         if tripped and not to:
             to = self._fallback()
-        event = Event.ESCALATED if to else Event.CORRECTION
+        lost = Event.UNCORRECTED if after.state is RunState.FAILED else Event.CORRECTION
+        event = Event.ESCALATED if to else lost
         moved = happened(self.specs, state, after.alert, event, decision.now)
         nth = sum(one.fingerprint == moved.fingerprint and one.event is event for one in decision.transitions)
         said = corrections.line(after)

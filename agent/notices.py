@@ -78,6 +78,7 @@ def reason_of(transition: Transition) -> Reason | None:
         Event.ESCALATED: Reason.ESCALATED,
         Event.ACKNOWLEDGED: Reason.UPDATED,
         Event.CORRECTION: Reason.UPDATED,
+        Event.UNCORRECTED: Reason.UNCORRECTED,
         Event.RAISED: Reason.RAISED,
         Event.LOWERED: Reason.UPDATED,
         Event.FLAPPING: Reason.FLAPPING,

@@ -32,8 +32,9 @@ from rules.specs import Specs
 Why = Callable[[Decision, Transition], tuple[str, ...]]
 Release = Callable[[Decision, Transition], None]
 _NOT_OPEN = frozenset({AlertState.INACTIVE, AlertState.PENDING})
-_NEWS = frozenset({Reason.RAISED, Reason.FLAPPING, Reason.SETTLED})
-_SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED})  # an escalation, to those who are not escalated to
+_NEWS = frozenset({Reason.RAISED, Reason.FLAPPING, Reason.SETTLED, Reason.UNCORRECTED})
+# an escalation to those who are not escalated to, a failure to those who may not hear of it yet
+_SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED, Reason.UNCORRECTED})
 
 
 class Teller:
@@ -88,7 +89,7 @@ class Teller:
         return [group.id] if group.next_look is not None and group.next_look <= now else []
 
     def _became(self, decision: Decision, transition: Transition) -> list[str]:
-        """Takes in that an open alert became graver, flaps or has settled.
+        """Takes in that an open alert became graver, flaps or has settled, or could not be corrected.
 
         Who knows of it hears of it now. A graver one may concern others too.
         """
@@ -185,7 +186,7 @@ class Teller:
             resolved = self._sayings(decision, found.told.resolved, transition)
             reason = found.told.reason
             if transition is not None and reason is Reason.FIRING:
-                reason = reason_of(transition) or reason  # graver, flapping or settled says more
+                reason = reason_of(transition) or reason  # graver, flapping, settled or uncorrected says more
             decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
         elif found.group is not None and shows(members, found.members):
             self._edit(decision, found.group, transition, set())
@@ -230,11 +231,9 @@ class Teller:
 
     def _edit(self, decision: Decision, group: Group, transition: Transition | None, told: set[str]) -> None:
         """Says how all of it is by now where that was not `told`; of what is muted without a sound."""
-        members = decision.groups.members_of(group.id)
-        named = [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
-        if not named:
-            return
-        firing = self._sayings(decision, named, transition)
+        fires = [one for one in decision.groups.members_of(group.id) if one.told and one.ended is None]
+        named = [one for one in fires if not (one.muted and one.news)]
+        firing = self._sayings(decision, named or fires, transition)
         made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
         made = [one for one in made if one.lane not in told]
         told |= {one.lane for one in made}

@@ -16,6 +16,7 @@ from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, NoticedAlert, Reason,
 _PREFIXES = {
     Reason.RESOLVED: "Resolved",
     Reason.ESCALATED: "Escalated",
+    Reason.UNCORRECTED: "Not corrected",
     Reason.REMINDER: "Still firing",
     Reason.FLAPPING: "Flapping",
     Reason.SETTLED: "Settled",

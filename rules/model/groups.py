@@ -72,7 +72,8 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Member:
     """One alert in one group. `told`: the receiver was told that it fires; `news`: since then it became graver, flaps
-    or has settled, or the last message left it out. `escalated`: the receiver knows it only by an escalation.
+    or has settled, could not be corrected, or the last message left it out. `escalated`: the receiver knows it only by
+    an escalation.
 
     `ended` is its resolve, until that is told; `muted` why it was left out when it was last looked at.
     """

@@ -15,8 +15,9 @@ class Reason(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
     REMINDER = "reminder"  # it still fires, `repeat_interval` after it was last told
-    UPDATED = "updated"  # acknowledged, correction called, verified or failed
+    UPDATED = "updated"  # acknowledged, correction called or verified, silenced
     ESCALATED = "escalated"
+    UNCORRECTED = "uncorrected"  # a correction failed for good, and nobody is escalated to
     RAISED = "raised"  # to a graver severity
     FLAPPING = "flapping"  # it comes and goes; nothing is told of that until it settles
     SETTLED = "settled"  # flaps no more, and fires

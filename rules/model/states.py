@@ -41,6 +41,7 @@ class Event(StrEnum):
     INACTIVE = "inactive"  # pending that never fired
     ACKNOWLEDGED = "acknowledged"
     CORRECTION = "correction"  # a corrective run moved on while the alert is open
+    UNCORRECTED = "uncorrected"  # one failed for good, and nobody is escalated to
     ESCALATED = "escalated"
     RAISED = "raised"  # to a graver severity
     LOWERED = "lowered"  # to a milder one

@@ -13,11 +13,27 @@ from agent.dispatcher import Withheld
 from agent.store.records import DeliveryKind
 from connectors.base import Refused, Unreachable
 from rules.breaker import Breaker
-from rules.model import HOUR, MINUTE, SECOND, AlertRule, Goal, Pid, Polled, Recover, RunState, Standing, Undo
+from rules.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlertRule,
+    Goal,
+    Matcher,
+    Pid,
+    Polled,
+    Recover,
+    RunState,
+    Silence,
+    Standing,
+    Undo,
+)
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, Restraint, action
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline import TARGET
 
 ONCE = replace(AUTO, max_attempts=1)
+ALONE = replace(ONCE, escalate_to=())
 
 
 @pytest.fixture
@@ -517,3 +533,44 @@ async def test_a_simulated_room_is_driven_into_its_band_and_the_alert_is_over(ho
     assert len({context["output"] for _, context in house.called}) > 5
     alert = house.pipeline.instances()[house.run().key].alerts["hot"]
     assert alert.state == "inactive"
+
+
+class TestForGood:
+    """One that failed for good, with nobody to escalate to, is told to all who were told of the alert."""
+
+    async def fail(self, house: House) -> list[str]:
+        await house.read(25)
+        await house.send()
+        await house.read(25)
+        await house.passes(MINUTE)
+        return [f"{one['receiver']} {one['reason']}" for one in await house.notices()]
+
+    async def test_a_receiver_that_can_not_edit_hears_of_it_once(self, house: House) -> None:
+        await house.begin(replace(ALONE, verify_within=MINUTE))
+        assert await self.fail(house) == ["team firing", "team uncorrected"]
+        (_, told) = await house.notices()
+        assert told["status"] == "firing"
+        assert told["news"] == [{"words": told["details"][0], "failed": True}]
+        assert "failed: not back on target within 1m" in told["details"][0]
+        await house.restart()
+        await house.passes(HOUR)
+        assert len(await house.notices()) == 2
+
+    async def test_with_an_escalation_that_says_it(self, house: House) -> None:
+        await house.begin(replace(ONCE, verify_within=MINUTE, escalate_to=("oncall",)))
+        assert await self.fail(house) == ["team firing", "oncall escalated"]
+
+    async def test_of_a_silenced_alert_it_is_told_when_the_silence_ends(self, house: House) -> None:
+        await house.begin(replace(ALONE, verify_within=10 * MINUTE))
+        await house.read(25)
+        await house.send()
+        now = house.clock.time
+        made = Silence("s", (Matcher("target", "=", "room"),), "ann", "quiet", now, now + HOUR, now, now)
+        await house.pipeline.silence(made, by_ann("silence"))
+        await house.read(25)
+        await house.passes(20 * MINUTE)
+        assert house.state is RunState.FAILED
+        assert len(await house.notices()) == 1
+        await house.passes(HOUR)
+        (_, told) = await house.notices()
+        assert (told["reason"], told["news"][0]["failed"]) == ("firing", True)

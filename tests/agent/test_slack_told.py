@@ -178,16 +178,28 @@ class TestSilenced:
         await self.take(room)
         assert len(room.slack.messages[0].history) == edits + 1
 
-    async def test_what_becomes_of_a_correction_is_seen_meanwhile_and_heard_afterwards(self, room: Room) -> None:
-        await room.use(dataclasses.replace(TARGET, correct=(dataclasses.replace(CORRECT, max_attempts=1),)))
+    @pytest.mark.parametrize("to", [(), ("oncall",)])
+    @pytest.mark.parametrize("grouped", [False, True])
+    async def test_what_becomes_of_a_correction_is_seen_meanwhile_and_heard_afterwards(
+        self, room: Room, grouped: bool, to: tuple[str, ...]
+    ) -> None:
+        correct = dataclasses.replace(CORRECT, max_attempts=1, escalate_to=to)
+        await room.use(dataclasses.replace(routed(room, grouped=grouped), correct=(correct,)))
         await room.read(25)
+        await room.wait(MINUTE)
         await self.silence(room)
         await room.world.answer(Refused("no", permanent=True))
         await room.send()
         assert "Correction cool failed" in self.shown(room)
+        await self.take(room)
+        assert "Taken by ann" in self.shown(room)
         assert room.answered == []
         await self.expire(room)
-        assert [text.split(":")[0] for text in room.answered] == ["⚠️ Correction cool failed and was escalated"]
+        await room.wait(6 * MINUTE)
+        escalated = " and was escalated" if to else ""
+        again = ["🟠 Room out of band"] if grouped and not to else []  # what the group's next look finds new
+        assert [text.split(":")[0] for text in room.answered] == [f"⚠️ Correction cool failed{escalated}", *again]
+        assert len(room.posted) == 1
 
 
 def routed(room: Room, *, grouped: bool) -> Target:
