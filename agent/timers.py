@@ -40,6 +40,13 @@ class Timers(Generic[K]):
         found = self._next() if self._heap else None
         return None if found is None else found[0]
 
+    def is_due(self, now: int) -> bool:
+        """Whether any key's time has come."""
+        if not self._heap or self._heap[0][0] > now:
+            return False
+        found = self._next()
+        return found is not None and found[0] <= now
+
     def _next(self) -> tuple[int, K] | None:
         """The first entry that is as things are now."""
         while self._heap:

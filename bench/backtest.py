@@ -3,6 +3,7 @@
     python bench/backtest.py [--readings 525600] [--rounds 3]
 
 `bare` compares each value with the goal and does nothing else; `driver` is everything but the engine's own decision.
+`sum` and `condition` are what a monthly sum and a condition with a window of an hour cost instead of a band.
 `csv` and `stored` are the whole command `setpoint backtest` on a file and on a database, start and reading included.
 """
 
@@ -15,7 +16,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -25,39 +28,16 @@ from start import timed
 from agent.backtest.past import Past
 from agent.backtest.replay import replay
 from agent.clock import Clock
-from agent.config.configuration import Configuration, NotifierEntry, SourceEntry
-from agent.rehearsal import Verdict
+from agent.config.configuration import Configuration
+from agent.config.load import load
 from agent.store.records import Commit
 from agent.store.store import Store
 from rules.engine import States
 from rules.history import History
-from rules.model import (
-    DAY,
-    MINUTE,
-    SECOND,
-    AlertRule,
-    Goal,
-    InstanceKey,
-    Reading,
-    Recover,
-    Selector,
-    Series,
-    SourceRule,
-    Standing,
-    Target,
-)
+from rules.model import DAY, MINUTE, InstanceKey, Reading, Series
 from rules.periods import to_local
 from rules.specs import Specs
 
-RULE = SourceRule("a", ("temperature",), MINUTE)
-ROOM = Target(
-    "room",
-    "Room",
-    Goal(at_least=20, at_most=23),
-    Selector("temperature"),
-    recover=Recover(20.5, 22.5),
-    alerts=(AlertRule("out-of-band", Standing.OUT_OF_BAND, for_=2 * MINUTE, keep_firing_for=5 * MINUTE),),
-)
 YAML = """
 sources:
   a: {type: file, path: year.csv, every: 1m, readings: [{series: temperature, time: time, value: value}]}
@@ -67,12 +47,21 @@ targets:
     goal: {at_least: 20, at_most: 23}
     recover: {at_least: 20.5, at_most: 22.5}
     alerts: [{name: out-of-band, when: out_of_band, for: 2m, keep_firing_for: 5m}]
+  sum:
+    series: temperature
+    goal: {measure: sum, at_least: 940000, per: month}
+    alerts: [{name: behind, when: behind}, {name: missed, when: missed}]
+  condition:
+    goal: {condition: "avg(temperature, '1h') > 21.45"}
+    alerts: [{name: low, when: out_of_band, for: 5m}]
 """
-CONFIG = Configuration(
-    sources={"a": SourceEntry("a", "file", None, RULE.every, None, "UTC", SECOND, RULE)},
-    targets={"room": ROOM},
-    receivers={"console": (NotifierEntry("console", None),)},
-)
+
+
+def configured(folder: Path, target: str) -> Configuration:
+    """The configuration cut down to one target."""
+    (folder / "setpoint.yaml").write_text(YAML)
+    config = load(folder / "setpoint.yaml", {})
+    return replace(config, targets={target: config.targets[target]})
 
 
 def bare(readings: list[Reading]) -> int:
@@ -80,12 +69,19 @@ def bare(readings: list[Reading]) -> int:
     return sum(not 20 <= (reading.value or 0) <= 23 for reading in readings)
 
 
-def nothing(
-    _specs: Specs, _states: States, _key: InstanceKey, arrivals: Iterable[tuple[int, Reading]], _history: History
-) -> Iterator[Verdict]:
+class Nothing:
     """Takes every reading and decides nothing."""
-    for at, _ in arrivals:
-        yield at, {}, ()
+
+    def __init__(self, _specs: Specs, _states: States, key: InstanceKey, _history: History) -> None:
+        self.key = key
+        self.wake = None
+
+    def passes(self, _at: int, _reading: Reading) -> bool:
+        """Always."""
+        return True
+
+    def end(self) -> None:
+        """Nothing came of it."""
 
 
 def cost(run: Callable[[], object], rounds: int) -> float:
@@ -99,18 +95,22 @@ def cost(run: Callable[[], object], rounds: int) -> float:
     return min(found)
 
 
-def commands(readings: list[Reading], rounds: int) -> Iterator[tuple[str, tuple[float, float]]]:
+def commands(folder: Path, readings: list[Reading], rounds: int) -> Iterator[tuple[str, tuple[float, float]]]:
     """Wall and CPU seconds of the command in a process of its own, on a file and on a database: the least of each."""
-    command = [str(Path(sys.executable).parent / "setpoint"), "backtest", "room"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "setpoint.yaml").write_text(YAML)
-        rows = (f"{to_local(reading.time, 'UTC'):%Y-%m-%dT%H:%M:%SZ},{reading.value}\n" for reading in readings)
-        (folder / "year.csv").write_text("time,value\n" + "".join(rows))
-        asyncio.run(stored(f"sqlite:///{folder / 'setpoint.db'}", readings))
-        for what, more in (("csv", ["--csv", "year.csv", "--series", "temperature"]), ("stored", [])):
-            times = [timed([*command, *more], folder) for _ in range(rounds)]
-            yield what, (min(wall for wall, _ in times), min(used for _, used in times))
+    command = [str(Path(sys.executable).parent / "setpoint"), "backtest"]
+    rows = (f"{to_local(reading.time, 'UTC'):%Y-%m-%dT%H:%M:%SZ},{reading.value}\n" for reading in readings)
+    (folder / "year.csv").write_text("time,value\n" + "".join(rows))
+    asyncio.run(stored(f"sqlite:///{folder / 'setpoint.db'}", readings))
+    file = ["--csv", "year.csv", "--series", "temperature"]
+    asked = {
+        "csv": ["room", *file],
+        "sum_csv": ["sum", *file],
+        "condition_csv": ["condition", *file],
+        "stored": ["room"],
+    }
+    for what, more in asked.items():
+        times = [timed([*command, *more], folder) for _ in range(rounds)]
+        yield what, (min(wall for wall, _ in times), min(used for _, used in times))
 
 
 async def stored(url: str, readings: list[Reading]) -> None:
@@ -133,14 +133,19 @@ def main() -> None:
     readings = [Reading(series, begin + i * MINUTE, round(rng.gauss(21.5, 0.6), 3)) for i in range(given.readings)]
     past, span = Past((), readings, {}), (begin, begin + given.readings * MINUTE)
     figures = {"readings": float(given.readings), "bare": cost(lambda: bare(readings), given.rounds)}
-    figures["whole"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
-    with patch.multiple("agent.rehearsal.verdicts", evaluate=lambda *_: (States(), []), evaluate_in_turn=nothing):
-        figures["driver"] = cost(lambda: replay(CONFIG, past, span), given.rounds)
-    for name in ("bare", "driver", "whole"):
-        print(f"{name:<8} {figures[name]:7.2f} s  {figures[name] / given.readings * 1e6:6.2f} µs a reading")
-    for name, (wall, used) in commands(readings, given.rounds):
-        print(f"{name:<8} {used:7.2f} s of CPU, {wall:.2f} s in all")
-        figures |= {f"{name}_cpu": used, f"{name}_wall": wall}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind, target in (("whole", "room"), ("sum", "sum"), ("condition", "condition")):
+            config = configured(folder, target)
+            figures[kind] = cost(partial(replay, config, past, span), given.rounds)
+        room = configured(folder, "room")
+        with patch.multiple("agent.rehearsal.verdicts", evaluate=lambda *_: (States(), []), Turn=Nothing):
+            figures["driver"] = cost(lambda: replay(room, past, span), given.rounds)
+        for kind in ("bare", "driver", "whole", "sum", "condition"):
+            print(f"{kind:<13} {figures[kind]:7.2f} s  {figures[kind] / given.readings * 1e6:6.2f} µs a reading")
+        for kind, (wall, used) in commands(folder, readings, given.rounds):
+            print(f"{kind:<13} {used:7.2f} s of CPU, {wall:.2f} s in all")
+            figures |= {f"{kind}_cpu": used, f"{kind}_wall": wall}
     record("backtest", {name: round(value, 3) for name, value in figures.items()})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -78,33 +78,15 @@ def evaluate(
             continue
         before = states.instances.get(key)
         own = not_later(before, now) if before else InstanceState(key, _UNKNOWN, since=now, created=now)
-        instance = _Instance(specs, target, own, states, sources, history, now)
+        instance = Instance(specs, target, own, states, sources, history, now)
         state = instance.evaluate(values)
         transitions += instance.moved
-        if before is None or _differs(state, before):
+        if before is None or differs(state, before):
             instances[key] = state
     return States(instances, sources), transitions
 
 
-def evaluate_in_turn(
-    specs: Specs, states: States, key: InstanceKey, arrivals: Iterable[tuple[int, Reading]], history: History
-) -> Iterator[tuple[int, Mapping[InstanceKey, InstanceState], Sequence[Transition]]]:
-    """As `evaluate` at each of the times at which a known instance gets one reading and nothing else happens.
-
-    The times are in order, and the history holds a reading when it is given, but none that is given later.
-    """
-    state = states.instances[key]
-    instance: _Instance | None = None
-    for at, reading in arrivals:
-        if instance is None:
-            instance = _Instance(specs, specs.targets[key.target], not_later(state, at), states, {}, history, at)
-        else:
-            instance.go_on(state, at)
-        before, state = state, instance.evaluate([reading] if reading.value is not None else [])
-        yield at, ({key: state} if _differs(state, before) else {}), instance.moved
-
-
-def _differs(state: InstanceState, before: InstanceState) -> bool:
+def differs(state: InstanceState, before: InstanceState) -> bool:
     """Whether anything changed. A newer reading makes another state; all fields are compared only without one."""
     return state.assessment.time != before.assessment.time or state != before
 
@@ -112,7 +94,7 @@ def _differs(state: InstanceState, before: InstanceState) -> bool:
 def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: History) -> Scene:
     """What an instance is judged by at `now`. Raises KeyError where there is no such target."""
     known = states.instances.get(key) or InstanceState(key, _UNKNOWN, since=now, created=now)
-    return _Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
+    return Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
 
 
 def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
@@ -141,7 +123,7 @@ def _others(
         yield from history.instances_beside(reading.series)
 
 
-class _Instance:
+class Instance:
     """The evaluation of one instance at one time. Its state is taken apart here and put together once, at the end."""
 
     __slots__ = (
@@ -195,6 +177,7 @@ class _Instance:
     def go_on(self, before: InstanceState, now: int) -> None:
         """Turns to a later time, after what it was found to be."""
         self.before, self.now, self.moved = before, now, []
+        self.assessment, self.seen = before.assessment, before.seen
 
     def evaluate(self, values: Sequence[Reading]) -> InstanceState:
         """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""
@@ -349,11 +332,7 @@ class _Instance:
 
     def _moments(self, scene: Scene) -> list[int]:
         """When time alone may change something."""
-        moments: list[int] = []
-        for rule in self.rules if self.alerts else ():
-            status = self.alerts.get(rule.name)
-            if status is not None and status.state is not _IDLE:
-                moments += episodes.wake(rule, status, scene)
+        moments = self.alert_moments(scene)
         if scene.down:
             return moments
         if self.target.no_data and not self.assessment.silent:
@@ -367,6 +346,15 @@ class _Instance:
                 moments.append(ahead)
         return moments
 
+    def alert_moments(self, scene: Scene) -> list[int]:
+        """When time alone may move an alert on."""
+        moments: list[int] = []
+        for rule in self.rules if self.alerts else ():
+            status = self.alerts.get(rule.name)
+            if status is not None and status.state is not _IDLE:
+                moments += episodes.wake(rule, status, scene)
+        return moments
+
     def _next_look(self, scene: Scene) -> int | None:
         """When how it stands may change by itself."""
         target = self.target
@@ -376,12 +364,14 @@ class _Instance:
         if scene.condition:
             after = scene.condition.look_again
             return None if after is None else self.now + after
-        return self._within_period() if target.goal and target.goal.per and scene.tracks else None
-
-    def _within_period(self) -> int | None:
-        """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
-        start, end = self.assessment.start, self.assessment.end
-        if start is None or end is None:
+        if target.goal is None or target.goal.per is None or not scene.tracks:
             return None
-        soon = self.now + min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
-        return soon if end <= self.now else min(soon, end)
+        return look_within(self.now, self.assessment.start, self.assessment.end)
+
+
+def look_within(now: int, start: int | None, end: int | None) -> int | None:
+    """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
+    if start is None or end is None:
+        return None
+    soon = now + min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
+    return soon if end <= now else min(soon, end)

@@ -141,7 +141,7 @@ def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
     if found.finding is not None:
         yield from _usual_steps(found.finding)
     if scene.condition is not None:
-        values = condition_values(scene, scene.condition)
+        values = condition_values(scene, scene.condition, scene.now)
         yield from (Step(text, value) for text, value in scene.condition.trace(values))
     elif scene.target.checkin is not None and found.due is not None:
         late = scene.now - found.due - scene.target.checkin.grace

@@ -16,7 +16,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rules.expressions import NUMBER, TRUTH
-from rules.model import DAY, MINUTE, SECOND, Selector
+from rules.model import DAY, MINUTE, SECOND, Goal, Measure, Selector
 from rules.periods import shifted
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Value = float | None
 Points = list[tuple[int, float]]
+_MANY = 200  # values, from which on a window that moves on with time is cheaper than to go through them all
 _LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
 
 
@@ -136,6 +137,20 @@ def _of_values(compute: Callable[[Sequence[float]], float]) -> Callable[[View], 
     return computed
 
 
+def _rolling(compute: Callable[[Sequence[float]], float], measure: Measure) -> Callable[[View], Value]:
+    """As `_of_values`; of many values the same number is made of those that came in and went out since it was last."""
+    goal, plain = Goal(measure), _of_values(compute)
+
+    def computed(view: View) -> Value:
+        start, end = view.end - view.window + 1, view.end + 1
+        if view.offset or view.track.held(start, end) < _MANY:
+            return plain(view)
+        summary = view.track.window(goal, start, end)
+        return summary.measure(goal) if summary.count else None
+
+    return computed
+
+
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
     before = view.track.at(view.end - view.window)
@@ -175,10 +190,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "at": Function(_last, offset=Need.MUST),
     "age": Function(_age, drifts=10 * SECOND),
     "absent": Function(_absent, window=Need.MAY, gives=TRUTH, of_several=min, of_none=1.0),
-    "avg": Function(_of_values(fmean), window=Need.MUST),
-    "sum": Function(_of_values(sum), window=Need.MUST),
-    "min": Function(_of_values(min), window=Need.MUST),
-    "max": Function(_of_values(max), window=Need.MUST),
+    "avg": Function(_rolling(fmean, Measure.MEAN), window=Need.MUST),
+    "sum": Function(_rolling(fsum, Measure.SUM), window=Need.MUST),
+    "min": Function(_rolling(min, Measure.MIN), window=Need.MUST),
+    "max": Function(_rolling(max, Measure.MAX), window=Need.MUST),
     "count": Function(lambda view: float(len(view.points)), window=Need.MUST),
     "stddev": Function(_of_values(_stddev), window=Need.MUST),
     "quantile": Function(_quantile, window=Need.MUST, fraction=Need.MUST),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import isnan
+from typing import NamedTuple
 
 from rules.bounds import Unsettled, settled
 from rules.checkins import assess_checkin
@@ -19,7 +21,7 @@ from rules.model import (
     Standing,
 )
 from rules.model.quick import maker
-from rules.progress import assess_period
+from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
 from rules.selectors import selects
 from rules.tracks import Track
@@ -28,6 +30,60 @@ from rules.words import number
 _IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
 _NO_GOAL = Goal()
 _assessment = maker(Assessment)
+_COMBINED = {combine: partial(combined, combine) for combine in (None, *Combine)}
+
+
+class Glance(NamedTuple):
+    """How an instance stands, the value and the time of its newest reading, and the period that it stands so in.
+
+    `sight` is what decided, for a period.
+    """
+
+    standing: Standing
+    value: float | None
+    time: int | None
+    start: int | None = None
+    end: int | None = None
+    sight: Sight | None = None
+
+
+def glance(scene: Scene, now: int) -> Glance | None:
+    """What `assess` finds at `now`, which may be later than the scene's, but for the numbers that say why.
+
+    None where all of it has to be looked at: nothing can be said, or it is a check-in, or of several series.
+    """
+    goal = scene.target.goal
+    if goal is None:
+        return None
+    if scene.condition:
+        return _glance_at_condition(scene, scene.condition, now)
+    if len(scene.tracks) != 1:
+        return None
+    if goal.per is None:
+        return _glance_at_level(scene, goal)
+    sight = sighted(scene, now, goal, goal.per, _COMBINED[combine_of(scene.target)])
+    stretch = sight.stretch
+    if sight.hold:
+        return None
+    return Glance(sight.standing, stretch.value, stretch.newest, stretch.start, stretch.end, sight)
+
+
+def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
+    if goal.at_least_from is not None or goal.at_most_from is not None or not scene.tracks[0].times:
+        return None
+    track = scene.tracks[0]
+    value = track.values[-1]
+    breaches = _breaches(goal, scene.target.recover, value) if not isnan(value) else None
+    return None if breaches is None else Glance(_OUT if breaches else _IN, value, track.times[-1])
+
+
+def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:
+    values = condition_values(scene, condition, now)
+    truth = condition.decide(values)
+    if truth is None:
+        return None
+    time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, time)
 
 
 def assess(scene: Scene) -> Assessment:
@@ -59,7 +115,7 @@ def _assess_goal(scene: Scene, goal: Goal) -> Assessment:
     if len(scene.tracks) > 1 and combine is Combine.LAST:
         scene = replace(scene, tracks=_last_read(scene.tracks))
     if goal.per is not None:
-        return assess_period(scene, goal, goal.per, partial(combined, combine))
+        return assess_period(scene, goal, goal.per, _COMBINED[combine])
     return judge(scene) if len(scene.tracks) == 1 else _judge_several(scene, combine)
 
 
@@ -93,8 +149,8 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
     return _leveled(goal, track.values[newest], track.times[newest], breaches=breaches, out=out)
 
 
-def judgements(scene: Scene, until: int | None) -> list[bool] | None:
-    """Whether the instance was out of band as of each reading up to `until`, oldest first.
+def judgements(scene: Scene, until: int | None, count: int) -> list[bool] | None:
+    """Whether the instance was out of band as of each of the last `count` readings up to `until`, oldest first.
 
     None where it is not judged reading by reading. Readings before the first that is either outside the goal or inside
     the recover band count as in band, unless no reading is either: then all are as the verdict is.
@@ -105,11 +161,16 @@ def judgements(scene: Scene, until: int | None) -> list[bool] | None:
     if len(tracks) > 1:
         return None
     found: list[bool | None] = []
-    for time, value in reversed(list(tracks[0].backwards(until))):
-        out = _breached(scene, time, value)
-        found.append(out if out is not None or not found else found[-1])
-    undecided = scene.verdict is Standing.OUT_OF_BAND and all(out is None for out in found)
-    return [undecided if out is None else out for out in found]
+    for time, value in tracks[0].backwards(until):
+        found.append(_breached(scene, time, value))
+        if len(found) >= count and found[-1] is not None:
+            break
+    last = scene.verdict is _OUT and all(out is None for out in found)
+    outs: list[bool] = []
+    for out in reversed(found):
+        last = last if out is None else out
+        outs.append(last)
+    return outs[-count:]
 
 
 def _breached(scene: Scene, time: int, value: float) -> bool | None:
@@ -197,12 +258,13 @@ def _by_name(scene: Scene) -> dict[str, Track]:
     return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
 
 
-def condition_values(scene: Scene, condition: Condition) -> list[float | None]:
-    """What each query of a condition is asked now; None for no value, and where it is open which series is meant."""
+def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
+    """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
     combine = combine_of(scene.target)
     asked = [(query, _selected(scene, query)) for query in condition.queries]
     return [
-        None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine) for query, tracks in asked
+        None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine, now)
+        for query, tracks in asked
     ]
 
 
@@ -218,7 +280,7 @@ def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
         tracks = _selected(scene, query)
         if _is_open(query, tracks, combine):
             return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(_asked(query, tracks, scene, combine))
+        values.append(_asked(query, tracks, scene, combine, scene.now))
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, "no value" if value is None else number(value)) for text, value in found.items())
@@ -241,13 +303,13 @@ def _selected(scene: Scene, query: Query) -> list[Track]:
     return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
 
 
-def _asked(query: Query, tracks: list[Track], scene: Scene, combine: Combine | None) -> float | None:
+def _asked(query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int) -> float | None:
     function = FUNCTIONS[query.function]
     if not tracks:
         return function.of_none
     if combine is Combine.LAST and function.of_several is None:
         tracks = _last_read(tracks)
-    answers = [ask(query, track, scene.now, scene.target.zone) for track in tracks]
+    answers = [ask(query, track, now, scene.target.zone) for track in tracks]
     values = [value for value in answers if value is not None]
     if len(values) < len(answers):
         return None

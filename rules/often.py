@@ -21,10 +21,10 @@ def count(asked: Asked, often: Often, status: AlertStatus, *, holds: bool) -> tu
     if asked.assessment.hold:
         return replace(status, judged=(), judged_at=None), 0  # readings stopped, and that counts as fine
     if asked.rule.when in _OF_A_LEVEL:
-        outs = judgements(asked.scene, asked.assessment.time)
+        outs = judgements(asked.scene, asked.assessment.time, often.of)
         if outs is not None:
             wanted = asked.rule.when is Standing.OUT_OF_BAND
-            return status, sum(out is wanted for out in outs[-often.of :])
+            return status, sum(out is wanted for out in outs)
     status = noted(status, asked.assessment.time or 0, often.of, holds=holds)
     return status, sum(status.judged)
 

@@ -11,6 +11,10 @@ from rules.model import DAY, HOUR, CalendarPeriod, FixedPeriod, Period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_UNSURE = 3 * HOUR  # of a day's beginning the clock may be set back to the day before
+_latest: dict[
+    tuple[str, str], tuple[int, int]
+] = {}  # the period asked for last, by unit and zone: mostly it is so again
 
 
 def to_micros(moment: datetime) -> int:
@@ -30,8 +34,12 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
     if isinstance(period, CalendarPeriod):
         if period.unit == "hour":
             return _hour(now, zone)
+        known = _latest.get((period.unit, zone))
+        if known is not None and known[0] + _UNSURE <= now < known[1]:
+            return known
         local = to_local(now, zone)
-        return _days(period.unit, local.year, local.month, local.day, zone)
+        found = _latest[period.unit, zone] = _days(period.unit, local.year, local.month, local.day, zone)
+        return found
     return now - period.length, now
 
 

@@ -18,7 +18,7 @@ def unmet(condition: Condition, state: InstanceState, specs: Specs, history: His
     Of the series that the condition names those count whose labels are not others than the instance's.
     """
     asked = _scene(condition, state, specs, history, now)
-    values = condition_values(asked, condition)
+    values = condition_values(asked, condition, asked.now)
     truth: Truth = condition.decide(values)
     if truth:
         return None

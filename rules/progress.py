@@ -8,9 +8,9 @@ that is covered by readings.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from typing import NamedTuple
 
 from rules import model
 from rules.bounds import Unsettled, serving, settled
@@ -26,7 +26,7 @@ from rules.model import (
     RollingPeriod,
     Standing,
 )
-from rules.model.quick import quick
+from rules.model.quick import maker, quick
 from rules.periods import MICROSECOND, bounds, to_local, to_micros
 from rules.plans import Way, course, part_planned, value_at
 from rules.projection import Projector, projected
@@ -36,9 +36,12 @@ from rules.tracks import Track
 EARLY = 0.1  # the part of a period that must be covered before its pace says anything
 _LATE_AFTER = 2  # usual distances between readings after which silence counts as nothing having happened
 
-_SHORT = frozenset({Standing.BEHIND, Standing.MISSED})
-_FINE = frozenset({Standing.ON_TRACK, Standing.MET})
-_ONE_NUMBER = frozenset({None, model.Combine.SUM, model.Combine.LAST})  # how several series may combine to be projected
+# A member of an enum is slow to look up.
+_NO_DATA, _TOO_EARLY, _ON_TRACK = Standing.NO_DATA, Standing.TOO_EARLY, Standing.ON_TRACK
+_BEHIND, _MET, _MISSED = Standing.BEHIND, Standing.MET, Standing.MISSED
+_SHORT, _FINE = frozenset({_BEHIND, _MISSED}), frozenset({_ON_TRACK, _MET})
+_assessment = maker(Assessment)
+ONE_NUMBER = frozenset({None, model.Combine.SUM, model.Combine.LAST})  # how several series may combine to be projected
 _WAITING = "waiting for the period's last readings"
 
 Combine = Callable[[Sequence[float]], float | None]
@@ -59,6 +62,8 @@ class Stretch:
     @property
     def newest(self) -> int | None:
         """When its newest value was read."""
+        if len(self.summaries) == 1:
+            return self.summaries[0].last_time
         return max([s.last_time for s in self.summaries if s.last_time is not None], default=None)
 
     @property
@@ -67,57 +72,83 @@ class Stretch:
         return (self.covered - self.start) / (self.end - self.start) if self.end > self.start else 1.0
 
 
+_new_stretch = maker(Stretch)
+
+
+class Sight(NamedTuple):
+    """All that decides how a period stands at `now`, from which the numbers that say why follow."""
+
+    goal: Goal
+    stretch: Stretch
+    standing: Standing
+    now: int
+    projection: Projection | None = None
+    hold: bool = False
+    reason: str = ""
+
+
 def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> Assessment:
     """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
-    start, end = bounds(per, scene.now, scene.target.zone)
+    return _described(sighted(scene, scene.now, goal, per, combine))
+
+
+def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -> Sight:
+    """What decides how an instance with a period stands at `now`, which may be later than the scene's."""
+    start, end = bounds(per, now, scene.target.zone)
     if isinstance(per, RollingPeriod):
-        return _judged(scene, goal, _stretch(scene, goal, combine, *_window(scene, start, end)))
-    stretch = _stretch(scene, goal, combine, start, end)
-    current = _judged(scene, goal, stretch, ahead=True)
-    if isinstance(per, FixedPeriod) or scene.created >= start:
+        return _judged(scene, now, goal, _stretch(scene, now, goal, combine, _window(scene, now, start, end)))
+    stretch = _stretch(scene, now, goal, combine, (start, end))
+    current = _judged(scene, now, goal, stretch, ahead=True)
+    if scene.created >= start or isinstance(per, FixedPeriod):
         return current
-    if stretch.fraction >= EARLY and current.standing is not Standing.TOO_EARLY:
+    if stretch.fraction >= EARLY and current.standing is not _TOO_EARLY:
         return current
-    last = _stretch(scene, goal, combine, *bounds(per, start - 1, scene.target.zone))
-    before = _judged(scene, goal, last)
-    return before if before.standing is Standing.MISSED or before.reason == _WAITING else current
+    last = _stretch(scene, now, goal, combine, bounds(per, start - 1, scene.target.zone))
+    before = _judged(scene, now, goal, last)
+    return before if before.standing is _MISSED or before.reason == _WAITING else current
 
 
-def _judged(scene: Scene, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Assessment:
+def _judged(scene: Scene, now: int, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Sight:
     """How a stretch stands by the numbers that count for it; no_data where there are none. `ahead`: it is projected."""
-    try:
-        goal = settled(goal, scene, stretch.start, stretch.end)
-    except Unsettled as lack:
-        held = _described(goal, stretch, Standing.NO_DATA, scene.now, None, hold=True)
-        return replace(held, reason=str(lack))
+    if goal.at_least_from is not None or goal.at_most_from is not None:
+        try:
+            goal = settled(goal, scene, stretch.start, stretch.end)
+        except Unsettled as lack:
+            return Sight(goal, stretch, _NO_DATA, now, hold=True, reason=str(lack))
     if isinstance(goal.per, RollingPeriod):
         return _rolling(goal, stretch)
-    return _assess(goal, stretch, scene.now, partial(_ahead, scene, goal, stretch) if ahead else None)
+    return _assess(goal, stretch, now, scene if ahead else None)
 
 
-def _window(scene: Scene, start: int, end: int) -> tuple[int, int]:
+def _window(scene: Scene, now: int, start: int, end: int) -> tuple[int, int]:
     """Start and end (exclusive) of a rolling period: it ends where the readings' knowledge does.
 
     Thirty days of daily readings are thirty readings, in the morning too, when today's is not there yet.
     """
-    covered = max(_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks)
-    newest = max((track.newest[0] for track in scene.tracks if track.newest), default=covered)
+    covered = max([_covered(track, start, end, now, scene.target.zone) for track in scene.tracks])
+    newest = max([track.times[-1] for track in scene.tracks if track.times], default=covered)
     until = covered + 1 if newest >= covered else covered
     return until - (end - start), until
 
 
-def _stretch(scene: Scene, goal: Goal, combine: Combine, start: int, end: int) -> Stretch:
-    rolls = isinstance(goal.per, RollingPeriod)
-    summaries = [(track.window if rolls else track.summary)(goal, start, end) for track in scene.tracks]
-    measured = zip(scene.tracks, summaries, strict=True)
-    found = [_value(goal, track, summary, start, end) for track, summary in measured]
-    values = [value for value in found if value is not None]
-    covered = max([_covered(track, start, end, scene.now, scene.target.zone) for track in scene.tracks])
+def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[int, int]) -> Stretch:
+    start, end = span
+    rolls, zone = isinstance(goal.per, RollingPeriod), scene.target.zone
+    if len(scene.tracks) == 1:  # as nearly always, and then each look costs less
+        track = scene.tracks[0]
+        summaries = [(track.window if rolls else track.summary)(goal, start, end)]
+        value, covered = _value(goal, track, summaries[0], start, end), _covered(track, start, end, now, zone)
+    else:
+        summaries = [(track.window if rolls else track.summary)(goal, start, end) for track in scene.tracks]
+        measured = zip(scene.tracks, summaries, strict=True)
+        found = [_value(goal, track, summary, start, end) for track, summary in measured]
+        value = combine([value for value in found if value is not None])
+        covered = max([_covered(track, start, end, now, zone) for track in scene.tracks])
     way = None
     if goal.plan is not None or goal.weekdays:
         planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
-        way = Way(goal, (start, end), scene.tracks, planned, scene.target.zone, covered, _projector(scene))
-    return Stretch(start, end, combine(values), covered, summaries, way)
+        way = Way(goal, span, scene.tracks, planned, zone, covered, _projector(scene))
+    return _new_stretch(start, end, value, covered, summaries, way)
 
 
 def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> float | None:
@@ -142,10 +173,14 @@ def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     A reading that is late by more than its usual distance counts as nothing having happened, else a number that
     stopped would be projected for ever.
     """
-    newest, gap = track.newest, track.gap()
-    if newest is None:
-        return max(start, min(end, now))
-    return max(start, min(end, now, max(_told(newest[0], gap, zone), now - _LATE_AFTER * gap)))
+    until = end if end < now else now
+    if not track.times:
+        return start if start > until else until
+    gap = track.gap()
+    told, late = _told(track.times[-1], gap, zone), now - _LATE_AFTER * gap
+    known = told if told > late else late
+    covered = known if known < until else until
+    return covered if covered > start else start
 
 
 def _told(time: int, gap: int, zone: str) -> int:
@@ -162,23 +197,22 @@ def _told(time: int, gap: int, zone: str) -> int:
     return to_micros(local + days)
 
 
-def _assess(
-    goal: Goal, stretch: Stretch, now: int, project: Callable[[float], Projection | None] | None = None
-) -> Assessment:
+def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sight:
+    """How a stretch stands; with a scene it is projected while it lasts."""
     ended = now >= stretch.end
     value = stretch.value
     if value is None:
         nothing = ended or MEASURES[goal.measure].adds_up
-        standing = Standing.NO_DATA if nothing else Standing.TOO_EARLY
-        found = _described(goal, stretch, standing, now, None, hold=nothing)
-        return found if ended else replace(found, reason="no value" if nothing else "")
+        reason = _WAITING if ended else "no value" if nothing else ""
+        return Sight(goal, stretch, _NO_DATA if nothing else _TOO_EARLY, now, None, nothing, reason)
     if ended and stretch.covered < stretch.end:
         # The last readings of a period may still be on their way; only what they can't change is said before.
         sure = _standing(goal, stretch, value, None, ended=False)
-        decided = sure in {Standing.MET, Standing.MISSED}
-        return _described(goal, stretch, sure if decided else Standing.NO_DATA, now, None, hold=not decided)
-    projection = None if ended or project is None else project(value)
-    return _described(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
+        if sure is _MET or sure is _MISSED:
+            return Sight(goal, stretch, sure, now)
+        return Sight(goal, stretch, _NO_DATA, now, None, hold=True, reason=_WAITING)
+    projection = None if ended or scene is None else _ahead(scene, goal, stretch, value)
+    return Sight(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
 
 
 def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection | None, *, ended: bool) -> Standing:
@@ -186,18 +220,17 @@ def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection
     short = low is not None and value < low
     over = high is not None and value > high
     if ended:
-        return Standing.MISSED if short or over else Standing.MET
+        return _MISSED if short or over else _MET
     means = MEASURES[goal.measure]
     falls = may_fall(goal, stretch.summaries)
     if (over and means.final and not falls) or (short and not means.rises):
-        return Standing.MISSED  # nothing that may still come makes it good
-    kept = (low is None or (not short and not falls)) and (high is None or (not over and not means.rises))
-    if kept:
-        return Standing.MET  # nothing that may still come takes it away
+        return _MISSED  # nothing that may still come makes it good
+    if (low is None or (not short and not falls)) and (high is None or (not over and not means.rises)):
+        return _MET  # nothing that may still come takes it away
     if projection is None or _says_nothing(goal, projection):
-        return Standing.TOO_EARLY
-    behind = (low is not None and projection.value < low) or (high is not None and projection.value > high)
-    return Standing.BEHIND if behind else Standing.ON_TRACK
+        return _TOO_EARLY
+    mid = projection.value
+    return _BEHIND if (low is not None and mid < low) or (high is not None and mid > high) else _ON_TRACK
 
 
 def _says_nothing(goal: Goal, projection: Projection) -> bool:
@@ -221,7 +254,7 @@ def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projec
     if not means.grows:
         return Projection(value) if stretch.fraction >= EARLY else None
     half: float | None = None
-    if means.adds_up and goal.per is not None and scene.target.combine in _ONE_NUMBER:
+    if means.adds_up and goal.per is not None and scene.target.combine in ONE_NUMBER:
         projector, zone = _projector(scene), scene.target.zone
         period = stretch.start, stretch.end
         ahead = projector.ahead(scene.tracks, goal.measure, goal.per, period, stretch.covered, zone)
@@ -256,29 +289,29 @@ def is_budget(low: float | None, high: float | None, value: float | None, projec
     return any(number is not None and number > high for number in (value, projection.value if projection else None))
 
 
-def _described(
-    goal: Goal, stretch: Stretch, standing: Standing, now: int, projection: Projection | None, *, hold: bool = False
-) -> Assessment:
+def _described(sight: Sight) -> Assessment:
+    """The assessment with the numbers that say why it stands so."""
+    goal, stretch, standing, now, projection, hold, reason = sight
     value = stretch.value
     wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
     expected = None if wanted is None or projection is None else _expected(goal, stretch, wanted)
-    return Assessment(
+    return _assessment(
         standing,
-        value=value,
-        time=stretch.newest,
-        at_least=goal.at_least,
-        at_most=goal.at_most,
-        start=stretch.start,
-        end=stretch.end,
-        expected=expected,
-        pace=value / expected if value is not None and expected else None,
-        progress=value / wanted if value is not None and wanted else None,
-        required_rate=_required_rate(goal, stretch, wanted, now),
-        projection=projection,
-        breaching=None if hold else standing in _SHORT,
-        recovered=None if hold else standing in _FINE,
+        value,
+        stretch.newest,
+        goal.at_least,
+        goal.at_most,
+        stretch.start,
+        stretch.end,
+        expected,
+        value / expected if value is not None and expected else None,
+        value / wanted if value is not None and wanted else None,
+        _required_rate(goal, stretch, wanted, now),
+        projection,
+        None if hold else standing in _SHORT,
+        None if hold else standing in _FINE,
+        reason=reason,
         hold=hold,
-        reason=_WAITING if hold else "",
     )
 
 
@@ -310,10 +343,9 @@ def _required_rate(goal: Goal, stretch: Stretch, wanted: float | None, now: int)
     return (wanted - stretch.value if sinks else max(wanted - stretch.value, 0.0)) / days
 
 
-def _rolling(goal: Goal, stretch: Stretch) -> Assessment:
+def _rolling(goal: Goal, stretch: Stretch) -> Sight:
     """A rolling period ends at every moment: it is met or missed, and no_data while nothing is in it."""
-    value = stretch.value
+    value, end = stretch.value, stretch.end
     if value is None:
-        return _described(goal, stretch, Standing.NO_DATA, stretch.end, None, hold=True)
-    standing = _standing(goal, stretch, value, None, ended=True)
-    return _described(goal, stretch, standing, stretch.end, None)
+        return Sight(goal, stretch, _NO_DATA, end, hold=True, reason=_WAITING)
+    return Sight(goal, stretch, _standing(goal, stretch, value, None, ended=True), end)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import hypot, inf, isinf, sqrt
 from statistics import stdev
+from typing import NamedTuple
 
 from rules.buckets import Cut, before, cut, grid_of
 from rules.forecast import Ahead, Forecast
@@ -26,6 +27,16 @@ _FIXED_PAST = 400 * DAY
 # Half widths of an 80 % interval: of the normal distribution, and of Student's t with two degrees of freedom.
 _Z80 = 1.2816
 _T80 = 0.8 * sqrt(2.0 / (1.0 - 0.8**2))
+
+
+class Bucket(NamedTuple):
+    """The one that is not over yet: what the period adds after its end and after its begin, and the widest half."""
+
+    begin: int
+    end: int
+    least: float
+    most: float
+    half: float
 
 
 class Projector:
@@ -63,6 +74,14 @@ class Projector:
         elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
         at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
         return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
+
+    def bucket(self) -> Bucket | None:
+        """The bucket of the last projection; None where there is none."""
+        if not self._forecast.ready or self._done >= len(self._cut.slots):
+            return None
+        begin, end = self._cut.edges[self._done], self._cut.edges[self._done + 1]
+        whole, rest = self._forecast.ahead(0.0), self._forecast.ahead(1.0)
+        return Bucket(begin, end, rest.mean, whole.mean, whole.half)
 
     def course(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str

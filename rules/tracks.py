@@ -86,7 +86,8 @@ class Track:
                 self._tell(time)
             times.append(time)
             self.values.append(number)
-            self._gap = None
+            if self._gap is not None and not self._keeps_pace():
+                self._gap = None
         if len(times) > self._look_at:
             self._trim()
             self._look_at = len(times) + (_TRIM_AT if self.horizon else NEWEST)
@@ -247,6 +248,10 @@ class Track:
             tally = self._tallies[where.text] = Tally(where)
         return tally.between(self.values, bisect_left(self.times, start), bisect_left(self.times, end))
 
+    def held(self, start: int, end: int) -> int:
+        """How many readings with start <= time < end there are."""
+        return bisect_left(self.times, end) - bisect_left(self.times, start)
+
     def has_only_gaps(self, start: int, end: int) -> bool:
         """Whether none of its readings with start <= time < end has a value; without any there, none at all."""
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
@@ -295,6 +300,13 @@ class Track:
             gaps = sorted(map(sub, tail[1:], tail))
             self._gap = gaps[len(gaps) // 2] if gaps else 0
         return self._gap
+
+    def _keeps_pace(self) -> bool:
+        """Whether the newest distance is the same as the one that it takes the place of, so that their median stays."""
+        times = self.times
+        if not self.horizon or len(times) < 18 or times[-18] < times[-1] - self.past:
+            return False
+        return times[-1] - times[-2] == times[-17] - times[-18]
 
     def _newest(self) -> array[int]:
         """The times of its last 17 readings, of those that a restart would read."""

@@ -77,7 +77,7 @@ class Replayed:
 def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
-    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start)
+    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, every=points)
     for reading in past.before:
         verdicts.history.add(reading)
     learn_before(verdicts.history, past.before, start)

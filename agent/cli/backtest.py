@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete("targets"))
 @click.option("--from", "start", metavar="TIME", help="ISO 8601 or Unix time.  [default: the first reading]")
 @click.option("--to", "end", metavar="TIME", help="The end, left out.  [default: now, or after a file's last reading]")
-@click.option("--config", "new", metavar="PATH", help="A new configuration to compare with the one in force.")
+@click.option("--config", "new", metavar="PATH", help="A new configuration to compare with the one in force, if any.")
 @click.option("--old", "config", metavar="PATH", help="The configuration in force.  [env: SETPOINT_CONFIG]")
 @click.option("--csv", metavar="FILE", help="Take the readings from a CSV file instead of the database.")
 @click.option("--series", metavar="NAME", help="The series in the file, whose columns are time, value and labels.")
@@ -74,8 +74,12 @@ def command(targets: tuple[str, ...], picture: str | None, as_json: bool, **give
 
 
 def _configurations(settings: Settings, new: str | None, targets: Sequence[str]) -> dict[str, Configuration]:
-    """The configurations by their paths, cut down to the targets: the one in force, then the new one."""
-    paths = [settings.config, *([Path(new)] if new else [])]
+    """The configurations by their paths, cut down to the targets: the one in force, then the new one.
+
+    The new one stands alone where none is in force: nothing names one, and there is none at the usual place.
+    """
+    in_force = not new or "config" in settings.model_fields_set or settings.config.exists()
+    paths = [*([settings.config] if in_force else []), *([Path(new)] if new else [])]
     read = {str(path): _load(path) for path in dict.fromkeys(paths)}
     for name in targets:
         if not any(name in config.targets for config in read.values()):

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agent.timers import Timers
-from rules.engine import Batch, States, evaluate, evaluate_in_turn
+from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Series, Transition
 from rules.specs import Specs
 from rules.tracks import Added
+from rules.turns import Found, Turn
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
 
@@ -24,15 +25,20 @@ Verdict = tuple[int, Mapping[InstanceKey, InstanceState], Sequence[Transition]]
 
 
 class Verdicts:
-    """Plays readings from `start` on to the engine. Nobody polls: what did not come, was not there."""
+    """Plays readings from `start` on to the engine. Nobody polls: what did not come, was not there.
 
-    def __init__(self, specs: Specs, start: int) -> None:
+    Without `every`, verdicts are left out that differ from the one before in nothing but numbers.
+    """
+
+    def __init__(self, specs: Specs, start: int, *, every: bool = True) -> None:
         self.specs = specs
         self.history = History(specs)
         self._start = start
+        self._every = every
         self._instances: dict[InstanceKey, InstanceState] = {}
         self._states = States(self._instances, {}, start)
-        self._timers = Timers[InstanceKey](lambda key: self._instances[key].wake)
+        self._wakes: dict[InstanceKey, int | None] = {}
+        self._timers = Timers[InstanceKey](self._wakes.get)
         self._coming: Iterator[Arrival] = iter(())
         self._next: Arrival | None = None
 
@@ -60,29 +66,44 @@ class Verdicts:
     def _in_turn(self, series: Series) -> Iterator[Verdict]:
         """The verdicts on what comes next of a series that concerns one instance alone, until anything else comes."""
         keys = self.history.instances_of(series)
-        if len(keys) == 1 and not self.history.is_anything_beside:
-            turns = evaluate_in_turn(self.specs, self._states, keys[0], self._following(series), self.history)
-            for at, instances, transitions in turns:
-                self._remember(instances)
-                yield at, instances, transitions
+        if len(keys) != 1 or self.history.is_anything_beside:
+            return
+        turn = Turn(self.specs, self._states, keys[0], self.history)
+        for at, reading in self._following(series):
+            if not self._every and turn.passes(at, reading):
+                self._passed(turn)
+            else:
+                yield self._found(at, turn.take(at, reading))
+        last = turn.end()
+        if last is not None:
+            yield self._found(*last)
 
     def _following(self, series: Series) -> Iterator[tuple[int, Reading]]:
         for arrival in self._coming:
             at, readings = arrival
-            due_at = self._timers.next_due()
-            if len(readings) > 1 or readings[0].series != series or (due_at is not None and due_at <= at):
+            reading = readings[0]
+            other = reading.series is not series and reading.series != series
+            if len(readings) > 1 or other or self._timers.is_due(at):
                 self._next = arrival
                 return
-            if self.history.add(readings[0]) is _NEW:
-                yield at, readings[0]
+            if self.history.add(reading) is _NEW:
+                yield at, reading
 
     def _decided(self, batch: Batch, at: int) -> Verdict:
         changed, transitions = evaluate(self.specs, self._states, batch, at, self.history)
-        self._remember(changed.instances)
-        return at, changed.instances, transitions
+        return self._found(at, (changed.instances, transitions))
 
-    def _remember(self, instances: Mapping[InstanceKey, InstanceState]) -> None:
+    def _found(self, at: int, found: Found) -> Verdict:
+        instances, transitions = found
         for key, state in instances.items():
             self._instances[key] = state
-            if state.wake is not None:
-                self._timers.set((key,))
+            self._wakes[key] = state.wake
+            self._timers.set((key,))
+        return at, instances, transitions
+
+    def _passed(self, turn: Turn) -> None:
+        """Another time for the instance. Timers find out by themselves about one that is later."""
+        before, wake = self._wakes.get(turn.key), turn.wake
+        self._wakes[turn.key] = wake
+        if wake is not None and (before is None or wake < before):
+            self._timers.set((turn.key,))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.engine import Batch, States, evaluate, evaluate_in_turn
+from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
     DAY,
@@ -20,6 +21,7 @@ from rules.model import (
     Flapping,
     Goal,
     InstanceKey,
+    InstanceState,
     Measure,
     NoData,
     Often,
@@ -30,6 +32,7 @@ from rules.model import (
     Standing,
 )
 from rules.tracks import Added
+from rules.turns import Turn
 from tests.rules.world import NOON, TEMPERATURE, VISITORS, World, at, daily, month, of, room
 
 _readings = st.lists(
@@ -166,15 +169,66 @@ def test_evaluating_in_turn_is_evaluating_one_after_another(
     for gap, late, value in rows:
         now += gap * SECOND
         arrivals.append((now, Reading(TEMPERATURE, now - late * SECOND, value)))
-    one, other = World(IN_TURN[kind]), World(IN_TURN[kind])
-    for world in (one, other):
+    one, other, quick = World(IN_TURN[kind]), World(IN_TURN[kind]), World(IN_TURN[kind])
+    for world in (one, other, quick):
         world.step(NOON, Reading(TEMPERATURE, NOON, 21.0))
-    apart = []
+    key = InstanceKey("t")
+    turn, leaps = (Turn(world.specs, world.states, key, world.history) for world in (other, quick))
     for at_, reading in arrivals:
-        fresh = [reading] if one.history.add(reading) is Added.NEW else []
-        changed, moved = evaluate(one.specs, one.states, Batch(fresh), at_, one.history)
+        if one.history.add(reading) is not Added.NEW:
+            continue
+        before = one.states.instances[key]
+        changed, moved = evaluate(one.specs, one.states, Batch([reading]), at_, one.history)
         one.states = States({**one.states.instances, **changed.instances})
-        if fresh:
-            apart.append((at_, changed.instances, moved))
-    new = ((at_, reading) for at_, reading in arrivals if other.history.add(reading) is Added.NEW)
-    assert list(evaluate_in_turn(other.specs, other.states, InstanceKey("t"), new, other.history)) == apart
+        other.history.add(reading)
+        quick.history.add(reading)
+        assert turn.take(at_, reading) == (changed.instances, moved)
+        after = one.states.instances[key]
+        if leaps.passes(at_, reading):
+            assert not moved
+            assert _but_for_numbers(before) == _but_for_numbers(after)
+        else:
+            assert leaps.take(at_, reading)[1] == moved
+            assert leaps.state == after
+        assert leaps.wake == after.wake
+    leaps.end()
+    assert leaps.state == one.states.instances[key]
+
+
+def _but_for_numbers(state: InstanceState) -> tuple[object, ...]:
+    return state.assessment.standing, state.since, state.verdict, state.alerts
+
+
+@pytest.mark.parametrize("measure", [Measure.SUM, Measure.COUNT, Measure.INCREASE])
+@pytest.mark.parametrize("bounds", [(60, None), (None, 60), (55, 65)])
+@pytest.mark.parametrize(("noise", "odd"), [(0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.3, 0.02)])
+def test_what_is_sure_in_advance_comes_so(
+    measure: Measure, bounds: tuple[float | None, float | None], noise: float, odd: float
+) -> None:
+    rng = random.Random(f"{measure} {bounds} {noise} {odd}")
+    goal = Goal(measure, at_least=bounds[0], at_most=bounds[1], per=CalendarPeriod("hour"))
+    one, quick = (World(room(goal=goal, alerts=month().alerts)) for _ in range(2))
+    value, level, passed = 0.0, 1.0, 0
+    for i in range(420):  # seven hours
+        if i > 1 and rng.random() < (0.12 if measure is Measure.COUNT else 0.02):
+            continue
+        level = rng.choice([0.8, 0.95, 1.0, 1.05, 1.2]) if i % 60 == 0 else level
+        step = -3.0 if rng.random() < odd else level * (1.0 + noise * rng.uniform(-1.0, 1.0))
+        value = value + step if measure is Measure.INCREASE else step
+        reading = Reading(TEMPERATURE, NOON + i * MINUTE, value)
+        if i < 2:
+            one.step(reading.time, reading)
+            quick.step(reading.time, reading)
+            turn = Turn(quick.specs, quick.states, InstanceKey("t"), quick.history)
+            continue
+        one.step(reading.time, reading, due=())
+        quick.history.add(reading)
+        if turn.passes(reading.time, reading):
+            passed += 1
+        else:
+            turn.take(reading.time, reading)
+        assert turn.state.assessment.standing is one.states.instances[InstanceKey("t")].assessment.standing
+        assert turn.wake == one.states.instances[InstanceKey("t")].wake
+    turn.end()
+    assert turn.state == one.states.instances[InstanceKey("t")]
+    assert passed > 100

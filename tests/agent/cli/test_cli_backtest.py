@@ -63,6 +63,16 @@ def test_out_of_a_file_against_another_configuration_with_a_picture(here, projec
     assert [one["file"] for one in as_json["configurations"]] == ["new.yaml"]
 
 
+def test_a_configuration_stands_alone_where_none_is_in_force(here, project):
+    (project / "setpoint.yaml").unlink()
+    said = here("backtest", "room", "--config", "new.yaml", "--csv", "t.csv", "--series", "temperature", "--json")
+    assert said.status == 0, said.err
+    assert [one["file"] for one in said.json["configurations"]] == ["new.yaml"]
+    for named in ({"SETPOINT_CONFIG": "setpoint.yaml"}, {"SETPOINT_CONFIG": "old.yaml"}):
+        missing = here("backtest", "room", "--config", "new.yaml", "--csv", "t.csv", **named)
+        assert (missing.status, "can't be read" in missing.err) == (2, True)
+
+
 def test_pictures_are_named_as_asked_and_those_written_are_said(here, project):
     one = CONFIG.replace("series: temperature, goal", "series: temperature, by: [room], goal")
     one = one.replace("value: value}", "value: value, labels: {room: room}}")

@@ -1,0 +1,80 @@
+"""How far a period may go on before it can stand otherwise, where that can be said in advance.
+
+A sum whose readings are not negative only grows, and what a projection expects of the rest of a bucket lies between
+all that the bucket adds and nothing.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from rules.measures import MEASURES, may_fall
+from rules.model import CalendarPeriod, RollingPeriod, Standing
+from rules.progress import EARLY, ONE_NUMBER, Sight
+from rules.projection import Bucket
+from rules.scene import Scene
+
+_MET, _MISSED = Standing.MET, Standing.MISSED  # a member of an enum is slow to look up
+_ROUNDED = 1e-9  # as a part of a number: what adding in another order may make of it, and more
+
+
+class Margin(NamedTuple):
+    """It stands the same at times before `until` and with a value below `below`, while no reading is negative."""
+
+    until: int
+    below: float
+
+
+def margin(scene: Scene, sight: Sight) -> Margin | None:
+    """The margin of how an instance of one series stands; None where nothing is sure."""
+    if not _only_grows(sight) or _may_be_before(scene, sight):
+        return None
+    if sight.standing is _MET or sight.standing is _MISSED:
+        return Margin(sight.stretch.end, inf)
+    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
+    bucket = projector.bucket() if projector is not None else None
+    return _of_bucket(sight, bucket) if bucket is not None else None
+
+
+def _only_grows(sight: Sight) -> bool:
+    goal, stretch = sight.goal, sight.stretch
+    if sight.hold or stretch.value is None or sight.now >= stretch.end:
+        return False
+    if goal.plan is not None or isinstance(goal.per, RollingPeriod):
+        return False
+    return MEASURES[goal.measure].adds_up and not may_fall(goal, stretch.summaries)
+
+
+def _may_be_before(scene: Scene, sight: Sight) -> bool:
+    """Whether the period before may still count."""
+    stretch = sight.stretch
+    early = (stretch.newest or 0) - stretch.start < EARLY * (stretch.end - stretch.start)
+    return early and isinstance(sight.goal.per, CalendarPeriod) and scene.created < stretch.start
+
+
+def _of_bucket(sight: Sight, bucket: Bucket) -> Margin | None:
+    value, newest = sight.stretch.value or 0.0, sight.stretch.newest or 0
+    least = value + bucket.least
+    slack = _ROUNDED * (abs(least) + abs(bucket.most) + 1.0)
+    if not bucket.begin <= newest or bucket.least > bucket.most or 2.0 * bucket.half + slack >= least:
+        return None  # the interval may be as wide as what is projected
+    below = _below(sight, least - slack, bucket.most + slack)
+    if below is None or below <= value or sight.now >= bucket.end:
+        return None
+    return Margin(bucket.end, below)
+
+
+def _below(sight: Sight, least: float, most: float) -> float | None:
+    """Up to which value it stands so, if the projection is no less than `least`, nor more than the value and `most`."""
+    low, high = sight.goal.at_least, sight.goal.at_most
+    ends = [bound for bound in (high if high is not None else low,) if bound is not None]
+    if sight.standing is Standing.ON_TRACK:
+        if low is not None and least < low:
+            return None
+        return min([*ends, inf if high is None else high - most])
+    if sight.standing is Standing.BEHIND:
+        if high is not None and least > high:
+            return min(ends)
+        return min([*ends, low - most]) if low is not None else None
+    return None
