@@ -40,12 +40,11 @@ from rules.model import (
 from rules.muting import Mutings
 from rules.retiring import NOT_CONFIGURED
 from rules.routing import CONSOLE, routes_for
-from rules.severity import also_told
+from rules.severity import also_told, gravity
 from rules.specs import Specs
 from rules.words import clock_time, headline
 
 EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
-_GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 _CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
 MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_DETAILS = 10
@@ -357,7 +356,7 @@ def _named(notice: Notice) -> str:
 
 def _gravity(saying: Saying) -> tuple[int, int]:
     severity = dict(saying.transition.labels).get("severity", "")
-    return _GRAVITY.get(severity, len(_GRAVITY)), saying.transition.fired_at or 0
+    return gravity(severity), saying.transition.fired_at or 0
 
 
 def _counts(notice: Notice, group: Group) -> str:
