@@ -12,7 +12,7 @@ import orjson
 
 from agent.config.configuration import Configuration, NotifierEntry
 from agent.news import news_of, taken_by
-from agent.store.records import Delivery, DeliveryKind
+from agent.store.records import Delivery, DeliveryKind, Manner
 from connectors import registry
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
@@ -151,7 +151,9 @@ class Notices:
             return []
         notice = self.notice(lead, reason, group.receiver, now)
         notice = self._of_group(notice, group, firing, resolved)
-        return [_delivery(notice, group, lead.transition, position) for position, _ in entries]
+        return [
+            _delivery(notice, group, lead.transition, position, _manner(entry, group)) for position, entry in entries
+        ]
 
     def lanes(self, group: Group, transition: Transition) -> set[str]:
         """The lanes of what is sent to say again what the group's receiver was told."""
@@ -368,7 +370,15 @@ def _counts(notice: Notice, group: Group) -> str:
     return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"
 
 
-def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> Delivery:
+def _manner(entry: NotifierEntry, group: Group) -> Manner:
+    """What can edit is told how things are by now, people not of each flap, programs and groups of each change."""
+    if _wants_updates(entry):
+        return Manner.NEWEST
+    is_for_programs = getattr(registry.load("notifiers", entry.kind), "wants_every", False)
+    return Manner.EVERY if is_for_programs or not group.own else Manner.CALM
+
+
+def _delivery(notice: Notice, group: Group, lead: Transition, position: int, manner: Manner) -> Delivery:
     told = (group.id, str(group.since), str(group.tellings))
     return Delivery(
         key=idempotency_key(*told, lead.id, notice.reason, notice.receiver, str(position)),
@@ -380,6 +390,7 @@ def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> 
         created=notice.at,
         next_at=notice.at,
         expires_at=notice.at + EXPIRES_AFTER,
+        manner=manner,
     )
 
 

@@ -115,7 +115,15 @@ def remarks(notice: Notice) -> list[str]:
     linked = {name for name, text in notice.annotations.items() if _is_link(name, text)}
     own = notice.annotations if len(notice.every) < 2 else {}  # of several none speaks for the others
     said = [plain(text) for name, text in own.items() if name not in linked]
-    return [text for text in dict.fromkeys([*said, *map(plain, notice.details)]) if text]
+    return [text for text in dict.fromkeys([_meanwhile(notice), *said, *map(plain, notice.details)]) if text]
+
+
+def _meanwhile(notice: Notice) -> str:
+    """That it fired and ended without being told, or nothing."""
+    if not notice.unsaid or notice.unsaid_since is None or notice.group:
+        return ""
+    times = "once more" if notice.unsaid == 1 else f"{notice.unsaid} times more"
+    return f"It fired {times} since {local(notice.unsaid_since, notice.zone):%H:%M}, too often to say each time."
 
 
 def reasons(notice: Notice) -> list[str]:

@@ -7,7 +7,7 @@ The sum of a message's texts is kept below 12,000 characters, where Slack refuse
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.facts import Fact, facts, heading, links, listed, mark, plain, reasons, remarks, shortened
@@ -49,7 +49,8 @@ def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
     lines = listed(notice, _MOST_LISTED)
     texts = ("\n".join(escape(one, 230) for one in lines[at : at + _IN_SECTION]) for at in (0, _IN_SECTION))
     blocks += [section(text) for text in texts if text]
-    said = [text for text in (extras.again, *remarks(notice), _taken(notice)) if text]
+    counted = replace(notice, unsaid=0) if extras.again else notice
+    said = [text for text in (extras.again, *remarks(counted), _taken(notice)) if text]
     if said:
         blocks.append(section(escape("\n".join(said), 1_500)))
     if notice.status == "resolved" and extras.fired:

@@ -9,13 +9,17 @@ from typing import Any
 
 import orjson
 
+from agent.coalescing import REMEMBERED, Told, coalesced, held_until
 from agent.store import rows
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, OutboxStats
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats
 
 # Only the first queued delivery of a lane may go out. Those under a lease take their receiver's places first.
 _HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
 _CLAIMABLE = f"""
-SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same FROM (
+SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same,
+       d.manner <> 'every' AND d.lease_until IS NULL
+       AND EXISTS (SELECT 1 FROM deliveries n WHERE n.state = 'queued' AND n.lane = d.lane AND n.id > d.id) AS followed
+FROM (
   SELECT id, next_at, kind, next_at <= :now AND coalesce(lease_until, 0) <= :now AS due,
          row_number() OVER (PARTITION BY kind, receiver, position
                             ORDER BY coalesce(lease_until, 0) > :now DESC, next_at, id) AS place
@@ -27,6 +31,14 @@ LEFT JOIN threads t ON t.receiver = d.receiver AND t.position = d.position AND t
 WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR (head.kind = 'call') = (:kind = 'call'))
 ORDER BY head.next_at, head.id LIMIT :limit
 """
+_TOLD = (
+    "SELECT json_extract(payload, '$.reason') AS reason, json_extract(payload, '$.severity') AS severity, settled_at "
+    "FROM deliveries WHERE fingerprint = ? AND lane = ? AND state = 'sent' AND settled_at > ? ORDER BY id"
+)
+_WAITING = "SELECT id, payload FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
+_SUPERSEDE = "UPDATE deliveries SET state = 'superseded', settled_at = ? WHERE id = ?"
+_CARRY = "UPDATE deliveries SET payload = ?, next_at = min(next_at, ?) WHERE id = ?"
+_HURRY = "UPDATE deliveries SET next_at = ? WHERE lane = ? AND state = 'queued' AND attempts = 0 AND next_at > ?"
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"
 _SETTLE = (
     "UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, error = ?, settled_at = ?, lease_until = NULL "
@@ -48,13 +60,45 @@ _NEXT = (
 
 def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> list[Delivery]:
     """Leases what is due until `until`. `wanted` has now, kind, limit and per_receiver."""
-    claimable = connection.execute(_CLAIMABLE, wanted)
+    claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
+    thinned_out = [_thin_out(connection, row, wanted["now"]) for row in claimable if row["followed"]]
+    if any(thinned_out):
+        claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
     found = [rows.delivery_of(row, row["reference"], same=bool(row["same"])) for row in claimable]
     return [
         replace(one, fence=one.fence + 1)
         for one in found
         if connection.execute(_CLAIM, (until, one.id, one.fence)).rowcount
     ]
+
+
+def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bool:
+    """Lets a newer notice of the head's lane take its place; whether one did."""
+    waiting = connection.execute(_WAITING, (head["lane"],)).fetchall()
+    known = bool(_told(connection, head["fingerprint"], head["lane"], now))
+    place, notice = coalesced([orjson.loads(row["payload"]) for row in waiting], known=known)
+    if place == 0:
+        return False
+    connection.executemany(_SUPERSEDE, [(now, row["id"]) for row in waiting[:place]])
+    connection.execute(_CARRY, (orjson.dumps(notice).decode(), head["next_at"], waiting[place]["id"]))
+    return True
+
+
+def calmed(connection: sqlite3.Connection, delivery: Delivery) -> Delivery:
+    """A new delivery, which waits if its lane is to be calm; where it does not, those before it don't either."""
+    if delivery.manner is not Manner.CALM:
+        return delivery
+    notice, now = orjson.loads(delivery.payload), delivery.created
+    until = held_until(notice, _told(connection, notice["fingerprint"], delivery.lane, now), now)
+    if until <= now:
+        connection.execute(_HURRY, (now, delivery.lane, now))
+    return replace(delivery, next_at=max(delivery.next_at, until))
+
+
+def _told(connection: sqlite3.Connection, about: str, lane: str, now: int) -> list[Told]:
+    """What was sent in a lane lately."""
+    found = connection.execute(_TOLD, (about, lane, now - REMEMBERED))
+    return [Told(row["reason"], row["severity"] or "", row["settled_at"]) for row in found]
 
 
 def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt, outcome: Mapping[str, Any]) -> bool:
