@@ -2,7 +2,8 @@
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#route (group_wait, group_interval, repeat_interval).
 Two things differ. What was told as firing is told as resolved even if it is muted by then, so that no message stays
-red; and what fired and ended between two looks is not told at all, whatever else the group has to say.
+red; and what fired and ended between two looks is not told at all, whatever else the group has to say. Of a burst it
+is told that it ended: each of these alerts asked to be told by itself.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def own_group(receiver: str, alert: str, fingerprint: str, now: int, repeat: int
 def burst_group(receiver: str, now: int) -> Group:
     """The group of all alerts that are too many at once to be told by themselves."""
     key = f"{{}}:{{receiver={quoted(receiver)}}}"
-    return Group(id=_id("burst", receiver), key=key, receiver=receiver, since=now, interval=MINUTE)
+    return Group(id=_id("burst", receiver), key=key, receiver=receiver, since=now, interval=MINUTE, burst=True)
 
 
 def begun(group: Group, now: int) -> Group:
@@ -140,7 +141,7 @@ def look(
             staying.append(member if why == member.muted else replace(member, muted=why))
             continue
         gone.append(member.fingerprint)
-        if member.told:
+        if member.told or (group.burst and member.muted is None):
             resolved.append(member)
     firing = tuple(member for member in staying if member.muted is None)
     reason = _reason(group, firing, resolved, now, taken)

@@ -67,8 +67,8 @@ class Committer:
         if commit.corrections:
             connection.executemany(_CORRECTION, map(rows.correction_row, commit.corrections))
         if commit.deliveries:
-            deliveries = [outbox.calmed(connection, one) for one in commit.deliveries]
-            connection.executemany(_DELIVERY, map(rows.delivery_row, deliveries))
+            outbox.hurry(connection, commit.deliveries)
+            connection.executemany(_DELIVERY, map(rows.delivery_row, commit.deliveries))
             connection.executemany(_MENTION, [row for one in commit.deliveries for row in rows.mention_rows(one)])
         _apply_told(connection, commit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,7 @@ from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, 
 _HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
 _CLAIMABLE = f"""
 SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same,
-       d.manner <> 'every' AND d.lease_until IS NULL
-       AND EXISTS (SELECT 1 FROM deliveries n WHERE n.state = 'queued' AND n.lane = d.lane AND n.id > d.id) AS followed
+       EXISTS (SELECT 1 FROM deliveries n WHERE n.state = 'queued' AND n.lane = d.lane AND n.id > d.id) AS followed
 FROM (
   SELECT id, next_at, kind, next_at <= :now AND coalesce(lease_until, 0) <= :now AS due,
          row_number() OVER (PARTITION BY kind, receiver, position
@@ -38,6 +37,7 @@ _TOLD = (
 _WAITING = "SELECT id, payload FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
 _SUPERSEDE = "UPDATE deliveries SET state = 'superseded', settled_at = ? WHERE id = ?"
 _CARRY = "UPDATE deliveries SET payload = ?, next_at = min(next_at, ?) WHERE id = ?"
+_HOLD = "UPDATE deliveries SET next_at = ? WHERE id = ?"
 _HURRY = "UPDATE deliveries SET next_at = ? WHERE lane = ? AND state = 'queued' AND attempts = 0 AND next_at > ?"
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"
 _SETTLE = (
@@ -61,8 +61,7 @@ _NEXT = (
 def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> list[Delivery]:
     """Leases what is due until `until`. `wanted` has now, kind, limit and per_receiver."""
     claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
-    thinned_out = [_thin_out(connection, row, wanted["now"]) for row in claimable if row["followed"]]
-    if any(thinned_out):
+    while any([_gives_way(connection, row, wanted["now"]) for row in claimable]):  # noqa: C419 - all of them
         claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
     found = [rows.delivery_of(row, row["reference"], same=bool(row["same"])) for row in claimable]
     return [
@@ -72,10 +71,21 @@ def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any])
     ]
 
 
-def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bool:
-    """Lets a newer notice of the head's lane take its place; whether one did."""
+def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bool:
+    """Whether the head of a lane does not go out now: a newer notice takes its place, or it has to wait."""
+    if head["manner"] == Manner.EVERY or head["lease_until"] is not None:
+        return False
+    told = _told(connection, head["fingerprint"], head["lane"], now)
+    if head["followed"] and _thin_out(connection, head, now, known=bool(told)):
+        return True
+    if head["manner"] != Manner.CALM:
+        return False
+    until = held_until(orjson.loads(head["payload"]), told, now)
+    return until > now and bool(connection.execute(_HOLD, (until, head["id"])).rowcount)
+
+
+def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int, *, known: bool) -> bool:
     waiting = connection.execute(_WAITING, (head["lane"],)).fetchall()
-    known = bool(_told(connection, head["fingerprint"], head["lane"], now))
     place, notice = coalesced([orjson.loads(row["payload"]) for row in waiting], known=known)
     if place == 0:
         return False
@@ -84,15 +94,13 @@ def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bo
     return True
 
 
-def calmed(connection: sqlite3.Connection, delivery: Delivery) -> Delivery:
-    """A new delivery, which waits if its lane is to be calm; where it does not, those before it don't either."""
-    if delivery.manner is not Manner.CALM:
-        return delivery
-    notice, now = orjson.loads(delivery.payload), delivery.created
-    until = held_until(notice, _told(connection, notice["fingerprint"], delivery.lane, now), now)
-    if until <= now:
-        connection.execute(_HURRY, (now, delivery.lane, now))
-    return replace(delivery, next_at=max(delivery.next_at, until))
+def hurry(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> None:
+    """Ends the pause of lanes in which a new delivery must not wait."""
+    for delivery in deliveries:
+        if delivery.manner is Manner.CALM:
+            notice, now = orjson.loads(delivery.payload), delivery.created
+            if held_until(notice, _told(connection, notice["fingerprint"], delivery.lane, now), now) <= now:
+                connection.execute(_HURRY, (now, delivery.lane, now))
 
 
 def _told(connection: sqlite3.Connection, about: str, lane: str, now: int) -> list[Told]:

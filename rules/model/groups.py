@@ -51,6 +51,7 @@ class Group:
     `key` says where it comes from, in Alertmanager's words. `own` is a group of one alert, which is told at once. From
     `since` on its messages are about the same episode; `told_at` is when something was last told, `tellings` how often.
     `begun` is when it began a message by itself, of a burst when the last alerts joined.
+    A `burst` is of alerts that were too many at once to be told by themselves.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Group:
     told_at: int | None = None
     tellings: int = 0
     begun: tuple[int, ...] = ()
+    burst: bool = False
 
 
 @dataclass(frozen=True, slots=True)

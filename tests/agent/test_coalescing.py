@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.coalescing import Told, coalesced, held_until
-from rules.model import DAY, HOUR, MINUTE, SECOND
+from rules.model import DAY, MINUTE, SECOND
 
 
 def said(text: str) -> dict[str, Any]:
