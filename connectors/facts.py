@@ -82,6 +82,19 @@ def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
     return [*lines, f"and {more} more"] if more > 0 else lines
 
 
+def names(notice: Notice, after: int) -> list[str]:
+    """A few words for each alert that a list of so many lines leaves out: its labels, and its target if they differ."""
+    alerts = notice.every[after:]
+    same = len({alert.labels.get("target", "") for alert in notice.every}) == 1
+    found = []
+    for alert in alerts:
+        own = ", ".join(_own(alert.labels).values())
+        target = alert.labels.get("target", "") or alert.title
+        name = plain((own if same else f"{target} {own}".rstrip()) or target)
+        found.append(name if alert.status == "firing" else f"{name} ({alert.status})")
+    return found
+
+
 def colour(of: Notice | NoticedAlert) -> str:
     """The colour of the status and severity, `#rrggbb`."""
     if isinstance(of, Notice) and of.reason in {Reason.TEST, Reason.REPORT}:
