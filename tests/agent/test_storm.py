@@ -87,6 +87,7 @@ def marks(slack: SlackServer) -> dict[str, bool]:
     return {one.metadata["event_payload"]["about"]: one.text.startswith("✅") for one in posts}
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(("seed", "alerts", "hours"), [(1, 1_000, 24), (2, 160, 6), (3, 160, 6), (4, 160, 6)])
 async def test_a_day_of_storm(
