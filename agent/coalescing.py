@@ -10,15 +10,7 @@ from rules.model import HOUR, MINUTE, Reason
 from rules.severity import gravity
 
 REMEMBERED = 12 * HOUR  # how long what was told counts
-_PAUSES = (
-    0,
-    0,
-    MINUTE,
-    5 * MINUTE,
-    15 * MINUTE,
-    60 * MINUTE,
-    90 * MINUTE,
-)  # by how often it was told that it came or went
+_PAUSES = (0, 0, 0, 0, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 90 * MINUTE)  # by how many changes were told
 _COMES_AND_GOES = frozenset({Reason.FIRING, Reason.RESOLVED})
 _MAY_BE_SKIPPED = _COMES_AND_GOES | {Reason.UPDATED, Reason.REMINDER}
 _BEGINS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RAISED})
@@ -36,7 +28,7 @@ class Told:
 def held_until(notice: Mapping[str, Any], told: Sequence[Told], now: int) -> int:
     """When a notice may go to somebody who can't take back what was said; `told` lately, the oldest first.
 
-    The first firing and its end go at once. An alert that fires again and again has ever longer pauses, so that it is
+    Two firings and their ends go at once. An alert that fires again and again has ever longer pauses, so that it is
     less than one message an hour; a graver severity and whatever else there is to say waits for nothing.
     """
     if not told or notice["reason"] not in _COMES_AND_GOES:

@@ -199,6 +199,10 @@ class Notices:
         """The notifiers behind a receiver's name; none if it is no longer configured."""
         return self.config.receivers.get(receiver, _CONSOLE_ONLY if receiver == CONSOLE else ())
 
+    def reads_all(self, receiver: str) -> bool:
+        """Whether only programs read what the receiver is sent."""
+        return all(_is_program(entry) for entry in self.notifiers(receiver))
+
     def notice(self, saying: Saying, reason: Reason, receiver: str, now: int) -> Notice:
         """Everything a notifier may say of one alert, rendered."""
         transition = saying.transition
@@ -374,8 +378,11 @@ def _manner(entry: NotifierEntry, group: Group) -> Manner:
     """What can edit is told how things are by now, people not of each flap, programs and groups of each change."""
     if _wants_updates(entry):
         return Manner.NEWEST
-    is_for_programs = getattr(registry.load("notifiers", entry.kind), "wants_every", False)
-    return Manner.EVERY if is_for_programs or not group.own else Manner.CALM
+    return Manner.EVERY if _is_program(entry) or not group.own else Manner.CALM
+
+
+def _is_program(entry: NotifierEntry) -> bool:
+    return bool(getattr(registry.load("notifiers", entry.kind), "wants_every", False))
 
 
 def _delivery(notice: Notice, group: Group, lead: Transition, position: int, manner: Manner) -> Delivery:

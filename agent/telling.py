@@ -193,7 +193,7 @@ class Teller:
             decision.groups.put(found.group)
         told = found.told
         if told is not None and group.own and told.firing and not any(one.told for one in members):
-            if spills(decision, group):
+            if self._spills(decision, group):
                 spill(decision, group, told.firing[0], transition)
                 return
             self._begin(decision, name)
@@ -206,6 +206,9 @@ class Teller:
             decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
         elif found.group is not None and shows(members, found.members):
             self._edit(decision, found.group, transition, set())
+
+    def _spills(self, decision: Decision, group: Group) -> bool:
+        return not self.notices.reads_all(group.receiver) and spills(decision, group)
 
     def _begin(self, decision: Decision, name: str) -> None:
         """Notes that the group begins a message, unless it goes on with one."""
@@ -297,7 +300,7 @@ class Teller:
             if muted is not None:
                 self.look_at(decision, group.id, transition)
                 continue
-            if not member.told and spills(decision, group):
+            if not member.told and self._spills(decision, group):
                 spill(decision, group, member, transition)
                 continue
             decision.groups.put_member(replace(member, told=True, muted=None))

@@ -8,13 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.configuration import NotifierEntry
 from agent.outgoing import read_notice
 from agent.store.records import Delivery, DeliveryKind
 from rules.grouping import BURST, burst_group
 from rules.matchers import parse_alert_matchers
-from rules.model import HOUR, MINUTE, SECOND, AlertRule, EscalationStep, Notice, Polled, Reading, SeverityStep, Silence
+from rules.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlertRule,
+    EscalationStep,
+    Notice,
+    Polled,
+    Reading,
+    SeverityStep,
+    Silence,
+    Target,
+)
 from tests.agent.people import by_ann
-from tests.agent.test_pipeline import TARGET, World
+from tests.agent.test_pipeline import TARGET, World, configuration
 from tests.rules.world import series
 
 HOT: AlertRule = TARGET.alerts[0]
@@ -24,6 +37,13 @@ BURST_ID = burst_group("team", 0).id
 
 class Rooms(World):
     """Any number of rooms, each with its alert."""
+
+    kind = "email"
+
+    async def use(self, target: Target | None) -> None:
+        receivers = {name: (NotifierEntry(self.kind, None),) for name in ("team", "oncall")}
+        self.config = replace(configuration(), targets={target.name: target} if target else {}, receivers=receivers)
+        await self.pipeline.use(*self.compiled())
 
     async def rooms(self, values: Mapping[int, float], after: int = SECOND) -> list[Notice]:
         """What is told when the rooms are read so."""
@@ -136,3 +156,10 @@ async def test_a_reload_leaves_a_burst_as_it_is(world: Rooms) -> None:
     assert [len(one.every) for one in told] == [20]
     told = await world.rooms(dict.fromkeys(range(30), 20), after=5 * MINUTE)
     assert rooms_of(told, "resolved") == {str(n) for n in range(30)}
+
+
+async def test_a_program_gets_each_by_itself(world: Rooms) -> None:
+    world.kind = "webhook"
+    await world.use(MANY)
+    told = await world.rooms(dict.fromkeys(range(50), 25))
+    assert [len(one.every) for one in told] == [1] * 50

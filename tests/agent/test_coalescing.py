@@ -65,7 +65,8 @@ def told(*minutes: float) -> list[Told]:
 
 
 @pytest.mark.parametrize(
-    ("before", "wait"), [((), 0), ((0,), 0), ((0, 0), 1), ((0, 0, 1), 5), ((0, 0, 1, 6), 15), ((0, 0, 1, 6, 21), 60)]
+    ("before", "wait"),
+    [((), 0), ((0,), 0), ((0,) * 3, 0), ((0,) * 4, 5), ((0, 0, 0, 0, 5), 15), ((0, 0, 0, 0, 5, 20), 60)],
 )
 def test_pauses_grow(before: tuple[float, ...], wait: int) -> None:
     now = int(before[-1] * MINUTE) if before else 0
@@ -73,7 +74,7 @@ def test_pauses_grow(before: tuple[float, ...], wait: int) -> None:
 
 
 def test_what_must_be_heard_waits_for_nothing() -> None:
-    lately = told(0, 0, 1, 6, 21, 81)
+    lately = told(0, 0, 0, 0, 5, 20, 80)
     assert held_until(said("e9"), lately, 82 * MINUTE) == 82 * MINUTE
     assert held_until({**said("f9"), "severity": "critical"}, lately, 82 * MINUTE) == 82 * MINUTE
     assert held_until(said("f9"), lately, DAY) == DAY

@@ -202,16 +202,17 @@ async def test_who_reads_is_told_in_pauses_and_at_once_what_must_not_wait(store:
     def calm(key: str, reason: str, episode: int, at: int) -> Delivery:
         return change(key, reason, episode, manner=Manner.CALM, created=at, next_at=at)
 
-    await queue(store, calm("f1", "firing", 1, 0), calm("r1", "resolved", 1, 0))
-    assert (await send(store, 1), await send(store, 2)) == (["f1"], ["r1"])
+    for at, (key, reason) in enumerate((("f0", "firing"), ("r0", "resolved"), ("f1", "firing"), ("r1", "resolved"))):
+        await queue(store, calm(key, reason, at // 2, at))
+        assert await send(store, at) == [key]
     await queue(store, calm("f2", "firing", 2, 3))
     assert await send(store, 3) == []
-    assert await store.next_delivery_at(3) == MINUTE + 2
+    assert await store.next_delivery_at(3) == 5 * MINUTE + 3
     await queue(store, calm("e2", "escalated", 2, 4))
     assert await send(store, 4) == ["e2"]
     await queue(store, calm("r2", "resolved", 2, 5), calm("f3", "firing", 3, 5), calm("r3", "resolved", 3, 5))
     assert await send(store, 5) == []
-    assert await send(store, MINUTE + 4) == ["r3"]
+    assert await send(store, 5 * MINUTE + 4) == ["r3"]
 
 
 async def test_a_program_is_told_of_each_change(store: Store) -> None:
