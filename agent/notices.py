@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from agent.config.configuration import Configuration, NotifierEntry
+from agent.manners import is_program, manner_of, wants_updates
 from agent.news import news_of, taken_by
 from agent.store.records import Delivery, DeliveryKind, Manner
-from connectors import registry
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.grouping import own_group, routed_group
@@ -145,21 +145,21 @@ class Notices:
         entries = [
             (position, entry)
             for position, entry in enumerate(self.notifiers(group.receiver))
-            if reason is not Reason.UPDATED or _wants_updates(entry)
+            if reason is not Reason.UPDATED or wants_updates(entry)
         ]
         if not entries:
             return []
         notice = self.notice(lead, reason, group.receiver, now)
         notice = self._of_group(notice, group, firing, resolved)
         return [
-            _delivery(notice, group, lead.transition, position, _manner(entry, group)) for position, entry in entries
+            _delivery(notice, group, lead.transition, position, manner_of(entry, group)) for position, entry in entries
         ]
 
     def lanes(self, group: Group, transition: Transition) -> set[str]:
         """The lanes of what is sent to say again what the group's receiver was told."""
         about = transition.fingerprint if group.own else group.id
         entries = enumerate(self.notifiers(group.receiver))
-        return {_lane(group.receiver, position, about) for position, entry in entries if _wants_updates(entry)}
+        return {_lane(group.receiver, position, about) for position, entry in entries if wants_updates(entry)}
 
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""
@@ -201,7 +201,7 @@ class Notices:
 
     def reads_all(self, receiver: str) -> bool:
         """Whether only programs read what the receiver is sent."""
-        return all(_is_program(entry) for entry in self.notifiers(receiver))
+        return all(is_program(entry) for entry in self.notifiers(receiver))
 
     def notice(self, saying: Saying, reason: Reason, receiver: str, now: int) -> Notice:
         """Everything a notifier may say of one alert, rendered."""
@@ -302,12 +302,6 @@ def _proposals(runs: Iterable[Correction]) -> tuple[Proposal, ...]:
     )
 
 
-def _wants_updates(entry: NotifierEntry) -> bool:
-    """A kind says so, but for those configurations that know better: a Slack webhook can't edit what it sent."""
-    kind = registry.load("notifiers", entry.kind)
-    return bool(getattr(entry.config, "wants_updates", kind.wants_updates))
-
-
 def values_of(assessment: Assessment) -> dict[str, float]:
     """The numbers of an assessment by name; those that are unknown, or too large to be one, are absent."""
     projection = assessment.projection
@@ -372,17 +366,6 @@ def _counts(notice: Notice, group: Group) -> str:
     said += f"{notice.resolved} resolved" if notice.resolved else ""
     about = ", ".join(f"{name} {value}" for name, value in group.labels)
     return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"
-
-
-def _manner(entry: NotifierEntry, group: Group) -> Manner:
-    """What can edit is told how things are by now, people not of each flap, programs and groups of each change."""
-    if _wants_updates(entry):
-        return Manner.NEWEST
-    return Manner.EVERY if _is_program(entry) or not group.own else Manner.CALM
-
-
-def _is_program(entry: NotifierEntry) -> bool:
-    return bool(getattr(registry.load("notifiers", entry.kind), "wants_every", False))
 
 
 def _delivery(notice: Notice, group: Group, lead: Transition, position: int, manner: Manner) -> Delivery:
