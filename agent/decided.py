@@ -35,6 +35,7 @@ class Decision:
 
     `came_to` are the actions of corrections that changed their state, with the new one, `tripped` the actions whose
     breaker opened.
+    `spilled` are bursts that alerts have joined and that are to be told of, with what is to be said of one of them.
     """
 
     now: int
@@ -51,6 +52,7 @@ class Decision:
     released: bool = False
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)
+    spilled: dict[str, Transition | None] = field(default_factory=dict)
     groups: GroupChanges = field(init=False)
     _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)
 

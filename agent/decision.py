@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from agent.adopting import adopt
 from agent.correcting import Answered, Corrector
 from agent.decided import Decision, happened
 from agent.memory import Memory
@@ -96,7 +97,7 @@ class Decider:
         """The decision that puts what is open under this configuration."""
         decision = Decision(now, self.memory)
         self.corrector.adopt(decision)
-        self._tell(decision, self.teller.adopt(decision))
+        self._tell(decision, adopt(self.teller, decision))
         return decision
 
     def silence(self, silence: Silence, now: int) -> Decision:

@@ -22,6 +22,7 @@ class Groups:
         self.members: dict[str, dict[str, Member]] = {}
         self._of_alert: dict[str, dict[str, None]] = {}
         self._waiting: dict[Cause | InstanceKey, dict[Place, None]] = {}
+        self._begun: dict[str, dict[str, tuple[int, ...]]] = {}  # receiver -> group -> times
         self._timers = Timers[str](self._wake_of)
         self._ticked = 0
         self.remember(GroupChanges(self, {group.id: group for group in groups}))
@@ -54,6 +55,13 @@ class Groups:
         """The groups an alert is in."""
         return self._of_alert.get(fingerprint, ())
 
+    def begun_at(self, receiver: str, since: int) -> Mapping[str, tuple[int, ...]]:
+        """When the receiver's groups began messages by themselves, those that did so later than `since`."""
+        known = self._begun.get(receiver, {})
+        for name in [name for name, times in known.items() if times[-1] <= since]:
+            del known[name]
+        return known
+
     @property
     def anyone_waits(self) -> bool:
         """Whether any group waits for something to end."""
@@ -74,6 +82,8 @@ class Groups:
                 self.groups.pop(name, None)
             else:
                 self.groups[name] = group
+                if group.begun:
+                    self._begun.setdefault(group.receiver, {})[name] = group.begun
         for name, members in changes.members.items():
             for fingerprint, member in members.items():
                 if member is None:
@@ -134,6 +144,7 @@ class GroupChanges:
     groups: dict[str, Group | None] = field(default_factory=dict)
     members: dict[str, dict[str, Member | None]] = field(default_factory=dict)
     _joined: dict[str, dict[str, None]] = field(default_factory=dict)
+    _begun: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
 
     def group(self, name: str) -> Group | None:
         """The group as this decision leaves it."""
@@ -163,6 +174,13 @@ class GroupChanges:
         """The group, new or changed."""
         if self.group(group.id) != group:
             self.groups[group.id] = group
+            if group.begun:
+                self._begun.setdefault(group.receiver, {})[group.id] = group.begun
+
+    def begun(self, receiver: str, since: int) -> int:
+        """How many messages the receiver's groups began by themselves later than `since`."""
+        known = {**self.base.begun_at(receiver, since), **self._begun.get(receiver, {})}
+        return sum(at > since for times in known.values() for at in times)
 
     def put_member(self, member: Member) -> None:
         """The alert in its group, new or changed."""

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from agent.config.configuration import Configuration, NotifierEntry
+from agent.manners import is_program, manner_of, wants_updates
 from agent.news import news_of, taken_by
-from agent.store.records import Delivery, DeliveryKind
-from connectors import registry
+from agent.store.records import Delivery, DeliveryKind, Manner
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.grouping import own_group, routed_group
@@ -40,12 +40,11 @@ from rules.model import (
 from rules.muting import Mutings
 from rules.retiring import NOT_CONFIGURED
 from rules.routing import CONSOLE, routes_for
-from rules.severity import also_told
+from rules.severity import also_told, gravity
 from rules.specs import Specs
 from rules.words import clock_time, headline
 
 EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
-_GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 _CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
 MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_DETAILS = 10
@@ -146,19 +145,21 @@ class Notices:
         entries = [
             (position, entry)
             for position, entry in enumerate(self.notifiers(group.receiver))
-            if reason is not Reason.UPDATED or _wants_updates(entry)
+            if reason is not Reason.UPDATED or wants_updates(entry)
         ]
         if not entries:
             return []
         notice = self.notice(lead, reason, group.receiver, now)
         notice = self._of_group(notice, group, firing, resolved)
-        return [_delivery(notice, group, lead.transition, position) for position, _ in entries]
+        return [
+            _delivery(notice, group, lead.transition, position, manner_of(entry, group)) for position, entry in entries
+        ]
 
     def lanes(self, group: Group, transition: Transition) -> set[str]:
         """The lanes of what is sent to say again what the group's receiver was told."""
         about = transition.fingerprint if group.own else group.id
         entries = enumerate(self.notifiers(group.receiver))
-        return {_lane(group.receiver, position, about) for position, entry in entries if _wants_updates(entry)}
+        return {_lane(group.receiver, position, about) for position, entry in entries if wants_updates(entry)}
 
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""
@@ -197,6 +198,10 @@ class Notices:
     def notifiers(self, receiver: str) -> tuple[NotifierEntry, ...]:
         """The notifiers behind a receiver's name; none if it is no longer configured."""
         return self.config.receivers.get(receiver, _CONSOLE_ONLY if receiver == CONSOLE else ())
+
+    def reads_all(self, receiver: str) -> bool:
+        """Whether only programs read what the receiver is sent."""
+        return all(is_program(entry) for entry in self.notifiers(receiver))
 
     def notice(self, saying: Saying, reason: Reason, receiver: str, now: int) -> Notice:
         """Everything a notifier may say of one alert, rendered."""
@@ -297,12 +302,6 @@ def _proposals(runs: Iterable[Correction]) -> tuple[Proposal, ...]:
     )
 
 
-def _wants_updates(entry: NotifierEntry) -> bool:
-    """A kind says so, but for those configurations that know better: a Slack webhook can't edit what it sent."""
-    kind = registry.load("notifiers", entry.kind)
-    return bool(getattr(entry.config, "wants_updates", kind.wants_updates))
-
-
 def values_of(assessment: Assessment) -> dict[str, float]:
     """The numbers of an assessment by name; those that are unknown, or too large to be one, are absent."""
     projection = assessment.projection
@@ -357,7 +356,7 @@ def _named(notice: Notice) -> str:
 
 def _gravity(saying: Saying) -> tuple[int, int]:
     severity = dict(saying.transition.labels).get("severity", "")
-    return _GRAVITY.get(severity, len(_GRAVITY)), saying.transition.fired_at or 0
+    return gravity(severity), saying.transition.fired_at or 0
 
 
 def _counts(notice: Notice, group: Group) -> str:
@@ -369,7 +368,7 @@ def _counts(notice: Notice, group: Group) -> str:
     return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"
 
 
-def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> Delivery:
+def _delivery(notice: Notice, group: Group, lead: Transition, position: int, manner: Manner) -> Delivery:
     told = (group.id, str(group.since), str(group.tellings))
     return Delivery(
         key=idempotency_key(*told, lead.id, notice.reason, notice.receiver, str(position)),
@@ -381,6 +380,7 @@ def _delivery(notice: Notice, group: Group, lead: Transition, position: int) -> 
         created=notice.at,
         next_at=notice.at,
         expires_at=notice.at + EXPIRES_AFTER,
+        manner=manner,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from agent.decided import Decision, as_it_fires, happened
+from agent.adopting import renew
+from agent.bursts import placed, spill, spills
+from agent.decided import Decision, as_it_fires
 from agent.notices import Notices, Saying, reason_of
 from agent.silenced import show, shows
-from rules import alerts
-from rules.grouping import joined, look, own_group, renewed
-from rules.health import source_transition
+from rules.grouping import begun, goes_on, joined, look, own_group
 from rules.model import (
     AlertRule,
     AlertState,
@@ -64,7 +64,9 @@ class Teller:
             elif reason in _NEWS:
                 routed |= dict.fromkeys(self._became(decision, transition), transition)
         for name, news in routed.items():
-            self._look(decision, name, news)
+            self.look_at(decision, name, news)
+        while decision.spilled:
+            self.look_at(decision, *decision.spilled.popitem())
         told = {one.lane for one in decision.deliveries[told_before:]}
         for transition in transitions:
             if reason_of(transition) in _SAID_AGAIN and transition.after is not AlertState.INACTIVE:
@@ -74,18 +76,24 @@ class Teller:
 
     def _fired(self, decision: Decision, transition: Transition) -> list[str]:
         """Takes a firing alert into its groups; returns those to look at when all alerts are in."""
-        groups = self.notices.groups_of(transition, decision.now)
+        groups = self.wanted(decision, transition).values()
         return [name for wanted in groups for name in self._enter(decision, wanted, transition)]
 
+    def wanted(self, decision: Decision, transition: Transition) -> dict[str, Group]:
+        """The groups that an alert belongs to, by id."""
+        groups = self.notices.groups_of(transition, decision.now)
+        found = [placed(decision.groups, group, transition.fingerprint) for group in groups]
+        return {group.id: group for group in found}
+
     def _enter(self, decision: Decision, wanted: Group, transition: Transition) -> list[str]:
-        group = self._join(decision, wanted, transition)
+        group = self.join(decision, wanted, transition)
         if group.own:
-            self._look(decision, group.id, transition)
+            self.look_at(decision, group.id, transition)
             return []
         member = decision.groups.member(group.id, transition.fingerprint)
-        return [group.id] if member is not None and member.news else self._due(group, decision.now)
+        return [group.id] if member is not None and member.news else self.due(group, decision.now)
 
-    def _due(self, group: Group, now: int) -> list[str]:
+    def due(self, group: Group, now: int) -> list[str]:
         return [group.id] if group.next_look is not None and group.next_look <= now else []
 
     def _became(self, decision: Decision, transition: Transition) -> list[str]:
@@ -101,19 +109,21 @@ class Teller:
                 continue
             decision.groups.put_member(replace(member, labels=transition.labels, news=member.told))
             if group.own:
-                self._look(decision, name, transition)
+                self.look_at(decision, name, transition)
             elif member.told:
                 later.append(name)
         if reason_of(transition) is Reason.RAISED:
-            for wanted in self.notices.groups_of(transition, decision.now):
-                if wanted.id not in known:
+            for name, wanted in self.wanted(decision, transition).items():
+                if name not in known:
                     later += self._enter(decision, wanted, transition)
         return later
 
-    def _join(self, decision: Decision, wanted: Group, transition: Transition, held: Muted | None = None) -> Group:
+    def join(self, decision: Decision, wanted: Group, transition: Transition, held: Muted | None = None) -> Group:
         group = decision.groups.group(wanted.id) or wanted
+        if not decision.groups.members_of(group.id):
+            group = replace(wanted, begun=group.begun)
         before = decision.groups.member(group.id, transition.fingerprint)
-        rule = self._rule(transition.key, transition.alert)
+        rule = self.rule(transition.key, transition.alert)
         fired_at = transition.fired_at or transition.at
         group = joined(group, fired_at, decision.now)
         decision.groups.put(group)
@@ -128,12 +138,12 @@ class Teller:
                 rule.repeat if rule else None,
                 told=before is not None and before.told,
                 news=before is not None and before.told and self._is_news(rule, before, transition),
-                muted=before.muted if before else held or self._held(decision, transition),
+                muted=before.muted if before else held or self.held(decision, transition),
             )
         )
         return group
 
-    def _held(self, decision: Decision, transition: Transition) -> Muted | None:
+    def held(self, decision: Decision, transition: Transition) -> Muted | None:
         """What holds an alert: what its target depends on, for a while also after that is back."""
         off = self.situation.held(transition.key)
         if off is not None:
@@ -155,11 +165,11 @@ class Teller:
                 continue
             decision.groups.put_member(replace(member, ended=transition))
             if group.own:
-                self._look(decision, name, transition)
+                self.look_at(decision, name, transition)
 
     # looking
 
-    def _look(self, decision: Decision, name: str, transition: Transition | None = None) -> None:
+    def look_at(self, decision: Decision, name: str, transition: Transition | None = None) -> None:
         """Tells what there is to tell. `transition` is what one of the alerts goes through right now."""
         group = decision.groups.group(name)
         if group is None:
@@ -181,15 +191,30 @@ class Teller:
             decision.groups.drop(name)
         else:
             decision.groups.put(found.group)
-        if found.told is not None:
-            firing = self._sayings(decision, found.told.firing, transition)
-            resolved = self._sayings(decision, found.told.resolved, transition)
-            reason = found.told.reason
+        told = found.told
+        if told is not None and group.own and told.firing and not any(one.told for one in members):
+            if self._spills(decision, group):
+                spill(decision, group, told.firing[0], transition)
+                return
+            self._begin(decision, name)
+        if told is not None:
+            firing = self._sayings(decision, told.firing, transition)
+            resolved = self._sayings(decision, told.resolved, transition)
+            reason = told.reason
             if transition is not None and reason is Reason.FIRING:
                 reason = reason_of(transition) or reason  # graver, flapping, settled or uncorrected says more
             decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
         elif found.group is not None and shows(members, found.members):
             self._edit(decision, found.group, transition, set())
+
+    def _spills(self, decision: Decision, group: Group) -> bool:
+        return not self.notices.reads_all(group.receiver) and spills(decision, group)
+
+    def _begin(self, decision: Decision, name: str) -> None:
+        """Notes that the group begins a message, unless it goes on with one."""
+        group = decision.groups.group(name)
+        if group is not None and not goes_on(group, decision.now):
+            decision.groups.put(begun(group, decision.now))
 
     def _muted(self, decision: Decision, group: Group, member: Member) -> Muted | None:
         state = decision.instance(member.key) if member.key.target else None
@@ -232,8 +257,7 @@ class Teller:
     def _edit(self, decision: Decision, group: Group, transition: Transition | None, told: set[str]) -> None:
         """Says how all of it is by now where that was not `told`; of what is muted without a sound."""
         fires = [one for one in decision.groups.members_of(group.id) if one.told and one.ended is None]
-        named = [one for one in fires if not (one.muted and one.news)]
-        firing = self._sayings(decision, named or fires, transition)
+        firing = self._sayings(decision, self._named(decision, group.id) or fires, transition)
         made = self.notices.deliveries(group, Reason.UPDATED, firing, [], decision.now)
         made = [one for one in made if one.lane not in told]
         told |= {one.lane for one in made}
@@ -245,11 +269,16 @@ class Teller:
         """Shows a silence, new or changed, where people were told; returns the groups of one alert, to be looked at."""
         return show(decision, silence, self._muted, lambda group: self._edit(decision, group, None, set()))
 
+    def _named(self, decision: Decision, name: str) -> list[Member]:
+        """The alerts that the group's last message named and that still fire."""
+        members = decision.groups.members_of(name)
+        return [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
+
     def _leave(self, decision: Decision, transition: Transition) -> None:
         """Where nobody was told of a graver alert yet, a milder one does not belong."""
-        wanted = {group.id: group for group in self.notices.groups_of(transition, decision.now)}
+        wanted = self.wanted(decision, transition)
         for name in decision.groups.of_alert(transition.fingerprint):
-            self._renew(decision, name, transition, wanted)
+            renew(self, decision, name, transition, wanted)
 
     def escalate(self, decision: Decision, transition: Transition) -> None:
         """Tells others of an open alert at once, who then hear of its end too; once it is no longer muted."""
@@ -262,21 +291,26 @@ class Teller:
             return
         for receiver in dict.fromkeys(transition.to):
             group = self._own_or_told(decision, receiver, transition)
-            group = self._join(decision, group, transition) if group.own else group
+            group = self.join(decision, group, transition) if group.own else group
             member = decision.groups.member(group.id, transition.fingerprint)
             if member is None:
                 continue
             decision.groups.put_member(member := replace(member, escalated=member.escalated or not member.told))
             muted = self._muted(decision, group, member)
             if muted is not None:
-                self._look(decision, group.id, transition)
+                self.look_at(decision, group.id, transition)
+                continue
+            if not member.told and self._spills(decision, group):
+                spill(decision, group, member, transition)
                 continue
             decision.groups.put_member(replace(member, told=True, muted=None))
             decision.groups.put(replace(group, told_at=decision.now, tellings=group.tellings + 1))
-            sayings = self._sayings(decision, [member], transition)
+            if group.own:
+                self._begin(decision, group.id)
+            sayings = self._sayings(decision, self._named(decision, group.id), transition)
             decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, sayings, [], decision.now)
             if group.own:
-                self._look(decision, group.id)  # finds nothing new, and when to remind of it
+                self.look_at(decision, group.id)  # finds nothing new, and when to remind of it
 
     def _own_or_told(self, decision: Decision, receiver: str, transition: Transition) -> Group:
         """The group in which the receiver knows of the alert already, else one of its own."""
@@ -286,83 +320,7 @@ class Teller:
                 return group
         return own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or decision.now)
 
-    # another configuration
-
-    def adopt(self, decision: Decision) -> list[str]:
-        """Makes the groups of every open alert those of this configuration; returns those to look at.
-
-        Where a receiver was told of an alert it stays as it is, so that its message can be closed. An alert that nobody
-        was told of goes where it goes now.
-        """
-        looks: list[str] = []
-        for transition, status in self._open(decision):
-            known = decision.groups.of_alert(transition.fingerprint)
-            wanted = {group.id: group for group in self.notices.groups_of(transition, decision.now)}
-            held = self._held(decision, transition)  # wherever it goes now
-            for name in known:
-                self._renew(decision, name, transition, wanted)
-            if any(self._is_told(decision, name, transition) for name in known):
-                continue  # by more than an escalation
-            told = () if known else status.told  # an earlier version remembered it there
-            for receiver in told:
-                self._take_over(decision, receiver, transition)
-            for name, group in wanted.items():
-                if not told and decision.groups.member(name, transition.fingerprint) is None:
-                    looks += self._due(self._join(decision, group, transition, held), decision.now)
-        self._renew_ended(decision)
-        # What muted the groups of one alert that wait may have gone with the configuration.
-        return [*looks, *decision.memory.groups.waiting()]
-
-    def _open(self, decision: Decision) -> Iterable[tuple[Transition, AlertStatus]]:
-        for state in decision.memory.instances.values():
-            for name, status in state.alerts.items():
-                if alerts.is_open(status):
-                    yield happened(self.specs, state, name, Event.FIRING, decision.now), status
-        for source in decision.memory.sources.values():
-            if alerts.is_open(source.alert):
-                yield source_transition(self.specs, source, source, Event.FIRING, decision.now), source.alert
-
-    def _is_told(self, decision: Decision, name: str, transition: Transition) -> bool:
-        member = decision.groups.member(name, transition.fingerprint)
-        return member is not None and member.told and not member.escalated
-
-    def _renew(self, decision: Decision, name: str, transition: Transition, wanted: dict[str, Group]) -> None:
-        """A group's settings are those of its route now; an alert it was not told of leaves if it belongs elsewhere."""
-        group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
-        if group is None or member is None:
-            return
-        gone = not self.notices.notifiers(group.receiver)
-        if name not in wanted and (gone or not (member.told or member.escalated)):
-            decision.groups.drop_member(name, member.fingerprint)
-            if not decision.groups.members_of(name):
-                decision.groups.drop(name)
-            return
-        rule = self._rule(member.key, member.alert)
-        repeat = rule.repeat if rule else None
-        decision.groups.put_member(replace(member, repeat=repeat))
-        if group.own and repeat != member.repeat:
-            group = replace(group, next_look=decision.now)
-        decision.groups.put(renewed(group, wanted[name], decision.now) if name in wanted else group)
-
-    def _renew_ended(self, decision: Decision) -> None:
-        """The same for groups that have the end of alerts to tell, maybe of all."""
-        for name in decision.memory.groups.groups:
-            group = decision.groups.group(name)
-            ended = next((one.ended for one in decision.groups.members_of(name) if one.ended is not None), None)
-            if group is not None and ended is not None:
-                wanted = (one for one in self.notices.groups_of(ended, decision.now) if one.id == name)
-                decision.groups.put(renewed(group, next(wanted, group), decision.now))
-
-    def _take_over(self, decision: Decision, receiver: str, transition: Transition) -> None:
-        group = own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or transition.at)
-        group = self._join(decision, group, transition)
-        member = decision.groups.member(group.id, transition.fingerprint)
-        if member is not None:
-            decision.groups.put_member(replace(member, told=True))
-            decision.groups.put(replace(group, told_at=decision.now))
-            self._look(decision, group.id)
-
-    def _rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
+    def rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
         rules = self.specs.rules.get(key.target, ())
         return next((rule for rule in rules if rule.name == alert), None)
 

@@ -182,6 +182,7 @@ class Notifier(Protocol):
     """
 
     wants_chart: bool
+    # A kind whose `wants_every` is true gets each change by itself and in order, because a program reads it.
     # Also acknowledgements and progress of corrections, because it can edit what it sent. Asked of the class, before
     # there is a notifier; where it depends on the configuration, that model has a property of the same name.
     wants_updates: bool

@@ -82,6 +82,19 @@ def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
     return [*lines, f"and {more} more"] if more > 0 else lines
 
 
+def names(notice: Notice, after: int) -> list[str]:
+    """A few words for each alert that a list of so many lines leaves out: its labels, and its target if they differ."""
+    alerts = notice.every[after:]
+    same = len({alert.labels.get("target", "") for alert in notice.every}) == 1
+    found = []
+    for alert in alerts:
+        own = ", ".join(_own(alert.labels).values())
+        target = alert.labels.get("target", "") or alert.title
+        name = plain((own if same else f"{target} {own}".rstrip()) or target)
+        found.append(name if alert.status == "firing" else f"{name} ({alert.status})")
+    return found
+
+
 def colour(of: Notice | NoticedAlert) -> str:
     """The colour of the status and severity, `#rrggbb`."""
     if isinstance(of, Notice) and of.reason in {Reason.TEST, Reason.REPORT}:
@@ -115,7 +128,15 @@ def remarks(notice: Notice) -> list[str]:
     linked = {name for name, text in notice.annotations.items() if _is_link(name, text)}
     own = notice.annotations if len(notice.every) < 2 else {}  # of several none speaks for the others
     said = [plain(text) for name, text in own.items() if name not in linked]
-    return [text for text in dict.fromkeys([*said, *map(plain, notice.details)]) if text]
+    return [text for text in dict.fromkeys([_meanwhile(notice), *said, *map(plain, notice.details)]) if text]
+
+
+def _meanwhile(notice: Notice) -> str:
+    """That it fired and ended without being told, or nothing."""
+    if not notice.unsaid or notice.unsaid_since is None or notice.group:
+        return ""
+    times = "once more" if notice.unsaid == 1 else f"{notice.unsaid} times more"
+    return f"It fired {times} since {local(notice.unsaid_since, notice.zone):%H:%M}, too often to say each time."
 
 
 def reasons(notice: Notice) -> list[str]:

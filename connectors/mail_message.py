@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUBJECT = 200
-_MOST_LISTED = 100  # alerts of one mail
+_MOST_LISTED = 500  # alerts of one mail
 
 
 class FirstMail(NamedTuple):

@@ -7,10 +7,10 @@ The sum of a message's texts is kept below 12,000 characters, where Slack refuse
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.facts import Fact, facts, heading, links, listed, mark, plain, reasons, remarks, shortened
+from connectors.facts import Fact, facts, heading, links, listed, mark, names, plain, reasons, remarks, shortened
 from connectors.slack_buttons import asked
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Notice, Reason
@@ -19,6 +19,9 @@ _IN_FIELDS = 10
 _IN_SECTION = 10  # alerts; there are two sections of them, and a line for those that are cut
 _MOST_LISTED = 2 * _IN_SECTION - 1
 _WHEN_FIRED = ("Value", "Goal", "Progress", "Required rate", "Rate left", "Projection")
+_MOST_TEXT = 11_500  # characters of all blocks
+_MOST_NAME = 100
+_IN_PARAGRAPH = 2_800
 _MOST_LINKS = 1_200  # characters of all links
 
 
@@ -49,7 +52,9 @@ def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
     lines = listed(notice, _MOST_LISTED)
     texts = ("\n".join(escape(one, 230) for one in lines[at : at + _IN_SECTION]) for at in (0, _IN_SECTION))
     blocks += [section(text) for text in texts if text]
-    said = [text for text in (extras.again, *remarks(notice), _taken(notice)) if text]
+    named = len(blocks)
+    counted = replace(notice, unsaid=0) if extras.again else notice
+    said = [text for text in (extras.again, *remarks(counted), _taken(notice)) if text]
     if said:
         blocks.append(section(escape("\n".join(said), 1_500)))
     if notice.status == "resolved" and extras.fired:
@@ -63,6 +68,7 @@ def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
     if extras.clicks is not None:
         blocks += asked(notice, clicks=extras.clicks)
     blocks.append(_footer(notice, shown))
+    blocks[named:named] = _names(names(notice, _MOST_LISTED), _MOST_TEXT - len(str(blocks)))
     return {"text": escape(line, 1_000), "blocks": blocks}
 
 
@@ -77,6 +83,23 @@ def _taken(notice: Notice) -> str:
     who = plain(notice.acknowledged_by)
     said = f"Taken by {who}"
     return said if who and not any(plain(detail).startswith(said) for detail in notice.details) else ""
+
+
+def _names(left: list[str], room: int) -> Iterator[Block]:
+    """Those that are in no line, as far as there is room."""
+    text = ""
+    for number, name in enumerate(left):
+        piece = escape(name, _MOST_NAME)
+        room -= len(piece) + 2
+        if room < 0:
+            text += f" and {len(left) - number} more"
+            break
+        if len(text) + len(piece) > _IN_PARAGRAPH:
+            yield section(text)
+            text = ""
+        text += f", {piece}" if text else piece
+    if text:
+        yield section(text)
 
 
 def _field(fact: Fact) -> Block:

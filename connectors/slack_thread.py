@@ -48,14 +48,21 @@ def known(sending: Sending) -> Reference | None:
     earlier = dict(sending.earlier or sending.thread or {})
     if not earlier.get("ts") or "posted" not in earlier or notice.at - earlier["posted"] >= _LIVES:
         return None
-    again = {"starts_at": notice.episode, "fired": None, "told": [], "firings": earlier.get("firings", 1) + 1}
+    firings = earlier.get("firings", 1) + _firings(notice)
+    again = {"starts_at": notice.episode, "fired": None, "told": [], "firings": firings}
     return {**earlier, **again}
 
 
 def _is_same_firing(sending: Sending) -> bool:
     thread, notice = sending.thread or {}, sending.notice
-    same = thread.get("starts_at") == notice.episode or notice.reason not in _BEGINS
+    begins = notice.reason in _BEGINS or notice.unsaid
+    same = thread.get("starts_at") == notice.episode or not begins
     return bool(thread.get("ts")) and same
+
+
+def _firings(notice: Notice) -> int:
+    """How many firings a notice is the first to tell of."""
+    return notice.unsaid + (1 if notice.reason in _BEGINS or not notice.unsaid else 0)
 
 
 def posted(sending: Sending, before: Mapping[str, Any], now: int) -> Reference:
@@ -65,8 +72,8 @@ def posted(sending: Sending, before: Mapping[str, Any], now: int) -> Reference:
         "starts_at": before.get("starts_at", notice.episode),
         "fired": kept_firing(notice, before),
         "posted": now,
-        "first": before.get("first", notice.starts_at),
-        "firings": before.get("firings", 1),
+        "first": before.get("first", notice.unsaid_since or notice.starts_at),
+        "firings": before.get("firings", _firings(notice)),
         "severity": notice.severity,
         "told": [_digest(news) for news in notice.news][-_REMEMBERED:],
         "answered": [_name(sending)],

@@ -2,7 +2,8 @@
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#route (group_wait, group_interval, repeat_interval).
 Two things differ. What was told as firing is told as resolved even if it is muted by then, so that no message stays
-red; and what fired and ended between two looks is not told at all, whatever else the group has to say.
+red; and what fired and ended between two looks is not told at all, whatever else the group has to say. Of a burst it
+is told that it ended: each of these alerts asked to be told by itself.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from rules.matchers import quoted
-from rules.model import Group, Labels, Member, Muted, Reason
+from rules.model import HOUR, MINUTE, Group, Labels, Member, Muted, Reason
 from rules.routing import Route
 
 _DISTINCT = "\xff"
+BURST = 10  # messages about alerts by themselves that one receiver is sent within a minute; what comes then shares one
+BURST_SPAN = MINUTE
+_CALMS = 5  # times: a burst is told of every minute at first, in the end every five
+_LIVES = HOUR  # how long a message goes on when its alert fires again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,31 @@ def own_group(receiver: str, alert: str, fingerprint: str, now: int, repeat: int
     )
 
 
+def burst_group(receiver: str, now: int) -> Group:
+    """The group of all alerts that are too many at once to be told by themselves."""
+    key = f"{{}}:{{receiver={quoted(receiver)}}}"
+    return Group(id=_id("burst", receiver), key=key, receiver=receiver, since=now, interval=MINUTE, burst=True)
+
+
+def begun(group: Group, now: int) -> Group:
+    """The group after it began a message by itself."""
+    return replace(group, begun=(*group.begun, now)[-BURST:])
+
+
+def crowded(group: Group, now: int, *, soon: bool) -> Group:
+    """A burst after an alert joined it: looked at in its turn, or `soon`, a minute after the last message."""
+    group = begun(replace(group, interval=MINUTE * min(1 + group.tellings, _CALMS)), now)
+    if group.next_look is None:
+        return replace(group, next_look=now)
+    earliest = now if group.told_at is None else max(now, group.told_at + MINUTE)
+    return replace(group, next_look=min(group.next_look, earliest)) if soon else group
+
+
+def goes_on(group: Group, now: int) -> bool:
+    """Whether what the group has to say belongs to the message that it began last."""
+    return bool(group.begun) and now - group.begun[-1] < _LIVES
+
+
 def _id(*parts: str) -> str:
     return hashlib.sha256(_DISTINCT.join(parts).encode()).hexdigest()[:16]
 
@@ -111,7 +141,7 @@ def look(
             staying.append(member if why == member.muted else replace(member, muted=why))
             continue
         gone.append(member.fingerprint)
-        if member.told:
+        if member.told or (group.burst and member.muted is None):
             resolved.append(member)
     firing = tuple(member for member in staying if member.muted is None)
     reason = _reason(group, firing, resolved, now, taken)
@@ -120,7 +150,8 @@ def look(
         staying = [_named(member) for member in staying]
         group = replace(group, told_at=now, tellings=group.tellings + 1)
     if not staying:
-        return Look(None, (), tuple(gone), told)
+        remembered = replace(group, next_look=group.begun[-1] + _LIVES) if goes_on(group, now) else None
+        return Look(remembered, (), tuple(gone), told)
     after = replace(group, looked=True, next_look=_next_look(group, staying, now, taken))
     return Look(after, tuple(staying), tuple(gone), told)
 

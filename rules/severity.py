@@ -10,6 +10,8 @@ from dataclasses import replace
 
 from rules.model import AlertRule, AlertStatus, Assessment, Labels, Standing, labels_of
 
+_GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
+
 
 def follow(rule: AlertRule, status: AlertStatus, assessment: Assessment, now: int) -> AlertStatus:
     """A firing alert with the severity it has now that its instance stands so."""
@@ -31,6 +33,11 @@ def at_first(rule: AlertRule, assessment: Assessment) -> str:
 def is_graver(rule: AlertRule, severity: str, than: str) -> bool:
     """Whether a severity is of a graver step than another, or of one at all."""
     return _rank(rule, severity) > _rank(rule, than)
+
+
+def gravity(severity: str) -> int:
+    """The order of severities, the gravest first; all that are not known come last."""
+    return _GRAVITY.get(severity, len(_GRAVITY))
 
 
 def labelled(rule: AlertRule, labels: Labels, step: str) -> Labels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from agent.store import rows
+from agent.store import outbox, rows
 from agent.store.errors import Fenced
 from agent.store.records import Commit
 from rules.model import DAY, Reading, Series
@@ -67,6 +67,7 @@ class Committer:
         if commit.corrections:
             connection.executemany(_CORRECTION, map(rows.correction_row, commit.corrections))
         if commit.deliveries:
+            outbox.hurry(connection, commit.deliveries)
             connection.executemany(_DELIVERY, map(rows.delivery_row, commit.deliveries))
             connection.executemany(_MENTION, [row for one in commit.deliveries for row in rows.mention_rows(one)])
         _apply_told(connection, commit)

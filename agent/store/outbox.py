@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from agent.coalescing import REMEMBERED, Told, coalesced, held_until
 from agent.store import rows
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, OutboxStats
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats
 
 # Only the first queued delivery of a lane may go out. Those under a lease take their receiver's places first.
 _HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
 _CLAIMABLE = f"""
-SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same FROM (
+SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same,
+       EXISTS (SELECT 1 FROM deliveries n WHERE n.state = 'queued' AND n.lane = d.lane AND n.id > d.id) AS followed
+FROM (
   SELECT id, next_at, kind, next_at <= :now AND coalesce(lease_until, 0) <= :now AS due,
          row_number() OVER (PARTITION BY kind, receiver, position
                             ORDER BY coalesce(lease_until, 0) > :now DESC, next_at, id) AS place
@@ -27,6 +30,15 @@ LEFT JOIN threads t ON t.receiver = d.receiver AND t.position = d.position AND t
 WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR (head.kind = 'call') = (:kind = 'call'))
 ORDER BY head.next_at, head.id LIMIT :limit
 """
+_TOLD = (
+    "SELECT json_extract(payload, '$.reason') AS reason, json_extract(payload, '$.severity') AS severity, settled_at "
+    "FROM deliveries WHERE fingerprint = ? AND lane = ? AND state = 'sent' AND settled_at > ? ORDER BY id"
+)
+_WAITING = "SELECT id, payload FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
+_SUPERSEDE = "UPDATE deliveries SET state = 'superseded', settled_at = ? WHERE id = ?"
+_CARRY = "UPDATE deliveries SET payload = ?, next_at = min(next_at, ?) WHERE id = ?"
+_HOLD = "UPDATE deliveries SET next_at = ? WHERE id = ?"
+_HURRY = "UPDATE deliveries SET next_at = ? WHERE lane = ? AND state = 'queued' AND attempts = 0 AND next_at > ?"
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"
 _SETTLE = (
     "UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, error = ?, settled_at = ?, lease_until = NULL "
@@ -48,13 +60,53 @@ _NEXT = (
 
 def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> list[Delivery]:
     """Leases what is due until `until`. `wanted` has now, kind, limit and per_receiver."""
-    claimable = connection.execute(_CLAIMABLE, wanted)
+    claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
+    while any([_gives_way(connection, row, wanted["now"]) for row in claimable]):  # noqa: C419 - all of them
+        claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
     found = [rows.delivery_of(row, row["reference"], same=bool(row["same"])) for row in claimable]
     return [
         replace(one, fence=one.fence + 1)
         for one in found
         if connection.execute(_CLAIM, (until, one.id, one.fence)).rowcount
     ]
+
+
+def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bool:
+    """Whether the head of a lane does not go out now: a newer notice takes its place, or it has to wait."""
+    if head["manner"] == Manner.EVERY or head["lease_until"] is not None:
+        return False
+    told = _told(connection, head["fingerprint"], head["lane"], now)
+    if head["followed"] and _thin_out(connection, head, now, known=bool(told)):
+        return True
+    if head["manner"] != Manner.CALM:
+        return False
+    until = held_until(orjson.loads(head["payload"]), told, now)
+    return until > now and bool(connection.execute(_HOLD, (until, head["id"])).rowcount)
+
+
+def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int, *, known: bool) -> bool:
+    waiting = connection.execute(_WAITING, (head["lane"],)).fetchall()
+    place, notice = coalesced([orjson.loads(row["payload"]) for row in waiting], known=known)
+    if place == 0:
+        return False
+    connection.executemany(_SUPERSEDE, [(now, row["id"]) for row in waiting[:place]])
+    connection.execute(_CARRY, (orjson.dumps(notice).decode(), head["next_at"], waiting[place]["id"]))
+    return True
+
+
+def hurry(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> None:
+    """Ends the pause of lanes in which a new delivery must not wait."""
+    for delivery in deliveries:
+        if delivery.manner is Manner.CALM:
+            notice, now = orjson.loads(delivery.payload), delivery.created
+            if held_until(notice, _told(connection, notice["fingerprint"], delivery.lane, now), now) <= now:
+                connection.execute(_HURRY, (now, delivery.lane, now))
+
+
+def _told(connection: sqlite3.Connection, about: str, lane: str, now: int) -> list[Told]:
+    """What was sent in a lane lately."""
+    found = connection.execute(_TOLD, (about, lane, now - REMEMBERED))
+    return [Told(row["reason"], row["severity"] or "", row["settled_at"]) for row in found]
 
 
 def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt, outcome: Mapping[str, Any]) -> bool:

@@ -32,11 +32,20 @@ class DeliveryKind(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """`failed` is for good: refused, or too old to try again."""
+    """`failed` is for good: refused, or too old to try again. `superseded`: a newer one of its lane says more."""
 
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Manner(StrEnum):
+    """How notices of one lane follow one another."""
+
+    EVERY = "every"  # each goes out
+    NEWEST = "newest"  # of those that wait only the newest does, and what must not be missed
+    CALM = "calm"  # likewise, and what comes and goes waits longer and longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Delivery:
     attempts: int = 0
     fence: int = 0
     error: str | None = None
+    manner: Manner = Manner.EVERY
     thread: Mapping[str, Any] | None = None
     earlier: Mapping[str, Any] | None = None
 

@@ -10,7 +10,7 @@ import orjson
 
 from agent.acts import Act, Person
 from agent.store.codec import encode
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Ping, Receipt, ReportRun
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, Ping, Receipt, ReportRun
 from rules.matchers import matchers_text
 from rules.model import (
     Correction,
@@ -44,7 +44,7 @@ CORRECTION = (
 )  # fmt: skip
 DELIVERY = (
     "key", "kind", "receiver", "position", "lane", "fingerprint", "starts_at", "payload", "created", "next_at",
-    "expires_at", "state", "attempts", "fence", "error",
+    "expires_at", "state", "attempts", "fence", "error", "manner",
 )  # fmt: skip
 GROUP = ("id", "key", "receiver", "next_look", "record")
 MEMBER = ("group_id", "fingerprint", "record")
@@ -202,6 +202,7 @@ def delivery_row(delivery: Delivery) -> Row:
         delivery.attempts,
         delivery.fence,
         delivery.error,
+        delivery.manner.value,
     )
 
 
@@ -223,6 +224,7 @@ def delivery_of(row: sqlite3.Row, reference: str | None = None, *, same: bool = 
         attempts=row["attempts"],
         fence=row["fence"],
         error=row["error"],
+        manner=Manner(row["manner"]),
         thread=thread if same else None,
         earlier=None if same else thread,
     )

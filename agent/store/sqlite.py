@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from agent.store.errors import StoreError, StoreInUse, StoreUnavailable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision of the schema there has been, oldest first; the last is the one this version works with."""
 
 BUSY_SECONDS = 5.0

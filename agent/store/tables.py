@@ -153,6 +153,7 @@ deliveries = Table(
     Column("lease_until", BigInteger),
     Column("settled_at", BigInteger),
     Column("error", Text),
+    Column("manner", Text, nullable=False, server_default="every"),
     Index(
         "ix_deliveries_queued",
         "lane",

@@ -58,6 +58,7 @@ class WebhookNotifier:
     Config = WebhookConfig
     wants_chart: ClassVar[bool] = False
     wants_updates: ClassVar[bool] = False
+    wants_every: ClassVar[bool] = True
 
     def __init__(self, config: WebhookConfig, services: Services) -> None:
         self._config = config

@@ -50,6 +50,8 @@ class Group:
 
     `key` says where it comes from, in Alertmanager's words. `own` is a group of one alert, which is told at once. From
     `since` on its messages are about the same episode; `told_at` is when something was last told, `tellings` how often.
+    `begun` is when it began a message by itself, of a burst when the last alerts joined.
+    A `burst` is of alerts that were too many at once to be told by themselves.
     """
 
     id: str
@@ -67,6 +69,8 @@ class Group:
     looked: bool = False
     told_at: int | None = None
     tellings: int = 0
+    begun: tuple[int, ...] = ()
+    burst: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Notice:
     are all of them, cut where there are very many; `firing` and `resolved` count those too that were cut. `group`
     names a group that may have several alerts over time and `group_since` its episode: messages of one episode belong
     together. Without them that is the alert, and its firing. `news` is all there was so far in this firing, again in
-    each notice, so that none is lost where a notice is.
+    each notice, so that none is lost where a notice is. `unsaid` are firings, the first at `unsaid_since`, of which the
+    receiver was not told by themselves, because they came and went while a message waited.
     """
 
     reason: Reason
@@ -109,6 +110,8 @@ class Notice:
     proposals: tuple[Proposal, ...] = ()
     confirm: str = ""  # names a test that waits for a person's click
     news: tuple[News, ...] = ()
+    unsaid: int = 0
+    unsaid_since: int | None = None
 
     @property
     def every(self) -> tuple[NoticedAlert, ...]:

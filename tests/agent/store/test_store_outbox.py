@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, DeliveryState, OutboxStats
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats
 from agent.store.store import Fenced, Store
-from rules.model import Reading, Series
+from rules.model import DAY, MINUTE, Reading, Series
 
 LEASE = 100
 
@@ -157,3 +157,65 @@ async def test_a_report_is_claimed_with_the_notices_and_a_call_by_itself(store: 
     await queue(store, *kinds.values())
     assert await keys(store, 1, kind=DeliveryKind.CALL) == ["call"]
     assert sorted(await keys(store, 1, kind=DeliveryKind.NOTICE)) == ["notice", "report"]
+
+
+def change(key: str, reason: str, starts_at: int = 1, **fields: Any) -> Delivery:
+    about = {"fingerprint": "f", "starts_at": starts_at, "reason": reason, "severity": "warning"}
+    about["status"] = "resolved" if reason == "resolved" else "firing"
+    made = notice(key, expires_at=DAY, manner=fields.pop("manner", Manner.NEWEST), **fields)
+    return replace(made, payload=orjson.dumps(about))
+
+
+async def send(store: Store, now: int) -> list[str]:
+    found = await store.claim(now, LEASE, 100)
+    for one in found:
+        assert await store.settle(one, tried(one, at=now), now=now, sent=True)
+    return [one.key for one in found]
+
+
+async def test_what_waits_is_superseded_by_what_is_newer_and_stays_visible(store: Store) -> None:
+    await queue(store, change("fire", "firing"), change("ack", "updated"), change("end", "resolved"))
+    assert await send(store, 1) == ["fire"]  # nothing was told of it yet
+    assert await send(store, 2) == ["end"]
+    await queue(store, change("again", "firing", 2), change("end2", "resolved", 2), change("third", "firing", 3))
+    (third,) = await store.claim(3, LEASE, 100)
+    assert (third.key, orjson.loads(third.payload)["unsaid"]) == ("third", 1)
+    states = {one.key: one.state for one in await store.deliveries(10)}
+    assert {key for key, state in states.items() if state is DeliveryState.SUPERSEDED} == {"ack", "again", "end2"}
+    assert (await store.outbox()).depth == 1
+
+
+async def test_what_was_claimed_is_not_superseded_until_it_is_known_how_that_ended(store: Store) -> None:
+    await queue(store, change("fire", "firing"))
+    assert await send(store, 1) == ["fire"]
+    await queue(store, change("ack", "updated"))
+    (ack,) = await store.claim(2, LEASE, 100)
+    await queue(store, change("end", "resolved"))
+    (again,) = await store.claim(2 + LEASE, LEASE, 100)  # the first lease ran out
+    assert again.key == "ack"
+    assert await store.settle(again, tried(again, "down"), now=200, sent=False, retry_at=300)
+    assert await keys(store, 300) == ["end"]
+    assert not await store.settle(ack, tried(ack), now=301, sent=True)
+
+
+async def test_who_reads_is_told_in_pauses_and_at_once_what_must_not_wait(store: Store) -> None:
+    def calm(key: str, reason: str, episode: int, at: int) -> Delivery:
+        return change(key, reason, episode, manner=Manner.CALM, created=at, next_at=at)
+
+    for at, (key, reason) in enumerate((("f0", "firing"), ("r0", "resolved"), ("f1", "firing"), ("r1", "resolved"))):
+        await queue(store, calm(key, reason, at // 2, at))
+        assert await send(store, at) == [key]
+    await queue(store, calm("f2", "firing", 2, 3))
+    assert await send(store, 3) == []
+    assert await store.next_delivery_at(3) == 5 * MINUTE + 3
+    await queue(store, calm("e2", "escalated", 2, 4))
+    assert await send(store, 4) == ["e2"]
+    await queue(store, calm("r2", "resolved", 2, 5), calm("f3", "firing", 3, 5), calm("r3", "resolved", 3, 5))
+    assert await send(store, 5) == []
+    assert await send(store, 5 * MINUTE + 4) == ["r3"]
+
+
+async def test_a_program_is_told_of_each_change(store: Store) -> None:
+    wanted = [change(f"{n}", "firing" if n % 2 else "resolved", n, manner=Manner.EVERY) for n in range(6)]
+    await queue(store, *wanted)
+    assert [await send(store, n) for n in range(6)] == [[one.key] for one in wanted]

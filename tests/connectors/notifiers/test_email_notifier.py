@@ -190,10 +190,10 @@ async def test_the_link_that_acknowledges_is_a_button_and_a_line(services, inbox
 
 
 async def test_a_group_is_a_table(services, inbox):
-    await notifier(services, inbox.port).send(kit.sending(kit.several(120, 1)))
+    await notifier(services, inbox.port).send(kit.sending(kit.several(620, 1)))
     words = Page(inbox.parsed().get_body(("html",)).get_content()).words
-    assert words.count("firing") == 100
-    assert "and 21 more" in words
+    assert words.count("firing") == 500
+    assert "and 121 more" in words
 
 
 async def test_a_repetition_has_the_same_message_id(services, inbox):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from agent.demo.slack_blocks import MAX_TOTAL, problems, total_text
 from connectors.facts import facts, heading, links, listed, mark, remarks
 from connectors.mail_message import html_of, text_of
 from connectors.notifiers.console import layout
@@ -100,3 +101,18 @@ def test_mail_and_console_name_every_alert():
         assert f"Room (room-{number}) is too &lt;hot&gt; &amp; dry" in page
         assert f"Room (room-{number}) is too <hot> & dry" in lines
     assert lines.startswith("FIRING 2 firing, 1 resolved: target room\n")
+
+
+def test_slack_names_those_that_have_no_line():
+    rooms = [kit.alert(n, labels={"target": "room", "room": f"room <{n}>"}) for n in range(480)]
+    for alerts in (rooms, [kit.alert(n, labels={"target": f"t{n}"}) for n in range(480)]):
+        said = str(message(kit.several(480, 0, alerts=tuple(alerts)))["blocks"])
+        assert total_text(message(kit.several(480, 0, alerts=tuple(alerts)))["blocks"]) < MAX_TOTAL
+        assert not problems(message(kit.several(480, 0, alerts=tuple(alerts)))["blocks"], lambda _: True)
+        for alert in alerts[19:]:
+            own = alert.labels.get("room", alert.labels["target"]).replace("<", "&lt;").replace(">", "&gt;")
+            assert own in said
+    many = tuple(kit.alert(n, labels={"target": "room", "room": "x" * 90}) for n in range(480))
+    blocks = message(kit.several(480, 0, alerts=many))["blocks"]
+    assert total_text(blocks) < MAX_TOTAL
+    assert " and 3" in str(blocks)
