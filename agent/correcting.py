@@ -117,6 +117,7 @@ class Corrector:
                 self.move(decision, run, corrections.skipped(run, decision.now, "no longer configured"))
             elif run.state is not RunState.CALLED and decision.instance(run.key) is None:
                 self.move(decision, run, corrections.skipped(run, decision.now, _GONE))
+        self._let_on(decision)
 
     def _runs_to_step(self, decision: Decision, *, every: bool) -> list[Correction]:
         runs = {**self.memory.open_runs, **decision.runs}

@@ -218,7 +218,9 @@ def approved_again(run: Correction) -> Correction:
 def held_back(run: Correction, now: int, why: str) -> Correction:
     """The run whose call was stopped before it was made: that was no attempt."""
     before = None if run.attempt == 1 else run.before
-    return replace(run, state=RunState.APPROVED, attempt=run.attempt - 1, before=before, updated=now, detail=why)
+    queued = max(run.queued, run.attempt)  # an earlier version counted attempts only
+    run = replace(run, attempt=run.attempt - 1, queued=queued, before=before)
+    return replace(run, state=RunState.APPROVED, updated=now, detail=why)
 
 
 def _drives_on(run: Correction, rule: CorrectRule) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.dispatcher import Withheld
-from agent.store.records import DeliveryKind
+from agent.store.records import Commit, DeliveryKind
 from connectors.base import Refused, Unreachable
 from rules.breaker import Breaker
 from rules.model import (
@@ -285,6 +285,39 @@ class TestOneThing:
         assert await house.send() == 1
 
 
+    async def test_it_goes_on_when_a_reload_ends_what_it_waits_for(self, house: House) -> None:
+        await house.begin(replace(self.RULES[0], verify_within=HOUR), self.RULES[1], target=self.TWO)
+        await house.read(25)
+        await house.send()
+        await house.read(25)
+        house.target = replace(house.target, correct=self.RULES[1:])
+        await house.configure()
+        assert [run.state for run in house.runs()] == [RunState.SKIPPED, RunState.CALLED]
+        assert await house.send() == 1
+
+
+class TestCoolDown:
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_correction_that_was_not_called_does_not_end_that_of_one_before(
+        self, house: House, restarts: bool
+    ) -> None:
+        await house.begin(replace(AUTO, cooldown=HOUR))
+        await house.read(25)
+        assert await house.send() == 1
+        called = house.run().called_at
+        for value in (22, 25, 22):  # it helped; the next one came back before its time
+            await house.read(value)
+        if restarts:
+            await house.restart()
+        await house.read(25)
+        assert [run.state for run in house.runs()] == [RunState.VERIFIED, RunState.SKIPPED, RunState.APPROVED]
+        assert (await house.send(), house.runs()[-1].not_before) == (0, called and called + HOUR)
+        await house.passes(HOUR)
+        assert await house.send() == 1
+        await house.read(22)
+        assert len(house.runs()) == 1
+
+
 class TestUndo:
     async def test_what_failed_is_taken_back_once(self, house: House) -> None:
         await house.begin(replace(ONCE, undo=Undo("undo")))
@@ -399,6 +432,16 @@ class TestInTheOutbox:
         (delivery,) = await house.claim()
         await house.settle(delivery, Withheld("too late to make this call"))
         assert (house.state, house.run().attempt) == (RunState.CALLED, 1)
+        assert await house.send() == 1
+
+    async def test_one_that_an_earlier_version_gave_out_is_decided_anew(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.store.commit(Commit(house.clock.time, corrections=[replace(house.run(), queued=0)]))
+        await house.restart()
+        (delivery,) = await house.claim()
+        await house.settle(delivery, Withheld("too late to make this call"))
+        assert (house.state, house.run().queued) == (RunState.CALLED, 2)
         assert await house.send() == 1
 
     async def test_what_it_depends_on_may_be_off_by_then(self, house: House) -> None:
