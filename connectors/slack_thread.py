@@ -1,8 +1,9 @@
 """What is remembered of a Slack message between two sendings, and what its thread is told.
 
-A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing (or the group's episode) it shows; `fired`,
-its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since when and how often it fired; `severity`,
-the gravest that was told; `told`, digests of the news that were; `answered`, the sendings that were answered for.
+A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing
+(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since
+when and how often it fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`,
+the sendings that were answered for.
 """
 
 from __future__ import annotations

@@ -294,8 +294,12 @@ def line(run: Correction) -> str:
     by = f", asked for by {run.approval.by}" if run.approval and run.by_hand else by
     detail = f": {run.detail}" if run.detail else ""
     words = "was not repeated" if run.state is RunState.SKIPPED and run.attempt else _WORDS[run.state]
-    what = "Undoing" if run.undoes else "Correction"
-    return f"{what} {run.action} {words}{attempt}{by}{detail}"
+    return f"{named(run)} {words}{attempt}{by}{detail}"
+
+
+def named(run: Correction) -> str:
+    """How every line about the run begins."""
+    return f"{'Undoing' if run.undoes else 'Correction'} {run.action}"
 
 
 _WORDS = {

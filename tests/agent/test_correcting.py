@@ -284,7 +284,6 @@ class TestOneThing:
         await house.passes(5 * MINUTE)
         assert await house.send() == 1
 
-
     async def test_it_goes_on_when_a_reload_ends_what_it_waits_for(self, house: House) -> None:
         await house.begin(replace(self.RULES[0], verify_within=HOUR), self.RULES[1], target=self.TWO)
         await house.read(25)
