@@ -191,6 +191,9 @@ async def test_a_report_that_can_not_be_delivered_is_said_to_the_fallback(world)
     assert (made.kind, made.receiver, said.reason) == (DeliveryKind.NOTICE, "all", Reason.UNDELIVERABLE)
     assert said.headline.startswith("Weekly numbers: 1 of 3")
     assert said.details[-1] == "Receiver growth could not be told: gone"
+    other = report_delivery(dataclasses.replace(report(), name="other"))
+    (another,) = world.outgoing.undeliverable(other, Refused("gone", permanent=True))
+    assert made.lane != another.lane  # neither waits for the other, nor is taken for it
 
 
 @pytest.mark.parametrize("notice", kit.ALL_REASONS, ids=lambda notice: notice.reason)
