@@ -31,6 +31,7 @@ from rules import corrections
 from rules.engine import Batch
 from rules.model import (
     DAY,
+    SECOND,
     Acknowledgement,
     Correction,
     InstanceKey,
@@ -309,7 +310,8 @@ class Pipeline:
         said = answer or "" if error is None else str(error)
         permanent = error is not None and error.permanent
         withheld = isinstance(error, Withheld)
-        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld)
+        later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
+        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)

@@ -197,8 +197,13 @@ def came_back(run: Correction, assessment: Assessment) -> bool:
     return taken and not assessment.hold and assessment.recovered is True
 
 
-def answered(run: Correction, rule: CorrectRule, now: int, answer: str, *, error: bool, permanent: bool) -> Correction:
-    """The run after its call ended. Only readings can verify it, whatever the answer was."""
+def answered(
+    run: Correction, rule: CorrectRule, now: int, answer: str, *, error: bool, permanent: bool, not_within: int = 0
+) -> Correction:
+    """The run after its call ended. Only readings can verify it, whatever the answer was.
+
+    `not_within` is how long the other side wants to be left alone.
+    """
     if not error and run.undoes:
         return replace(run, state=RunState.UNDONE, updated=now, called_at=now, detail=answer)
     if not error:
@@ -207,7 +212,7 @@ def answered(run: Correction, rule: CorrectRule, now: int, answer: str, *, error
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
-    return _attempt_failed(replace(run, called_at=None), rule, now, answer, wait)
+    return _attempt_failed(replace(run, called_at=None), rule, now, answer, max(wait, min(not_within, DAY)))
 
 
 def approved_again(run: Correction) -> Correction:

@@ -460,6 +460,15 @@ class TestInTheOutbox:
         assert house.state is RunState.SKIPPED
         assert await house.send() == 0
 
+    async def test_who_wants_to_be_left_alone_for_a_while_is(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send(Refused("answered 429", status=429, retry_after=300.0))
+        await house.passes(299 * SECOND)
+        assert await house.send() == 0
+        await house.passes(SECOND)
+        assert await house.send() == 1
+
     async def test_an_instance_that_is_gone_is_not_corrected(self, house: House) -> None:
         await house.begin(AUTO, replace(ASK, action="undo"))
         await house.read(25)
