@@ -72,7 +72,7 @@ def read_changes(
 
 _OF_CORRECTIONS = (
     "SELECT record FROM transitions WHERE target = :target AND at >= :start AND at <= :end"
-    " AND event IN ('correction', 'escalated') ORDER BY id"
+    " AND event IN ('correction', 'escalated', 'uncorrected') ORDER BY id"
 )
 
 

@@ -14,6 +14,7 @@ from agent.store.records import Commit, DeliveryKind
 from connectors.base import Refused, Unreachable
 from rules.breaker import Breaker
 from rules.model import (
+    DAY,
     HOUR,
     MINUTE,
     SECOND,
@@ -315,6 +316,16 @@ class TestCoolDown:
         assert await house.send() == 1
         await house.read(22)
         assert len(house.runs()) == 1
+
+
+    async def test_a_long_one_goes_on_after_a_restart(self, house: House) -> None:
+        await house.begin(replace(AUTO, cooldown=30 * DAY))
+        await house.read(25)
+        await house.send()
+        await house.read(22)
+        await house.restart(after=20 * DAY)
+        await house.read(25)
+        assert await house.send() == 0
 
 
 class TestUndo:

@@ -47,12 +47,13 @@ async def test_a_proposal_waits_until_a_person_spoke(house: House) -> None:
     assert (await then(house, asked - 1)).corrections == []
 
 
-async def test_what_a_call_was_answered_is_said(house: House) -> None:
-    await house.begin(AUTO)
+@pytest.mark.parametrize(("to", "words"), [(("oncall",), "failed and was escalated"), ((), "failed")])
+async def test_what_a_call_was_answered_is_said(house: House, to: tuple[str, ...], words: str) -> None:
+    await house.begin(replace(AUTO, escalate_to=to))
     await house.read(25)
     await house.send(Refused("answered 404", status=404, permanent=True))
     found = await then(house, house.clock.time)
-    assert found.corrections == ["Correction cool failed and was escalated: answered 404"]
+    assert found.corrections == [f"Correction cool {words}: answered 404"]
     assert found.changes[0].detail == found.corrections[0]
 
 
