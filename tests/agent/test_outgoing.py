@@ -207,6 +207,13 @@ def test_so_do_its_records():
     assert read_notice(delivery(notice).payload) == notice
 
 
+def test_what_an_earlier_version_queued_is_read():
+    notice = kit.notice()
+    said = orjson.loads(delivery(notice).payload)
+    old = {name: value for name, value in said.items() if name not in {"acknowledged_by", "proposals", "news", "why"}}
+    assert read_notice(orjson.dumps(old)) == dataclasses.replace(notice, why=())
+
+
 async def test_a_sending_has_key_attempt_and_thread(world):
     thread, earlier = {"ts": "0"}, {"ts": "-1"}
     await world.outgoing.notify(delivery(kit.notice(), earlier=earlier))
