@@ -317,7 +317,6 @@ class TestCoolDown:
         await house.read(22)
         assert len(house.runs()) == 1
 
-
     async def test_a_long_one_goes_on_after_a_restart(self, house: House) -> None:
         await house.begin(replace(AUTO, cooldown=30 * DAY))
         await house.read(25)
