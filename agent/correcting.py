@@ -41,13 +41,17 @@ _GONE = "what it was for is gone"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How the call of a correction ended; `withheld`: it was stopped before it was made."""
+    """How the call of a correction ended; `withheld`: it was stopped before it was made.
+
+    `not_within` is for how many microseconds the other side does not want another.
+    """
 
     run_id: str
     answer: str
     error: bool
     permanent: bool
     withheld: bool = False
+    not_within: int = 0
 
 
 class Corrector:
@@ -117,6 +121,7 @@ class Corrector:
                 self.move(decision, run, corrections.skipped(run, decision.now, "no longer configured"))
             elif run.state is not RunState.CALLED and decision.instance(run.key) is None:
                 self.move(decision, run, corrections.skipped(run, decision.now, _GONE))
+        self._let_on(decision)
 
     def _runs_to_step(self, decision: Decision, *, every: bool) -> list[Correction]:
         runs = {**self.memory.open_runs, **decision.runs}
@@ -211,7 +216,13 @@ class Corrector:
                 after = corrections.skipped(after, decision.now, answered.answer)
         else:
             after = corrections.answered(
-                run, rule, decision.now, answered.answer, error=answered.error, permanent=answered.permanent
+                run,
+                rule,
+                decision.now,
+                answered.answer,
+                error=answered.error,
+                permanent=answered.permanent,
+                not_within=answered.not_within,
             )
         self.move(decision, run, after)
 

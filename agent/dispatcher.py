@@ -20,7 +20,7 @@ from agent.clock import Clock
 from agent.retry import retry_at
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store, StoreError, StoreUnavailable
-from connectors.base import ConnectorError, TimedOut
+from connectors.base import LONGEST_CALL, LONGEST_SENDING, ConnectorError, TimedOut
 from rules.model import MINUTE, SECOND, Reason
 
 log = structlog.get_logger()
@@ -59,13 +59,18 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds; times in microseconds. The lease has to be longer than the timeout."""
+    """Bounds; times in microseconds. A lease has to be longer than its timeout.
+
+    A configuration can't ask for more time than `LONGEST_SENDING` and `LONGEST_CALL`.
+    """
 
     notices: int = 200  # at once, reports among them
     calls: int = 50
     per_receiver: int = 4
-    timeout: int = 30 * SECOND
+    timeout: int = LONGEST_SENDING
     lease: int = 2 * MINUTE
+    call_timeout: int = LONGEST_CALL + MINUTE  # an action ends by itself, and says how
+    call_lease: int = LONGEST_CALL + 2 * MINUTE
 
 
 class Dispatcher:
@@ -142,12 +147,16 @@ class Dispatcher:
     async def _claim(self) -> int | None:
         """Starts all that may be sent now; returns when to look again, None if nothing is due later."""
         limits, now = self._limits, self._clock.now()
-        most = {DeliveryKind.NOTICE: limits.notices, DeliveryKind.CALL: limits.calls}
+        bounds = {
+            DeliveryKind.NOTICE: (limits.notices, limits.lease),
+            DeliveryKind.CALL: (limits.calls, limits.call_lease),
+        }
         for kind, sends in self._sends.items():
-            room = most[kind] - len(sends)
+            most, lease = bounds[kind]
+            room = most - len(sends)
             if room <= 0:
                 continue
-            for delivery in await self._store.claim(now, limits.lease, room, kind, limits.per_receiver):
+            for delivery in await self._store.claim(now, lease, room, kind, limits.per_receiver):
                 self._start(delivery)
         # What is due but found no room is claimed when a send ends; what became due since then was not looked at yet.
         return await self._store.next_delivery_at(now)
@@ -236,7 +245,9 @@ class Dispatcher:
         result: Any = None
         error: ConnectorError | None = None
         try:
-            result = await self._in_time(send(delivery), at + self._limits.timeout)
+            is_call = delivery.kind is DeliveryKind.CALL
+            within = self._limits.call_timeout if is_call else self._limits.timeout
+            result = await self._in_time(send(delivery), at, within)
         except ConnectorError as known:
             error = known
         except Exception as unexpected:  # a mistake in a connector must not lose a message
@@ -245,12 +256,12 @@ class Dispatcher:
         took = int((self._clock.monotonic() - started) * SECOND)
         return result, _attempt(delivery, at, took, error), error
 
-    async def _in_time(self, sending: Awaitable[Any], until: int) -> Any:
+    async def _in_time(self, sending: Awaitable[Any], at: int, within: int) -> Any:
         task = asyncio.ensure_future(sending)
         try:
-            await self._wait(asyncio.wait({task}), until)
+            await self._wait(asyncio.wait({task}), at + within)
             if not task.done():
-                raise TimedOut(f"no answer within {self._limits.timeout // SECOND} s")
+                raise TimedOut(f"no answer within {within // SECOND} s")
             if task.cancelled():
                 raise ConnectorError("the connector gave up")
             return task.result()

@@ -9,8 +9,9 @@ from itertools import takewhile
 from agent.decision import Decider
 from agent.muted import Mutes
 from rules import alerts
+from rules.corrections import line
 from rules.explain import AlertPart, Explanation, explain
-from rules.model import AlertState, Correction, Event, InstanceKey, Labels, Transition
+from rules.model import AlertState, Event, InstanceKey, Labels, Transition
 from rules.routing import Route
 from rules.selectors import matches
 
@@ -35,7 +36,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One instance. `told` is by alert; `changes` are the last ones of its alerts, newest first.
+    """One instance. `told` is by alert; `corrections` has a line for each run that is open or ended lately; `changes`
+    are the last ones of its alerts, newest first.
 
     `known` is since when it is known, of the past. What began by then may have begun before: the standing, if it is
     since then, and the alerts in `begun_before`.
@@ -43,7 +45,7 @@ class Explained:
 
     found: Explanation
     told: Mapping[str, Told]
-    runs: Sequence[Correction]
+    corrections: Sequence[str]
     changes: Sequence[Transition]
     known: int | None = None
     begun_before: frozenset[str] = frozenset()
@@ -75,7 +77,7 @@ class Known:
         return Explained(
             replace(found, alerts=parts),
             {part.rule.name: self._told(found, part) for part in found.alerts},
-            decider.memory.runs_of(key),
+            [line(run) for run in decider.memory.runs_of(key)],
             [change for change in changes if id(change) not in guessed][:_CHANGES],
             self.since,
             frozenset(part.rule.name for part in parts if self.since is not None and _begun(part, self.since)),

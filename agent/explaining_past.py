@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from agent.config.configuration import Configuration
@@ -18,10 +18,25 @@ from agent.rehearsal import Moment, Rehearsal
 from agent.store.records import Remembered
 from agent.store.store import Store
 from rules import alerts
-from rules.model import DAY, Acknowledgement, AlertRule, AlertStatus, Event, Reading, Silence, Target, Transition
+from rules.corrections import line, named
+from rules.model import (
+    DAY,
+    Acknowledgement,
+    AlertRule,
+    AlertStatus,
+    Correction,
+    Event,
+    InstanceKey,
+    Reading,
+    RunState,
+    Silence,
+    Target,
+    Transition,
+)
 from rules.specs import Specs
 
 _WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
+_MOST_RUNS = 1_000
 _SOMEBODY = "somebody"  # an earlier version did not keep who it was
 
 
@@ -30,11 +45,30 @@ class Past:
     """What is stored of the past beside readings: silences made by then, and changes of alerts in order.
 
     Of what was before the rehearsal begins the changes tell how it stood: one for each alert that was open, and those
-    by which it was taken.
+    by which it was taken. `runs` are corrections, the newest first, and `said` is what was said of them by then, in
+    order: they are not rehearsed, since no rehearsal knows what a call was answered, or what a person said.
     """
 
     silences: Sequence[Silence] = ()
     changes: Sequence[Transition] = ()
+    runs: Sequence[Correction] = ()
+    said: Sequence[Transition] = ()
+
+    def corrections(self, at: int) -> dict[InstanceKey, list[str]]:
+        """For each instance a line for the newest run of each of its corrections, as it was at a time."""
+        found: dict[tuple[InstanceKey, str, str], Correction] = {}
+        for run in self.runs:
+            found.setdefault((run.key, run.alert, run.action), run)
+        lines: dict[InstanceKey, list[str]] = {}
+        for run in reversed(found.values()):
+            lines.setdefault(run.key, []).append(self._as_it_was(run, at))
+        return lines
+
+    def _as_it_was(self, run: Correction, at: int) -> str:
+        if run.updated <= at:
+            return line(run)
+        said = [one.detail for one in self.said if _is_about(one, run)]
+        return said[-1] if said else line(replace(run, state=RunState.PROPOSED, attempt=0, approval=None, detail=""))
 
 
 async def explained_at(store: Store, config: Configuration, target: str, at: int) -> list[Explained]:
@@ -46,8 +80,12 @@ async def explained_at(store: Store, config: Configuration, target: str, at: int
         readings += await read_from(store, [name], reach, start, at + 1)
     silences = [silence for silence in await store.silences() if silence.created <= at]
     # Without inhibition it is of no importance what other alerts did.
-    past = Past(silences, await store.changes(start, at + 1, None if config.inhibit else list(specs.targets)))
-    return await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
+    changes = await store.changes(start, at + 1, None if config.inhibit else list(specs.targets))
+    runs = await store.corrections(_MOST_RUNS, target, until=at)
+    past = Past(silences, changes, runs, await store.said(target, min([start, *(run.created for run in runs)]), at))
+    found = await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
+    lines = past.corrections(at)
+    return [replace(one, corrections=lines.get(one.found.key, [])) for one in found]
 
 
 def known_at(config: Configuration, target: str, readings: Iterable[Reading], at: int, past: Past = Past()) -> Known:
@@ -55,7 +93,7 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
     specs = _specs(config, target)
     one = Configuration(
         sources=config.sources,
-        targets=specs.targets,
+        targets={name: replace(one, correct=()) for name, one in specs.targets.items()},
         actions=config.actions,
         receivers=config.receivers,
         route=config.route,
@@ -73,8 +111,14 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
         rehearsal.history.add(reading)
     learn_before(rehearsal.history, before, start)
     inside = [reading for reading in ordered if start <= reading.time <= at]
-    changes = [*_changes(_rehearsed(rehearsal, inside, past.changes, at))]
+    said = [one for one in past.said if one.at >= known and any(_is_about(one, run) for run in past.runs)]
+    changes = sorted([*_changes(_rehearsed(rehearsal, inside, past.changes, at)), *said], key=lambda change: change.at)
     return Known(rehearsal.decider, changes[::-1], start if first < start else None)
+
+
+def _is_about(said: Transition, run: Correction) -> bool:
+    same = (said.key, said.alert) == (run.key, run.alert) and said.at >= run.created
+    return same and said.detail.startswith(f"{named(run)} ")
 
 
 def _rehearsed(

@@ -196,9 +196,11 @@ class Memory:
     def _keep_run(self, run: Correction) -> None:
         known = self._runs_of.setdefault(run.key, {})
         if run.state not in corrections.OPEN:
-            # The last ended run of an action on an instance stays: its call starts the cool-down of the next.
+            # Of the ended runs of an action on an instance the last stays, and the last that was called: that call
+            # starts the cool-down of the next.
             for old in self.runs_of(run.key):
-                if old.action == run.action and old.id != run.id and old.state not in corrections.OPEN:
+                ended = old.action == run.action and old.id != run.id and old.state not in corrections.OPEN
+                if ended and (run.called_at is not None or old.called_at is None):
                     del self.runs[old.id], known[old.id]
                     self._on.get((old.action, old.thing), {}).pop(old.id, None)
             self.open_runs.pop(run.id, None)

@@ -28,9 +28,11 @@ from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import ConnectorError
 from rules import corrections
+from rules.breaker import REMEMBERED
 from rules.engine import Batch
 from rules.model import (
     DAY,
+    SECOND,
     Acknowledgement,
     Correction,
     InstanceKey,
@@ -91,7 +93,8 @@ class Pipeline:
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
         now = self.clock.now()
-        ended = await self.store.corrections(_ENDED_RUNS, since=now - 7 * DAY)
+        cooldown = max((rule.cooldown for one in specs.targets.values() for rule in one.correct), default=0)
+        ended = await self.store.corrections(_ENDED_RUNS, since=now - max(REMEMBERED, cooldown))
         calls = await self.store.calls(now - corrections.LONGEST_BUDGET)
         self.memory = Memory(await self.store.load(), reversed(ended), calls, now)
         self.failed = asyncio.get_running_loop().create_future()
@@ -309,7 +312,8 @@ class Pipeline:
         said = answer or "" if error is None else str(error)
         permanent = error is not None and error.permanent
         withheld = isinstance(error, Withheld)
-        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld)
+        later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
+        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -69,6 +70,19 @@ def shown_json(value: Any, context: Mapping[str, Any]) -> str:
     """
     text = orjson.dumps(_masked(render_json(value, context))).decode()
     return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
+
+
+def shown_arguments(arguments: Iterable[str]) -> str:
+    """The arguments of a program as a shell has them, with `***` for what is given to an option that sounds secret."""
+    found: list[str] = []
+    is_secret = False
+    for text in arguments:
+        name, given, _ = text.partition("=")
+        option = text.startswith("-") and _sounds_secret(name)
+        hidden = "***" if is_secret and not option else f"{name}=***" if option and given else ""
+        found.append(hidden or shlex.quote(text))
+        is_secret = option and not given
+    return " ".join(found)
 
 
 def _masked(value: Any) -> Any:

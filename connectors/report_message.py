@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -232,7 +233,7 @@ def as_notice(report: Report, receiver: str) -> Notice:
         alert=f"report {report.name}",
         severity="",
         standing="",
-        fingerprint="",
+        fingerprint=hashlib.sha256(f"report {report.name}".encode()).hexdigest()[:16],  # told apart as alerts are
         labels={},
         annotations={},
         values={},

@@ -1,8 +1,9 @@
 """What is remembered of a Slack message between two sendings, and what its thread is told.
 
-A reference is JSON: channel and ts of the message; `starts_at`, the firing (or the group's episode) it shows; `fired`,
-its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since when and how often it fired; `severity`,
-the gravest that was told; `told`, digests of the news that were; `answered`, the sendings that were answered for.
+A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing
+(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since
+when and how often it fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`,
+the sendings that were answered for.
 """
 
 from __future__ import annotations
@@ -36,17 +37,19 @@ class Answer:
     loud: bool
 
 
-def known(sending: Sending) -> Reference | None:
+def known(sending: Sending, place: str) -> Reference | None:
     """The message to edit, as it is remembered for this firing; None if the notice gets a message of its own.
 
-    An alert that fires again within an hour after its message was posted goes on in that message. Both times are
-    stored, so that a sending that is tried again decides the same.
+    An alert that fires again within an hour after its message was posted goes on in that message, if the receiver
+    still has its `place`. Both times are stored, so that a sending that is tried again decides the same.
     """
     notice = sending.notice
     if _is_same_firing(sending):
         return dict(sending.thread or {})
     earlier = dict(sending.earlier or sending.thread or {})
     if not earlier.get("ts") or "posted" not in earlier or notice.at - earlier["posted"] >= _LIVES:
+        return None
+    if earlier.get("place") != place:
         return None
     firings = earlier.get("firings", 1) + _firings(notice)
     again = {"starts_at": notice.episode, "fired": None, "told": [], "firings": firings}
@@ -65,10 +68,11 @@ def _firings(notice: Notice) -> int:
     return notice.unsaid + (1 if notice.reason in _BEGINS or not notice.unsaid else 0)
 
 
-def posted(sending: Sending, before: Mapping[str, Any], now: int) -> Reference:
+def posted(sending: Sending, before: Mapping[str, Any], place: str, now: int) -> Reference:
     """The reference of a message that is about to be posted, which tells all there is."""
     notice = sending.notice
     return {
+        "place": place,
         "starts_at": before.get("starts_at", notice.episode),
         "fired": kept_firing(notice, before),
         "posted": now,

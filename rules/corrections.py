@@ -197,8 +197,13 @@ def came_back(run: Correction, assessment: Assessment) -> bool:
     return taken and not assessment.hold and assessment.recovered is True
 
 
-def answered(run: Correction, rule: CorrectRule, now: int, answer: str, *, error: bool, permanent: bool) -> Correction:
-    """The run after its call ended. Only readings can verify it, whatever the answer was."""
+def answered(
+    run: Correction, rule: CorrectRule, now: int, answer: str, *, error: bool, permanent: bool, not_within: int = 0
+) -> Correction:
+    """The run after its call ended. Only readings can verify it, whatever the answer was.
+
+    `not_within` is how long the other side wants to be left alone.
+    """
     if not error and run.undoes:
         return replace(run, state=RunState.UNDONE, updated=now, called_at=now, detail=answer)
     if not error:
@@ -207,7 +212,7 @@ def answered(run: Correction, rule: CorrectRule, now: int, answer: str, *, error
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
-    return _attempt_failed(replace(run, called_at=None), rule, now, answer, wait)
+    return _attempt_failed(replace(run, called_at=None), rule, now, answer, max(wait, min(not_within, DAY)))
 
 
 def approved_again(run: Correction) -> Correction:
@@ -218,7 +223,9 @@ def approved_again(run: Correction) -> Correction:
 def held_back(run: Correction, now: int, why: str) -> Correction:
     """The run whose call was stopped before it was made: that was no attempt."""
     before = None if run.attempt == 1 else run.before
-    return replace(run, state=RunState.APPROVED, attempt=run.attempt - 1, before=before, updated=now, detail=why)
+    queued = max(run.queued, run.attempt)  # an earlier version counted attempts only
+    run = replace(run, attempt=run.attempt - 1, queued=queued, before=before)
+    return replace(run, state=RunState.APPROVED, updated=now, detail=why)
 
 
 def _drives_on(run: Correction, rule: CorrectRule) -> bool:
@@ -292,8 +299,12 @@ def line(run: Correction) -> str:
     by = f", asked for by {run.approval.by}" if run.approval and run.by_hand else by
     detail = f": {run.detail}" if run.detail else ""
     words = "was not repeated" if run.state is RunState.SKIPPED and run.attempt else _WORDS[run.state]
-    what = "Undoing" if run.undoes else "Correction"
-    return f"{what} {run.action} {words}{attempt}{by}{detail}"
+    return f"{named(run)} {words}{attempt}{by}{detail}"
+
+
+def named(run: Correction) -> str:
+    """How every line about the run begins."""
+    return f"{'Undoing' if run.undoes else 'Correction'} {run.action}"
 
 
 _WORDS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from agent.config.configuration import Configuration
     from agent.settings import Settings
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 config_option = click.option(
     "--config", metavar="PATH", help="Configuration file or directory.  [env: SETPOINT_CONFIG]"

@@ -11,7 +11,9 @@ from agent.config.errors import Path, choices, near
 from agent.config.later import value_comes_later
 from agent.config.validate import section, validated
 from connectors import registry
+from connectors.base import LONGEST_CALL, LONGEST_SENDING
 from rules.breaker import BREAKER, Breaker
+from rules.model import duration_text
 
 CONSOLE = "console"  # the receiver that exists without being configured
 
@@ -104,8 +106,15 @@ def build_actions(document: Document, gateways: Mapping[str, Any]) -> dict[str, 
         check_way(data, path, gateways, document)
         kind = configured("actions", data, path, document)
         if kind is not None:
+            check_timeout(kind, path, LONGEST_CALL, document)
             found[name] = _action(name, kind)
     return found
+
+
+def check_timeout(kind: Kind, path: Path, longest: int, document: Document) -> None:
+    """No connector asks for more time than the dispatcher gives it."""
+    if (getattr(kind.config, "timeout", None) or 0) > longest:
+        document.report((*path, "timeout"), f"can be at most {duration_text(longest)}")
 
 
 def _action(name: str, kind: Kind) -> ActionEntry:
@@ -127,6 +136,9 @@ def build_receivers(document: Document, gateways: Mapping[str, Any]) -> dict[str
         for index, item in enumerate(data):
             check_way(item, (*path, index), gateways, document)
         kinds = [configured("notifiers", item, (*path, index), document) for index, item in enumerate(data)]
+        for index, kind in enumerate(kinds):
+            if kind is not None:
+                check_timeout(kind, (*path, index), LONGEST_SENDING, document)
         found[name] = tuple(NotifierEntry(kind.name, kind.config) for kind in kinds if kind is not None)
     if CONSOLE not in found:
         console = registry.load("notifiers", CONSOLE).Config(type=CONSOLE)

@@ -26,7 +26,7 @@ _CORRECTION = rows.insert("corrections", rows.CORRECTION, ("id",), replace=True)
 _DELIVERY = rows.insert("deliveries", rows.DELIVERY, ("key",))
 _GROUP = rows.insert("groups", rows.GROUP, ("id",), replace=True)
 _MEMBER = rows.insert("members", rows.MEMBER, ("group_id", "fingerprint"), replace=True)
-_MENTION = "INSERT INTO mentions (fingerprint, delivery) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_MENTION = rows.insert("mentions", rows.MENTION, rows.MENTION)
 _SILENCE = rows.insert("silences", rows.SILENCE, ("id",), replace=True)
 _SWITCH = rows.insert("switches", rows.SWITCH, ("name",), replace=True)
 _TROUBLE = rows.insert("troubles", rows.TROUBLE, ("cause",), replace=True)

@@ -70,16 +70,30 @@ def read_changes(
     return [decode(Transition, row["record"]) for row in found]
 
 
+_OF_CORRECTIONS = (
+    "SELECT record FROM transitions WHERE target = :target AND at >= :start AND at <= :end"
+    " AND event IN ('correction', 'escalated', 'uncorrected') ORDER BY id"
+)
+
+
+def read_said(connection: sqlite3.Connection, target: str, start: int, end: int) -> list[Transition]:
+    """What was said of a target's corrections and escalations, in order."""
+    found = connection.execute(_OF_CORRECTIONS, {"target": target, "start": start, "end": end})
+    return [decode(Transition, row["record"]) for row in found]
+
+
 def read_corrections(
-    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None
+    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None, until: int | None
 ) -> list[Correction]:
-    """Newest first; `since` compares with the last change."""
+    """Newest first; `since` compares with the last change, `until` with the beginning."""
     table = corrections.c
     statement = select(table.record).order_by(table.created.desc(), table.id.desc()).limit(limit)
     if target is not None:
         statement = statement.where(table.target == target)
     if since is not None:
         statement = statement.where(table.updated >= since)
+    if until is not None:
+        statement = statement.where(table.created <= until)
     return [decode(Correction, row["record"]) for row in _rows(connection, statement)]
 
 

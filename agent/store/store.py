@@ -241,11 +241,19 @@ class Store:
         """Those that hold, will hold, or are over but remembered."""
         return await self._readers.run(_silences)
 
-    async def corrections(self, limit: int, target: str | None = None, since: int | None = None) -> list[Correction]:
-        """Newest first, ended ones too; `since` compares with the last change."""
+    async def corrections(
+        self, limit: int, target: str | None = None, since: int | None = None, until: int | None = None
+    ) -> list[Correction]:
+        """Newest first, ended ones too; `since` compares with the last change, `until` with the beginning."""
         from agent.store.history import read_corrections
 
-        return await self._readers.run(read_corrections, limit, target, since)
+        return await self._readers.run(read_corrections, limit, target, since, until)
+
+    async def said(self, target: str, start: int, end: int) -> list[Transition]:
+        """What was said of a target's corrections and escalations from `start` to `end`, in order."""
+        from agent.store.history import read_said
+
+        return await self._readers.run(read_said, target, start, end)
 
     async def acts(self, limit: int, since: int | None = None) -> list[Act]:
         """What people did, newest first."""

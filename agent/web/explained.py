@@ -8,7 +8,6 @@ from typing import Any
 from agent.config import words
 from agent.explaining import Explained
 from agent.web.views import iso, transition_of
-from rules import corrections
 from rules.explain import AlertPart, Input
 from rules.model import SECOND, AlertStatus, SourceState, Target
 from rules.waiting import waits
@@ -42,7 +41,7 @@ def _instance(one: Explained) -> dict[str, Any]:
         "steps": [{"text": step.text, "value": step.value} for step in found.steps],
         "sources": [_source(state) for state in found.sources],
         "alerts": [_alert(part, one) for part in found.alerts],
-        "corrections": [corrections.line(run) for run in one.runs],
+        "corrections": list(one.corrections),
         "changes": [transition_of(change) for change in one.changes],
         "next": [{"at": iso(coming.at), "what": coming.what} for coming in found.coming],
         "next_look": iso(after.wake),

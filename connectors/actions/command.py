@@ -6,7 +6,6 @@ import asyncio
 import errno
 import os
 import re
-import shlex
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +18,7 @@ from pydantic import AfterValidator, Field
 from connectors import fields
 from connectors.base import Call, ConnectorError, Misconfigured, Refused, Services, TimedOut
 from connectors.bodies import Path
-from connectors.calling import ActionConfig, Template
+from connectors.calling import ActionConfig, Template, shown_arguments
 from connectors.template import TemplateError, render
 from rules.model import SECOND
 
@@ -75,8 +74,8 @@ class CommandActionConfig(ActionConfig):
         return _in_its_folder(self.program) in names or os.path.realpath(self.program) in names
 
     def preview(self, context: Mapping[str, Any]) -> str:
-        """The command line."""
-        said = f"run {shlex.join(arguments(self.argv, context))}"
+        """The command line; `***` stands for what is given to an option that sounds secret."""
+        said = f"run {shown_arguments(arguments(self.argv, context))}"
         return said if len(said) <= _SHOWN else said[: _SHOWN - 1] + "…"
 
     def templates(self) -> Iterator[tuple[Path, str]]:

@@ -86,7 +86,7 @@ class SlackNotifier:
             return await self._post_to_hook(sending, self._config.url.get_secret_value())
         if sending.notice.reason is Reason.UNDELIVERABLE:
             return await self._beside(sending)
-        before = known(sending)
+        before = known(sending, self._config.channel or "")
         thread = await self._show(sending, before)
         if before is not None and before["ts"] == thread["ts"]:
             said, thread = answer(sending, thread)
@@ -158,7 +158,7 @@ class SlackNotifier:
             except SlackRefused as error:
                 if error.code not in GONE:
                     raise
-        new = posted(sending, before or {}, self._services.now())
+        new = posted(sending, before or {}, self._config.channel or "", self._services.now())
         mark = {"event_type": "setpoint_notice", "event_payload": {"key": sending.key, "about": notice.fingerprint}}
         return {**new, **await self._post({**self._message(notice, new), "metadata": mark})}
 

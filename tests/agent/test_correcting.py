@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from agent.dispatcher import Withheld
 from agent.store.records import DeliveryKind
 from connectors.base import Refused, Unreachable
 from rules.breaker import Breaker
@@ -21,7 +20,6 @@ from rules.model import (
     Goal,
     Matcher,
     Pid,
-    Polled,
     Recover,
     RunState,
     Silence,
@@ -284,6 +282,16 @@ class TestOneThing:
         await house.passes(5 * MINUTE)
         assert await house.send() == 1
 
+    async def test_it_goes_on_when_a_reload_ends_what_it_waits_for(self, house: House) -> None:
+        await house.begin(replace(self.RULES[0], verify_within=HOUR), self.RULES[1], target=self.TWO)
+        await house.read(25)
+        await house.send()
+        await house.read(25)
+        house.target = replace(house.target, correct=self.RULES[1:])
+        await house.configure()
+        assert [run.state for run in house.runs()] == [RunState.SKIPPED, RunState.CALLED]
+        assert await house.send() == 1
+
 
 class TestUndo:
     async def test_what_failed_is_taken_back_once(self, house: House) -> None:
@@ -374,58 +382,6 @@ class TestOutput:
             await house.send()
             await house.passes(MINUTE)
         assert (len(house.called), house.state) == (3, RunState.ESCALATED)
-
-
-class TestInTheOutbox:
-    async def test_a_number_that_came_back_is_not_corrected(self, house: House) -> None:
-        await house.begin(AUTO)
-        await house.read(25)
-        await house.read(22)
-        assert await house.send() == 0
-        assert (house.state, house.run().attempt) == (RunState.SKIPPED, 0)
-
-    async def test_of_one_that_may_have_been_made_that_is_said(self, house: House) -> None:
-        await house.begin(AUTO)
-        await house.read(25)
-        await house.claim()  # and killed while it is sent
-        await house.restart(after=2 * MINUTE)
-        await house.read(22)
-        assert await house.send() == 0
-        assert house.run().detail == "came back before the call, and whether it was made before is not known"
-
-    async def test_one_that_is_too_old_is_decided_anew(self, house: House) -> None:
-        await house.begin(AUTO)
-        await house.read(25)
-        (delivery,) = await house.claim()
-        await house.settle(delivery, Withheld("too late to make this call"))
-        assert (house.state, house.run().attempt) == (RunState.CALLED, 1)
-        assert await house.send() == 1
-
-    async def test_what_it_depends_on_may_be_off_by_then(self, house: House) -> None:
-        await house.begin(AUTO, target=replace(TARGET, depends_on=("b",)))
-        await house.read(25)
-        for _ in range(2):
-            await house.pipeline.handle([], Polled("b", house.clock.time, "gone"))
-        assert await house.send() == 0
-        assert (house.state, house.run().detail) == (RunState.APPROVED, "waits for b")
-
-    async def test_one_that_a_reload_took_the_rule_of_is_not_sent(self, house: House) -> None:
-        await house.begin(AUTO)
-        await house.read(25)
-        house.target = TARGET
-        await house.configure()
-        await house.read(25)
-        assert house.state is RunState.SKIPPED
-        assert await house.send() == 0
-
-    async def test_an_instance_that_is_gone_is_not_corrected(self, house: House) -> None:
-        await house.begin(AUTO, replace(ASK, action="undo"))
-        await house.read(25)
-        house.target = replace(house.target, by=("room",))
-        await house.configure()
-        await house.passes(MINUTE)
-        assert await house.send() == 0
-        assert {run.state for run in house.runs() if not run.key.labels} == {RunState.SKIPPED}
 
 
 async def test_a_failure_says_the_numbers_before_and_after(house: House) -> None:

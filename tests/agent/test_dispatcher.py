@@ -21,7 +21,7 @@ from agent.retry import LONGEST, retry_at
 from agent.store import writer
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState
 from agent.store.store import Store, StoreUnavailable
-from connectors.base import ConnectorError, Refused, TimedOut, Unreachable
+from connectors.base import LONGEST_CALL, ConnectorError, Refused, TimedOut, Unreachable
 from rules.model import DAY, HOUR, MINUTE, SECOND, Correction, InstanceKey, Reason, RunState
 
 START = 1_700_000_000_000_000
@@ -262,6 +262,15 @@ async def test_a_receiver_that_hangs_delays_nobody_and_times_out(world: World) -
         await world.run_until(lambda: ("s0", "retry") in world.settled)
     assert (await world.store.attempts(1))[0].error == "no answer within 30 s"
     assert (await world.store.attempts(1))[0].took == 30 * SECOND
+
+
+async def test_a_call_has_as_long_as_an_action_may_take(world: World) -> None:
+    world.hanging.add("heat")
+    await world.queue(call("c"))
+    async with world.running():
+        await world.run_until(lambda: bool(world.settled))
+    assert len(world.sent) == 1
+    assert (await world.store.attempts(1))[0].took > LONGEST_CALL
 
 
 async def test_corrections_never_use_up_the_places_of_notices(world: World) -> None:

@@ -191,6 +191,9 @@ async def test_a_report_that_can_not_be_delivered_is_said_to_the_fallback(world)
     assert (made.kind, made.receiver, said.reason) == (DeliveryKind.NOTICE, "all", Reason.UNDELIVERABLE)
     assert said.headline.startswith("Weekly numbers: 1 of 3")
     assert said.details[-1] == "Receiver growth could not be told: gone"
+    other = report_delivery(dataclasses.replace(report(), name="other"))
+    (another,) = world.outgoing.undeliverable(other, Refused("gone", permanent=True))
+    assert made.lane != another.lane  # neither waits for the other, nor is taken for it
 
 
 @pytest.mark.parametrize("notice", kit.ALL_REASONS, ids=lambda notice: notice.reason)
@@ -202,6 +205,13 @@ def test_so_do_its_records():
     asked, news = (Proposal("c1", "cool", "Set it", kit.NOW), Proposal("c2", "x", "", None)), (News("it failed", True),)
     notice = kit.notice(proposals=asked, news=news)
     assert read_notice(delivery(notice).payload) == notice
+
+
+def test_what_an_earlier_version_queued_is_read():
+    notice = kit.notice()
+    said = orjson.loads(delivery(notice).payload)
+    old = {name: value for name, value in said.items() if name not in {"acknowledged_by", "proposals", "news", "why"}}
+    assert read_notice(orjson.dumps(old)) == dataclasses.replace(notice, why=())
 
 
 async def test_a_sending_has_key_attempt_and_thread(world):

@@ -106,7 +106,9 @@ def test_what_is_said_and_where(tmp_path: Path, action: str, said: list[str]) ->
 
 
 def test_programs_that_may_be_run(tmp_path: Path) -> None:
-    text = "{type: command, argv: [/bin/true, '{{ labels.room }}']}"
+    text = "{type: command, argv: [/bin/true, '{{ labels.room }}'], timeout: 10m}"
+    long = errors_of(tmp_path, text.replace("10m", "601s"), commands=None)
+    assert long == ["10:71: actions.a.timeout: can be at most 10m"]
     assert errors_of(tmp_path, text, commands=("/bin/false", "/bin/true")) == []
     assert errors_of(tmp_path, text, commands=None) == []
     (error,) = errors_of(tmp_path, text, commands=("/bin/false", "/bin/tru"))

@@ -291,3 +291,9 @@ def test_what_would_be_called_is_said() -> None:
     made = CommandAction.Config.model_validate({"type": "command", "argv": ["/bin/x", "{{ labels.floor }}"]})
     assert made.preview(CONTEXT) == "run /bin/x 'ground floor'"
     assert [path for path, _ in made.templates()] == [("thing",), ("argv", 0), ("argv", 1)]
+
+
+def test_what_sounds_secret_is_not_said() -> None:
+    argv = ["/bin/x", "--password=S3cret", "--api-key", "S3cret", "--token", "--why=too hot", "-v", "open"]
+    made = CommandAction.Config.model_validate({"type": "command", "argv": argv})
+    assert made.preview(CONTEXT) == "run /bin/x --password=*** --api-key *** --token *** -v open"

@@ -200,6 +200,14 @@ class TestAgain:
         await notifier.send(kit.sending(kit.notice(**fired(10)), earlier=thread))
         assert "Fired again: 2nd time since 18:53" in words(slack.messages[0])
 
+    async def test_a_receiver_that_has_another_channel_now_tells_it_there(self, slack, services, notifier):
+        thread = await notifier.send(kit.sending())
+        moved = made(slack, services, channel="#oncall")
+        await moved.send(kit.sending(kit.resolved(), thread=thread))  # closes the message where it is
+        await moved.send(kit.sending(kit.notice(**fired(10)), earlier=thread))
+        begun = [message.channel for message in slack.messages if message.thread_ts is None]
+        assert begun == [slack.channels[name].id for name in ("growth", "oncall")]
+
     async def test_what_an_earlier_version_remembered_is_edited_and_never_goes_on(self, slack, notifier):
         thread = await notifier.send(kit.sending())
         old = {name: thread[name] for name in ("starts_at", "fired", "channel", "ts")}

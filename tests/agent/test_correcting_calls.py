@@ -1,0 +1,125 @@
+"""When a call that is due is made: not in a cool-down, and not when it came to nothing in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.dispatcher import Withheld
+from agent.store.records import Commit
+from connectors.base import Refused
+from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState
+from tests.agent.correcting_kit import ASK, AUTO, House
+from tests.agent.test_pipeline import TARGET
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    world = House(tmp_path)
+    yield world
+    await world.stop()
+
+
+class TestCoolDown:
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_correction_that_was_not_called_does_not_end_that_of_one_before(
+        self, house: House, restarts: bool
+    ) -> None:
+        await house.begin(replace(AUTO, cooldown=HOUR))
+        await house.read(25)
+        assert await house.send() == 1
+        called = house.run().called_at
+        for value in (22, 25, 22):  # it helped; the next one came back before its time
+            await house.read(value)
+        if restarts:
+            await house.restart()
+        await house.read(25)
+        assert [run.state for run in house.runs()] == [RunState.VERIFIED, RunState.SKIPPED, RunState.APPROVED]
+        assert (await house.send(), house.runs()[-1].not_before) == (0, called and called + HOUR)
+        await house.passes(HOUR)
+        assert await house.send() == 1
+        await house.read(22)
+        assert len(house.runs()) == 1
+
+    async def test_a_long_one_goes_on_after_a_restart(self, house: House) -> None:
+        await house.begin(replace(AUTO, cooldown=30 * DAY))
+        await house.read(25)
+        await house.send()
+        await house.read(22)
+        await house.restart(after=20 * DAY)
+        await house.read(25)
+        assert await house.send() == 0
+
+
+class TestInTheOutbox:
+    async def test_a_number_that_came_back_is_not_corrected(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.read(22)
+        assert await house.send() == 0
+        assert (house.state, house.run().attempt) == (RunState.SKIPPED, 0)
+
+    async def test_of_one_that_may_have_been_made_that_is_said(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.claim()  # and killed while it is sent
+        await house.restart(after=2 * MINUTE)
+        await house.read(22)
+        assert await house.send() == 0
+        assert house.run().detail == "came back before the call, and whether it was made before is not known"
+
+    async def test_one_that_is_too_old_is_decided_anew(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        (delivery,) = await house.claim()
+        await house.settle(delivery, Withheld("too late to make this call"))
+        assert (house.state, house.run().attempt) == (RunState.CALLED, 1)
+        assert await house.send() == 1
+
+    async def test_one_that_an_earlier_version_gave_out_is_decided_anew(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.store.commit(Commit(house.clock.time, corrections=[replace(house.run(), queued=0)]))
+        await house.restart()
+        (delivery,) = await house.claim()
+        await house.settle(delivery, Withheld("too late to make this call"))
+        assert (house.state, house.run().queued) == (RunState.CALLED, 2)
+        assert await house.send() == 1
+
+    async def test_what_it_depends_on_may_be_off_by_then(self, house: House) -> None:
+        await house.begin(AUTO, target=replace(TARGET, depends_on=("b",)))
+        await house.read(25)
+        for _ in range(2):
+            await house.pipeline.handle([], Polled("b", house.clock.time, "gone"))
+        assert await house.send() == 0
+        assert (house.state, house.run().detail) == (RunState.APPROVED, "waits for b")
+
+    async def test_one_that_a_reload_took_the_rule_of_is_not_sent(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        house.target = TARGET
+        await house.configure()
+        await house.read(25)
+        assert house.state is RunState.SKIPPED
+        assert await house.send() == 0
+
+    async def test_who_wants_to_be_left_alone_for_a_while_is(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send(Refused("answered 429", status=429, retry_after=300.0))
+        await house.passes(299 * SECOND)
+        assert await house.send() == 0
+        await house.passes(SECOND)
+        assert await house.send() == 1
+
+    async def test_an_instance_that_is_gone_is_not_corrected(self, house: House) -> None:
+        await house.begin(AUTO, replace(ASK, action="undo"))
+        await house.read(25)
+        house.target = replace(house.target, by=("room",))
+        await house.configure()
+        await house.passes(MINUTE)
+        assert await house.send() == 0
+        assert {run.state for run in house.runs() if not run.key.labels} == {RunState.SKIPPED}
