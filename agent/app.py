@@ -305,7 +305,7 @@ class Setpoint(Approving, Reporting):
 
     async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
         """Acknowledges by fingerprint, alert name or target. Raises Unknown."""
-        found = find_alerts(alert, self.alerts())
+        found = find_alerts(alert, self.alerts(), self.pipeline.decider.specs)
         now = self.clock.now()
         acts = [Act(now, person, "acknowledge", f"{one.name} of {one.subject}", note) for one in found]
         instances = [(one.key, one.name) for one in found if one.key.target]

@@ -46,7 +46,7 @@ class Approving:
         known = corrector.notices.config.actions
         if action not in known:
             raise Unknown(f"no action {action!r}{_near(action, known)}")
-        found = find_alerts(alert, self.alerts())
+        found = find_alerts(alert, self.alerts(), corrector.specs)
         if len(found) > 1:
             names = ", ".join(f"{one.fingerprint} ({one.name} of {one.subject})" for one in found[:5])
             raise Unknown(f"{alert!r} means {len(found)} alerts; say which: {names}")
@@ -116,14 +116,24 @@ def _find(name: str, runs: Iterable[Correction]) -> Correction:
     if name in known:
         return known[name]
     wanted = name.strip().lower()
-    found = [run for run in known.values() if len(wanted) >= _LEAST and run.short.startswith(wanted)]
+    found = [run for run in known.values() if wanted and run.short.startswith(wanted)]
+    if found and len(wanted) < _LEAST:
+        raise Unknown(f"{name!r} is too short for a correction; give {_LEAST} digits of its id or more")
     asked = [run for run in found if run.state is RunState.PROPOSED]
     if len(asked or found) == 1:
         return (asked or found)[0]
     if found:
-        raise Unknown(f"several corrections begin with {name!r}: {', '.join(sorted(run.short for run in found))}")
+        raise Unknown(_ambiguous(name, sorted(run.short for run in asked or found)))
     proposed = {run.short: run for run in known.values() if run.state is RunState.PROPOSED}
     raise Unknown(f"no correction {name[:100]!r}{_near(wanted, proposed)}")
+
+
+def _ambiguous(name: str, shorts: Sequence[str]) -> str:
+    """Which corrections begin so, and how many digits tell every one of them from the others."""
+    said = f"{len(shorts)} corrections begin with {name!r}: {', '.join(shorts)}"
+    lengths = range(_LEAST, len(shorts[0]) + 1)
+    digits = next((length for length in lengths if len({short[:length] for short in shorts}) == len(shorts)), None)
+    return f"{said}; give {f'{digits} digits' if digits else 'the whole id'}"
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -90,15 +90,24 @@ def _alert(
     )
 
 
-def find_alerts(name: str, alerts_: Sequence[OpenAlert]) -> list[OpenAlert]:
-    """The open alerts a fingerprint, an alert's name, a target or a source means. Raises Unknown."""
+def find_alerts(name: str, alerts_: Sequence[OpenAlert], specs: Specs | None = None) -> list[OpenAlert]:
+    """The open alerts a fingerprint, an alert's name, a target or a source means. Raises Unknown.
+
+    Of what the specs know it is said that it has no open alert: another name was not meant.
+    """
     fired = [one for one in alerts_ if one.state != AlertState.PENDING]
     found = [one for one in fired if name in _names(one)]
     if found:
         return found
+    if specs is not None and name in _known(specs):
+        raise Unknown(f"{name} has no open alert")
     near = get_close_matches(name, [n for one in fired for n in _names(one)], 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise Unknown(f"no open alert {name!r}{hint}")
+
+
+def _known(specs: Specs) -> set[str]:
+    return {*specs.targets, *specs.sources, *(rule.name for rules in specs.rules.values() for rule in rules)}
 
 
 def _names(one: OpenAlert) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ def say(daemon: Daemon, path: str, said: dict[str, Any], *, as_json: bool) -> No
 def answered(act: str, correction: str, said: tuple[str | None, str], daemon: Daemon, *, as_json: bool) -> None:
     """Approves or rejects; `said` is who (None: the user) and their note."""
     by, note = said
+    if not correction.strip():
+        raise Unusable(f"{act} needs a correction: its id, or the first digits of it (setpoint corrections lists them)")
     path = f"corrections/{quote(correction, safe='')}/{act}"
     say(daemon, path, {"by": by or user(), "note": note}, as_json=as_json)
 

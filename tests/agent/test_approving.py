@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,22 @@ async def test_an_unknown_id_offers_a_near_one(house: House) -> None:
     with pytest.raises(Unknown, match="no correction 'a'"):
         await house.approve("a", ANN)
     assert await house.store.acts(10) == []
+
+
+async def test_digits_that_mean_several_say_how_many_tell_them_apart(house: House) -> None:
+    await house.begin(ASK)
+    await house.read(25)
+    run = house.run()
+    others = [replace(run, id=str(number)) for number in range(70_000)]
+    twin = next(one for one in others if one.short[:4] == run.short[:4] and one.short != run.short)
+    house.pipeline.memory.runs[twin.id] = twin
+    digits = next(n for n in range(4, 9) if run.short[:n] != twin.short[:n])
+    both = ", ".join(sorted((run.short, twin.short)))
+    said = f"2 corrections begin with '{run.short[:4]}': {both}; give {digits} digits"
+    with pytest.raises(Unknown, match=re.escape(said)):
+        await house.approve(run.short[:4], ANN)
+    with pytest.raises(Unknown, match=f"'{run.short[:3]}' is too short for a correction; give 4 digits"):
+        await house.approve(run.short[:3], ANN)
 
 
 async def test_of_any_number_of_clicks_one_counts(house: House) -> None:

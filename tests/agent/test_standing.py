@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.groups import Groups
@@ -128,5 +130,9 @@ class TestNames:
     def test_a_near_name_is_offered(self):
         with pytest.raises(Unknown, match=r"no open alert 'rooms'; did you mean room\?"):
             find_alerts("rooms", self.OPEN)
+        specs = Specs([replace(ROOM, name="rooms")], [SourceRule("thermo", (), None)])
+        for name in ("rooms", "thermo", specs.targets["rooms"].alerts[0].name):
+            with pytest.raises(Unknown, match=f"^{name} has no open alert$"):
+                find_alerts(name, self.OPEN[:0], specs)
         with pytest.raises(Unknown, match=r"no open alert 'x'$"):
             find_alerts("x", [])

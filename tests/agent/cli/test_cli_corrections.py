@@ -65,6 +65,10 @@ def test_what_is_proposed_is_approved_and_rejected(asking):
     assert (said["changed"], said["correction"]["detail"]) == (True, "rejected by ann: window")
     missing = asking("approve", "zzzz")
     assert (missing.status, missing.err) == (2, "Error: no correction 'zzzz'\n")
+    for act in ("approve", "reject"):
+        nothing = asking(act, "")
+        assert (nothing.status, nothing.out) == (2, "")
+        assert nothing.err.startswith(f"Error: {act} needs a correction: its id, or the first digits of it")
     listed = asking("corrections", "list")
     assert "dry run" in listed.out
     assert "rejected by ann: window" in listed.out
