@@ -67,7 +67,7 @@ def _words(said: dict[str, Any]) -> Iterator[str]:
         yield from ("", "Targets")
         for target in said["targets"]:
             yield from _target(target, routed=said["route"] is not None)
-    yield from _list("Actions", [(a["name"], a["type"], _budget(a)) for a in said["actions"]])
+    yield from _list("Actions", [(a["name"], a["type"], *_bounds(a)) for a in said["actions"]])
     yield from _list("Receivers", [(r["name"], ", ".join(r["notifiers"])) for r in said["receivers"]])
     if said["route"]:
         yield from ("", "Route", *_route(said["route"], "  "))
@@ -102,11 +102,7 @@ def _target(target: dict[str, Any], *, routed: bool) -> Iterator[str]:
     for alert in target["alerts"]:
         yield from _alert(alert, routed=routed)
     for rule in target["correct"]:
-        after = f", then to {', '.join(rule['escalate_to'])}" if rule["escalate_to"] else ""
-        yield (
-            f"    correct  on {rule['on']}: {rule['action']}, {rule['max_attempts']} times at most, "
-            f"{rule['cooldown']} apart, back within {rule['verify_within']}{after}"
-        )
+        yield from _correction(rule)
 
 
 def _alert(alert: dict[str, Any], *, routed: bool) -> Iterator[str]:
@@ -122,13 +118,33 @@ def _alert(alert: dict[str, Any], *, routed: bool) -> Iterator[str]:
         yield f"             after {step['after']} to {', '.join(step['to'])}"
 
 
+def _correction(rule: dict[str, Any]) -> Iterator[str]:
+    from agent.config.words import times
+
+    yield (
+        f"    correct  on {rule['on']}: {rule['calling']}, {times(rule['max_attempts'])} at most, "
+        f"{rule['cooldown']} apart, back within {rule['verify_within']}"
+    )
+    if rule["precondition"]:
+        yield f"             only while {rule['precondition']}"
+    if rule["output"]:
+        yield f"             output {' '.join(rule['output'].split())}"
+    if rule["undo"]:
+        yield f"             undone by {rule['undo']}"
+    if rule["escalate_to"]:
+        yield f"             to {', '.join(rule['escalate_to'])} if it does not help"
+
+
 def _report(report: dict[str, Any], of: int) -> tuple[str, ...]:
     targets = "all targets" if len(report["targets"]) == of else ", ".join(report["targets"])
     return report["name"], report["schedule"], f"{targets} as {report['format']} to {', '.join(report['to'])}"
 
 
-def _budget(action: dict[str, Any]) -> str:
-    return f"at most {action['budget']}" if action["budget"] else ""
+def _bounds(action: dict[str, Any]) -> tuple[str, ...]:
+    breaker = action["breaker"]
+    pause = f"rests {breaker['pause']} after {breaker['failures']} in a row that did not help"
+    budget = f"at most {action['budget']}" if action["budget"] else "no budget"
+    return budget, pause, f"acts on {action['thing']}" if action["thing"] else ""
 
 
 def _route(route: dict[str, Any], indent: str) -> Iterator[str]:

@@ -17,7 +17,9 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         "files": list(configuration.files),
         "gateways": list(configuration.gateways),
         "sources": [_source(source) for source in configuration.sources.values()],
-        "targets": [_target(target) for target in configuration.targets.values()],
+        "targets": [
+            _target(target, pretends=configuration.corrections.dry_run) for target in configuration.targets.values()
+        ],
         "actions": [_action(action) for action in configuration.actions.values()],
         "receivers": [
             {"name": name, "notifiers": [notifier.kind for notifier in notifiers]}
@@ -41,7 +43,7 @@ def _source(source: SourceEntry) -> dict[str, Any]:
     }
 
 
-def _target(target: Target) -> dict[str, Any]:
+def _target(target: Target, *, pretends: bool) -> dict[str, Any]:
     return {
         "name": target.name,
         "title": target.title,
@@ -51,7 +53,7 @@ def _target(target: Target) -> dict[str, Any]:
         "timezone": target.zone,
         "no_data": f"after {words.span(target.no_data.after)}: {target.no_data.then}" if target.no_data else None,
         "alerts": [_alert(alert) for alert in target.alerts],
-        "correct": [_correct(rule) for rule in target.correct],
+        "correct": [_correct(rule, pretends=pretends or rule.dry_run) for rule in target.correct],
         "depends_on": list(target.depends_on),
         "mute_time_intervals": list(target.mute),
     }
@@ -75,10 +77,16 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
     }
 
 
-def _correct(rule: CorrectRule) -> dict[str, Any]:
+def _correct(rule: CorrectRule, *, pretends: bool) -> dict[str, Any]:
     return {
         "on": rule.on,
         "action": rule.action,
+        "calling": words.calling(rule, pretends=pretends),
+        "approve_within": words.span(rule.approve_within) if rule.approve_within is not None else None,
+        "dry_run": pretends,
+        "precondition": rule.precondition,
+        "output": words.output(rule.output),
+        "undo": words.undo(rule.undo),
         "max_attempts": rule.max_attempts,
         "cooldown": words.span(rule.cooldown),
         "verify_within": words.span(rule.verify_within),
@@ -88,7 +96,14 @@ def _correct(rule: CorrectRule) -> dict[str, Any]:
 
 def _action(action: ActionEntry) -> dict[str, Any]:
     budget = f"{action.budget[0]} in {words.span(action.budget[1] * 1_000_000)}" if action.budget else None
-    return {"name": action.name, "type": action.kind, "budget": budget}
+    breaker = action.breaker
+    return {
+        "name": action.name,
+        "type": action.kind,
+        "thing": getattr(action.config, "thing", None),
+        "budget": budget,
+        "breaker": {"failures": breaker.failures, "pause": words.span(breaker.pause)},
+    }
 
 
 def _report(report: ReportEntry) -> dict[str, Any]:

@@ -9,15 +9,18 @@ from rules.measures import measure_text
 from rules.model import (
     AlertRule,
     CalendarPeriod,
+    CorrectRule,
     FixedPeriod,
     Goal,
     Lookup,
     Measure,
     Period,
     PeriodTable,
+    Pid,
     RollingPeriod,
     Selector,
     Target,
+    Undo,
     percentage,
 )
 from rules.periods import to_local
@@ -113,6 +116,34 @@ def lasting(alert: AlertRule) -> str:
     """`2m`, or `3 of the last 5 readings`."""
     often = alert.often
     return f"{often.breaches} of the last {often.of} readings" if often else span(alert.for_)
+
+
+def times(count: int) -> str:
+    """`once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
+
+
+def calling(rule: CorrectRule, *, pretends: bool) -> str:
+    """Whether a correction calls by itself, asks a person first, or only pretends to call."""
+    call = f"only pretends to call {rule.action} (dry run)" if pretends else f"calls {rule.action}"
+    if rule.approve_within is not None:
+        return f"asks a person first, for {span(rule.approve_within)} at most, then {call}"
+    return call if pretends else f"{call} by itself"
+
+
+def output(value: Pid | str | None) -> str | None:
+    """`by a pid from 0 to 100, towards 22`, or the template."""
+    if not isinstance(value, Pid):
+        return value
+    towards = f", towards {number(value.setpoint)}" if value.setpoint is not None else ""
+    return f"by a pid from {number(value.low)} to {number(value.high)}{towards}"
+
+
+def undo(value: Undo | None) -> str | None:
+    """`off when the alert has resolved`."""
+    if value is None:
+        return None
+    return f"{value.action} when {'the alert has resolved' if value.on_resolved else 'it failed'}"
 
 
 def schedule(source: SourceEntry) -> str:

@@ -126,3 +126,53 @@ def test_a_program_that_may_not_be_run(setpoint, project):
     assert said.status == 1
     assert "setpoint.yaml:2:29: actions.a.argv[0]: /bin/true is not allowed to be run (none is allowed;" in said.out
     assert setpoint("check", SETPOINT_ALLOWED_COMMANDS="/bin/false:/bin/true").status == 0
+
+
+CORRECTED = """\
+sources:
+  a: {type: webhook, readings: [{series: a, value: v}]}
+targets:
+  t:
+    series: a
+    goal: {at_least: 20}
+    alerts: [{name: off, when: out_of_band}, {name: quiet, when: no_data}, {name: well, when: in_band}]
+    correct:
+      - {on: off, action: fix, max_attempts: 1, cooldown: 2s, escalate: {to: console}, undo: back, output: {pid: {kp: 1, min: 0, max: 100, setpoint: 22}}}
+      - {on: quiet, action: fix, approval: {within: 30m}, precondition: last(a) > 3, undo: {action: back, on: resolved}, output: "{{ value }}"}
+      - {on: well, action: back, dry_run: true}
+actions:
+  fix: {type: webhook, url: "http://h/x?key=swordfish-123456", thing: house, budget: 3/h, json: "{{ output }}"}
+  back: {type: webhook, url: "http://h/x?key=swordfish-123456", breaker: {failures: 2, pause: 10m}}
+"""
+
+
+def test_what_a_correction_does_in_plain_words(setpoint, project):
+    (project / "setpoint.yaml").write_text(CORRECTED)
+    said = setpoint("check")
+    assert said.status == 0
+    lines = said.out.splitlines()
+    first = next(index for index, line in enumerate(lines) if "correct " in line)
+    assert [line.strip() for line in lines[first : first + 9]] == [
+        "correct  on off: calls fix by itself, once at most, 2s apart, back within 10m",
+        "output by a pid from 0 to 100, towards 22",
+        "undone by back when it failed",
+        "to console if it does not help",
+        "correct  on quiet: asks a person first, for 30m at most, then calls fix, 3 times at most, 15m apart, back within 10m",
+        "only while last(a) > 3",
+        "output {{ value }}",
+        "undone by back when the alert has resolved",
+        "correct  on well: only pretends to call back (dry run), 3 times at most, 15m apart, back within 10m",
+    ]
+    actions = [" ".join(line.split()) for line in lines[lines.index("Actions") + 1 :][:2]]
+    assert actions == [
+        "fix webhook at most 3 in 1h rests 1h after 5 in a row that did not help acts on house",
+        "back webhook no budget rests 10m after 2 in a row that did not help",
+    ]
+    assert "swordfish" not in said.out + setpoint("check", "--json").out
+
+
+def test_a_dry_run_of_all_corrections_is_said_of_each(setpoint, project):
+    (project / "setpoint.yaml").write_text(CORRECTED + "corrections: {dry_run: true}\n")
+    said = setpoint("check").out
+    assert said.count("only pretends to call") == 3
+    assert "asks a person first, for 30m at most, then only pretends to call fix (dry run)" in said

@@ -164,7 +164,10 @@ def test_what_was_understood_is_plain_data(example: Configuration) -> None:
     assert schedules["analytics"] == "every 15m"
     assert schedules["thermostat"] == "cron */5 8-18 * * mon-fri Europe/Amsterdam"
     assert (schedules["push"], schedules["backup"]) == ("called at /in/push", "called at /ping/backup")
-    assert said["actions"] == [{"name": "set-thermostat", "type": "webhook", "budget": "10 in 1h"}]
+    breaker = {"failures": 5, "pause": "1h"}
+    assert said["actions"] == [
+        {"name": "set-thermostat", "type": "webhook", "thing": None, "budget": "10 in 1h", "breaker": breaker}
+    ]
     assert said["route"]["routes"][0]["matchers"] == ['severity="critical"']
 
 
