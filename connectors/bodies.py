@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors import fields
@@ -17,6 +17,13 @@ Method = Annotated[
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
 ]
 Path = tuple[str | int, ...]
+
+
+def check_method(value: Any, info: ValidationInfo) -> Any:
+    """The body itself, unless the method before it has none. Source: RFC 9110, 9.3.1."""
+    if value is not None and info.data.get("method") == "GET":
+        raise ValueError("method GET has no body; write another method, or remove this")
+    return value
 
 
 def text_of(names: Collection[str]) -> Callable[[str], str]:

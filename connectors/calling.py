@@ -21,8 +21,18 @@ same for all its attempts), and its controlled value, which is None without `out
 _SECRET_WORDS = ("auth", "cookie", "credential", "key", "pass", "pin", "secret", "signature", "token")
 _MOST = 300  # characters of a body that are shown
 
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
 Template = Annotated[str, AfterValidator(text_of(CALL_NAMES))]
 """A template over a call."""
+
+SaidTemplate = Annotated[Template, AfterValidator(_said)]
+"""A template over a call that says something."""
 
 SecretTemplate = Annotated[fields.HeaderValue, AfterValidator(secret_of(CALL_NAMES))]
 """A template over a call that may hold a secret."""
@@ -45,7 +55,7 @@ class ActionConfig(fields.Config):
     `thing`, a template, wait for one another.
     """
 
-    thing: Template | None = None
+    thing: SaidTemplate | None = None
     budget: fields.Rate | None = None
     breaker: BreakerConfig = BreakerConfig()
 

@@ -33,6 +33,7 @@ _JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORE
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIRECTIVE = re.compile(r"'.+' is a bad directive|stray %")
 _COLUMN = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
+_OF_THE_CALL = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 _RATE_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -217,6 +218,12 @@ def _header_name(text: str) -> str:
     return text
 
 
+def _is_ours(name: str) -> str:
+    if name.lower() in _OF_THE_CALL:
+        raise ValueError("is set for each call, by its address and its body; remove it")
+    return name
+
+
 Secret = Annotated[SecretStr, BeforeValidator(_readable)]
 """A value never printed. Every key of this type has a `<key>_file` twin that names a file holding it."""
 
@@ -225,6 +232,9 @@ Token = Annotated[Secret, AfterValidator(_said)]
 
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 """The name of an HTTP header (RFC 9110, 5.6.2)."""
+
+CallHeaderName = Annotated[HeaderName, AfterValidator(_is_ours)]
+"""The name of a header of a call, which decides neither where the call goes nor where its body ends."""
 
 HeaderValue = Annotated[Secret, AfterValidator(_one_line)]
 """The value of an HTTP header, which may be a secret."""

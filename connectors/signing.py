@@ -1,18 +1,21 @@
 """Standard Webhooks signatures (https://www.standardwebhooks.com), the symmetric kind, `v1`.
 
 HMAC-SHA256 over `id.timestamp.body`. A secret written `whsec_<base64>` is decoded, padded or not; any other text is
-used as it is.
+used as it is. One with that prefix and no base64 after it is none: it would not be the other side's.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from connectors.base import Misconfigured
+from connectors.fields import Token
 from rules.model import MINUTE, SECOND
 
 TOLERANCE = 5 * MINUTE  # how far a message's time may be from now; bounds replays
@@ -22,7 +25,7 @@ _PREFIX = "whsec_"
 def sign(secret: str, msg_id: str, timestamp: int, body: bytes) -> str:
     """The value of the `webhook-signature` header; `timestamp` is in whole seconds.
 
-    Raises Misconfigured where the secret is empty: anybody could sign with that.
+    Raises Misconfigured where the secret is empty, since anybody could sign with that, or is none.
     """
     signed = f"{msg_id}.{timestamp}.".encode("utf-8", "replace") + body  # a server may hand on any bytes
     return "v1," + base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
@@ -41,7 +44,7 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: int) -> bool
     """Whether a message is signed with the secret and recent. Header names are lower case, `now` in microseconds.
 
     Several signatures, separated by spaces, may be given while a secret is being changed: one has to fit. With an empty
-    secret nothing is signed.
+    secret, or with none, nothing is signed.
     """
     if not _key_of(secret):
         return False
@@ -58,7 +61,7 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now: int) -> bool
 def _key(secret: str) -> bytes:
     key = _key_of(secret)
     if not key:
-        raise Misconfigured("the secret that signs is empty")
+        raise Misconfigured("the secret that signs is empty, or not base64 after whsec_")
     return key
 
 
@@ -68,5 +71,16 @@ def _key_of(secret: str) -> bytes:
     encoded = secret.removeprefix(_PREFIX).rstrip("=")
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
-        return secret.encode()
+    except ValueError:  # a character of another alphabet too
+        return b""
+
+
+def _can_sign(value: Token) -> Token:
+    secret = value.get_secret_value()
+    if not _key_of(secret):
+        raise ValueError(f"begins with {_PREFIX}, and no base64 follows; copy all of it, or take another secret")
+    return value
+
+
+SigningSecret = Annotated[Token, AfterValidator(_can_sign)]
+"""A secret that signs or proves a signature."""

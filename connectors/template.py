@@ -73,10 +73,26 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
     for used in tree.find_all(nodes.Filter):
         if used.name not in environment.filters:
             raise TemplateError(_unknown("filter", used.name, {name for name in environment.filters if name[0] != "_"}))
+    for part in tree.find_all(nodes.Expr):
+        _check_part(part)
     _compiled(text, "text")
     unknown = sorted(meta.find_undeclared_variables(tree) - set(names))
     if unknown:
         raise TemplateError(_unknown("name", unknown[0], names))
+
+
+def _check_part(part: nodes.Expr) -> None:
+    """What begins with _ is a label, or it is never let through."""
+    from jinja2 import nodes
+
+    if not isinstance(part, nodes.Getattr | nodes.Getitem):
+        return
+    name = part.attr if isinstance(part, nodes.Getattr) else getattr(part.arg, "value", None)
+    if not isinstance(name, str) or not name.startswith("_"):
+        return
+    of_labels = isinstance(part.node, nodes.Name) and part.node.name == "labels"
+    if not of_labels or hasattr({}, name):
+        raise TemplateError(f"{name} is not allowed in a template")
 
 
 def uses(text: str, name: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from pydantic_core import PydanticCustomError
 
 from agent.config.remedies import CorrectSection
-from agent.config.values import LabelTexts, Names, Number, Share, Text
+from agent.config.values import LabelTexts, Names, Number, Share, Somebody, Text
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
 from rules.measures import NAMES as MEASURE_NAMES
 from rules.measures import parse_measure
@@ -240,7 +240,7 @@ class EscalationSection(Config):
     """Who hears of an alert that nobody acknowledged."""
 
     after: Span
-    to: Annotated[Names, Field(min_length=1)]
+    to: Somebody
 
 
 class BurnSection(Config):

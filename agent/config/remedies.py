@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from agent.config.values import Names, Number, Text
+from agent.config.values import Number, Somebody, Text
 from connectors.fields import Config, Duration, Rate, Span
 from rules.model import HOUR, MINUTE
 
@@ -20,7 +20,7 @@ class VerifySection(Config):
 class EscalateSection(Config):
     """Who hears of a correction that did not help."""
 
-    to: Names
+    to: Somebody
 
 
 class ApprovalSection(Config):

@@ -46,6 +46,12 @@ def _said(value: str) -> str:
     return value
 
 
+def _somebody(value: list[str]) -> list[str]:
+    if not value:
+        raise ValueError("names nobody; name a receiver, or remove escalate")
+    return value
+
+
 Number = Annotated[
     float, BeforeValidator(_number), WithJsonSchema({"type": ["number", "string"], "examples": [10000, "99.9%"]})
 ]
@@ -58,8 +64,12 @@ Text = Annotated[str, AfterValidator(_said)]
 """A text that says something."""
 
 _NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_SOMEBODY_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 Names = Annotated[list[Text], BeforeValidator(_one_or_more), WithJsonSchema(_NAMES_SCHEMA)]
 """One name or a list of them."""
+
+Somebody = Annotated[Names, AfterValidator(_somebody), WithJsonSchema(_SOMEBODY_SCHEMA)]
+"""One receiver or several, who are told."""
 
 LabelTexts = Annotated[dict[str, str], AfterValidator(_label_names)]
 """Texts by label name."""

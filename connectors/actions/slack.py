@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from connectors import fields
 from connectors.base import Call, Misconfigured, Services
 from connectors.bodies import Path
-from connectors.calling import ActionConfig, Template
+from connectors.calling import ActionConfig, SaidTemplate
 from connectors.template import TemplateError, render_mrkdwn
 from rules.model import SECOND
 
@@ -27,18 +27,12 @@ def _check_channel(text: str) -> str:
     return text
 
 
-def _check_text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("is empty")
-    return text
-
-
 class SlackActionConfig(ActionConfig):
     """Keys of an action of type `slack`. `text` is a template in Slack's mrkdwn, whose values are escaped."""
 
     type: Literal["slack"]
     channel: Annotated[str, Field(min_length=1), AfterValidator(_check_channel)]
-    text: Annotated[Template, AfterValidator(_check_text)]
+    text: SaidTemplate
     token: fields.Token | None = None
     timeout: fields.Span = 15 * SECOND
 

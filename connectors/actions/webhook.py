@@ -15,10 +15,11 @@ from connectors import fields
 from connectors.answers import excerpt, shown
 from connectors.auth import Auth
 from connectors.base import Call, Misconfigured, Services
-from connectors.bodies import Method, Path, strings
-from connectors.calling import ActionConfig, JsonTemplate, SecretTemplate, Template, shown_json
+from connectors.bodies import Method, Path, check_method, strings
+from connectors.calling import ActionConfig, JsonTemplate, SaidTemplate, SecretTemplate, Template, shown_json
 from connectors.gateway import Way, check_http_url, way
 from connectors.http import Request
+from connectors.signing import SigningSecret
 from connectors.signing import headers as signature_headers
 from connectors.template import TemplateError, render, render_json, render_url
 from rules.model import SECOND
@@ -37,13 +38,15 @@ class WebhookActionConfig(ActionConfig):
     type: Literal["webhook"]
     method: Method = "POST"
     gateway: str | None = None
-    url: Template
+    url: SaidTemplate
     auth: Auth | None = None
-    headers: dict[fields.HeaderName, SecretTemplate] = Field(default_factory=dict)
+    headers: dict[fields.CallHeaderName, SecretTemplate] = Field(default_factory=dict)
     json_: JsonTemplate = Field(default=None, alias="json")
     body: Template | None = None
-    secret: fields.Token | None = None
+    secret: SigningSecret | None = None
     timeout: fields.Span = 10 * SECOND
+
+    _no_body_of_get = field_validator("json_", "body")(check_method)
 
     @field_validator("url")
     @classmethod

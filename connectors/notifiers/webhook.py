@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 from connectors import fields
 from connectors.auth import Auth, url_secrets
 from connectors.base import Misconfigured, ReportSending, Sending, Services
-from connectors.bodies import Method, json_of, secret_of, text_of
+from connectors.bodies import Method, check_method, json_of, secret_of, text_of
 from connectors.facts import plain
 from connectors.gateway import Way, check_secret_url, way
 from connectors.http import Request
@@ -19,10 +19,11 @@ from connectors.payload import TEMPLATE_NAMES, context, payload
 from connectors.posting import READ_AT_MOST, deliver, origin, words
 from connectors.report_message import as_notice
 from connectors.report_payload import report_payload
-from connectors.signing import sign
+from connectors.signing import SigningSecret, sign
 from connectors.template import TemplateError, render_annotation, render_json
 from rules.model import SECOND
 
+_HeaderText = Annotated[fields.HeaderValue, AfterValidator(secret_of(TEMPLATE_NAMES))]
 _WITHOUT_BODY = frozenset({"GET", "DELETE"})
 
 
@@ -38,17 +39,19 @@ class WebhookConfig(fields.Config):
     gateway: str | None = None
     url: fields.Secret
     auth: Auth | None = None
-    headers: dict[fields.HeaderName, Annotated[fields.HeaderValue, AfterValidator(secret_of(TEMPLATE_NAMES))]] = Field(
-        default_factory=dict
-    )
+    headers: dict[fields.CallHeaderName, _HeaderText] = Field(default_factory=dict)
     json_: Annotated[Any, AfterValidator(json_of(TEMPLATE_NAMES))] = Field(default=None, alias="json")
     body: Annotated[str, AfterValidator(text_of(TEMPLATE_NAMES))] | None = None
-    secret: fields.Token | None = None
+    secret: SigningSecret | None = None
     timeout: fields.Span = 10_000_000
+
+    _no_body_of_get = field_validator("json_", "body")(check_method)
 
     @field_validator("url")
     @classmethod
     def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not url.get_secret_value().strip():
+            raise ValueError("is empty")
         return url if info.data.get("gateway", "") is not None else check_secret_url(url)
 
 

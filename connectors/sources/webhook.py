@@ -11,9 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.base import Inbound, Refused, Services
 from connectors.extract import Extractor
-from connectors.fields import Config, ReadingConfig, Token, Zone
+from connectors.fields import Config, ReadingConfig, Zone
 from connectors.formats import charset_of, parse_json
-from connectors.signing import verify
+from connectors.signing import SigningSecret, verify
 from rules.model import Reading
 
 _WRONG = {
@@ -31,7 +31,7 @@ class WebhookSourceConfig(Config):
     """
 
     type: Literal["webhook"]
-    secret: Token | None = None
+    secret: SigningSecret | None = None
     scheme: Literal["auto", "standard", "bearer", "github"] = "auto"
     timezone: Zone | None = None
     max_bytes: Annotated[int, Field(ge=1)] = 1_000_000

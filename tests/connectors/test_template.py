@@ -96,6 +96,27 @@ def test_what_is_forbidden_is_no_missing_label(text: str) -> None:
         render_annotation(text, CONTEXT)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}",
+        "{{ labels.__class__ }}",
+        "{{ value['__class__'] }}",
+        "{{ labels.room._x }}",
+        "{% for one in labels.items() %}{{ one.__len__ }}{% endfor %}",
+    ],
+)
+def test_underscored_attributes_are_found_before_anything_is_made(text: str) -> None:
+    with pytest.raises(TemplateError, match="is not allowed in a template"):
+        check(text)
+
+
+def test_a_label_may_begin_with_an_underscore() -> None:
+    text = "{{ labels._zone }}{{ labels['__name__'] }}{{ labels.__name__ }}"
+    check(text)
+    assert render(text, {"labels": {"_zone": "a", "__name__": "b"}}) == "abb"
+
+
 BOMBS = [
     "{{ labels.__class__ }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",

@@ -81,6 +81,34 @@ def errors_of(folder: Path, action: str, *, commands: tuple[str, ...] | None = (
             "{type: sql, url: 'sqlite:///x.db', statement: 'delete from t where r = :r', parameters: {r: ['{{ value }}']}}",
             ["10:98: actions.a.parameters.r: has to be one value: a text, a number, true, false or null"],
         ),
+        (
+            "{type: webhook, url: ' ', thing: '', secret: 'whsec_!!!notbase64'}",
+            [
+                "10:27: actions.a.url: is empty",
+                "10:39: actions.a.thing: is empty",
+                "10:51: actions.a.secret: begins with whsec_, and no base64 follows; copy all of it, or take another secret",
+            ],
+        ),
+        (
+            "{type: webhook, url: 'http://x', method: get, json: {a: 1}, headers: {Content-Length: '5', host: evil, X: '1'}}",
+            [
+                "10:58: actions.a.json: method GET has no body; write another method, or remove this",
+                "10:92: actions.a.headers.Content-Length: is set for each call, by its address and its body; remove it",
+                "10:103: actions.a.headers.host: is set for each call, by its address and its body; remove it",
+            ],
+        ),
+        (
+            "{type: webhook, url: 'http://x', method: GET, body: x, headers: {Transfer-Encoding: chunked, Connection: close}}",
+            [
+                "10:58: actions.a.body: method GET has no body; write another method, or remove this",
+                "10:90: actions.a.headers.Transfer-Encoding: is set for each call, by its address and its body; remove it",
+                "10:111: actions.a.headers.Connection: is set for each call, by its address and its body; remove it",
+            ],
+        ),
+        (
+            "{type: webhook, url: 'http://x', body: \"{{ ''.__class__ }}\"}",
+            ["10:45: actions.a.body: __class__ is not allowed in a template"],
+        ),
         ("{type: slack, channel: '#a', text: '{{ labels.room }}'}", []),
         (
             "{type: slack, channel: '#{{ severity }}', text: '{{ labels.rom }}'}",

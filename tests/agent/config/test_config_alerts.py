@@ -100,7 +100,7 @@ STEPS = {
         "{after: 2h, to: [console, groth]}",
         ["escalate[0].to[1]: there is no receiver groth (did you mean growth?)"],
     ),
-    "nobody": ("{after: 2h, to: []}", ["escalate[0].to: needs at least 1"]),
+    "nobody": ("{after: 2h, to: []}", ["escalate[0].to: names nobody; name a receiver, or remove escalate"]),
     "at once": ("{after: 0s, to: growth}", ["escalate[0].after: has to be longer than nothing"]),
     "of a correction": ("{to: growth}", ["escalate[0].after: is missing"]),
 }

@@ -98,6 +98,7 @@ WRONG = {
     "never": ("approval: {within: 0s}", ["approval.within: has to be longer than nothing"]),
     "precondition": ("precondition: 'lst(outside) < 3'", ["precondition: unknown function lst; known: last, at, age, absent, avg, sum, min, max, count, stddev, quantile, changes, increase, rate (did you mean last?)"]),
     "series": ("precondition: 'last(outsid) < 3'", ["precondition: no source gives the series outsid (did you mean outside?)"]),
+    "nobody": ("escalate: {to: []}", ["escalate.to: names nobody; name a receiver, or remove escalate"]),
     "undo": ("undo: of", ["undo: there is no action of (did you mean off?)"]),
     "undo itself": ("undo: {action: cool}", ["undo.action: cool is the action itself; to undo it takes another"]),
     "undo when": ("undo: {action: off, on: fail}", ["undo.on: has to be one of failed, resolved (did you mean failed?)"]),
