@@ -184,3 +184,9 @@ def test_no_body_breaks_it(body):
     except ConnectorError:
         return
     assert all(reading.series.name == "sales" for reading in readings)
+
+
+def test_a_secret_that_is_no_base64_could_prove_nothing() -> None:
+    readings = [{"series": "s", "value": "v"}]
+    with pytest.raises(ValidationError, match="begins with whsec_, and no base64 follows"):
+        WebhookSource.Config.model_validate({"type": "webhook", "secret": "whsec_!!!", "readings": readings})
