@@ -68,7 +68,7 @@ class Limits:
     calls: int = 50
     per_receiver: int = 4
     timeout: int = LONGEST_SENDING
-    lease: int = 2 * MINUTE
+    lease: int = LONGEST_SENDING + 2 * MINUTE
     call_timeout: int = LONGEST_CALL + MINUTE  # an action ends by itself, and says how
     call_lease: int = LONGEST_CALL + 2 * MINUTE
 

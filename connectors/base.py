@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rules.model import MINUTE, SECOND, Notice, Reading, Report
+from rules.model import MINUTE, Notice, Reading, Report
 
 if TYPE_CHECKING:
     from connectors.http import HttpClient
 
-LONGEST_SENDING = 30 * SECOND
+LONGEST_SENDING = 2 * MINUTE
 """How long a notifier may take for one sending: others wait for its turn."""
 
 LONGEST_CALL = 10 * MINUTE

@@ -231,4 +231,4 @@ class TestExplanation:
         await plant.see(db=1, x=1)
         (found,) = await explained_at(plant.store, plant.config, "app", then)
         assert found.told["slow"].muted == "db is off"
-        assert found.runs == []
+        assert found.corrections == []

@@ -52,7 +52,7 @@ def said(folder: Path, notifier: str) -> list[str]:
         ("{type: pagerduty, routing_key: ''}", "a[0].routing_key: is empty"),
         ("{type: teamss, url: 'https://x'}", "a[0].type: unknown kind (did you mean teams?)"),
         ("{type: teams, url: x}", "a[0].url: has to be an address"),
-        ("{type: teams, url: 'https://x', timeout: 31s}", "a[0].timeout: can be at most 30s"),
+        ("{type: teams, url: 'https://x', timeout: 3m}", "a[0].timeout: can be at most 2m"),
     ],
 )
 def test_a_mistake_is_said_at_its_place(tmp_path: Path, notifier: str, mistake: str):
