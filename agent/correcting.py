@@ -43,7 +43,7 @@ _GONE = "what it was for is gone"
 class Answered:
     """How the call of a correction ended; `withheld`: it was stopped before it was made.
 
-    `not_within` is for how many microseconds the other side does not want another.
+    `not_within` is for how many microseconds the other side does not want another. `unanswered`: it may have been made.
     """
 
     run_id: str
@@ -52,6 +52,7 @@ class Answered:
     permanent: bool
     withheld: bool = False
     not_within: int = 0
+    unanswered: bool = False
 
 
 class Corrector:
@@ -215,15 +216,7 @@ class Corrector:
             if not run.undoes and not corrections.is_firing(run, decision.instance(run.key)):
                 after = corrections.skipped(after, decision.now, answered.answer)
         else:
-            after = corrections.answered(
-                run,
-                rule,
-                decision.now,
-                answered.answer,
-                error=answered.error,
-                permanent=answered.permanent,
-                not_within=answered.not_within,
-            )
+            after = _taken(run, rule, decision.now, answered)
         self.move(decision, run, after)
 
     def stopped(self, run_id: str, now: int) -> str | None:
@@ -370,6 +363,22 @@ class Corrector:
             next_at=transition.at,
             expires_at=transition.at + HOUR,
         )
+
+
+def _taken(run: Correction, rule: CorrectRule, now: int, found: Answered) -> Correction:
+    """The run after its call ended. What may have been made counts as made, but nothing would verify an undo."""
+    if found.unanswered:
+        said, undoes = f"{found.answer}; it may have been made", bool(run.undoes)
+        return corrections.answered(run, rule, now, said, error=undoes, permanent=undoes)
+    return corrections.answered(
+        run,
+        rule,
+        now,
+        found.answer,
+        error=found.error,
+        permanent=found.permanent,
+        not_within=found.not_within,
+    )
 
 
 def _snapshot(state: InstanceState, now: int) -> Snapshot:

@@ -10,8 +10,8 @@ import pytest
 
 from agent.dispatcher import Withheld
 from agent.store.records import Commit
-from connectors.base import Refused
-from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState
+from connectors.base import Refused, TimedOut, Unreachable
+from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState, Undo
 from tests.agent.correcting_kit import ASK, AUTO, House
 from tests.agent.test_pipeline import TARGET
 
@@ -51,6 +51,52 @@ class TestCoolDown:
         await house.read(22)
         await house.restart(after=20 * DAY)
         await house.read(25)
+        assert await house.send() == 0
+
+
+class TestUnanswered:
+    """A call without an answer may have been made: readings decide, as after any other."""
+
+    LATE = TimedOut("cool: no complete answer within 1 s")
+
+    @pytest.mark.parametrize("error", [LATE, Unreachable("cool: the connection broke", unanswered=True)])
+    async def test_it_is_verified_by_readings(self, house: House, error: Unreachable) -> None:
+        await house.begin(replace(AUTO, undo=Undo("undo", on_resolved=True)))
+        await house.read(25)
+        await house.send(error)
+        run = house.run()
+        assert (run.state, run.detail) == (RunState.VERIFYING, f"{error}; it may have been made")
+        assert (run.called_at, run.deadline) == (house.clock.time, house.clock.time + AUTO.verify_within)
+        await house.restart()
+        await house.read(22)
+        assert house.run().state is RunState.VERIFIED
+        assert await house.send() == 1
+        assert house.called[-1][0] == "undo"
+
+    async def test_the_next_attempt_waits_for_the_verify_window_and_the_cool_down(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send(self.LATE)
+        called = house.clock.time
+        await house.passes(MINUTE)
+        run = house.run()
+        assert (run.state, run.not_before) == (RunState.APPROVED, called + AUTO.cooldown)
+        await house.passes(AUTO.cooldown)
+        await house.send(self.LATE)
+        assert (house.run().attempt, house.state) == (2, RunState.VERIFYING)
+        await house.passes(MINUTE)
+        assert house.state is RunState.ESCALATED
+
+    async def test_an_undo_is_not_made_twice_and_people_hear_of_it(self, house: House) -> None:
+        await house.begin(replace(AUTO, max_attempts=1, undo=Undo("undo")))
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        await house.send(self.LATE)
+        undo = house.runs()[-1]
+        assert (undo.undoes, undo.state) == (house.run().id, RunState.ESCALATED)
+        assert undo.detail.endswith("it may have been made")
+        await house.passes(HOUR)
         assert await house.send() == 0
 
 
