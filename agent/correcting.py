@@ -211,12 +211,17 @@ class Corrector:
         rule = self.rule(run) if run else None
         if run is None or rule is None or run.state is not RunState.CALLED:
             return
+        state = decision.instance(run.key)
         if answered.withheld:
             after = corrections.held_back(run, decision.now, answered.answer)
-            if not run.undoes and not corrections.is_firing(run, decision.instance(run.key)):
-                after = corrections.skipped(after, decision.now, answered.answer)
+            if not run.undoes and not corrections.is_firing(run, state):
+                after = corrections.helped(after, rule, state, decision.now) or corrections.skipped(
+                    after, decision.now, answered.answer
+                )
         else:
             after = _taken(run, rule, decision.now, answered)
+            if after.state in LOST:  # the number may be back by an earlier call that was made
+                after = corrections.helped(after, rule, state, decision.now) or after
         self.move(decision, run, after)
 
     def stopped(self, run_id: str, now: int) -> str | None:

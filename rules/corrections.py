@@ -33,6 +33,7 @@ ACTING = frozenset({RunState.CALLED, RunState.VERIFYING})  # it may be changing 
 LOST = frozenset({RunState.FAILED, RunState.ESCALATED})
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
+_LATER = ", later than the"
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
 _BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to verify where no rule says them
 
@@ -117,9 +118,11 @@ def decided(run: Correction, approval: Approval) -> Correction:
 def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """The run after time passed or its instance changed; the same run if nothing moved it."""
     if run.state is RunState.PROPOSED:
-        return _step_proposed(_not_later(run, now), rule, instance, now)
+        run = _not_later(run, now)
+        return helped(run, rule, instance, now) or _step_proposed(run, rule, instance, now)
     if run.state is RunState.APPROVED:
-        return _step_approved(_not_later(run, now), instance, now)
+        run = _not_later(run, now)
+        return helped(run, rule, instance, now) or _step_approved(run, instance, now)
     if run.state is RunState.VERIFYING:
         return _step_verifying(_not_later(run, now), rule, instance, now)
     return run
@@ -181,14 +184,26 @@ def _step_approved(run: Correction, instance: InstanceState | None, now: int) ->
 
 
 def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
-    if instance is not None and came_back(run, instance.assessment):
-        took = span(max((instance.assessment.time or now) - (run.called_at or now), SECOND))
-        return replace(run, state=RunState.VERIFIED, updated=now, detail=f"{BACK} {took} after the call")
+    verified = helped(run, rule, instance, now)
+    if verified is not None:
+        return verified
     if run.deadline is None or now < run.deadline:
         return run
     if _drives_on(run, rule):
         return _step_approved(approved_again(run), instance, now)
     return _attempt_failed(run, rule, now, f"not back on target within {span(rule.verify_within)}")
+
+
+def helped(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction | None:
+    """The run, verified by a reading taken after the last call that was made, be it later than was asked for."""
+    if instance is None or run.undoes or not came_back(run, instance.assessment):
+        return None
+    took = max((instance.assessment.time or now) - (run.called_at or now), SECOND)
+    late = f"{_LATER} {span(rule.verify_within)} asked for" if took > rule.verify_within else ""
+    detail = f"{BACK} {span(took)} after the call{late}"
+    return replace(
+        run, state=RunState.VERIFIED, updated=now, deadline=None, not_before=None, waits_for="", detail=detail
+    )
 
 
 def came_back(run: Correction, assessment: Assessment) -> bool:
@@ -212,7 +227,7 @@ def answered(
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
-    return _attempt_failed(replace(run, called_at=None), rule, now, answer, max(wait, min(not_within, DAY)))
+    return _attempt_failed(run, rule, now, answer, max(wait, min(not_within, DAY)))
 
 
 def approved_again(run: Correction) -> Correction:
@@ -289,7 +304,8 @@ def with_numbers(run: Correction, target: Target) -> str:
         return run.detail
     took = span(max((after.time or after.at) - run.called_at, SECOND))
     said = f"{amount(before.value, target)} before, {amount(after.value, target)} {took} after the call"
-    return f"{BACK}: {said}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
+    _, later, asked = run.detail.partition(_LATER)
+    return f"{BACK}: {said}{later}{asked}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
 
 
 def line(run: Correction) -> str:

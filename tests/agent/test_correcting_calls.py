@@ -100,6 +100,46 @@ class TestUnanswered:
         assert await house.send() == 0
 
 
+class TestLateReturn:
+    """A number that is back by a reading taken after a call was helped by it, be it later than was asked for."""
+
+    RULE = replace(AUTO, undo=Undo("undo", on_resolved=True))
+    SAID = "back on target: 25 before, 22 1m 10s after the call, later than the 1m asked for"
+
+    async def missed(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        assert house.state is RunState.APPROVED
+
+    async def test_before_the_next_attempt(self, house: House) -> None:
+        await self.missed(house)
+        await house.read(22)
+        run = house.run()
+        assert (run.state, run.detail) == (RunState.VERIFIED, self.SAID)
+        assert await house.send() == 1
+        assert [name for name, _ in house.called] == ["cool", "undo"]
+
+    @pytest.mark.parametrize("error", [Refused("gone", permanent=True), Refused("busy", status=503), Withheld("off")])
+    async def test_while_a_call_is_under_way_that_fails(self, house: House, error: Refused) -> None:
+        await self.missed(house)
+        await house.passes(AUTO.cooldown)
+        (delivery,) = await house.claim()
+        await house.read(22)
+        await house.settle(delivery, error)
+        assert house.run().state is RunState.VERIFIED
+        assert house.run().detail.endswith("later than the 1m asked for")
+        assert await house.send() == 1
+
+    async def test_a_reading_from_before_the_call_verifies_nothing(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        await house.send(Refused("busy", status=503))
+        await house.read(22)
+        assert house.run().state is RunState.SKIPPED
+
+
 class TestInTheOutbox:
     async def test_a_number_that_came_back_is_not_corrected(self, house: House) -> None:
         await house.begin(AUTO)
