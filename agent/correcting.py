@@ -36,6 +36,7 @@ from rules.specs import Specs
 from rules.words import clock_time, headline
 
 Context = dict[str, Any]
+WOULD = "would make the call "
 _GONE = "what it was for is gone"
 
 
@@ -93,16 +94,20 @@ class Corrector:
         for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
             rule = self.rule(run)
             if run.state is RunState.PROPOSED and rule is not None:
-                self.move(decision, None, self._proposed(decision, run, rule))
+                self.move(decision, None, self.proposal(decision, run, rule))
             else:
                 self.move(decision, None, run)
 
-    def _proposed(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
+    def proposal(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
         """What a person is asked says what would be done; what may not be done is not asked."""
         why = self.bounds.unmet(decision, run, rule)
         if why is not None:
             return corrections.skipped(run, decision.now, why)
-        return replace(run, detail=f"would make the call {self._preview(decision, run, rule)}")
+        state, first = decision.instance(run.key), replace(run, attempt=run.attempt + 1)
+        if rule.output is not None and run.output is None and state is not None:  # shown; each call sets it anew
+            first = self._driven(first, rule, state, self._context(decision, first), decision.now)
+        detail = f"{WOULD}{self._preview(decision, first)}"
+        return replace(run, output=first.output, detail=detail)
 
     # moving on
 
@@ -186,7 +191,7 @@ class Corrector:
         if after.state is not RunState.CALLED:
             return after
         if rule.dry_run or self.notices.config.corrections.dry_run:
-            said = f"dry run, the call would be {self._preview(decision, after, rule)}"
+            said = f"dry run, the call would be {self._preview(decision, after)}"
             return replace(corrections.skipped(after, now, said), attempt=run.attempt, dry_run=True)
         return after
 
@@ -338,19 +343,14 @@ class Corrector:
         own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id, "output": output}
         return {**context_of(target, transition, said), **own}
 
-    def _preview(self, decision: Decision, run: Correction, rule: CorrectRule) -> str:
-        """What would be called, without secrets; its first output, if it is not known yet."""
+    def _preview(self, decision: Decision, run: Correction) -> str:
+        """What would be called, without secrets."""
         entry = self.notices.config.actions.get(run.action)
         preview = getattr(entry.config if entry else None, "preview", None)
-        state = decision.instance(run.key)
-        if preview is None or state is None:
+        if preview is None or decision.instance(run.key) is None:
             return run.action
-        run = replace(run, attempt=max(run.attempt, 1))
-        context = self._context(decision, run)
-        if rule.output is not None and run.output is None:
-            context = self._context(decision, self._driven(run, rule, state, context, decision.now))
         try:
-            return str(preview(context))
+            return str(preview(self._context(decision, run)))
         except TemplateError as error:
             return f"{run.action}, which can't be made: {error}"
 
