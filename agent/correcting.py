@@ -167,6 +167,8 @@ class Corrector:
             if before.state is RunState.VERIFYING:
                 before = corrections.approved_again(before)
             after = self._called(decision, before, after, rule, state)
+        if after.state is RunState.PROPOSED and before.state is not RunState.PROPOSED:
+            after = self.proposal(decision, replace(after, output=None), rule)
         self.move(decision, run, after)
 
     def _called(

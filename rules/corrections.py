@@ -122,7 +122,7 @@ def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now
         return helped(run, rule, instance, now) or _step_proposed(run, rule, instance, now)
     if run.state is RunState.APPROVED:
         run = _not_later(run, now)
-        return helped(run, rule, instance, now) or _step_approved(run, instance, now)
+        return helped(run, rule, instance, now) or _step_approved(run, rule, instance, now)
     if run.state is RunState.VERIFYING:
         return _step_verifying(_not_later(run, now), rule, instance, now)
     return run
@@ -147,7 +147,7 @@ def _not_later(run: Correction, now: int) -> Correction:
 def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """While the alert may still fire on, the question stands."""
     if not is_open(run, instance):
-        return skipped(run, now, "came back before the call")
+        return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.deadline is not None and now >= run.deadline:
         return skipped(run, now, f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}")
     return run
@@ -165,11 +165,16 @@ def waiting(run: Correction, now: int, why: str, until: int | None, waits_for: s
     return replace(run, detail=why, not_before=until, waits_for=waits_for, updated=now)
 
 
-def _step_approved(run: Correction, instance: InstanceState | None, now: int) -> Correction:
+def _step_approved(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     if not run.undoes and not is_firing(run, instance):
         return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.not_before is not None and now < run.not_before:
         return run
+    if rule.approve_within is not None and run.approval is None and not run.undoes:  # a reload asks a person first
+        until = now + rule.approve_within
+        return replace(
+            run, state=RunState.PROPOSED, updated=now, deadline=until, not_before=None, waits_for="", detail=""
+        )
     queued = max(run.queued, run.attempt) + 1
     return replace(
         run,
@@ -190,7 +195,7 @@ def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState 
     if run.deadline is None or now < run.deadline:
         return run
     if _drives_on(run, rule):
-        return _step_approved(approved_again(run), instance, now)
+        return _step_approved(approved_again(run), rule, instance, now)
     return _attempt_failed(run, rule, now, f"not back on target within {span(rule.verify_within)}")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from agent.config.configuration import NotifierEntry
 from agent.runtime import Unknown
+from connectors.base import Refused
 from connectors.notifiers.slack import SlackNotifier
 from rules.model import HOUR, MINUTE, Pid, RunState
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, action
@@ -242,6 +243,56 @@ class TestAnotherCall:
     async def test_it_may_be_rejected_at_once(self, house: House) -> None:
         await self.changed(house)
         assert (await house.reject(house.run().id, ANN)).counted
+
+
+class TestAskedFromNowOn:
+    """A reload asks a person for what nobody had to approve before."""
+
+    async def test_the_next_attempt_asks_first(self, house: House) -> None:
+        await self.ask(house)
+        run = house.run()
+        assert (run.state, run.attempt, run.deadline) == (RunState.PROPOSED, 1, house.clock.time + HOUR)
+        assert run.detail == "would make the call POST http://hvac.local/cool?***"
+        assert await house.send() == 0
+        await house.restart()
+        assert (await house.approve(run.id, ANN)).counted
+        assert await house.send() == 1
+        assert (house.run().attempt, house.state) == (2, RunState.VERIFYING)
+
+    async def test_a_number_that_is_back_meanwhile_was_helped_by_the_first_call(self, house: House) -> None:
+        await self.ask(house)
+        await house.read(22)
+        assert house.run().state is RunState.VERIFIED
+
+    async def ask(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send()
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.passes(MINUTE)
+        await house.passes(AUTO.cooldown)
+        assert house.state is RunState.PROPOSED
+
+    async def test_one_that_waits_for_its_first_call_too(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.switch_corrections(False, ANN)
+        await house.read(25)
+        assert house.state is RunState.APPROVED
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.switch_corrections(True, ANN)
+        assert (house.state, await house.send()) == (RunState.PROPOSED, 0)
+
+    async def test_who_approved_or_asked_is_not_asked_again(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        await house.run_action("cool", "hot", ANN)
+        await house.send(Refused("busy", status=503))
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.passes(MINUTE)
+        assert house.state is not RunState.PROPOSED
 
 
 async def test_a_reload_that_takes_the_rule_away_ends_the_question(house: House) -> None:
