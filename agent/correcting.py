@@ -342,8 +342,9 @@ class Corrector:
         target, assessment = self.specs.targets.get(run.key.target), transition.assessment
         said = headline(target, run.key, assessment, Event.FIRING, transition.at) if target and assessment else ""
         output = None if run.output is None else orjson.loads(run.output)
-        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id, "output": output}
-        return {**context_of(target, transition, said), **own}
+        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id}
+        driven = {} if output is None else {"output": output}  # a template that takes what there is not is a mistake
+        return {**context_of(target, transition, said), **own, **driven}
 
     def _preview(self, decision: Decision, run: Correction) -> str:
         """What would be called, without secrets."""

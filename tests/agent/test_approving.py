@@ -319,6 +319,13 @@ class TestByHand:
         assert (act.act, act.note) == ("run", "try")
         assert "Correction cool verified, asked for by ann" in str((await house.notices())[-1]["details"])
 
+    async def test_an_action_that_needs_an_output_is_refused_where_nothing_gives_one(self, house: House) -> None:
+        await house.begin(actions={"cool": action("cool", json={"power": "{{ output }}"})})
+        await house.read(25)
+        with pytest.raises(Unknown, match=r"cool takes \{\{ output \}\}, and no correction of hot gives it one"):
+            await house.run_action("cool", "hot", ANN)
+        assert (house.runs(), await house.send()) == ([], 0)
+
     async def test_two_clicks_make_one_run(self, house: House) -> None:
         await house.begin()
         await house.read(25)
