@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.correcting import Corrector
+from dataclasses import replace
+
+from agent.correcting import WOULD, Corrector
 from agent.decided import Decision
 from agent.runtime import Word
 from rules import corrections
@@ -15,6 +17,11 @@ def answered(corrector: Corrector, decision: Decision, run: Correction, approval
     rule = corrector.rule(run)
     if run.state is RunState.PROPOSED and rule is not None:  # it may have lapsed, or the number be back, unnoticed yet
         now = corrections.step(run, rule, decision.instance(run.key), decision.now)
+        another = corrector.proposal(decision, now, rule) if now.state is RunState.PROPOSED and approval.given else now
+        if another.state is RunState.PROPOSED and another.detail != now.detail:
+            corrector.move(decision, run, replace(another, updated=decision.now))
+            said = f"the call is another by now: {another.detail.removeprefix(WOULD)}; approve again if that is right"
+            return Word(decision.run(run.id) or run, said, counted=False)
         if now.state is RunState.PROPOSED:
             corrector.move(decision, run, corrections.decided(now, approval))
             corrector.step_runs(decision)

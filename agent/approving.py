@@ -15,6 +15,7 @@ from agent.memory import CORRECTIONS
 from agent.pipeline import Pipeline
 from agent.runtime import ActionState, OpenAlert, Switched, Unknown, Word
 from agent.standing import find_alerts
+from connectors.calling import needs_output
 from rules import corrections
 from rules.model import HOUR, SECOND, Approval, Correction, Event, RunState, Series, Switch
 
@@ -157,6 +158,9 @@ def _by_hand(corrector: Corrector, decision: Decision, action: str, alert: OpenA
             return Word(run, said, counted=False, agrees=run.by_hand)
     target = corrector.specs.targets[key.target]
     rule = next((rule for rule in target.correct if (rule.on, rule.action) == (alert.name, action)), None)
+    entry = corrector.notices.config.actions.get(action)
+    if (rule is None or rule.output is None) and entry is not None and needs_output(entry.config):
+        raise Unknown(f"{action} takes {{{{ output }}}}, and no correction of {alert.name} gives it one")
     earlier = corrector.memory.runs_of(key)
     begun = corrections.by_hand(firing, rule or corrections.bare_rule(alert.name, action), earlier, asked)
     if begun.id in known:

@@ -36,6 +36,7 @@ from rules.specs import Specs
 from rules.words import clock_time, headline
 
 Context = dict[str, Any]
+WOULD = "would make the call "
 _GONE = "what it was for is gone"
 
 
@@ -43,7 +44,7 @@ _GONE = "what it was for is gone"
 class Answered:
     """How the call of a correction ended; `withheld`: it was stopped before it was made.
 
-    `not_within` is for how many microseconds the other side does not want another.
+    `not_within` is for how many microseconds the other side does not want another. `unanswered`: it may have been made.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class Answered:
     permanent: bool
     withheld: bool = False
     not_within: int = 0
+    unanswered: bool = False
 
 
 class Corrector:
@@ -92,16 +94,20 @@ class Corrector:
         for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
             rule = self.rule(run)
             if run.state is RunState.PROPOSED and rule is not None:
-                self.move(decision, None, self._proposed(decision, run, rule))
+                self.move(decision, None, self.proposal(decision, run, rule))
             else:
                 self.move(decision, None, run)
 
-    def _proposed(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
+    def proposal(self, decision: Decision, run: Correction, rule: CorrectRule) -> Correction:
         """What a person is asked says what would be done; what may not be done is not asked."""
         why = self.bounds.unmet(decision, run, rule)
         if why is not None:
             return corrections.skipped(run, decision.now, why)
-        return replace(run, detail=f"would make the call {self._preview(decision, run, rule)}")
+        state, first = decision.instance(run.key), replace(run, attempt=run.attempt + 1)
+        if rule.output is not None and run.output is None and state is not None:  # shown; each call sets it anew
+            first = self._driven(first, rule, state, self._context(decision, first), decision.now)
+        detail = f"{WOULD}{self._preview(decision, first)}"
+        return replace(run, output=first.output, detail=detail)
 
     # moving on
 
@@ -161,6 +167,8 @@ class Corrector:
             if before.state is RunState.VERIFYING:
                 before = corrections.approved_again(before)
             after = self._called(decision, before, after, rule, state)
+        if after.state is RunState.PROPOSED and before.state is not RunState.PROPOSED:
+            after = self.proposal(decision, replace(after, output=None), rule)
         self.move(decision, run, after)
 
     def _called(
@@ -185,7 +193,7 @@ class Corrector:
         if after.state is not RunState.CALLED:
             return after
         if rule.dry_run or self.notices.config.corrections.dry_run:
-            said = f"dry run, the call would be {self._preview(decision, after, rule)}"
+            said = f"dry run, the call would be {self._preview(decision, after)}"
             return replace(corrections.skipped(after, now, said), attempt=run.attempt, dry_run=True)
         return after
 
@@ -210,20 +218,17 @@ class Corrector:
         rule = self.rule(run) if run else None
         if run is None or rule is None or run.state is not RunState.CALLED:
             return
+        state = decision.instance(run.key)
         if answered.withheld:
             after = corrections.held_back(run, decision.now, answered.answer)
-            if not run.undoes and not corrections.is_firing(run, decision.instance(run.key)):
-                after = corrections.skipped(after, decision.now, answered.answer)
+            if not run.undoes and not corrections.is_firing(run, state):
+                after = corrections.helped(after, rule, state, decision.now) or corrections.skipped(
+                    after, decision.now, answered.answer
+                )
         else:
-            after = corrections.answered(
-                run,
-                rule,
-                decision.now,
-                answered.answer,
-                error=answered.error,
-                permanent=answered.permanent,
-                not_within=answered.not_within,
-            )
+            after = _taken(run, rule, decision.now, answered)
+            if after.state in LOST:  # the number may be back by an earlier call that was made
+                after = corrections.helped(after, rule, state, decision.now) or after
         self.move(decision, run, after)
 
     def stopped(self, run_id: str, now: int) -> str | None:
@@ -337,22 +342,18 @@ class Corrector:
         target, assessment = self.specs.targets.get(run.key.target), transition.assessment
         said = headline(target, run.key, assessment, Event.FIRING, transition.at) if target and assessment else ""
         output = None if run.output is None else orjson.loads(run.output)
-        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id, "output": output}
-        return {**context_of(target, transition, said), **own}
+        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id}
+        driven = {} if output is None else {"output": output}  # a template that takes what there is not is a mistake
+        return {**context_of(target, transition, said), **own, **driven}
 
-    def _preview(self, decision: Decision, run: Correction, rule: CorrectRule) -> str:
-        """What would be called, without secrets; its first output, if it is not known yet."""
+    def _preview(self, decision: Decision, run: Correction) -> str:
+        """What would be called, without secrets."""
         entry = self.notices.config.actions.get(run.action)
         preview = getattr(entry.config if entry else None, "preview", None)
-        state = decision.instance(run.key)
-        if preview is None or state is None:
+        if preview is None or decision.instance(run.key) is None:
             return run.action
-        run = replace(run, attempt=max(run.attempt, 1))
-        context = self._context(decision, run)
-        if rule.output is not None and run.output is None:
-            context = self._context(decision, self._driven(run, rule, state, context, decision.now))
         try:
-            return str(preview(context))
+            return str(preview(self._context(decision, run)))
         except TemplateError as error:
             return f"{run.action}, which can't be made: {error}"
 
@@ -370,6 +371,22 @@ class Corrector:
             next_at=transition.at,
             expires_at=transition.at + HOUR,
         )
+
+
+def _taken(run: Correction, rule: CorrectRule, now: int, found: Answered) -> Correction:
+    """The run after its call ended. What may have been made counts as made, but nothing would verify an undo."""
+    if found.unanswered:
+        said, undoes = f"{found.answer}; it may have been made", bool(run.undoes)
+        return corrections.answered(run, rule, now, said, error=undoes, permanent=undoes)
+    return corrections.answered(
+        run,
+        rule,
+        now,
+        found.answer,
+        error=found.error,
+        permanent=found.permanent,
+        not_within=found.not_within,
+    )
 
 
 def _snapshot(state: InstanceState, now: int) -> Snapshot:

@@ -313,7 +313,8 @@ class Pipeline:
         permanent = error is not None and error.permanent
         withheld = isinstance(error, Withheld)
         later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
-        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later)
+        unanswered = error is not None and error.unanswered
+        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later, unanswered)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
             await self._commit(decision, settle=settle)

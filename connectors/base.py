@@ -30,16 +30,27 @@ LONGEST_CALL = 10 * MINUTE
 class ConnectorError(Exception):
     """Something outside did not work. The message is for people and never holds a secret.
 
-    `retry_after` is in seconds, as the other side asked for it.
+    `retry_after` is in seconds, as the other side asked for it. `unanswered`: it was sent, or may have been, and nobody
+    knows whether the other side did it.
     """
 
     permanent = False
+    unanswered = False
 
-    def __init__(self, message: str, *, permanent: bool | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool | None = None,
+        retry_after: float | None = None,
+        unanswered: bool | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         if permanent is not None:
             self.permanent = permanent
+        if unanswered is not None:
+            self.unanswered = unanswered
 
 
 class Unreachable(ConnectorError):
@@ -48,6 +59,8 @@ class Unreachable(ConnectorError):
 
 class TimedOut(ConnectorError):
     """No answer in time."""
+
+    unanswered = True
 
 
 class Refused(ConnectorError):

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, Field
 
 from connectors import fields
 from connectors.bodies import Path, json_of, secret_of, text_of
-from connectors.template import NAMES, render_json
+from connectors.template import NAMES, needs, render_json
 from rules.model import HOUR
 
 CALL_NAMES = NAMES | {"attempt", "correction", "output"}
 """What templates of a call may use: beside those of annotations how often it was called, the id of the correction (the
-same for all its attempts), and its controlled value, which is None without `output`."""
+same for all its attempts), and its controlled value, which there is not without `output`."""
 
 _SECRET_WORDS = ("auth", "cookie", "credential", "key", "pass", "pin", "secret", "signature", "token")
 _MOST = 300  # characters of a body that are shown
@@ -71,6 +71,12 @@ class ActionConfig(fields.Config):
     def templates(self) -> Iterator[tuple[Path, str]]:
         """Every template with the path of its key."""
         yield ("thing",), self.thing or ""
+
+
+def needs_output(config: Any) -> bool:
+    """Whether calls of an action need the controlled value of a correction."""
+    templates = config.templates() if isinstance(config, ActionConfig) else ()
+    return any(needs(text, "output") for _, text in templates)
 
 
 def shown_json(value: Any, context: Mapping[str, Any]) -> str:

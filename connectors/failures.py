@@ -12,17 +12,18 @@ import aiohttp
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, TimedOut, Unreachable
 
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_BROKE = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHUTDOWN, errno.ETIMEDOUT})
 
 
-_SAID: tuple[tuple[type[BaseException], type[ConnectorError], str], ...] = (
-    (aiohttp.ConnectionTimeoutError, TimedOut, "no connection in time"),
-    (TimeoutError, TimedOut, "no complete answer within {seconds:g} s"),
-    (aiohttp.ClientConnectorDNSError, Unreachable, "name not found"),
-    (socket.gaierror, Unreachable, "name not found"),
-    (aiohttp.InvalidURL, Misconfigured, "not an address of the web"),
-    (aiohttp.NonHttpUrlClientError, Misconfigured, "not an address of the web"),
-    (aiohttp.ServerDisconnectedError, Unreachable, "the connection was closed before the answer"),
-    (aiohttp.ClientResponseError, BadAnswer, "did not answer with HTTP"),
+_SAID: tuple[tuple[type[BaseException], type[ConnectorError], str, bool], ...] = (  # last: whether it was sent
+    (aiohttp.ConnectionTimeoutError, TimedOut, "no connection in time", False),
+    (TimeoutError, TimedOut, "no complete answer within {seconds:g} s", True),
+    (aiohttp.ClientConnectorDNSError, Unreachable, "name not found", False),
+    (socket.gaierror, Unreachable, "name not found", False),
+    (aiohttp.InvalidURL, Misconfigured, "not an address of the web", False),
+    (aiohttp.NonHttpUrlClientError, Misconfigured, "not an address of the web", False),
+    (aiohttp.ServerDisconnectedError, Unreachable, "the connection was closed before the answer", True),
+    (aiohttp.ClientResponseError, BadAnswer, "did not answer with HTTP", True),
 )
 
 
@@ -31,9 +32,9 @@ def failure(error: BaseException, where: str, seconds: float) -> ConnectorError:
     tls = _tls(error)
     if tls:
         return Unreachable(f"{where}: TLS refused: {tls}")
-    for kind, meant, said in _SAID:
+    for kind, meant, said, sent in _SAID:
         if isinstance(error, kind):
-            return meant(f"{where}: " + said.format(seconds=seconds))
+            return meant(f"{where}: " + said.format(seconds=seconds), unanswered=sent)
     if isinstance(error, aiohttp.ClientPayloadError):
         return _payload(error, where)
     if isinstance(error, OSError):
@@ -59,8 +60,8 @@ def _tls(error: BaseException) -> str:
 def _payload(error: aiohttp.ClientPayloadError, where: str) -> ConnectorError:
     text = f"{error} {error.__cause__}".lower()
     if "encoding" in text and "transferencoding" not in text:
-        return BadAnswer(f"{where}: the compressed answer can't be unpacked")
-    return Unreachable(f"{where}: the answer broke off")
+        return BadAnswer(f"{where}: the compressed answer can't be unpacked", unanswered=True)
+    return Unreachable(f"{where}: the answer broke off", unanswered=True)
 
 
 def _system(error: OSError, where: str) -> Unreachable:
@@ -69,7 +70,9 @@ def _system(error: OSError, where: str) -> Unreachable:
         return Unreachable(f"{where}: this process has too many open files; raise its limit (ulimit -n)")
     if isinstance(inner, ConnectionRefusedError) or inner.errno == errno.ECONNREFUSED:
         return Unreachable(f"{where}: connection refused")
+    was_open = not isinstance(error, aiohttp.ClientConnectorError)
+    sent = was_open and (isinstance(inner, ConnectionError) or inner.errno in _BROKE)
     if isinstance(inner, ConnectionError):
-        return Unreachable(f"{where}: the connection broke")
+        return Unreachable(f"{where}: the connection broke", unanswered=sent)
     reason = os.strerror(inner.errno).lower() if inner.errno and inner.errno > 0 else "no connection"
-    return Unreachable(f"{where}: {reason}")
+    return Unreachable(f"{where}: {reason}", unanswered=sent)

@@ -102,6 +102,26 @@ def uses(text: str, name: str) -> bool:
     return name in text and name in meta.find_undeclared_variables(_parsed(text, "text"))
 
 
+def needs(text: str, name: str) -> bool:
+    """Whether a template that can be read fails without a name: it takes it, and asks for it first in no way."""
+    from jinja2 import nodes
+
+    if not uses(text, name):
+        return False
+    tests = _parsed(text, "text").find_all(nodes.Test)
+    asks = any(test.name in {"defined", "undefined"} and getattr(test.node, "name", "") == name for test in tests)
+    return not asks and _takes(_parsed(text, "text"), name)
+
+
+def _takes(node: nodes.Node, name: str) -> bool:
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Filter) and node.name in {"default", "d"} and isinstance(node.node, nodes.Name):
+        return any(_takes(inner, name) for inner in node.args)
+    here = isinstance(node, nodes.Name) and node.name == name and node.ctx == "load"
+    return here or any(_takes(inner, name) for inner in node.iter_child_nodes())
+
+
 def labels_needed(text: str) -> frozenset[str]:
     """The labels a template that can be read takes by name, whatever there is: `labels.room`, `labels["room"]`.
 

@@ -33,6 +33,7 @@ ACTING = frozenset({RunState.CALLED, RunState.VERIFYING})  # it may be changing 
 LOST = frozenset({RunState.FAILED, RunState.ESCALATED})
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
+_LATER = ", later than the"
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
 _BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to verify where no rule says them
 
@@ -117,9 +118,11 @@ def decided(run: Correction, approval: Approval) -> Correction:
 def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """The run after time passed or its instance changed; the same run if nothing moved it."""
     if run.state is RunState.PROPOSED:
-        return _step_proposed(_not_later(run, now), rule, instance, now)
+        run = _not_later(run, now)
+        return helped(run, rule, instance, now) or _step_proposed(run, rule, instance, now)
     if run.state is RunState.APPROVED:
-        return _step_approved(_not_later(run, now), instance, now)
+        run = _not_later(run, now)
+        return helped(run, rule, instance, now) or _step_approved(run, rule, instance, now)
     if run.state is RunState.VERIFYING:
         return _step_verifying(_not_later(run, now), rule, instance, now)
     return run
@@ -144,7 +147,7 @@ def _not_later(run: Correction, now: int) -> Correction:
 def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """While the alert may still fire on, the question stands."""
     if not is_open(run, instance):
-        return skipped(run, now, "came back before the call")
+        return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.deadline is not None and now >= run.deadline:
         return skipped(run, now, f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}")
     return run
@@ -162,11 +165,16 @@ def waiting(run: Correction, now: int, why: str, until: int | None, waits_for: s
     return replace(run, detail=why, not_before=until, waits_for=waits_for, updated=now)
 
 
-def _step_approved(run: Correction, instance: InstanceState | None, now: int) -> Correction:
+def _step_approved(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     if not run.undoes and not is_firing(run, instance):
         return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.not_before is not None and now < run.not_before:
         return run
+    if rule.approve_within is not None and run.approval is None and not run.undoes:  # a reload asks a person first
+        until = now + rule.approve_within
+        return replace(
+            run, state=RunState.PROPOSED, updated=now, deadline=until, not_before=None, waits_for="", detail=""
+        )
     queued = max(run.queued, run.attempt) + 1
     return replace(
         run,
@@ -181,14 +189,26 @@ def _step_approved(run: Correction, instance: InstanceState | None, now: int) ->
 
 
 def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
-    if instance is not None and came_back(run, instance.assessment):
-        took = span(max((instance.assessment.time or now) - (run.called_at or now), SECOND))
-        return replace(run, state=RunState.VERIFIED, updated=now, detail=f"{BACK} {took} after the call")
+    verified = helped(run, rule, instance, now)
+    if verified is not None:
+        return verified
     if run.deadline is None or now < run.deadline:
         return run
     if _drives_on(run, rule):
-        return _step_approved(approved_again(run), instance, now)
+        return _step_approved(approved_again(run), rule, instance, now)
     return _attempt_failed(run, rule, now, f"not back on target within {span(rule.verify_within)}")
+
+
+def helped(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction | None:
+    """The run, verified by a reading taken after the last call that was made, be it later than was asked for."""
+    if instance is None or run.undoes or not came_back(run, instance.assessment):
+        return None
+    took = max((instance.assessment.time or now) - (run.called_at or now), SECOND)
+    late = f"{_LATER} {span(rule.verify_within)} asked for" if took > rule.verify_within else ""
+    detail = f"{BACK} {span(took)} after the call{late}"
+    return replace(
+        run, state=RunState.VERIFIED, updated=now, deadline=None, not_before=None, waits_for="", detail=detail
+    )
 
 
 def came_back(run: Correction, assessment: Assessment) -> bool:
@@ -212,7 +232,7 @@ def answered(
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
-    return _attempt_failed(replace(run, called_at=None), rule, now, answer, max(wait, min(not_within, DAY)))
+    return _attempt_failed(run, rule, now, answer, max(wait, min(not_within, DAY)))
 
 
 def approved_again(run: Correction) -> Correction:
@@ -289,7 +309,8 @@ def with_numbers(run: Correction, target: Target) -> str:
         return run.detail
     took = span(max((after.time or after.at) - run.called_at, SECOND))
     said = f"{amount(before.value, target)} before, {amount(after.value, target)} {took} after the call"
-    return f"{BACK}: {said}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
+    _, later, asked = run.detail.partition(_LATER)
+    return f"{BACK}: {said}{later}{asked}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
 
 
 def line(run: Correction) -> str:

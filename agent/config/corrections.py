@@ -141,9 +141,11 @@ def _output(model: CorrectSection) -> Pid | str | None:
 
 
 def check_outputs(targets: Iterable[Target], actions: Mapping[str, ActionEntry], document: Document) -> None:
-    """A controlled value is used by the action it is for."""
+    """A controlled value is used by the action it is for, and one that uses it is given it."""
     for target in targets:
         for index, rule in enumerate(target.correct):
+            if rule.output is None:
+                _check_without(rule, ("targets", target.name, "correct", index), actions, document)
             action = actions.get(rule.action)
             if rule.output is None or action is None or not hasattr(action.config, "templates"):
                 continue
@@ -153,6 +155,17 @@ def check_outputs(targets: Iterable[Target], actions: Mapping[str, ActionEntry],
                 path = ("targets", target.name, "correct", index, "output")
                 message = f"no template of {rule.action} takes it; write {{{{ output }}}} there"
                 document.report(path, message, at_key=True)
+
+
+def _check_without(rule: CorrectRule, at: Path, actions: Mapping[str, ActionEntry], document: Document) -> None:
+    from connectors.calling import needs_output
+
+    undo = [rule.undo.action] if rule.undo else []
+    for key, name in zip(("action", "undo"), [rule.action, *undo], strict=False):
+        action = actions.get(name)
+        if action is not None and needs_output(action.config):
+            said = f"{name} takes {{{{ output }}}}, and this correction gives none"
+            document.report((*at, key), said, "give it an output, or write {{ output | default(…) }} in the action")
 
 
 def build_corrections(document: Document) -> Restraint:

@@ -184,7 +184,9 @@ class MqttAction:
         if tried.taken is not None and tried.taken < _FAILS:
             return tried.taken
         if tried.code < _FAILS:
-            raise Unreachable(f"{self._where}: the connection was closed before the message was acknowledged")
+            raise Unreachable(
+                f"{self._where}: the connection was closed before the message was acknowledged", unanswered=True
+            )
         said = f"{self._where}: the broker refused {tried.what}: {tried.said.lower()}"
         raise Refused(said, status=tried.code, permanent=tried.code not in _TRANSIENT)
 

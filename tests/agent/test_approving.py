@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.configuration import NotifierEntry
 from agent.runtime import Unknown
-from rules.model import HOUR, MINUTE, RunState
+from connectors.base import Refused
+from connectors.notifiers.slack import SlackNotifier
+from rules.model import HOUR, MINUTE, Pid, RunState
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, action
+
+CHANNEL = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#ops"})
 
 
 @pytest.fixture
@@ -191,6 +196,105 @@ async def test_one_that_needs_no_approval_says_so(house: House) -> None:
     assert not word.agrees
 
 
+class TestAnotherCall:
+    """What is approved is what was shown."""
+
+    async def changed(self, house: House) -> None:
+        await house.begin(ASK)
+        await house.read(25)
+        await house.configure(actions={"cool": action("cool", url="http://hvac.local/other")})
+
+    async def test_after_a_reload_the_person_is_asked_again(self, house: House) -> None:
+        await self.changed(house)
+        word = await house.approve(house.run().id, ANN)
+        said = "the call is another by now: POST http://hvac.local/other; approve again if that is right"
+        assert (word.counted, word.agrees, word.words) == (False, False, said)
+        assert (house.state, await house.send(), await house.store.acts(10)) == (RunState.PROPOSED, 0, [])
+        assert house.run().detail == "would make the call POST http://hvac.local/other"
+        assert (await house.approve(house.run().id, ANN)).counted
+        assert await house.send() == 1
+
+    async def test_the_living_message_shows_it(self, house: House) -> None:
+        await house.begin(ASK, receivers={"team": (NotifierEntry("slack", CHANNEL),)})
+        await house.read(25)
+        deadline = house.run().deadline
+        await house.configure(actions={"cool": action("cool", url="http://hvac.local/other")})
+        await house.approve(house.run().id, ANN)
+        (shown,) = (await house.notices())[-1]["proposals"]
+        assert (shown["words"], shown["expires"]) == ("would make the call POST http://hvac.local/other", deadline)
+
+    async def test_so_it_is_when_a_value_of_the_call_is_another(self, house: House) -> None:
+        await house.begin(ASK, actions={"cool": action("cool", json={"now": "{{ value }}"})})
+        await house.read(25)
+        await house.read(27)
+        assert '{"now":27}' in (await house.approve(house.run().id, ANN)).words
+        assert (await house.approve(house.run().id, ANN)).counted
+
+    async def test_an_output_may_move_on(self, house: House) -> None:
+        rule = replace(ASK, output=Pid(-8.0, 0.0, 0.0, 0.0, 100.0, 20.0))
+        await house.begin(rule, actions={"cool": action("cool", json={"power": "{{ output }}"})})
+        await house.read(25)
+        assert '{"power":40}' in house.run().detail
+        await house.read(26)
+        assert (await house.approve(house.run().id, ANN)).counted
+        assert await house.send() == 1
+        assert house.called[-1][1]["output"] == 48.0
+
+    async def test_it_may_be_rejected_at_once(self, house: House) -> None:
+        await self.changed(house)
+        assert (await house.reject(house.run().id, ANN)).counted
+
+
+class TestAskedFromNowOn:
+    """A reload asks a person for what nobody had to approve before."""
+
+    async def test_the_next_attempt_asks_first(self, house: House) -> None:
+        await self.ask(house)
+        run = house.run()
+        assert (run.state, run.attempt, run.deadline) == (RunState.PROPOSED, 1, house.clock.time + HOUR)
+        assert run.detail == "would make the call POST http://hvac.local/cool?***"
+        assert await house.send() == 0
+        await house.restart()
+        assert (await house.approve(run.id, ANN)).counted
+        assert await house.send() == 1
+        assert (house.run().attempt, house.state) == (2, RunState.VERIFYING)
+
+    async def test_a_number_that_is_back_meanwhile_was_helped_by_the_first_call(self, house: House) -> None:
+        await self.ask(house)
+        await house.read(22)
+        assert house.run().state is RunState.VERIFIED
+
+    async def ask(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send()
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.passes(MINUTE)
+        await house.passes(AUTO.cooldown)
+        assert house.state is RunState.PROPOSED
+
+    async def test_one_that_waits_for_its_first_call_too(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.switch_corrections(False, ANN)
+        await house.read(25)
+        assert house.state is RunState.APPROVED
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.switch_corrections(True, ANN)
+        assert (house.state, await house.send()) == (RunState.PROPOSED, 0)
+
+    async def test_who_approved_or_asked_is_not_asked_again(self, house: House) -> None:
+        await house.begin()
+        await house.read(25)
+        await house.run_action("cool", "hot", ANN)
+        await house.send(Refused("busy", status=503))
+        house.target = replace(house.target, correct=(ASK,))
+        await house.configure()
+        await house.passes(MINUTE)
+        assert house.state is not RunState.PROPOSED
+
+
 async def test_a_reload_that_takes_the_rule_away_ends_the_question(house: House) -> None:
     await house.begin(ASK)
     await house.read(25)
@@ -214,6 +318,13 @@ class TestByHand:
         (act,) = await house.store.acts(10)
         assert (act.act, act.note) == ("run", "try")
         assert "Correction cool verified, asked for by ann" in str((await house.notices())[-1]["details"])
+
+    async def test_an_action_that_needs_an_output_is_refused_where_nothing_gives_one(self, house: House) -> None:
+        await house.begin(actions={"cool": action("cool", json={"power": "{{ output }}"})})
+        await house.read(25)
+        with pytest.raises(Unknown, match=r"cool takes \{\{ output \}\}, and no correction of hot gives it one"):
+            await house.run_action("cool", "hot", ANN)
+        assert (house.runs(), await house.send()) == ([], 0)
 
     async def test_two_clicks_make_one_run(self, house: House) -> None:
         await house.begin()

@@ -11,6 +11,7 @@ import pytest
 
 from agent.store.records import DeliveryKind
 from connectors.base import Refused, Unreachable
+from connectors.template import TemplateError, render_json
 from rules.breaker import Breaker
 from rules.model import (
     HOUR,
@@ -456,6 +457,15 @@ async def _scenario(house: House, kill: str | None) -> dict[str, Any]:
         "told": [notice["reason"] for notice in await house.notices()],
         "acts": [act.act for act in await house.store.acts(10)],
     }
+
+
+async def test_a_missing_output_is_never_null(house: House) -> None:
+    await house.begin(replace(AUTO, output="{{ none }}"), actions={"cool": action("cool", json={"to": "{{ output }}"})})
+    await house.read(25)
+    await house.send()
+    ((_, context),) = house.called
+    with pytest.raises(TemplateError, match="'output' is undefined"):
+        render_json({"to": "{{ output }}"}, context)
 
 
 async def test_a_call_that_does_not_get_through_backs_off(house: House) -> None:

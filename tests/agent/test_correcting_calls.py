@@ -10,8 +10,8 @@ import pytest
 
 from agent.dispatcher import Withheld
 from agent.store.records import Commit
-from connectors.base import Refused
-from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState
+from connectors.base import Refused, TimedOut, Unreachable
+from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState, Undo
 from tests.agent.correcting_kit import ASK, AUTO, House
 from tests.agent.test_pipeline import TARGET
 
@@ -52,6 +52,92 @@ class TestCoolDown:
         await house.restart(after=20 * DAY)
         await house.read(25)
         assert await house.send() == 0
+
+
+class TestUnanswered:
+    """A call without an answer may have been made: readings decide, as after any other."""
+
+    LATE = TimedOut("cool: no complete answer within 1 s")
+
+    @pytest.mark.parametrize("error", [LATE, Unreachable("cool: the connection broke", unanswered=True)])
+    async def test_it_is_verified_by_readings(self, house: House, error: Unreachable) -> None:
+        await house.begin(replace(AUTO, undo=Undo("undo", on_resolved=True)))
+        await house.read(25)
+        await house.send(error)
+        run = house.run()
+        assert (run.state, run.detail) == (RunState.VERIFYING, f"{error}; it may have been made")
+        assert (run.called_at, run.deadline) == (house.clock.time, house.clock.time + AUTO.verify_within)
+        await house.restart()
+        await house.read(22)
+        assert house.run().state is RunState.VERIFIED
+        assert await house.send() == 1
+        assert house.called[-1][0] == "undo"
+
+    async def test_the_next_attempt_waits_for_the_verify_window_and_the_cool_down(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send(self.LATE)
+        called = house.clock.time
+        await house.passes(MINUTE)
+        run = house.run()
+        assert (run.state, run.not_before) == (RunState.APPROVED, called + AUTO.cooldown)
+        await house.passes(AUTO.cooldown)
+        await house.send(self.LATE)
+        assert (house.run().attempt, house.state) == (2, RunState.VERIFYING)
+        await house.passes(MINUTE)
+        assert house.state is RunState.ESCALATED
+
+    async def test_an_undo_is_not_made_twice_and_people_hear_of_it(self, house: House) -> None:
+        await house.begin(replace(AUTO, max_attempts=1, undo=Undo("undo")))
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        await house.send(self.LATE)
+        undo = house.runs()[-1]
+        assert (undo.undoes, undo.state) == (house.run().id, RunState.ESCALATED)
+        assert undo.detail.endswith("it may have been made")
+        await house.passes(HOUR)
+        assert await house.send() == 0
+
+
+class TestLateReturn:
+    """A number that is back by a reading taken after a call was helped by it, be it later than was asked for."""
+
+    RULE = replace(AUTO, undo=Undo("undo", on_resolved=True))
+    SAID = "back on target: 25 before, 22 1m 10s after the call, later than the 1m asked for"
+
+    async def missed(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        assert house.state is RunState.APPROVED
+
+    async def test_before_the_next_attempt(self, house: House) -> None:
+        await self.missed(house)
+        await house.read(22)
+        run = house.run()
+        assert (run.state, run.detail) == (RunState.VERIFIED, self.SAID)
+        assert await house.send() == 1
+        assert [name for name, _ in house.called] == ["cool", "undo"]
+
+    @pytest.mark.parametrize("error", [Refused("gone", permanent=True), Refused("busy", status=503), Withheld("off")])
+    async def test_while_a_call_is_under_way_that_fails(self, house: House, error: Refused) -> None:
+        await self.missed(house)
+        await house.passes(AUTO.cooldown)
+        (delivery,) = await house.claim()
+        await house.read(22)
+        await house.settle(delivery, error)
+        assert house.run().state is RunState.VERIFIED
+        assert house.run().detail.endswith("later than the 1m asked for")
+        assert await house.send() == 1
+
+    async def test_a_reading_from_before_the_call_verifies_nothing(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        await house.send(Refused("busy", status=503))
+        await house.read(22)
+        assert house.run().state is RunState.SKIPPED
 
 
 class TestInTheOutbox:

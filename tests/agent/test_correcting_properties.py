@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent.dispatcher import Withheld
 from agent.runtime import Unknown
 from agent.store.records import DeliveryKind
-from connectors.base import ConnectorError, Refused, Unreachable
+from connectors.base import ConnectorError, Refused, TimedOut, Unreachable
 from rules.breaker import Breaker
 from rules.corrections import ACTING, OPEN
 from rules.model import HOUR, MINUTE, SECOND, AlertRule, Correction, RunState, Standing, Undo
@@ -33,7 +33,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("read"), st.sampled_from([25.0, 25.0, 26.0, 22.0])),
     st.tuples(st.just("outside"), st.sampled_from([10.0, 31.0])),
     st.tuples(st.just("passes"), st.sampled_from([10 * SECOND, MINUTE, 5 * MINUTE, HOUR])),
-    st.tuples(st.just("send"), st.sampled_from(["answered", "answered", "unreachable", "refused"])),
+    st.tuples(st.just("send"), st.sampled_from(["answered", "answered", "unreachable", "unanswered", "refused"])),
     st.tuples(st.just("killed"), st.sampled_from(["idle", "sending"])),
     st.tuples(st.just("says"), st.sampled_from(["approve", "approve", "reject", "both"])),
     st.tuples(st.just("by hand"), st.sampled_from(["hot", "warm"])),
@@ -43,6 +43,7 @@ OPERATIONS = st.one_of(
 ERRORS: dict[str, ConnectorError | None] = {
     "answered": None,
     "unreachable": Unreachable("refused"),
+    "unanswered": TimedOut("no answer"),
     "refused": Refused("answered 404", status=404, permanent=True),
 }
 

@@ -62,6 +62,29 @@ def test_every_failure_is_its_error(error, meant, says):
     assert str(found).startswith("http://h/")
 
 
+@pytest.mark.parametrize(
+    ("error", "unanswered"),
+    [
+        (TimeoutError(), True),
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "x"), True),
+        (ConnectionResetError(), True),
+        (BrokenPipeError(), True),
+        (aiohttp.ClientPayloadError("not enough data"), True),
+        (aiohttp.ClientResponseError(None, (), status=400, message="Bad"), True),  # type: ignore[arg-type]
+        (aiohttp.ConnectionTimeoutError(), False),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "Name")), False),
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "x")), False),
+        (aiohttp.ClientConnectorError(KEY, ConnectionResetError(104, "x")), False),
+        (ConnectionRefusedError(), False),
+        (ssl.SSLError(1, "x"), False),
+        (aiohttp.InvalidURL("x"), False),
+    ],
+)
+def test_whether_it_may_have_been_done_is_said(error, unanswered):
+    assert failure(error, "http://h/", 3.0).unanswered is unanswered
+
+
 @pytest.mark.parametrize("way", ["fetch", "send"])
 @pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
 async def test_hosts_no_name_server_could_know(http, way, host):

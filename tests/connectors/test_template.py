@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from connectors.template import TemplateError, check, render, render_annotation, render_json, render_url
+from connectors.template import TemplateError, check, needs, render, render_annotation, render_json, render_url
 
 CONTEXT = {"labels": {"room": "den", "bad": "../admin?x=1#y"}, "value": 25.126, "at_least": 20, "at_most": None}
 
@@ -264,3 +264,22 @@ def test_any_text_renders_or_is_a_template_error(text: str) -> None:
         except TemplateError:
             continue
         assert made is not None or make is render_json
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("{{ output }}", True),
+        ("p={{ output + 1 }}", True),
+        ("{% if output > 3 %}a{% endif %}", True),
+        ("{{ value | default(output) }}", True),
+        ("{{ output | default(5) }}", False),
+        ("{{ output | default(5) | round }}", False),
+        ("{% if output is defined %}{{ output }}{% endif %}", False),
+        ("{% set output = 3 %}{{ output }}", False),
+        ("output", False),
+        ("{{ value }}", False),
+    ],
+)
+def test_what_a_template_can_not_be_without(text: str, needed: bool) -> None:
+    assert needs(text, "output") is needed

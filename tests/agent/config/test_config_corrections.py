@@ -23,7 +23,7 @@ targets:
     alerts: [{{name: hot, when: {when}}}]
     correct: [{{on: hot, action: cool{keys}}}]
 actions:
-  cool: {{type: webhook, url: "http://h/{{{{ labels.room }}}}", json: {{to: "{{{{ output }}}}"}}{action}}}
+  cool: {{type: webhook, url: "http://h/{{{{ labels.room }}}}", json: {{to: "{{{{ output | default(22) }}}}"}}{action}}}
   off: {{type: webhook, url: "http://h/off"}}
 {more}
 """
@@ -140,6 +140,23 @@ def test_an_output_that_no_template_takes_is_said(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("correct: [{on: hot, action: cool}]", text))
     with pytest.raises(ConfigErrors, match="no template of off takes it"):
         load(path, {})
+
+
+@pytest.mark.parametrize("key", ["action", "undo"])
+def test_an_action_that_takes_an_output_is_given_one(tmp_path: Path, key: str) -> None:
+    keys = "undo: off" if key == "undo" else ""
+    loaded(tmp_path, keys)
+    path = tmp_path / "setpoint.yaml"
+    old, name = ("http://h/off", "off") if key == "undo" else ("{{ output | default(22) }}", "cool")
+    path.write_text(path.read_text().replace(old, "http://h/{{ output }}"))
+    with pytest.raises(ConfigErrors) as refused:
+        load(path, {})
+    (error,) = refused.value.errors
+    assert error.path == f"{AT}.{key}"
+    assert error.message == f"{name} takes {{{{ output }}}}, and this correction gives none"
+    assert error.line == 10
+    path.write_text(path.read_text().replace("action: cool", "action: cool, output: '{{ value }}'"))
+    load(path, {})
 
 
 def test_one_action_answers_an_alert_once(tmp_path: Path) -> None:
