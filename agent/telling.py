@@ -204,6 +204,7 @@ class Teller:
             if transition is not None and reason is Reason.FIRING:
                 reason = reason_of(transition) or reason  # graver, flapping, settled or uncorrected says more
             decision.deliveries += self.notices.deliveries(group, reason, firing, resolved, decision.now)
+            self._show_muted(decision, name, firing)
         elif found.group is not None and shows(members, found.members):
             self._edit(decision, found.group, transition, set())
 
@@ -264,6 +265,12 @@ class Teller:
         decision.deliveries += made
         if made:
             decision.groups.put(replace(group, tellings=group.tellings + 1))
+
+    def _show_muted(self, decision: Decision, name: str, firing: Sequence[Saying]) -> None:
+        """Where only ends were told but what is muted fires on, the message is not to stay resolved."""
+        group, members = decision.groups.group(name), decision.groups.members_of(name)
+        if group is not None and not firing and any(one.told and one.ended is None for one in members):
+            self._edit(decision, group, None, set())
 
     def silenced(self, decision: Decision, silence: Silence) -> list[str]:
         """Shows a silence, new or changed, where people were told; returns the groups of one alert, to be looked at."""

@@ -12,12 +12,13 @@ from agent.acts import Person
 from agent.slack.api import Api
 from connectors.base import ConnectorError
 from connectors.facts import plain, shortened
-from rules.model import MINUTE
+from rules.model import MINUTE, SECOND
 
 log = structlog.get_logger()
 
 VIA = "slack"
 _KEPT = 5 * MINUTE
+_UNANSWERED = 10 * SECOND  # an outage of Slack is not remembered
 _MOST = 1_000  # people remembered
 _LONGEST = 80
 
@@ -76,7 +77,7 @@ class People:
                 found = _member_of((await self._api.call("users_info", user=user))["user"])
             except (ConnectorError, KeyError, TypeError, AttributeError) as error:
                 log.debug("slack.name_unknown", user=user, error=str(error))
-            self._keep("user", user, found)
+            self._keep("user", user, found, _KEPT if found.name else _UNANSWERED)
         return Member(found.name or shortened(plain(given), _LONGEST) or user, found.outside)
 
     async def _members(self, group: str) -> frozenset[str]:
@@ -106,10 +107,10 @@ class People:
         until, value = self._kept.get((kind, name), (0, None))
         return value if self._now() < until else None
 
-    def _keep(self, kind: str, name: str, value: Any) -> None:
+    def _keep(self, kind: str, name: str, value: Any, span: int = _KEPT) -> None:
         if len(self._kept) >= _MOST:
             self._kept.clear()
-        self._kept[kind, name] = self._now() + _KEPT, value
+        self._kept[kind, name] = self._now() + span, value
 
 
 def _member_of(user: Mapping[str, Any]) -> Member:

@@ -170,6 +170,19 @@ class TestSilenced:
         assert len(room.slack.messages[0].history) == edits + 1
         assert room.answered == []
 
+    async def test_of_a_silenced_group_one_end_does_not_end_the_message(self, room: Room) -> None:
+        target = routed(room, grouped=True)
+        long = dataclasses.replace(target.alerts[0], name="long", keep_firing_for=HOUR)
+        await room.use(dataclasses.replace(target, alerts=(*target.alerts, long)))
+        await room.read(25)
+        await room.wait(MINUTE)
+        await self.silence(room)
+        await room.read(22)
+        await room.wait(6 * MINUTE)
+        (message,) = (one for one in room.slack.messages if not one.thread_ts)
+        assert "Resolved" not in message.text
+        assert "Silenced by Ann" in self.shown(room)
+
     async def test_one_that_matches_something_else_edits_nothing(self, room: Room) -> None:
         await room.use(TARGET)
         await room.read(25)
