@@ -18,7 +18,7 @@ def answered(corrector: Corrector, decision: Decision, run: Correction, approval
     if run.state is RunState.PROPOSED and rule is not None:  # it may have lapsed, or the number be back, unnoticed yet
         now = corrections.step(run, rule, decision.instance(run.key), decision.now)
         another = corrector.proposal(decision, now, rule) if now.state is RunState.PROPOSED and approval.given else now
-        if another.state is RunState.PROPOSED and another.detail != now.detail:
+        if another.state is RunState.PROPOSED and another.asked != now.asked:
             corrector.move(decision, run, replace(another, updated=decision.now))
             said = f"the call is another by now: {another.detail.removeprefix(WOULD)}; approve again if that is right"
             return Word(decision.run(run.id) or run, said, counted=False)

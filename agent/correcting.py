@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,7 +108,7 @@ class Corrector:
         if rule.output is not None and run.output is None and state is not None:  # shown; each call sets it anew
             first = self._driven(first, rule, state, self._context(decision, first), decision.now)
         detail = f"{WOULD}{self._preview(decision, first)}"
-        return replace(run, output=first.output, detail=detail)
+        return replace(run, output=first.output, detail=detail, asked=self._configured(run))
 
     # moving on
 
@@ -345,6 +346,11 @@ class Corrector:
         own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id}
         driven = {} if output is None else {"output": output}  # a template that takes what there is not is a mistake
         return {**context_of(target, transition, said), **own, **driven}
+
+    def _configured(self, run: Correction) -> str:
+        """A hash of how the action is configured, but for its secrets: values move on, another call is another."""
+        entry = self.notices.config.actions.get(run.action)
+        return hashlib.sha256(entry.config.model_dump_json().encode()).hexdigest()[:16] if entry else ""
 
     def _preview(self, decision: Decision, run: Correction) -> str:
         """What would be called, without secrets."""

@@ -283,7 +283,7 @@ class Correction:
     when verifying ends, or a proposal lapses. `queued` counts the calls given out, those too that were held back before
     they were made. `fired_at` names the episode where it was not `created` with it. `thing` is a hash of what is acted
     on; `waits_for` is the run that acts on it now. A run by hand has no rule of its own. `undoes` and `undone_by` are
-    the ids of runs.
+    the ids of runs. `asked` is a hash of the action as it was configured when a person was asked.
     """
 
     id: str
@@ -313,6 +313,7 @@ class Correction:
     dry_run: bool = False
     undoes: str = ""
     undone_by: str = ""
+    asked: str = ""
 
     @property
     def short(self) -> str:

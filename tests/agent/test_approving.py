@@ -223,12 +223,12 @@ class TestAnotherCall:
         (shown,) = (await house.notices())[-1]["proposals"]
         assert (shown["words"], shown["expires"]) == ("would make the call POST http://hvac.local/other", deadline)
 
-    async def test_so_it_is_when_a_value_of_the_call_is_another(self, house: House) -> None:
+    async def test_a_value_of_the_call_may_move_on(self, house: House) -> None:
         await house.begin(ASK, actions={"cool": action("cool", json={"now": "{{ value }}"})})
         await house.read(25)
         await house.read(27)
-        assert '{"now":27}' in (await house.approve(house.run().id, ANN)).words
         assert (await house.approve(house.run().id, ANN)).counted
+        assert await house.send() == 1
 
     async def test_an_output_may_move_on(self, house: House) -> None:
         rule = replace(ASK, output=Pid(-8.0, 0.0, 0.0, 0.0, 100.0, 20.0))
