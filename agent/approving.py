@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
@@ -23,15 +24,15 @@ T = TypeVar("T")
 _LEAST = 4  # digits of an id that are enough, if they mean one
 
 
-class Approving:
+class Approving(ABC):
     """The part of the daemon that people correct with. Single writer: of two clicks the second finds what was done."""
 
     clock: Clock
     pipeline: Pipeline
 
+    @abstractmethod
     def alerts(self) -> Sequence[OpenAlert]:
         """Alerts that are not inactive."""
-        raise NotImplementedError
 
     async def approve(self, correction: str, person: Person, note: str = "") -> Word:
         """Approves a proposal, by its id or the first digits of its short one. Raises Unknown."""

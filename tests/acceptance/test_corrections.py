@@ -32,12 +32,11 @@ async def runs(daemon: Daemon) -> list[dict[str, Any]]:
 
 
 async def until_state(daemon: Daemon, state: str) -> dict[str, Any]:
-    for _ in range(200):
-        found = await runs(daemon)
-        if found and found[0]["state"] == state:
-            return found[0]
-        await asyncio.sleep(0.1)
-    raise AssertionError(found)
+    async def found() -> dict[str, Any] | None:
+        known = await runs(daemon)
+        return known[0] if known and known[0]["state"] == state else None
+
+    return await daemon.happenings.until(found, f"the correction is {state}")
 
 
 async def test_of_many_clicks_on_approve_and_reject_one_counts(

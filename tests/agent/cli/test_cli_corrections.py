@@ -39,7 +39,6 @@ def proposals(asking):
         found = [run for run in asking("corrections", "--json").json["corrections"] if run["state"] == "proposed"]
         if len(found) == 2:
             return sorted(found, key=lambda run: run["instance"]["room"])
-        time.sleep(0.1)
     raise AssertionError(found)
 
 
