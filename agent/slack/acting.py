@@ -30,11 +30,19 @@ async def acknowledge(visit: Visit) -> Reply:
         return not_known(visit, "open alert", words[0].text, names, "ack {}")
     name, used = taken
     note = visit.asked.rest(used)[:LONGEST_NOTE]
+    before = {one.fingerprint: one.acknowledged_by for one in fired}
     try:
         found = await visit.runtime.acknowledge(plain_name(visit.runtime, name), visit.person, note)
     except Unknown:
         return lines(f"{name} has ended meanwhile.")
-    return lines(*(f"Taken by you: {one.name} of {one.subject}" for one in found), public=visit.asked.public)
+    whom = visit.person.name if visit.asked.public else "you"
+    said = [f"Taken by {whom}: {one.name} of {one.subject}{_had(visit, before.get(one.fingerprint))}" for one in found]
+    return lines(*said, public=visit.asked.public)
+
+
+def _had(visit: Visit, before: str | None) -> str:
+    """Who had it until now, if that was somebody else."""
+    return f"; {before} had it" if before and before != visit.person.name else ""
 
 
 async def silence(visit: Visit) -> Reply:

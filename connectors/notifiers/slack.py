@@ -199,10 +199,16 @@ class SlackNotifier:
 
     async def _attach(self, sending: Sending, thread: Reference, until: float) -> Reference:
         """Puts the chart into the message, else into its thread. Its failure is logged: the words have arrived."""
-        notice = sending.notice
+        notice, chart = sending.notice, sending.chart or b""
         try:
             async with asyncio.timeout_at(until):
-                return await self._chart(notice, thread, sending.chart or b"")
+                try:
+                    return await self._chart(notice, thread, chart)
+                except ConnectorError as error:
+                    if error.permanent:
+                        raise
+                    # once more, when Slack allows: the dispatcher would send the words again too
+                    return await self._chart(notice, thread, chart)
         except ConnectorError as error:
             _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error=str(error))
         except TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -152,6 +153,12 @@ async def test_ack_takes_what_is_named_exactly(door, daemon):
     assert daemon.taken[1] == ("monthly", "Bob", "I call the team")
     await ask(door, "ack f-behind")
     assert daemon.taken[2] == ("f-behind", "Ann Lee", "")
+
+
+async def test_who_takes_over_is_told_from_whom(door, daemon):
+    one = daemon.alert("behind")
+    daemon.open[:] = [replace(one, acknowledged_by="Bob")]
+    assert "Taken by you: behind of monthly; Bob had it" in await ask(door, "ack behind")
 
 
 async def test_ack_of_a_near_name_asks_and_does_nothing(door, daemon):

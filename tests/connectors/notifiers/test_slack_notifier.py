@@ -213,6 +213,21 @@ async def test_a_failed_chart_never_loses_the_message(slack, notifier, method, f
     assert TOKEN not in str(line)
 
 
+class Once(dict[str, Failure]):
+    """Failures of one call each."""
+
+    def get(self, method: str, _: object = None) -> Failure | None:
+        return self.pop(method, None)
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal", "chat.update"])
+async def test_one_call_too_many_does_not_cost_the_chart(slack, notifier, method):
+    slack.failures = Once({method: Failure(status=429, retry_after=1)})
+    thread = await notifier.send(kit.sending(chart=kit.PNG))
+    assert thread["file"] in str(slack.messages[0].blocks)
+    assert len(slack.messages) == 1
+
+
 ERRORS = [
     # failure, permanent, what the message says
     (Failure(error="channel_not_found"), True, "/invite"),
