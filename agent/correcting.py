@@ -349,8 +349,8 @@ class Corrector:
 
     def _configured(self, run: Correction) -> str:
         """A hash of how the action is configured, but for its secrets: values move on, another call is another."""
-        entry = self.notices.config.actions.get(run.action)
-        return hashlib.sha256(entry.config.model_dump_json().encode()).hexdigest()[:16] if entry else ""
+        config = getattr(self.notices.config.actions.get(run.action), "config", None)
+        return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16] if config else ""
 
     def _preview(self, decision: Decision, run: Correction) -> str:
         """What would be called, without secrets."""
