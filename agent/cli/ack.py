@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.client import Daemon, Refusal
-from agent.cli.options import Failed, Unusable, json_option, listen_option, print_json, settings_of, url_option
+from agent.cli.client import Daemon, mistaken
+from agent.cli.options import json_option, listen_option, print_json, settings_of, url_option
 from agent.cli.tables import labels, line
 
 
@@ -31,10 +31,8 @@ def command(alert: str, note: str, by: str | None, url: str | None, as_json: boo
       setpoint ack out-of-band --by ann
     """
     daemon = Daemon(settings_of(**given), url)
-    try:
+    with mistaken():
         taken = daemon.post(f"alerts/{quote(alert, safe='')}/ack", {"by": by or user(), "note": note})["alerts"]
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
     if as_json:
         print_json({"alerts": taken})
         return

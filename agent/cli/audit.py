@@ -7,10 +7,8 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.client import Daemon, Refusal
+from agent.cli.client import Daemon, mistaken
 from agent.cli.options import (
-    Failed,
-    Unusable,
     json_option,
     listen_option,
     print_json,
@@ -39,10 +37,8 @@ def command(since: str | None, limit: int, url: str | None, as_json: bool, **giv
       setpoint audit --since 2026-03-01 --json
     """
     query = f"acts?limit={limit}" + (f"&since={quote(_time(since), safe='')}" if since else "")
-    try:
+    with mistaken():
         found = Daemon(settings_of(**given), url).get(query)["acts"]
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
     if as_json:
         print_json({"acts": found})
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -30,6 +31,15 @@ class Refusal(Failed):
         super().__init__(message)
         self.status = status
         self.details = tuple(details)
+
+
+@contextmanager
+def mistaken() -> Iterator[None]:
+    """What the daemon can't find or read is a mistake of who asked. Raises Unusable or Failed instead of Refusal."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
 
 
 class Daemon:

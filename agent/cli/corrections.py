@@ -9,9 +9,8 @@ from urllib.parse import quote
 import click
 
 from agent.cli.ack import user
-from agent.cli.client import Daemon, Refusal
+from agent.cli.client import Daemon, mistaken
 from agent.cli.options import (
-    Failed,
     Unusable,
     json_option,
     listen_option,
@@ -93,10 +92,8 @@ def _daemon(ctx: click.Context, given: dict[str, str | None]) -> Daemon:
 
 def asked(daemon: Daemon, method: str, path: str, sent: Any = None) -> Any:
     """The daemon's answer; what it can't find or read is a mistake of who asked."""
-    try:
+    with mistaken():
         return daemon.ask(method, path, sent)
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
 
 
 def say(daemon: Daemon, path: str, said: dict[str, Any], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.client import Daemon, NoDaemon, Refusal
+from agent.cli.client import Daemon, NoDaemon, mistaken
 from agent.cli.names import complete
 from agent.cli.options import (
     Failed,
@@ -63,13 +63,12 @@ def command(target: str, at: str | None, url: str | None, as_json: bool, **given
 def _of_daemon(daemon: Daemon, settings: Settings, target: str, at: str | None) -> dict[str, Any]:
     when = f"?at={quote(at, safe='')}" if at else ""
     try:
-        said = daemon.get(f"targets/{quote(target, safe='')}/explain{when}")
+        with mistaken():
+            said = daemon.get(f"targets/{quote(target, safe='')}/explain{when}")
     except NoDaemon as absent:
         if daemon.given:
             raise
         return {"from": "database", **_of_database(settings, target, at, str(absent))}
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
     return {"from": "daemon", **said}
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from agent.cli.ack import user
-from agent.cli.client import Daemon, Refusal
+from agent.cli.client import Daemon, mistaken
 from agent.cli.names import complete
 from agent.cli.options import (
     Failed,
@@ -47,7 +47,7 @@ def command(name: str, output: str | None, send: bool, url: str | None, as_json:
     """
     form = _format_of(output)
     daemon, path = Daemon(settings_of(**given), url), f"reports/{quote(name, safe='')}"
-    try:
+    with mistaken():
         if output:
             _write(Path(output), daemon.read(f"{path}?format={form}", _PATIENCE))
         if send:
@@ -56,8 +56,6 @@ def command(name: str, output: str | None, send: bool, url: str | None, as_json:
             print_json(daemon.get(path))
         elif not output:
             click.echo(daemon.read(f"{path}?format=text", _PATIENCE).decode(), nl=False)
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
 
 
 def _format_of(output: str | None) -> str:

@@ -9,9 +9,8 @@ from urllib.parse import quote
 import click
 
 from agent.cli.ack import user
-from agent.cli.client import Daemon, Refusal
+from agent.cli.client import Daemon, mistaken
 from agent.cli.options import (
-    Failed,
     Unusable,
     json_option,
     listen_option,
@@ -89,10 +88,8 @@ def expire(silence: str, by: str | None, url: str | None, as_json: bool, **given
 
 
 def _asked(daemon: Daemon, method: str, path: str, body: Any = None) -> Any:
-    try:
+    with mistaken():
         return daemon.ask(method, path, body)
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
 
 
 def _print(silence: dict[str, Any], words: str, *, as_json: bool) -> None:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import click
 
 from agent.cli.ack import user
-from agent.cli.client import Daemon, Refusal
-from agent.cli.options import Failed, Unusable, print_json
+from agent.cli.client import Daemon, mistaken
+from agent.cli.options import print_json
 from agent.clock import Clock
 
 _EVERY = 0.25  # seconds between two looks
@@ -107,8 +107,6 @@ def _missing(test: dict[str, Any], patience: float) -> str:
 
 
 def _asked(daemon: Daemon, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    try:
+    with mistaken():
         found: dict[str, Any] = daemon.ask(method, path, body)["test"]
-    except Refusal as refusal:
-        raise (Unusable if refusal.status in {404, 422} else Failed)(str(refusal)) from None
     return found
