@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from yarl import URL
@@ -71,6 +71,11 @@ class Way:
     secrets: tuple[str, ...]  # values that no message may hold
     limits: Limits | None
     timeout: float | None  # seconds, if the gateway names one
+
+    def seconds(self, config: Any) -> float:
+        """How long a request may take: what the connector says, else what its gateway says, else its kind's default."""
+        own: float = config.timeout / SECOND
+        return own if self.timeout is None or "timeout" in config.model_fields_set else self.timeout
 
 
 def way(

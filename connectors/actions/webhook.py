@@ -112,15 +112,12 @@ class WebhookAction:
         url = render_url(config.url, call.context)
         found = way(self._services, url, gateway=config.gateway, headers=headers, auth=config.auth)
         body, kind = self._body(call.context)
-        timeout = config.timeout / SECOND
-        if found.timeout is not None and "timeout" not in config.model_fields_set:
-            timeout = found.timeout
         return Request(
             config.method,
             found.url,
             {**kind, **found.headers, **self._identity(call.key, body)},
             body or None,
-            timeout,
+            found.seconds(config),
             _READ_AT_MOST,
             secrets=self._secrets(found),
             limits=found.limits,

@@ -96,15 +96,12 @@ class WebhookNotifier:
         url = config.url.get_secret_value()
         found = way(self._services, url, gateway=config.gateway, headers=headers, auth=config.auth)
         body, kind = self._body(said, told)
-        timeout = config.timeout / SECOND
-        if found.timeout is not None and "timeout" not in config.model_fields_set:
-            timeout = found.timeout
         return Request(
             config.method,
             found.url,
             {**kind, **found.headers, **self._identity(sending.key, body)},
             body or None,
-            timeout,
+            found.seconds(config),
             READ_AT_MOST,
             name=origin(str(found.url)),
             secrets=self._secrets(found),

@@ -18,7 +18,7 @@ from connectors.fields import Headers, PolledConfig, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
 from connectors.gateway import check_http_url, is_absolute, way
 from connectors.http import Request, Response
-from rules.model import SECOND, Reading
+from rules.model import Reading
 
 _LARGE = 256_000
 _ACCEPT = {
@@ -113,15 +113,12 @@ class HttpSource:
             body = orjson.dumps(config.json_body)
             headers["content-type"] = "application/json"
         headers.update(found.headers)
-        timeout = config.timeout / SECOND
-        if found.timeout is not None and "timeout" not in config.model_fields_set:
-            timeout = found.timeout
         return Request(
             config.method,
             found.url,
             headers,
             body,
-            timeout=timeout,
+            timeout=found.seconds(config),
             max_bytes=config.max_bytes,
             secrets=found.secrets,
             limits=found.limits,
