@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -38,12 +38,12 @@ def build_reports(
     every = section_names(document, "targets")
     for name, data in section(document, "reports").items():
         path = ("reports", name)
+        _check_names(_written(data, "targets"), every, (*path, "targets"), "target", document)
+        _check_names(_written(data, "to"), receiver_names(document), (*path, "to"), "receiver", document)
+        _check_receivers(_written(data, "to"), receivers, (*path, "to"), document)
         model = validated(ReportSection, data, path, document)
         if model is None:
             continue
-        _check_names(model.targets or (), every, (*path, "targets"), "target", document)
-        _check_names(model.to, receiver_names(document), (*path, "to"), "receiver", document)
-        _check_receivers(model.to, receivers, (*path, "to"), document)
         found[name] = ReportEntry(
             name=name,
             title=model.title or name.replace("-", " ").replace("_", " ").capitalize(),
@@ -54,6 +54,13 @@ def build_reports(
             format=model.format,
         )
     return found
+
+
+def _written(data: Any, key: str) -> list[str]:
+    """The names under a key, if they are names: looked at in the data, so that no other mistake hides theirs."""
+    found = data.get(key) if isinstance(data, dict) else None
+    names = [found] if isinstance(found, str) else found
+    return names if isinstance(names, list) and all(isinstance(name, str) and name for name in names) else []
 
 
 def _place(path: Path, index: int, document: Document) -> Path:

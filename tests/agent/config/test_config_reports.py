@@ -66,6 +66,13 @@ def test_what_is_left_out(tmp_path: Path) -> None:
             '{w: {cron: "0 9 * * mun", to: [growth]}}',
             ["5:21: reports.w.cron: is not a cron expression: bad day-of-week"],
         ),
+        (  # one mistake hides no other
+            '{w: {cron: "0 9 * * mun", to: [growht]}}',
+            [
+                "5:21: reports.w.cron: is not a cron expression: bad day-of-week",
+                "5:41: reports.w.to[0]: there is no receiver growht (did you mean growth?)",
+            ],
+        ),
         (
             '{w: {cron: "0 9 * *", to: [growth]}}',
             [
