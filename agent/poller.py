@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import heapq
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
 
 from agent.clock import Clock
 from agent.config.configuration import SourceEntry
+from agent.lanes import Lane
 from agent.runtime import Unknown
+from agent.schedule import Schedule
 from connectors.base import ConnectorError, PartialAnswer, Source, TimedOut
-from rules.cron import next_run
 from rules.model import SECOND, Polled, Reading
 
 log = structlog.get_logger()
 
 AT_ONCE = 2_000  # polls in flight
-SPREAD = 10 * SECOND  # over which the first polls after a start are spread, so that many sources don't start together
+_CROWD = 20  # sources that may all start together
 _GRACE = 1.0  # seconds in which a source's own timeout, which says more, comes first
 _TURN = 60.0
+_FREE = nullcontext()
 Handle = Callable[[Sequence[Reading], Polled], Awaitable[None]]
 OnPoll = Callable[[str, str, float], None]
 
@@ -33,12 +35,20 @@ class Due:
 
     entry: SourceEntry
     source: Source
+    schedule: Schedule
+    lane: Lane | None
     at: int
+    waits: int = 0  # no poll before
+    failures: int = 0  # in a row
     task: asyncio.Task[None] | None = None
     taken: Sequence[Reading] | None = None  # what was handed on last: the very same again says nothing new
 
     def __lt__(self, other: Due) -> bool:
         return self.at < other.at
+
+    def held(self, time: int) -> bool:
+        """Whether it failed so often that it is not its turn yet."""
+        return self.failures > 0 and time < self.waits
 
 
 class Poller:
@@ -53,6 +63,7 @@ class Poller:
         self._heaps: dict[int, list[Due]] = {}
         self._ticked: dict[int, int] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._lanes: dict[str, Lane] = {}
         self._failing: set[str] = set()
 
     def replace(
@@ -66,20 +77,41 @@ class Poller:
         `last` are the times of their last success: a cron run missed since then is made up for once.
         """
         now = self._clock.now()
-        crowd = len(sources) > 20
+        crowd = len(sources) > _CROWD
         for name, due in self._due.items():
             if due.task is not None and (name not in sources or sources[name][1] is not due.source):
                 due.task.cancel()
         kept = {name: due for name, due in self._due.items() if name in sources and sources[name][1] is due.source}
         self._due = {
-            name: kept.get(name) or Due(entry, source, _first(entry, now, last.get(name), crowd=crowd))
+            name: kept.get(name) or self._made(entry, source, Schedule(entry, now, last.get(name), crowd=crowd))
             for name, (entry, source) in sources.items()
         }
+        used = {due.lane.origin for due in self._due.values() if due.lane is not None}
+        self._lanes = {origin: lane for origin, lane in self._lanes.items() if origin in used}
         self._heaps = {}
         for name, due in self._due.items():
             self._heaps.setdefault(shards[name], []).append(due)
+        self._order()
+
+    def _made(self, entry: SourceEntry, source: Source, schedule: Schedule) -> Due:
+        origin: str = getattr(source, "origin", "")
+        lane = self._lanes.setdefault(origin, Lane(origin)) if origin else None
+        # The second poll is on the grid too, but not right after the first.
+        return Due(entry, source, schedule, lane, schedule.first, waits=schedule.first + (entry.every or 0) // 2)
+
+    def _order(self) -> None:
         for heap in self._heaps.values():
             heapq.heapify(heap)
+
+    def next_polls(self) -> Mapping[str, int]:
+        """When each source is read next, in UTC microseconds."""
+        return {
+            name: due.schedule.after(due.waits - 1) if due.held(due.at) else due.at for name, due in self._due.items()
+        }
+
+    def given_up(self) -> Sequence[str]:
+        """The hosts that are not asked now, but by one source from time to time, since none got a connection."""
+        return [lane.origin for lane in self._lanes.values() if lane.is_open]
 
     def tick(self, shard: int, time: int) -> None:
         """Starts the polls of a shard that are due at a time."""
@@ -91,8 +123,11 @@ class Poller:
         self._ticked[shard] = time
         while heap[0].at <= time:
             due = heap[0]
-            due.at = _next(due.entry, due.at, time)
+            held = due.held(time)
+            due.at = due.schedule.after(max(time, due.waits - 1))
             heapq.heapreplace(heap, due)
+            if held:
+                continue
             if due.task is not None:
                 self._on_poll(due.entry.name, "skipped", 0.0)
                 continue
@@ -101,12 +136,13 @@ class Poller:
     def _set_back(self, heap: list[Due], time: int) -> None:
         """The clock was set back: nothing waits longer than its interval or schedule for it to catch up."""
         for due in heap:
-            due.at = min(due.at, _next(due.entry, time, time))
+            due.at, due.waits = min(due.at, due.schedule.after(time)), 0
         heapq.heapify(heap)
 
     async def _poll(self, due: Due) -> None:
         try:
-            async with self._room:
+            # The turn at the host first: who waits for one keeps no room from the sources of other hosts.
+            async with due.lane.turns if due.lane is not None else _FREE, self._room:
                 await self._read(due)
         finally:
             due.task = None
@@ -115,23 +151,54 @@ class Poller:
         name, started = due.entry.name, self._clock.monotonic()
         now = self._clock.now()
         readings: Sequence[Reading] = ()
-        error: str | None = None
+        error: ConnectorError | None = None
         partly: str | None = None
         try:
+            if due.lane is not None:
+                due.lane.enter(name, started)
             readings = await self._fetch(due, now)
         except PartialAnswer as answer:
             readings, partly = answer.readings, str(answer)
         except ConnectorError as failed:
-            error = str(failed)
+            error = failed
         took = self._clock.monotonic() - started
+        self._note(due, error, now)
+        words = None if error is None else str(error)
         self._on_poll(name, "ok" if error is None else "failed", took)
-        log.debug("poll", source=name, readings=len(readings), seconds=took, error=error)
-        self._say(name, error or partly)
-        await self._handle(() if readings is due.taken else readings, Polled(name, now, error, partly))
+        log.debug("poll", source=name, readings=len(readings), seconds=took, error=words)
+        self._say(name, words or partly)
+        await self._handle(() if readings is due.taken else readings, Polled(name, now, words, partly))
         due.taken = readings
+
+    def _note(self, due: Due, error: ConnectorError | None, now: int) -> None:
+        """A source that fails is read less often, and at its interval again once it was read."""
+        if error is not None:
+            due.failures += 1
+            due.waits = now + due.schedule.pause(due.failures, error.retry_after)
+        elif due.failures:
+            due.failures = due.waits = 0
 
     async def _fetch(self, due: Due, now: int) -> Sequence[Reading]:
         """What the source answers. Raises ConnectorError and nothing else: one source is no trouble of the others."""
+        ended: BaseException | None = None
+        try:
+            return await self._answer(due, now)
+        except BaseException as error:
+            ended = error
+            raise
+        finally:
+            if due.lane is not None and due.lane.leave(due.entry.name, ended, self._clock.monotonic()):
+                self._resume([other for other in self._due.values() if other.lane is due.lane])
+
+    def _resume(self, dues: Sequence[Due]) -> None:
+        """They are due on their interval again, whatever they waited for."""
+        now = self._clock.now()
+        for due in dues:
+            due.waits = 0
+            due.at = min(due.at, due.schedule.after(now))
+        self._order()
+
+    async def _answer(self, due: Due, now: int) -> Sequence[Reading]:
         try:
             async with asyncio.timeout(_patience(due.entry)):
                 return await due.source.read(now)
@@ -164,10 +231,17 @@ class Poller:
         try:
             readings = await self._fetch(due, now)
         except PartialAnswer as partial:
+            self._back(due)
             await self._handle(partial.readings, Polled(name, now, partly=str(partial)))
             raise
+        self._back(due)
         await self._handle(readings, Polled(name, now))
         return readings
+
+    def _back(self, due: Due) -> None:
+        if due.failures:
+            due.failures = 0
+            self._resume([due])
 
     async def close(self) -> None:
         """Polls no more; polls in flight are given up, they come again after the next start."""
@@ -181,27 +255,6 @@ class Poller:
 def _patience(entry: SourceEntry) -> float:
     """Seconds a poll may take in all: its timeout, and what it may have to wait for a turn at its gateway."""
     return entry.timeout / SECOND + (_TURN if getattr(entry.config, "gateway", None) else _GRACE)
-
-
-def _first(entry: SourceEntry, now: int, last: int | None, *, crowd: bool) -> int:
-    """The first poll: at once where there are few sources, else spread; a cron source waits unless it missed a run."""
-    if entry.cron is not None:
-        due = next_run(entry.cron, entry.zone, last if last is not None else now)
-        return now if due <= now else due
-    spread = min(entry.every or SPREAD, SPREAD)
-    return now + _phase(entry.name, spread) // SECOND * SECOND if crowd else now
-
-
-def _next(entry: SourceEntry, due: int, now: int) -> int:
-    """The next time after `now` on the source's own grid, counted from `due`; what was missed is not made up for."""
-    if entry.cron is not None:
-        return next_run(entry.cron, entry.zone, now)
-    every = entry.every or SECOND
-    return due + ((now - due) // every + 1) * every
-
-
-def _phase(name: str, every: int) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % every
 
 
 def allow_open_files() -> None:

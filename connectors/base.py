@@ -116,7 +116,11 @@ class Services:
 
 
 class Source(Protocol):
-    """A source that is polled. Constructed as `Kind(name, config, services)`."""
+    """A source that is polled. Constructed as `Kind(name, config, services)`.
+
+    One whose server may be that of other sources says by a property `origin` which it is (`https://host:8443`): so many
+    polls of one server are made at once, and fewer while it can't be reached.
+    """
 
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings as they are now; `now` is their time where the answer gives none.

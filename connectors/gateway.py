@@ -108,6 +108,11 @@ def way(
     return Way(address, merged, tuple(secrets), limits, timeout)
 
 
+def origin(services: Services, url: str, gateway: str | None = None) -> str:
+    """Scheme, name and port of what `url` is on. Raises Misconfigured."""
+    return str(_address(url, _gateway(services, gateway), gateway).origin())
+
+
 def _plain(headers: Mapping[str, Secret]) -> dict[str, str]:
     return {name.lower(): value.get_secret_value() for name, value in headers.items()}
 

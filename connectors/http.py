@@ -87,7 +87,8 @@ class HttpClient:
         """The shared session, opened when it is first asked for; never close it, close this client."""
         if self._session is None:
             # One connection each to 5,000 hosts and some more; idle ones outlive the usual intervals of up to a minute.
-            connector = aiohttp.TCPConnector(limit=10_000, limit_per_host=256, keepalive_timeout=75, ttl_dns_cache=60)
+            # No limit for a host: a wait for a connection would count as a wait for the answer. Who polls limits that.
+            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=75, ttl_dns_cache=60)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another

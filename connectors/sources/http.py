@@ -12,11 +12,11 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 
 from connectors.answers import excerpt, is_html
 from connectors.auth import Auth
-from connectors.base import BadAnswer, Services
+from connectors.base import BadAnswer, Misconfigured, Services
 from connectors.extract import Extractor, Table
 from connectors.fields import Headers, PolledConfig, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
-from connectors.gateway import check_http_url, is_absolute, way
+from connectors.gateway import check_http_url, is_absolute, origin, way
 from connectors.http import Request, Response
 from rules.model import Reading
 
@@ -83,6 +83,14 @@ class HttpSource:
         self._services = services
         self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
         self._request: Request | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, name and port of the server it reads from."""
+        try:
+            return origin(self._services, self._config.url, self._config.gateway)
+        except Misconfigured:  # which reading it will say
+            return ""
 
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of one answer."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
 from agent.config.configuration import SourceEntry
+from agent.lanes import ABREAST
 from agent.poller import Poller
 from agent.runtime import Unknown
-from connectors.base import BadAnswer, ConnectorError, PartialAnswer, Unreachable
+from connectors.base import BadAnswer, ConnectorError, PartialAnswer, Refused, Unreachable
 from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, Reading, Series, SourceRule
 from tests.rules.world import at
 
@@ -40,6 +42,7 @@ class Source:
         self.reads = 0
         self.raises: BaseException | None = None
         self.gate: asyncio.Event | None = None
+        self.origin = ""
 
     async def read(self, now: int) -> Sequence[Reading]:
         self.reads += 1
@@ -62,6 +65,10 @@ class World:
         self.sources = {name: Source() for name in sources}
         self.entries = sources
         self.use()
+
+    def fail(self, error: BaseException | None) -> None:
+        for source in self.sources.values():
+            source.raises = error
 
     def use(self, last: dict[str, int | None] | None = None) -> None:
         pairs = {name: (entry, self.sources[name]) for name, entry in self.entries.items()}
@@ -245,14 +252,14 @@ async def test_one_source_hanging_crashing_or_failing_is_no_trouble_of_another()
         await world.tick(10 * SECOND)
     assert {name: source.reads for name, source in world.sources.items()} == {
         "hangs": 1,
-        "crashes": 5,
-        "fails": 5,
+        "crashes": 3,  # twice at their interval, then less often
+        "fails": 3,
         "works": 5,
     }
     assert [outcome for name, outcome in world.outcomes if name == "hangs"] == ["skipped"] * 4
     errors = [(polled.source, polled.error) for _, polled in world.handled]
-    assert errors.count(("works", None)) == errors.count(("fails", "gone")) == 5
-    assert errors.count(("crashes", "unexpected RecursionError; see the log")) == 5
+    assert errors.count(("works", None)) == 5
+    assert errors.count(("fails", "gone")) == errors.count(("crashes", "unexpected RecursionError; see the log")) == 3
     await world.poller.close()
 
 
@@ -272,7 +279,7 @@ async def test_it_says_once_that_a_source_fails_and_once_that_it_is_back() -> No
     with capture_logs() as logs:
         for error in (None, Unreachable("gone"), Unreachable("still gone"), None, None):
             world.sources["a"].raises = error
-            await world.tick(10 * SECOND)
+            await world.tick(MINUTE)
     said = [(line["event"], line.get("error")) for line in logs if line["log_level"] != "debug"]
     assert said == [("source.failing", "gone"), ("source.back", None)]
     polls = [(line["source"], line["readings"], line["error"]) for line in logs if line["log_level"] == "debug"]
@@ -300,3 +307,95 @@ async def test_poll_now() -> None:
         await world.poller.poll_now("a")
     with pytest.raises(Unknown):
         await world.poller.poll_now("b")
+
+
+async def test_a_source_that_keeps_failing_is_read_less_often_and_then_as_before() -> None:
+    world = World(a=entry("a"))
+    world.fail(Unreachable("gone"))
+    at = []
+    for _ in range(200):
+        before = world.sources["a"].reads
+        await world.tick(10 * SECOND)
+        if world.sources["a"].reads > before:
+            at.append((world.clock.time - T0) // SECOND)
+        assert world.poller.next_polls()["a"] > world.clock.time
+    gaps = [after - before for before, after in itertools.pairwise(at)]
+    assert gaps[:2] == [10, 20]  # down after two failures, as soon as ever
+    assert all(gap % 10 == 0 and gap <= 300 for gap in gaps)  # on its grid
+    assert max(gaps) >= 220
+    world.fail(None)
+    await world.tick(300 * SECOND)
+    reads = world.sources["a"].reads
+    await world.tick(10 * SECOND)
+    await world.tick(10 * SECOND)
+    assert world.sources["a"].reads == reads + 2
+
+
+async def test_when_the_next_poll_is_is_known() -> None:
+    world = World(a=entry("a"))
+    world.fail(Refused("429", retry_after=47))
+    await world.tick()
+    assert world.poller.next_polls() == {"a": T0 + 50 * SECOND}
+    await world.tick(40 * SECOND)
+    assert world.poller.next_polls() == {"a": T0 + 50 * SECOND}
+    assert world.sources["a"].reads == 1
+    await world.tick(10 * SECOND)
+    assert world.sources["a"].reads == 2
+
+
+async def test_a_poll_by_hand_that_works_ends_the_pause() -> None:
+    world = World(a=entry("a"))
+    world.fail(Unreachable("gone"))
+    for _ in range(40):
+        await world.tick(10 * SECOND)
+    assert world.poller.next_polls()["a"] > world.clock.time + MINUTE
+    world.fail(None)
+    await world.poller.poll_now("a")
+    assert world.poller.next_polls()["a"] <= world.clock.time + 10 * SECOND
+
+
+async def test_a_clock_set_back_ends_the_pauses() -> None:
+    world = World(a=entry("a"))
+    world.fail(Unreachable("gone"))
+    for _ in range(40):
+        await world.tick(10 * SECOND)
+    await world.tick(-HOUR)
+    assert world.poller.next_polls()["a"] <= world.clock.time + 10 * SECOND
+
+
+async def test_a_host_that_is_gone_is_asked_by_one_source_and_all_come_back_with_it() -> None:
+    world = World(**{f"s{number}": entry(f"s{number}") for number in range(12)})
+    for source in world.sources.values():
+        source.origin = "http://h"
+    world.poller.replace({}, {}, {})
+    world.use()
+    world.fail(Unreachable("connection refused"))
+    for _ in range(60):
+        await world.tick(10 * SECOND)
+    errors = [polled.error or "" for _, polled in world.handled]
+    assert sum("not answering" in error for error in errors) > 20
+    assert world.poller.given_up() == ["http://h"]
+    tried = sum(source.reads for source in world.sources.values())
+    assert tried < 12 + 600 // 30 + 8
+    assert all(name in {polled.source for _, polled in world.handled[:24]} for name in world.sources)
+    world.fail(None)
+    for _ in range(40):
+        await world.tick(10 * SECOND)
+        if not world.poller.given_up():
+            break
+    assert max(world.poller.next_polls().values()) <= world.clock.time + 10 * SECOND
+
+
+async def test_slow_sources_of_one_host_take_no_room_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.poller.AT_ONCE", 300)
+    world = World(**{f"s{number}": entry(f"s{number}", SECOND) for number in range(400)}, other=entry("other", SECOND))
+    for name, source in world.sources.items():
+        if name != "other":
+            source.origin, source.gate = "http://slow", asyncio.Event()
+    world.poller.replace({}, {}, {})
+    world.use()
+    for _ in range(20):
+        await world.tick(SECOND)
+    assert sum(source.reads for name, source in world.sources.items() if name != "other") == ABREAST
+    assert world.sources["other"].reads > 10
+    await world.poller.close()
