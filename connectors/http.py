@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
+from connectors.again import KEPT, Again
 from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, Misconfigured, Refused
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 5
 _CONNECT_SECONDS = 5.0
+_CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
+_SAFE = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNLIMITED = nullcontext()
 
@@ -59,6 +62,7 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    redirected: bool = False
 
 
 class HttpClient:
@@ -81,6 +85,7 @@ class HttpClient:
         self._client: httpx.AsyncClient | None = None
         self._limits: dict[str, tuple[object, Limits]] = {}
         self._paces: dict[str, Pace] = {}
+        self._again = Again()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -88,13 +93,15 @@ class HttpClient:
         if self._session is None:
             # One connection each to 5,000 hosts and some more; idle ones outlive the usual intervals of up to a minute.
             # No limit for a host: a wait for a connection would count as a wait for the answer. Who polls limits that.
-            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=75, ttl_dns_cache=60)
+            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
                 headers={"User-Agent": "Setpoint", "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
             )
+            # It would make GET, PUT and DELETE a second time, without a bound; a correction must not be made twice.
+            self._session._retry_connection = False
         return self._session
 
     def client(self) -> httpx.AsyncClient:
@@ -129,13 +136,15 @@ class HttpClient:
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.
 
+        A GET or HEAD on a kept connection that the other side has closed meanwhile is made again once, in bounds.
+
         Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured
         (no such address or header can exist).
         """
         async with request.limits or _UNLIMITED:
             try:
                 async with asyncio.timeout(request.timeout):
-                    return await self._exchange(request)
+                    return await self._exchange_again(request)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise failure(error, request.where, request.timeout) from None
 
@@ -191,6 +200,20 @@ class HttpClient:
         if session is not None:
             await session.close()
 
+    async def _exchange_again(self, request: Request) -> Response:
+        origin = request.url.origin()
+        clock = self._monotonic or asyncio.get_running_loop().time
+        try:
+            response = await self._exchange(request)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorError) or request.method not in _SAFE:
+                raise
+            if not self._again.may(origin, clock()):
+                raise
+            response = await self._exchange(request)
+        self._again.answered(origin, clock())
+        return response
+
     async def _exchange(self, request: Request) -> Response:
         url, headers = request.url, request.headers
         for _ in range(MAX_REDIRECTS + 1):
@@ -204,7 +227,10 @@ class HttpClient:
             ) as answer:
                 following = _location(request, url, answer)
                 if following is None:
-                    return Response(answer.status, answer.headers, await _body(request, answer))
+                    redirected = url is not request.url
+                    return Response(answer.status, answer.headers, await _body(request, answer), redirected)
+            # What was asked of one address is no condition for another.
+            headers = {name: text for name, text in headers.items() if name.lower() not in _CONDITIONS}
             if following.origin() != url.origin():  # nobody else gets the credentials
                 headers = {name: text for name, text in headers.items() if name.lower() == "accept"}
             url = following
@@ -218,7 +244,7 @@ def _timeout(seconds: float) -> aiohttp.ClientTimeout:
 
 
 def _location(request: Request, url: URL, answer: aiohttp.ClientResponse) -> URL | None:
-    if answer.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+    if answer.status not in _REDIRECTS or request.method not in _SAFE:
         return None
     try:
         following = url.join(URL(answer.headers["Location"]))

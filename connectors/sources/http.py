@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, fie
 from connectors.answers import excerpt, is_html
 from connectors.auth import Auth
 from connectors.base import BadAnswer, Misconfigured, Services
+from connectors.conditional import CONDITIONS, Remembered, validators
 from connectors.extract import Extractor, Table
 from connectors.fields import Headers, PolledConfig, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
@@ -57,6 +59,7 @@ class HttpSourceConfig(PolledConfig):
     auth: Auth | None = None
     format: Literal["auto", "json", "csv", "text"] = "auto"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    conditional: bool = True
     max_bytes: Annotated[int, Field(ge=1)] = 16_000_000
     timeout: Span = 10_000_000
 
@@ -83,6 +86,7 @@ class HttpSource:
         self._services = services
         self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
         self._request: Request | None = None
+        self._known: Remembered | None = None
 
     @property
     def origin(self) -> str:
@@ -95,15 +99,27 @@ class HttpSource:
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of one answer."""
         request = self._request = self._request or self._made()
-        response = await self._services.http.fetch(request)
+        known, self._known = self._known, None  # whatever goes wrong, the next answer is a whole one
+        asking = request if known is None else replace(request, headers={**request.headers, **known.conditions})
+        response = await self._services.http.fetch(asking)
+        if response.status == 304 and known is not None:
+            self._known = Remembered(known.conditions, known.still(now), now)
+            return self._known.readings
         if not 200 <= response.status < 300:
             raise self._services.http.refusal(request, response)
         if len(response.body) > _LARGE:  # long enough to keep other sources waiting
-            return await asyncio.to_thread(self._understand, request, response, now)
-        return self._understand(request, response, now)
+            readings = await asyncio.to_thread(self._understand, request, response, now)
+        else:
+            readings = self._understand(request, response, now)
+        if self._conditional(request) and (conditions := validators(response)):
+            self._known = Remembered(conditions, readings, now)
+        return readings
 
     async def close(self) -> None:
         """Nothing of its own is open."""
+
+    def _conditional(self, request: Request) -> bool:
+        return self._config.conditional and request.method == "GET" and not CONDITIONS & request.headers.keys()
 
     def _made(self) -> Request:
         config = self._config

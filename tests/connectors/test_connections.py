@@ -1,0 +1,142 @@
+"""Connections of the client: kept, used again, closed; what happens where the other side closed one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from yarl import URL
+
+from connectors.again import KEPT, Again
+from connectors.base import ConnectorError, Unreachable
+from connectors.http import HttpClient, Request
+from tests.connectors.conformance import NOW
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+HOST = URL("http://h")
+
+
+class Server:
+    """Answers so many requests on each connection, then takes one more and closes without an answer."""
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+        self.connections = 0
+        self.open = 0
+        self.requests: list[bytes] = []
+        self.idle = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        try:
+            for number in range(self.answers + 1):
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.requests.append(head.split()[0])
+                if number < self.answers:
+                    writer.write(OK.removesuffix(b"{}") if head.startswith(b"HEAD") else OK)
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+            self.open -= 1
+            if not self.open:
+                self.idle.set()
+
+
+@asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[URL]:
+    listener = await asyncio.start_server(server, "127.0.0.1", 0)
+    try:
+        yield URL(f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/")
+    finally:
+        listener.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[HttpClient]:
+    client = HttpClient(now=lambda: NOW)
+    yield client
+    await client.close()
+
+
+async def test_many_polls_use_one_connection_that_is_closed_with_the_client(http):
+    server = Server(1_000)
+    async with listening(server) as url:
+        for _ in range(50):
+            await http.fetch(Request("GET", url))
+        assert (server.connections, server.open) == (1, 1)
+        assert http.session.connector is not None
+        assert http.session.connector._keepalive_timeout == KEPT
+        await http.close()
+        await server.idle.wait()
+    assert len(server.requests) == 50
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_connection_that_was_closed_meanwhile_costs_no_poll(http, method):
+    server = Server(1)
+    async with listening(server) as url:
+        await http.fetch(Request("GET", url))
+        await http.fetch(Request(method, url))
+    assert server.connections == 2
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("way", ["fetch", "send"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_what_changes_something_is_never_made_twice(http, way, method):
+    server = Server(0)
+    async with listening(server) as url:
+        with pytest.raises(Unreachable, match="closed before the answer") as caught:
+            await getattr(http, way)(Request(method, url))
+    assert caught.value.unanswered
+    assert server.requests == [method.encode()]
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+async def test_nor_on_a_kept_connection(http, method):
+    server = Server(1)
+    async with listening(server) as url:
+        await http.fetch(Request("GET", url))
+        with pytest.raises(Unreachable):
+            await http.fetch(Request(method, url))
+    assert len(server.requests) == 2
+
+
+async def test_an_outage_is_not_made_worse(http):
+    server = Server(1)  # each second request fails, and so would each second try
+    failed = 0
+    async with listening(server) as url:
+        for _ in range(40):
+            try:
+                await http.fetch(Request("GET", url))
+            except ConnectorError:
+                failed += 1
+        asked = len(server.requests)
+    assert failed > 10
+    assert asked - 40 <= 3 + (40 - failed) * 0.1 + 1
+
+
+def test_a_budget_is_a_tenth_and_a_few():
+    again = Again()
+    assert not again.may(HOST, 0.0)  # it never answered: no connection was kept
+    for _ in range(100):
+        again.answered(HOST, 0.0)
+    assert [again.may(HOST, 1.0) for _ in range(14)] == [True] * 13 + [False]
+    assert not again.may(URL("http://other"), 1.0)
+    assert not again.may(HOST, 59.0)
+    again.answered(HOST, 61.0)
+    assert [again.may(HOST, 61.0) for _ in range(2)] == [True, False]  # the minute before counts too
+    again.answered(HOST, 300.0)
+    assert [again.may(HOST, 300.0) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_no_connection_is_kept_longer():
+    again = Again()
+    again.answered(HOST, 0.0)
+    assert not again.may(HOST, KEPT + 1)
+    again.answered(HOST, 500.0)
+    assert again.may(HOST, 500.0)
