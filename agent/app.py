@@ -48,6 +48,7 @@ from agent.watcher import Watcher
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
+from connectors.proxies import Proxies
 from rules.matchers import matchers_text
 from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState, Trouble
 from rules.specs import Specs
@@ -63,6 +64,7 @@ class Setpoint(Approving, Reporting):
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
         self.settings = settings
         self.environ = environ
+        self.proxies = Proxies(environ)
         self.clock = clock or Clock()
         self.config: Configuration
         self.store: Store
@@ -103,7 +105,7 @@ class Setpoint(Approving, Reporting):
         self.store = await Store.open(self.settings.database_url, self.clock.now())
         stack.push_async_callback(self.store.close)
         shards = await self.store.take_shards(f"pid-{os.getpid()}", self.clock.now())
-        http = HttpClient(self.clock.now, self.clock.monotonic)
+        http = HttpClient(self.clock.now, self.clock.monotonic, proxies=self.proxies)
         stack.push_async_callback(http.close)
         charts = Charts()
         stack.push_async_callback(charts.close)
@@ -336,13 +338,15 @@ class Setpoint(Approving, Reporting):
             return Reloaded(())
 
     def _warn(self, config: Configuration) -> None:
+        for variable in self.proxies.ignored:
+            log.warning("proxy.ignored", variable=variable, detail="has to be the address of an HTTP proxy")
         for missing in missing_settings(config, self.settings):
             log.warning("setting.missing", receiver=missing.path, setting=missing.setting, detail=missing.message)
 
     def _mask(self, config: Configuration) -> None:
         """No line of the log holds a secret, neither of the configuration nor of the settings."""
         database = self.settings.database_url if "@" in self.settings.database_url else ""
-        logging.mask((*self.settings.secrets, database, *config.secrets))
+        logging.mask((*self.settings.secrets, database, *config.secrets, *self.proxies.secrets))
 
     async def _use(self, config: Configuration) -> None:
         self._mask(config)

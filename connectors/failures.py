@@ -12,17 +12,17 @@ import aiohttp
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, TimedOut, Unreachable
 
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _BROKE = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHUTDOWN, errno.ETIMEDOUT})
 
 
 _SAID: tuple[tuple[type[BaseException], type[ConnectorError], str, bool], ...] = (  # last: whether it was sent
     (aiohttp.ConnectionTimeoutError, TimedOut, "no connection in time", False),
     (TimeoutError, TimedOut, "no complete answer within {seconds:g} s", True),
-    (aiohttp.ClientConnectorDNSError, Unreachable, "name not found", False),
-    (socket.gaierror, Unreachable, "name not found", False),
     (aiohttp.InvalidURL, Misconfigured, "not an address of the web", False),
     (aiohttp.NonHttpUrlClientError, Misconfigured, "not an address of the web", False),
     (aiohttp.ServerDisconnectedError, Unreachable, "the connection was closed before the answer", True),
+    (aiohttp.ClientHttpProxyError, Unreachable, "the proxy lets nothing through", False),
     (aiohttp.ClientResponseError, BadAnswer, "did not answer with HTTP", True),
 )
 
@@ -38,7 +38,8 @@ def failure(error: BaseException, where: str, seconds: float) -> ConnectorError:
     if isinstance(error, aiohttp.ClientPayloadError):
         return _payload(error, where)
     if isinstance(error, OSError):
-        return _system(error, where)
+        to_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+        return _system(error, f"{where}: no way to the proxy" if to_proxy else where)
     if isinstance(error, ValueError):  # a name no host can have, a line break in a header
         return Misconfigured(f"{where}: no such address or header can be sent")
     return Unreachable(f"{where}: {type(error).__name__}")
@@ -66,6 +67,9 @@ def _payload(error: aiohttp.ClientPayloadError, where: str) -> ConnectorError:
 
 def _system(error: OSError, where: str) -> Unreachable:
     inner = getattr(error, "os_error", error)
+    if isinstance(error, (aiohttp.ClientConnectorDNSError, socket.gaierror)):
+        asked = "" if inner.errno in _NO_SUCH_NAME else " (the name server does not answer)"
+        return Unreachable(f"{where}: name not found{asked}")
     if inner.errno in _NO_MORE_FILES:
         return Unreachable(f"{where}: this process has too many open files; raise its limit (ulimit -n)")
     if isinstance(inner, ConnectionRefusedError) or inner.errno == errno.ECONNREFUSED:

@@ -56,6 +56,7 @@ class GatewayConfig(Config):
     rate_limit: Rate | None = None
     max_concurrency: Annotated[int, Field(ge=1)] | None = None
     timeout: Span | None = None
+    proxy: SecretUrl | None = None
 
 
 _TELLING = 5  # a header's value this short (1, gzip) tells nothing and would only riddle an excerpt with stars
@@ -71,6 +72,7 @@ class Way:
     secrets: tuple[str, ...]  # values that no message may hold
     limits: Limits | None
     timeout: float | None  # seconds, if the gateway names one
+    proxy: URL | None  # if the gateway names one
 
     def seconds(self, config: Any) -> float:
         """How long a request may take: what the connector says, else what its gateway says, else its kind's default."""
@@ -101,11 +103,13 @@ def way(
     merged |= _plain(headers or {})
     secrets = [value for value in (*merged.values(), *url_secrets(address)) if len(value) > _TELLING]
     secrets += credentials.secrets() if credentials else []
+    proxy = URL(through.proxy.get_secret_value()) if through and through.proxy else None
+    secrets += url_secrets(proxy) if proxy else []
     if params:
         address = address.extend_query(_pairs(params))
     limits = services.http.limits(gateway or "", through.rate_limit, through.max_concurrency) if through else None
     timeout = through.timeout / SECOND if through and through.timeout else None
-    return Way(address, merged, tuple(secrets), limits, timeout)
+    return Way(address, merged, tuple(secrets), limits, timeout, proxy)
 
 
 def origin(services: Services, url: str, gateway: str | None = None) -> str:

@@ -10,15 +10,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from connectors.again import KEPT, Again
 from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
-from connectors.base import BadAnswer, Misconfigured, Refused
+from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
 from connectors.failures import failure
 from connectors.limits import Limits
 from connectors.pace import Pace
+from connectors.proxies import Proxies, request_class, through
+from connectors.resolving import Resolver
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +39,8 @@ class Request:
     """One request. `timeout` is in seconds, for everything; `max_bytes` counts the answer after it is unpacked.
 
     `name` stands for the address in messages where the address itself is a secret; `secrets` are taken out of
-    excerpts of the answer. `limits` are those of the gateway; waiting for them is not part of `timeout`.
+    excerpts of the answer. `limits` are those of the gateway; waiting for them is not part of `timeout`. `proxy` goes
+    before what the environment says.
     """
 
     method: str
@@ -48,6 +52,7 @@ class Request:
     name: str = ""
     secrets: tuple[str, ...] = ()
     limits: Limits | None = None
+    proxy: URL | None = None
 
     @property
     def where(self) -> str:
@@ -77,10 +82,14 @@ class HttpClient:
         now: Callable[[], int],
         monotonic: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        proxies: Proxies | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._now = now
         self._monotonic = monotonic
         self._sleep = sleep
+        self._proxies = proxies or Proxies({})
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
         self._client: httpx.AsyncClient | None = None
         self._limits: dict[str, tuple[object, Limits]] = {}
@@ -93,9 +102,13 @@ class HttpClient:
         if self._session is None:
             # One connection each to 5,000 hosts and some more; idle ones outlive the usual intervals of up to a minute.
             # No limit for a host: a wait for a connection would count as a wait for the answer. Who polls limits that.
-            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60)
+            self._resolver = self._resolver or Resolver()
+            connector = aiohttp.TCPConnector(
+                limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60, resolver=self._resolver
+            )
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                request_class=request_class(self._proxies),
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
                 headers={"User-Agent": "Setpoint", "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
@@ -103,6 +116,11 @@ class HttpClient:
             # It would make GET, PUT and DELETE a second time, without a bound; a correction must not be made twice.
             self._session._retry_connection = False
         return self._session
+
+    def proxy_for(self, url: str) -> str | None:
+        """The proxy that the environment names for an address, for who asks it without this session."""
+        proxy = self._proxies.of(URL(url))
+        return str(proxy) if proxy else None
 
     def client(self) -> httpx.AsyncClient:
         """The httpx client over the shared session, made when it is first asked for; not to be closed either."""
@@ -143,10 +161,11 @@ class HttpClient:
         """
         async with request.limits or _UNLIMITED:
             try:
-                async with asyncio.timeout(request.timeout):
-                    return await self._exchange_again(request)
+                with through(request.proxy):
+                    async with asyncio.timeout(request.timeout):
+                        return await self._exchange_again(request)
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise failure(error, request.where, request.timeout) from None
+                raise self._failure(error, request) from None
 
     async def send(self, request: Request) -> Response:
         """Sends what changes something on the other side, once, and follows no redirect.
@@ -163,27 +182,24 @@ class HttpClient:
         patience = httpx.Timeout(request.timeout, connect=min(request.timeout, _CONNECT_SECONDS))
         async with request.limits or _UNLIMITED:
             try:
-                async with (
-                    asyncio.timeout(request.timeout),
-                    self.client().stream(
-                        request.method,
-                        str(url),
-                        headers=httpx.Headers(headers, encoding="utf-8"),  # as the session has it for what is fetched
-                        content=request.body,
-                        timeout=patience,
-                    ) as answer,
-                ):
-                    body = b""
-                    async for chunk in answer.aiter_raw():
-                        body += chunk
-                        if len(body) >= request.max_bytes:
-                            break
+                with through(request.proxy):
+                    async with (
+                        asyncio.timeout(request.timeout),
+                        self.client().stream(
+                            request.method,
+                            str(url),
+                            headers=httpx.Headers(headers, encoding="utf-8"),  # as what is fetched has them
+                            content=request.body,
+                            timeout=patience,
+                        ) as answer,
+                    ):
+                        body = await _beginning(answer, request.max_bytes)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
                 raise Misconfigured(f"{request.where}: not an address of the web") from None
             except httpx.HTTPError as error:  # the transport keeps what the session raised as its cause
-                raise failure(error.__cause__ or error, request.where, request.timeout) from None
+                raise self._failure(error.__cause__ or error, request) from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise failure(error, request.where, request.timeout) from None
+                raise self._failure(error, request) from None
         response = Response(answer.status_code, answer.headers, body)
         if not 200 <= response.status < 300:
             raise self.refusal(request, response)
@@ -194,11 +210,20 @@ class HttpClient:
         said = excerpt(response.body, request.secrets)
         return refused(request.where, response.status, response.headers, said, self._now())
 
+    def _failure(self, error: BaseException, request: Request) -> ConnectorError:
+        if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+            connector = self.session.connector
+            if isinstance(connector, aiohttp.TCPConnector) and request.url.host and request.url.port:
+                connector.clear_dns_cache(request.url.host, request.url.port)  # it may have moved
+        return failure(error, request.where, request.timeout)
+
     async def close(self) -> None:
         """Closes all connections."""
         session, self._session, self._client = self._session, None, None
         if session is not None:
             await session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
 
     async def _exchange_again(self, request: Request) -> Response:
         origin = request.url.origin()
@@ -255,6 +280,15 @@ def _location(request: Request, url: URL, answer: aiohttp.ClientResponse) -> URL
     if following.scheme not in {"http", "https"} or not following.host:
         raise Refused(f"{request.where} redirects to no web address", status=answer.status)
     return following
+
+
+async def _beginning(answer: httpx.Response, length: int) -> bytes:
+    body = b""
+    async for chunk in answer.aiter_raw():
+        body += chunk
+        if len(body) >= length:
+            break
+    return body
 
 
 async def _body(request: Request, answer: aiohttp.ClientResponse) -> bytes:

@@ -15,7 +15,6 @@ from typing import Any
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
-from yarl import URL
 
 from connectors.answers import retry_after
 from connectors.base import BadAnswer, Refused, Services
@@ -45,7 +44,6 @@ _RATES = {
 }
 _UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
 _TO_DO = {
     "channel_not_found": "there is no such channel, or it is private and the app is not in it; /invite the app there",
@@ -126,8 +124,7 @@ def connected(token: str, base_url: str, session: aiohttp.ClientSession) -> Asyn
     logger = logging.getLogger("slack_sdk")
     logger.setLevel(logging.INFO)  # at debug level it logs addresses that are secrets
     client = AsyncWebClient(token=token, base_url=base_url, session=session, logger=logger, retry_handlers=[])
-    if URL(base_url).host in _LOOPBACK:
-        client.proxy = None  # the library reads HTTPS_PROXY but not NO_PROXY
+    client.proxy = None  # the library reads HTTPS_PROXY but not NO_PROXY; the session knows both
     return client
 
 

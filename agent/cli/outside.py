@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agent.cli.options import environment
 from agent.clock import Clock
 from agent.config.configuration import Configuration
 from agent.settings import Settings
 from connectors.base import Services
 from connectors.http import HttpClient
+from connectors.proxies import Proxies
 
 
 @asynccontextmanager
 async def services(settings: Settings, config: Configuration) -> AsyncIterator[Services]:
     """The services of a daemon with these settings, for as long as the block lasts."""
     clock = Clock()
-    http = HttpClient(clock.now, clock.monotonic)
+    http = HttpClient(clock.now, clock.monotonic, proxies=Proxies(environment()))
     try:
         yield Services(
             http=http,

@@ -46,7 +46,6 @@ class Connection(SocketModeClient):
         logger = logging.getLogger("slack_sdk.socket_mode")
         logger.setLevel(_QUIET)
         super().__init__(token, logger=logger, web_client=web)
-        self.proxy = web.proxy
         self.ended = asyncio.Event()
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
@@ -121,6 +120,7 @@ class Socket:
             raise
         connection = Connection(token, web)
         connection.wss_uri = url
+        connection.proxy = http.proxy_for(url)  # this library opens a session of its own
         connection.socket_mode_request_listeners.append(self._taken)
         try:
             async with asyncio.timeout(_SECONDS):

@@ -121,6 +121,7 @@ class WebhookAction:
             _READ_AT_MOST,
             secrets=self._secrets(found),
             limits=found.limits,
+            proxy=found.proxy,
         )
 
     def _secrets(self, found: Way) -> tuple[str, ...]:

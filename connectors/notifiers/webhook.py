@@ -106,6 +106,7 @@ class WebhookNotifier:
             name=origin(str(found.url)),
             secrets=self._secrets(found),
             limits=found.limits,
+            proxy=found.proxy,
         )
 
     def _secrets(self, found: Way) -> tuple[str, ...]:

@@ -146,6 +146,7 @@ class HttpSource:
             max_bytes=config.max_bytes,
             secrets=found.secrets,
             limits=found.limits,
+            proxy=found.proxy,
         )
 
     def _understand(self, request: Request, response: Response, now: int) -> list[Reading]:
