@@ -237,6 +237,14 @@ class Setpoint(Approving, Reporting):
         known = self.pipeline.sources()
         return {name: known.get(name) or SourceState(name) for name in self.config.sources}
 
+    def next_polls(self) -> Mapping[str, int]:
+        """When each polled source is read next."""
+        return self.poller.next_polls()
+
+    def given_up(self) -> Sequence[str]:
+        """The hosts that no source got a connection to."""
+        return self.poller.given_up()
+
     def corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""
         return self.pipeline.open_corrections()

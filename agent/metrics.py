@@ -37,6 +37,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _SOURCE = {
     "setpoint_source_up": "Whether a source can be read (1) or is down (0); absent until it is known.",
     "setpoint_source_last_success_timestamp_seconds": "When a source was last read, in Unix time.",
+    "setpoint_source_next_poll_timestamp_seconds": "When a source is read next, in Unix time; later while it fails.",
 }
 _TARGET = {
     "setpoint_target_value": "The number of an instance of a target.",
@@ -132,6 +133,8 @@ class Metrics:
             now,
             outbox,
             tuple(runtime.sources().values()),
+            runtime.next_polls(),
+            runtime.given_up(),
             tuple(runtime.instances().values()),
             tuple(runtime.alerts()),
             sum(silence.starts <= now < silence.ends for silence in runtime.silences()),
@@ -164,6 +167,8 @@ class _State(Collector):
     now: int
     outbox: OutboxStats | None
     sources: Sequence[SourceState]
+    next_polls: Mapping[str, int]
+    given_up: Sequence[str]
     instances: Sequence[InstanceState]
     alerts: Sequence[OpenAlert]
     silences: int
@@ -226,13 +231,20 @@ class _State(Collector):
         )
 
     def _sources(self) -> Iterable[Metric]:
-        up, last = (GaugeMetricFamily(name, text, labels=["source"]) for name, text in _SOURCE.items())
+        up, last, coming = (GaugeMetricFamily(name, text, labels=["source"]) for name, text in _SOURCE.items())
         for state in self.sources:
             if state.health is not Health.UNKNOWN:
                 up.add_metric([state.name], state.health is Health.UP)
             if state.last_success is not None:
                 last.add_metric([state.name], state.last_success / SECOND)
-        return up, last
+            if state.name in self.next_polls:
+                coming.add_metric([state.name], self.next_polls[state.name] / SECOND)
+        gone = GaugeMetricFamily(
+            "setpoint_host_given_up", "Hosts that sources get no connection to (1); absent otherwise.", labels=["host"]
+        )
+        for host in self.given_up:
+            gone.add_metric([host], 1)
+        return up, last, coming, gone
 
     def _targets(self) -> Iterable[Metric]:
         families = {name: GaugeMetricFamily(name, text) for name, text in _TARGET.items()}

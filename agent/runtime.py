@@ -129,6 +129,12 @@ class Runtime(Protocol):
     def sources(self) -> Mapping[str, SourceState]:
         """Every source by name."""
 
+    def next_polls(self) -> Mapping[str, int]:
+        """When each polled source is read next; one that keeps failing is read less often."""
+
+    def given_up(self) -> Sequence[str]:
+        """The hosts that no source got a connection to; one at a time tries."""
+
     def corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""
 

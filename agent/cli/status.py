@@ -22,7 +22,7 @@ from agent.cli.tables import amount, coloured, labels, line, local_time, percent
 
 _TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE", "WHY")
 _ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "MUTED BY", "WHAT")
-_SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "LAST ERROR")
+_SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "NEXT POLL", "LAST ERROR")
 
 
 @click.command("status", short_help="Show how targets, alerts and sources stand.")
@@ -137,13 +137,14 @@ def _alerts(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _source(source: dict[str, Any], now: str) -> tuple[str, ...]:
-    last = source["last_success"]
+    last, coming = source["last_success"], source["next_poll"]
     return (
         line(source["name"]),
         source["type"],
         line(source["schedule"]),
         coloured(source["health"]),
         f"{span_between(last, now)} ago" if last else "never",
+        f"in {span_between(now, coming)}" if coming and coming > now else "",
         line(source["last_error"] or ""),
     )
 

@@ -82,5 +82,5 @@ def _by_target(states: Mapping[Any, InstanceState], name: str | None) -> dict[st
 
 def sources(daemon: Runtime) -> list[dict[str, Any]]:
     """Sources, as `views.source_of` says them."""
-    states = daemon.sources()
-    return [views.source_of(entry, states[name]) for name, entry in daemon.config.sources.items()]
+    states, coming = daemon.sources(), daemon.next_polls()
+    return [views.source_of(entry, states[name], coming.get(name)) for name, entry in daemon.config.sources.items()]

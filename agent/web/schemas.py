@@ -170,6 +170,7 @@ SCHEMAS: dict[str, Schema] = {
         failures=COUNT,
         last_success=maybe(TIME),
         last_error=maybe(TEXT),
+        next_poll=maybe(TIME),
     ),
     "Sources": shape(sources=some("Source")),
     "Alert": shape(

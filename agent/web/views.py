@@ -107,7 +107,7 @@ def _alert_status(name: str, status: AlertStatus) -> dict[str, Any]:
     }
 
 
-def source_of(entry: SourceEntry, state: SourceState) -> dict[str, Any]:
+def source_of(entry: SourceEntry, state: SourceState, next_poll: int | None = None) -> dict[str, Any]:
     """A source and how it is."""
     return {
         "name": entry.name,
@@ -120,6 +120,7 @@ def source_of(entry: SourceEntry, state: SourceState) -> dict[str, Any]:
         "failures": state.failures,
         "last_success": iso(state.last_success),
         "last_error": state.last_error,
+        "next_poll": iso(next_poll),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from tests.acceptance.configs import house
@@ -27,8 +29,7 @@ async def test_eight_sources_that_fail_are_one_notice(daemon: Daemon, api: Api, 
     assert await daemon.status("/-/healthy") == 200
     await daemon.kill()
     await daemon.start()
-    for name in NAMES:
-        await api.asked_again(name, 3)
+    await asyncio.gather(*(api.asked_again(name, 2) for name in NAMES))
     assert len(sink.once()) == 1
     api.answers = {}
     await daemon.happenings.until(lambda: len(sink.once()) >= 2, "it says that it sees again", 30)

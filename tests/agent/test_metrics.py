@@ -65,6 +65,12 @@ class Daemon:
     def alerts(self) -> list[OpenAlert]:
         return self.open
 
+    def next_polls(self) -> Mapping[str, int]:
+        return dict.fromkeys(self.known_sources, NOW + MINUTE)
+
+    def given_up(self) -> list[str]:
+        return ["https://gone.example:8443"]
+
     def troubles(self) -> list[Trouble]:
         return []
 
@@ -185,6 +191,8 @@ async def test_sources_that_were_never_read_say_nothing_of_themselves(daemon: Da
     assert found[named("setpoint_source_up", source="up")] == 1
     assert found[named("setpoint_source_up", source="down")] == 0
     assert named("setpoint_source_up", source="new") not in found
+    assert found[named("setpoint_source_next_poll_timestamp_seconds", source="down")] == (NOW + MINUTE) / SECOND
+    assert found[named("setpoint_host_given_up", host="https://gone.example:8443")] == 1
     last = "setpoint_source_last_success_timestamp_seconds"
     assert found[named(last, source="up")] == NOW / SECOND - 3
     assert named(last, source="new") not in found

@@ -91,7 +91,8 @@ def test_status_of_the_daemon(looking, shared):
     assert any(line.startswith("sales no data") for line in lines)
     assert any(line.startswith("out-of-band rooms firing critical") for line in lines)
     assert any(line.startswith("sheet file every 1h up") for line in lines)
-    assert any(line.startswith("gone file every 1h unknown never gone.csv: no such file") for line in lines)
+    gone = re.compile(r"gone file every 1h unknown never in (1h|59m.*) gone\.csv: no such file")
+    assert any(map(gone.match, lines))
     assert "\x1b" not in said.out
 
 
@@ -145,6 +146,8 @@ def test_status_from_the_database_is_the_same(asking, daemon):
     after = said.json
     assert after["from"] == "database"
     assert after["at"].endswith("setpoint.db")
+    assert all(source.pop("next_poll") is None for source in after["sources"])  # nobody will read them
+    assert [source.pop("next_poll") is None for source in before["sources"]] == [False, False, True]
     assert {**after, "from": "", "at": "", "time": ""} == {**before, "from": "", "at": "", "time": ""}
     told = asking("status").out.splitlines()[0]
     assert told.startswith("No daemon answers; from the database ")

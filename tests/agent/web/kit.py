@@ -241,6 +241,12 @@ class Daemon:
     def ready(self) -> str | None:
         return self.not_ready
 
+    def next_polls(self) -> Mapping[str, int]:
+        return {name: NOW + 60 * SECOND for name, entry in self.config.sources.items() if entry.polled}
+
+    def given_up(self) -> Sequence[str]:
+        return ()
+
     def troubles(self) -> Sequence[Trouble]:
         return self.in_trouble
 

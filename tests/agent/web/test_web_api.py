@@ -154,6 +154,7 @@ async def test_sources(client, daemon):
     assert (said["csv"]["schedule"], said["csv"]["polled"], said["csv"]["series"]) == ("every 5m", True, ["visitors"])
     assert (said["csv"]["health"], said["csv"]["failures"]) == ("down", 3)
     assert (said["csv"]["last_success"], said["csv"]["last_error"]) == ("2025-12-31T00:00:00Z", "v.csv: no such file")
+    assert {one["next_poll"] for one in said.values()} == {"2026-01-01T00:01:00Z", None}  # None: it waits to be called
     assert (said["free"]["health"], said["free"]["since"], said["free"]["polled"]) == ("unknown", None, False)
 
 
