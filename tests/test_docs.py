@@ -37,6 +37,7 @@ ENVIRON = {
     "MQTT_PASSWORD": "secret",
     "ONCALL_URL": "https://oncall.example.com/hook",
     "PAGERDUTY_KEY": "key",
+    "PROXY_PASSWORD": "secret",
     "PUSH_SECRET": "secret",
     "SHOP_DB": "sqlite:///shop.db",
     "STOCK_PASSWORD": "secret",

@@ -155,6 +155,18 @@ async def test_many_sources_do_not_start_in_one_instant() -> None:
     assert first < len(world.handled)
 
 
+async def test_many_that_a_reload_adds_do_not_start_in_one_instant_either() -> None:
+    world = World(a=entry("a", MINUTE))
+    await world.tick()
+    world.entries |= {f"s{i}": entry(f"s{i}", MINUTE) for i in range(200)}
+    world.sources |= {f"s{i}": Source() for i in range(200)}
+    world.use()
+    await world.tick()
+    assert 0 < len(world.handled) < 60
+    await world.tick(9 * SECOND)
+    assert len(world.handled) == 201
+
+
 async def test_cron_follows_its_zone_and_a_missed_run_runs_once() -> None:
     nightly = entry("a", None, "30 2 * * *", "Europe/Amsterdam")
     world = World(a=nightly)
