@@ -12,7 +12,7 @@ The constants were tuned on the development series of `bench/projection.py`, nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from itertools import accumulate, count
 from math import sqrt
 from typing import NamedTuple
@@ -63,9 +63,9 @@ class Forecast:
         self._at = 0  # how many of them are folded
         self._expected: tuple[float, float] | None = None  # the level of the buckets left and their factors' sum
         self._flat = slots == 1
-        self._factors = [1.0] * slots
-        self._sum = [0.0] * slots  # of each slot its values and levels, the older the less
-        self._base = [0.0] * slots
+        self._factors: Sequence[float] = [1.0] * slots
+        self._sum: MutableSequence[float] = [0.0] * slots  # of each slot its values and levels, the older the less
+        self._base: MutableSequence[float] = [0.0] * slots
         self._fast = self._middle = self._slow = 0.0  # values, the older the less
         self._fast_of = self._middle_of = self._slow_of = 0.0  # and the factors they had
         self._miss = self._miss_of = 0.0  # how far off a forecast of one bucket was, and the weight of that
@@ -92,6 +92,8 @@ class Forecast:
     def settle(self) -> None:
         """No other period will begin: what only those would need is let go."""
         self._skill.settle()
+        # Kept for as long as the period lasts, of many instances: an array takes a third of a list of numbers.
+        self._factors, self._sum, self._base = array("d", self._factors), array("d", self._sum), array("d", self._base)
         if self._season < len(self._period):
             return
         self._settled = True
@@ -101,10 +103,10 @@ class Forecast:
 
     def fold(self, values: Sequence[float]) -> None:
         """The next buckets of the period are over."""
-        below = None if self._flat else next((at for at, value in enumerate(values) if value < 0.0), None)
-        if below is None:
+        if self._flat or min(values, default=0.0) >= 0.0:
             self._fold(values)
         else:  # no level times a factor
+            below = next(at for at, value in enumerate(values) if value < 0.0)
             self._fold(values[:below])
             self._flat, self._factors = True, [1.0] * self._slots
             self._fold(values[below:])
@@ -114,33 +116,26 @@ class Forecast:
         totals = list(accumulate(values, initial=self.total))
         if not self._settled:
             self._past.extend(accumulate(values, initial=self._past.pop()))
-        at, left = 0, len(self._period) - self._at
-        while at < len(values):
-            step = min((left - 2) % _EVERY + 1, len(values) - at)
-            self._learn(values[at : at + step])
-            at, left = at + step, left - step
-            if left and left % _EVERY == 1 and self._told >= self._least:
-                shares = self._shares()
-                doubt = (left + _UNSURE) * self._miss / self._miss_of
-                self._skill.note(Made(left, totals[at], shares, self._levels(shares), doubt))
+        self._learn(values, totals)
         self.total = totals[-1]
         self.ready = self._told >= self._least
 
-    def _learn(self, values: Sequence[float]) -> None:
+    def _learn(self, values: Sequence[float], totals: Sequence[float]) -> None:
         fast, middle, slow, miss, miss_of = self._fast, self._middle, self._slow, self._miss, self._miss_of
         fast_of, middle_of, slow_of = self._fast_of, self._middle_of, self._slow_of
-        factors, last = self._factors, -1 if self._flat else self._slots - 1
-        sums, base = self._sum, self._base
-        slots = self._period[self._at : self._at + len(values)]
-        for number, value, slot in zip(count(self._told + 1), values, slots, strict=False):
+        factors, last, cycle, least = self._factors, -1 if self._flat else self._slots - 1, self._slots, self._least
+        sums, base, told, period = self._sum, self._base, self._told, self._at
+        slots = self._period[period : period + len(values)]
+        stop = told + (len(self._period) - period - 2) % _EVERY + 1  # where a forecast is made
+        for number, value, slot in zip(count(told + 1), values, slots, strict=False):
             factor = factors[slot]
-            if number > self._slots:
+            if number > cycle:
                 expected = factor * middle / middle_of
                 off = value - expected
-                far = abs(off)
-                if number > self._least:  # a value counts as far as it is no odd one
-                    usual, calm = miss / miss_of, _CALMEST * abs(expected)
-                    most = _CLIP * (usual if usual > calm else calm)
+                far = off if off > 0.0 else -off
+                if number > least:  # a value counts as far as it is no odd one
+                    most, calm = miss / miss_of, _CALMEST * (expected if expected > 0.0 else -expected)
+                    most = _CLIP * (most if most > calm else calm)
                     if far > most:
                         value = expected + (most if off > 0.0 else -most)  # noqa: PLW2901
                 miss, miss_of = miss * _STEADY + far, miss_of * _STEADY + 1.0
@@ -149,13 +144,26 @@ class Forecast:
             slow, slow_of = slow * _SLOW + value, slow_of * _SLOW + factor
             sums[slot] = sums[slot] * _FADED + value
             base[slot] = base[slot] * _FADED + middle / middle_of
-            if slot == last and number >= self._least:
+            if slot == last and number >= least:
                 self._factors = factors = self._new_factors(_SHRINK * middle / middle_of)
+            if number == stop:
+                stop += _EVERY
+                if number >= least:
+                    self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
+                    self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
+                    self._at, self._told = period + number - told, number
+                    self._note(totals[number - told])
         self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
         self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
-        self._at, self._told = self._at + len(values), self._told + len(values)
+        self._at, self._told = period + len(values), told + len(values)
 
-    def _new_factors(self, calm: float) -> list[float]:
+    def _note(self, total: float) -> None:
+        """Forecasts what is left, to be held against what comes."""
+        shares, left = self._shares(), len(self._period) - self._at
+        doubt = (left + _UNSURE) * self._miss / self._miss_of
+        self._skill.note(Made(left, total, shares, self._levels(shares), doubt))
+
+    def _new_factors(self, calm: float) -> Sequence[float]:
         """What each slot is of the level, drawn to 1 by as much as `calm`; their mean is 1."""
         if calm <= 0.0:
             return self._factors

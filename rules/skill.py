@@ -71,15 +71,15 @@ class Skill:
     def __init__(self, prior: Sequence[float]) -> None:
         """`prior` are the weights before anything is known; they add up to 1."""
         self._prior = self._trust = prior
-        self._losses = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
+        self._losses: Sequence[float] = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
         self._periods = 0.0  # the weight of these
         self._made: list[Made] = []  # of this period
         self._previous: list[Made] = []  # of the one before
-        self._lately = [_CALM] * len(prior)  # of each way over the last buckets, before those
+        self._lately: Sequence[float] = [_CALM] * len(prior)  # of each way over the last buckets, before those
         self._settled = False
         self._weights: Sequence[float] | None = None  # by what was lately too, once it was asked for
         self._counts: list[int] = []  # of the last periods, how many forecasts
-        self._lefts = array("i")  # of each of these, how many buckets were left
+        self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
 
@@ -96,30 +96,35 @@ class Skill:
         self._settled = True
         self._lately = self._with(self._with(self._lately, self._previous), self._made)
         self._previous, self._made = [], self._made[-1:]
+        self._losses, self._trust, self._lately = (), array("d", self._trust), array("d", self._lately)
+        self._lefts, self._misses = self._lefts[:], self._misses[:]  # without room to grow
 
     def end(self, total: float) -> None:
         """A period is over that came to `total`; what was forecast in it is held against that."""
         made, self._previous, self._made = self._made, self._made, []
         if not made:
             return
-        sums = [0.0] * len(self._prior)
-        for one in made:
-            rest = total - one.so_far
-            far = abs(rest - _mixed(self._trust, one.levels) * one.shares)
-            self._lefts.append(one.left)
-            self._misses.append(min(far / one.doubt, _WILDEST) if one.doubt > 0.0 else 0.0)
-            sums = list(map(add, sums, self._far(one, rest, one.shares, one.doubt)))
+        trust, lefts, misses = self._trust, self._lefts, self._misses
+        ways = len(trust)
+        sums = [0.0] * ways
+        for left, so_far, shares, levels, doubt in made:
+            rest = total - so_far
+            far = abs(rest - _mixed(trust, levels) * shares)
+            lefts.append(left)
+            misses.append(min(far / doubt, _WILDEST) if doubt > 0.0 else 0.0)
+            sums = list(map(add, sums, _far(levels, rest, shares, doubt, ways)))
         self._counts.append(len(made))
         if len(self._counts) > _PERIODS:
             gone = self._counts.pop(0)
             del self._lefts[:gone], self._misses[:gone]
         self._multiple = self._weights = None
-        self._losses = [loss * _REMEMBERED + far / len(made) for loss, far in zip(self._losses, sums, strict=True)]
+        many = len(made)
+        losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, sums, strict=True)]
         self._periods = self._periods * _REMEMBERED + 1.0
         calm = _NOISE * self._periods
-        least = min(self._losses) + calm
-        raw = [p * (least / (loss + calm)) ** _TRUST for p, loss in zip(self._prior, self._losses, strict=True)]
-        self._trust = _shares(raw)
+        least = min(losses) + calm
+        raw = [p * (least / (loss + calm)) ** _TRUST for p, loss in zip(self._prior, losses, strict=True)]
+        self._trust, self._losses = _shares(raw), losses
 
     def drop(self) -> None:
         """The period ends before it is over: what was forecast in it can't be held against anything."""
@@ -130,24 +135,17 @@ class Skill:
         """The level by all ways together."""
         if self._weights is None:
             lately = self._with(self._with(self._lately, self._previous), self._made)
-            self._weights = _shares([p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)])
+            raw = [p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)]
+            self._weights = array("d", _shares(raw))
         return _mixed(self._weights, levels)
 
-    def _with(self, lately: list[float], made: Sequence[Made]) -> list[float]:
+    def _with(self, lately: Sequence[float], made: Sequence[Made]) -> Sequence[float]:
         """How far off each way was lately, these forecasts of one period included."""
         for last, one in pairwise(made):
             doubt = last.doubt * (last.left - one.left) / last.left
-            far = self._far(last, one.so_far - last.so_far, last.shares - one.shares, doubt)
+            far = _far(last.levels, one.so_far - last.so_far, last.shares - one.shares, doubt, len(lately))
             lately = [old * _LATELY + (way + _CALM) * (1.0 - _LATELY) for old, way in zip(lately, far, strict=True)]
         return lately
-
-    def _far(self, made: Made, came: float, shares: float, doubt: float) -> list[float]:
-        """How far off each way was of what came, in units of doubt."""
-        doubt = max(doubt, _ALIKE * abs(came))
-        if doubt <= 0.0:
-            return [0.0] * len(self._prior)
-        far = [min(abs(came - level * shares) / doubt, _FARTHEST) for level in made.levels]
-        return far if len(far) == len(self._prior) else far * 2
 
     def multiple(self, left: int, buckets: int) -> float:
         """The units of doubt that an interval has on each side when `left` of so many buckets are left."""
@@ -164,6 +162,18 @@ class Skill:
 def _shares(raw: Sequence[float]) -> list[float]:
     whole = sum(raw)
     return [one / whole for one in raw]
+
+
+def _far(levels: list[float], came: float, shares: float, doubt: float, ways: int) -> list[float]:
+    """How far off each way was of what came, in units of doubt."""
+    alike = _ALIKE * abs(came)
+    unit = doubt if doubt > alike else alike
+    if unit <= 0.0:
+        return [0.0] * ways
+    far = [abs(came - level * shares) / unit for level in levels]
+    if max(far) > _FARTHEST:
+        far = [min(one, _FARTHEST) for one in far]
+    return far if len(far) == ways else far * 2
 
 
 def _mixed(weights: Sequence[float], levels: list[float]) -> float:

@@ -230,10 +230,10 @@ class Track:
         values, add = self.values, MEASURES[measure].added
         found, first = [], bisect_left(self.times, edges[0])
         if measure is _SUM:  # mostly there is one reading for each
-            times = self.times[first : bisect_left(self.times, edges[-1], first)]
+            times = self.times[first : bisect_left(self.times, edges[-1], first)].tolist()
             alone = values[first : first + len(times)].tolist()
             one_each = len(times) == len(edges) - 1 and all(map(le, edges, times)) and all(map(lt, times, edges[1:]))
-            if one_each and not any(map(isnan, alone)):
+            if one_each and not isnan(sum(alone)):
                 return alone
         for edge in edges[1:]:
             last = bisect_left(self.times, edge, first)
