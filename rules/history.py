@@ -9,7 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import isnan, nan
+from typing import cast
 
 from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
 from rules.projection import Projector
@@ -33,6 +34,17 @@ class Members:
 
 
 _NONE = Members()
+
+
+def _numbers(values: Sequence[float | None]) -> array[float]:
+    """The values, with NaN for one that is none or too large."""
+    try:
+        numbers = array("d", cast("Sequence[float]", values))
+    except TypeError:  # one is none
+        numbers = array("d", [nan if value is None else value for value in values])
+    if max(map(abs, numbers)) <= LARGEST and not isnan(sum(numbers)):
+        return numbers
+    return array("d", [value if abs(value) <= LARGEST else nan for value in numbers])
 
 
 class _Membership:
@@ -85,8 +97,7 @@ class History:
         """Records the readings of a series that has none yet; the times rise."""
         track = self._begin(series) if times else None
         if track is not None:
-            numbers = [v if v is not None and -LARGEST <= v <= LARGEST else nan for v in values]
-            track.fill(array("q", times), array("d", numbers))
+            track.fill(array("q", times), _numbers(values))
 
     def _begin(self, series: Series) -> Track | None:
         places = self.specs.places_of(series)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.acts import Act
 from agent.store import keys, outbox, readings, reports, retention
@@ -36,6 +36,8 @@ from rules.model import (
     Trouble,
 )
 from rules.specs import Reach
+
+T = TypeVar("T")
 
 __all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavailable"]
 
@@ -298,21 +300,20 @@ class Store:
 
 
 def _load(connection: sqlite3.Connection) -> Remembered:
-    def records(sql: str) -> Sequence[str]:
-        return [row[0] for row in connection.execute(sql)]
+    def records(kind: type[T], sql: str) -> Iterator[T]:
+        """One after another, since all texts at once would take as much memory as what is made of them."""
+        return (decode(kind, row[0]) for row in connection.execute(sql))
 
-    instances = [decode(InstanceState, text) for text in records("SELECT record FROM instances")]
-    sources = [decode(SourceState, text) for text in records("SELECT record FROM sources")]
-    runs = records(f"SELECT record FROM corrections WHERE state NOT IN {ENDED} ORDER BY created, id")
+    runs = f"SELECT record FROM corrections WHERE state NOT IN {ENDED} ORDER BY created, id"
     return Remembered(
-        instances={state.key: state for state in instances},
-        sources={state.name: state for state in sources},
-        corrections=tuple(decode(Correction, text) for text in runs),
-        groups=tuple(decode(Group, text) for text in records("SELECT record FROM groups")),
-        members=tuple(decode(Member, text) for text in records("SELECT record FROM members")),
+        instances={state.key: state for state in records(InstanceState, "SELECT record FROM instances")},
+        sources={state.name: state for state in records(SourceState, "SELECT record FROM sources")},
+        corrections=tuple(records(Correction, runs)),
+        groups=tuple(records(Group, "SELECT record FROM groups")),
+        members=tuple(records(Member, "SELECT record FROM members")),
         silences=tuple(_silences(connection)),
         switches={name: decode(Switch, text) for name, text in connection.execute("SELECT name, record FROM switches")},
-        troubles=tuple(decode(Trouble, text) for text in records("SELECT record FROM troubles")),
+        troubles=tuple(records(Trouble, "SELECT record FROM troubles")),
     )
 
 
