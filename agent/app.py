@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 import structlog
 
+from agent import collector
 from agent import log as logging
 from agent.ack_links import AckLinks
 from agent.acts import Act, Person
@@ -341,6 +342,7 @@ class Setpoint(Approving, Reporting):
                 log.error("config.refused", errors=errors)  # noqa: TRY400
                 self.metrics.reloaded(successful=False)
                 return Reloaded(errors)
+            collector.renew()
             self.metrics.reloaded(successful=True)
             log.info("config.reloaded", sources=len(config.sources), targets=len(config.targets))
             return Reloaded(())

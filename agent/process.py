@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from agent import collector
 from agent.app import Setpoint
 from agent.poller import allow_open_files
 from agent.settings import Settings
@@ -23,7 +24,9 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
 
     allow_open_files()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
-    await daemon.start()
+    with collector.paused():
+        await daemon.start()
+    collector.keep()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -34,6 +34,7 @@ class _Converter:
         self._left = limit
         self._open: set[int] = set()
         self._path: list[str | int] = []
+        self._texts: dict[str, str] = {}
 
     def value(self, node: Node) -> Any:
         self._left -= 1
@@ -63,7 +64,17 @@ class _Converter:
                 self._at(node, str(error))
                 self._document.broken.add(tuple(self._path))
                 return None
-        return resolve(text) if kind is PLAIN else text
+        return self._own(resolve(text) if kind is PLAIN else text)
+
+    def _own(self, value: Any) -> Any:
+        """A text as a copy, one for all that are alike: the few that are kept would hold the memory of all nodes."""
+        if not isinstance(value, str):
+            return value
+        known = self._texts.get(value)
+        if known is None:
+            known = value.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+            self._texts[known] = known
+        return known
 
     def _sequence(self, node: Node) -> list[Any]:
         data = []
@@ -86,7 +97,7 @@ class _Converter:
                 self._at(key, f"is defined twice; first at {place_of(first[name])}")
             else:
                 first[name] = key
-                data[name] = self.value(value)
+                data[self._own(name)] = self.value(value)
         return data
 
     def _no_meaning(self, node: Node) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
+from agent import collector
 from agent.config.calendar import build_intervals
 from agent.config.checks import check_calls, check_programs
 from agent.config.configuration import Configuration
@@ -38,20 +37,8 @@ def load(path: str | Path, environ: Mapping[str, str], commands: Sequence[str] |
     An action that runs a program is a mistake unless that is one of the `commands`, which are the paths of those that
     may be run; with None that is not looked at. Raises ConfigErrors with every mistake.
     """
-    with _collector_paused():
+    with collector.paused():
         return configuration_of(read(path, environ), commands)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Half of the time of reading a thousand targets goes into looking for garbage among nodes that are all in use."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def configuration_of(document: Document, commands: Sequence[str] | None = None) -> Configuration:
