@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import jmespath
@@ -35,6 +36,7 @@ class Table:
     columns: tuple[str, ...] | None = None
 
 
+@lru_cache(maxsize=1024)
 def compile_path(text: str) -> Path:
     """A function that finds what a JMESPath expression names, None where there is nothing.
 
@@ -58,6 +60,7 @@ def compile_path(text: str) -> Path:
     return walk
 
 
+@lru_cache(maxsize=1024)
 def key_finder(text: str) -> Path:
     """A function that says whether a row has the key a plain name or dotted path names, whatever its value.
 
@@ -96,6 +99,19 @@ def _searched(text: str) -> Path:
 class _Rule:
     """One entry of `readings`, compiled."""
 
+    __slots__ = (
+        "_labels",
+        "_plain",
+        "_select",
+        "_series",
+        "_source",
+        "_time",
+        "_value",
+        "_zone",
+        "config",
+        "has_value",
+    )
+
     def __init__(self, config: ReadingConfig, source: str, zone: str) -> None:
         self.config = config
         self._zone = zone
@@ -103,7 +119,7 @@ class _Rule:
         self._time = compile_path(config.time) if config.time is not None else None
         self._value = compile_path(config.value)
         self.has_value = key_finder(config.value)
-        self._labels = [(name, compile_path(path)) for name, path in config.labels.items()]
+        self._labels = tuple((name, compile_path(path)) for name, path in config.labels.items())
         self._source = source
         self._plain = Series(config.series, (("source", source),))
         self._series: dict[tuple[str | None, ...], Series] = {}
