@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from agent.reports.rendering import Rendered, Rendering, read_report
 from agent.store.records import Delivery, DeliveryKind
 from connectors.base import Call, ConnectorError, Misconfigured, Notifier, ReportSending, Sending
 from connectors.report_message import as_notice
-from rules.bounds import serving
+from rules.bounds import serving, through
 from rules.history import History
 from rules.measures import MEASURES
 from rules.model import (
@@ -192,7 +192,22 @@ class Outgoing:
             return None
         points.sort(key=lambda point: point[0])
         expected = self._course(notice, goal, key)
-        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, goal, expected))
+        wanted = self._wanted(notice, target, key, points[0][0])
+        return await self.charts.png(await asyncio.to_thread(chart_data, notice, points, goal, expected, wanted))
+
+    def _wanted(
+        self, notice: Notice, target: Target, key: InstanceKey, first: int
+    ) -> list[Sequence[tuple[int, float]]]:
+        """What was wanted (at least, at most) from each time on, where a series says it and it changed.
+
+        A plan that says now already what holds later in the period is drawn by what it says last.
+        """
+        goal, beside = target.goal or Goal(), self.history.beside(key)
+        start = first if notice.period_start is None else notice.period_start
+        span = start, min(notice.at, (notice.period_end or notice.at + 1) - 1)
+        said = ((goal.at_least_from, "at_least"), (goal.at_most_from, "at_most"))
+        found = [(through(one, target, key, beside, span), notice.values.get(name)) for one, name in said]
+        return [steps if steps and steps[-1][1] == last else [] for steps, last in found]
 
     def _course(self, notice: Notice, goal: Goal, key: InstanceKey) -> Course:
         """The expected course of the notice's period to the bound that it speaks of."""

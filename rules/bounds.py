@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.combining import combine_of, combined
-from rules.model import CalendarPeriod, Combine, Goal, InstanceKey, Lookup, PeriodTable, Selector, Series
+from rules.model import CalendarPeriod, Combine, Goal, InstanceKey, Lookup, PeriodTable, Selector, Series, Target
 from rules.periods import period_name
 from rules.scene import Scene
 from rules.selectors import selects
@@ -44,14 +44,45 @@ def _of_table(table: PeriodTable, goal: Goal, start: int, zone: str) -> float:
 
 
 def _of_series(selector: Selector, scene: Scene, end: int) -> float | None:
-    values = [track.at(end - 1) for track in serving(selector, scene.key, scene.beside)]
+    return _at(selector, scene.target, serving(selector, scene.key, scene.beside), end - 1)
+
+
+def _at(selector: Selector, target: Target, tracks: Iterable[Track], time: int) -> float | None:
+    """The number by the readings up to a time. Raises Unsettled."""
+    values = [track.at(time) for track in tracks]
     known = [value for value in values if value is not None]
-    combine = combine_of(scene.target)
+    combine = combine_of(target)
     if not values or len(known) < len(values):
         raise Unsettled(f"{selector} has no value yet")
     if len(known) > 1 and combine in {None, Combine.LAST}:
         raise Unsettled(f"{selector} means {len(known)} series; say which with labels, or how with `combine`")
     return combined(combine, known)
+
+
+def through(
+    lookup: Lookup | None,
+    target: Target,
+    key: InstanceKey,
+    beside: Iterable[tuple[Series, Track]],
+    span: tuple[int, int],
+) -> list[tuple[int, float]]:
+    """What a looked-up number of an instance was from start to end (inclusive): (time, number) of each change.
+
+    The first is what it was at the start. Empty if it does not come from a series, or is not known.
+    """
+    if not isinstance(lookup, Selector):
+        return []
+    tracks = serving(lookup, key, beside)
+    start, end = span
+    found: list[tuple[int, float]] = []
+    for time in sorted({start, *(time for track in tracks for time, _ in track.between(start, end + 1))}):
+        try:
+            number = _at(lookup, target, tracks, time)
+        except Unsettled:
+            continue
+        if number is not None and (not found or found[-1][1] != number):
+            found.append((time, number))
+    return found
 
 
 def serving(selector: Selector, key: InstanceKey, beside: Iterable[tuple[Series, Track]]) -> list[Track]:

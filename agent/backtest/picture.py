@@ -10,7 +10,7 @@ from agent.backtest.figures import figures
 from agent.backtest.replay import Replayed, Watched
 from agent.backtest.report import Report
 from agent.charts import ChartData, ChartKind, Charts, Lane
-from agent.charts.data import MOST_POINTS, broken, in_percent, thin
+from agent.charts.data import MOST_POINTS, broken, in_percent, thin, thinned
 from rules.model import InstanceKey, RollingPeriod
 from rules.words import clock_time, span
 
@@ -60,8 +60,8 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
         zone=target.zone,
         at_least=_last(watched.least, goal.at_least if goal else None),
         at_most=_last(watched.most, goal.at_most if goal else None),
-        least=_steps(watched.least),
-        most=_steps(watched.most),
+        least=thinned(watched.least),
+        most=thinned(watched.most),
         lanes=lanes,
         form=form,
     )
@@ -70,13 +70,6 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
 
 def _last(wanted: list[tuple[int, float]], configured: float | None) -> float | None:
     return wanted[-1][1] if wanted else configured
-
-
-def _steps(wanted: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """A wanted number that changes."""
-    if len(wanted) < 2:
-        return ()
-    return tuple((time, number) for time, number in thin(wanted, MOST_POINTS) if number is not None)
 
 
 def _points(watched: Watched, *, level: bool) -> list[tuple[int, float | None]]:

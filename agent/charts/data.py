@@ -21,6 +21,9 @@ _BREAK = 5  # usual distances between readings after which a line is broken
 Point = tuple[int, float | None]
 """Time and value; None is a reading without a value."""
 
+Steps = tuple[tuple[int, float], ...]
+"""A number that changes: what it is from each time on."""
+
 
 class ChartKind(StrEnum):
     """Progress through a period, a level that every reading has to keep, or a measure period after period."""
@@ -63,8 +66,8 @@ class ChartData:
     value: float | None = None
     at_least: float | None = None
     at_most: float | None = None
-    least: tuple[tuple[int, float], ...] = ()
-    most: tuple[tuple[int, float], ...] = ()
+    least: Steps = ()
+    most: Steps = ()
     course: tuple[tuple[int, float], ...] = ()
     projection: float | None = None
     projection_low: float | None = None
@@ -73,11 +76,18 @@ class ChartData:
     form: str = "png"  # or svg
 
 
-def chart_data(notice: Notice, points: Sequence[Point], goal: Goal, course: Course = ()) -> ChartData:
+def chart_data(
+    notice: Notice,
+    points: Sequence[Point],
+    goal: Goal,
+    course: Course = (),
+    wanted: Sequence[Sequence[tuple[int, float]]] = ((), ()),
+) -> ChartData:
     """The chart of a notice about a goal. `points` are the raw readings of its series, in time order.
 
     For a period these are the readings within it (an `increase` may have the one before it first) and its expected
-    `course`; without a period the chart spans the readings.
+    `course`; without a period the chart spans the readings. `wanted` is what was wanted (at least, at most) where that
+    changed.
     """
     title, line = _said(notice)
     drawn = _level(notice, points) if notice.period_start is None else _period(notice, points, goal, course)
@@ -91,8 +101,17 @@ def chart_data(notice: Notice, points: Sequence[Point], goal: Goal, course: Cour
         value=notice.values.get("value"),
         at_least=notice.values.get("at_least"),
         at_most=notice.values.get("at_most"),
+        least=thinned(wanted[0]),
+        most=thinned(wanted[1]),
     )
     return in_percent(made) if notice.percent else made
+
+
+def thinned(steps: Sequence[tuple[int, float]]) -> Steps:
+    """A number that changes; no steps where it does not."""
+    if len(steps) < 2:
+        return ()
+    return tuple((time, number) for time, number in thin(steps, MOST_POINTS) if number is not None)
 
 
 def in_percent(data: ChartData) -> ChartData:

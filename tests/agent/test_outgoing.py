@@ -282,6 +282,42 @@ class TestCharts:
         assert list(data.course) == ends
         assert [value for _, value in data.points] == [0.0, 100.0]  # the plan is not measured
 
+    async def test_the_number_of_a_series_is_drawn_as_it_was(self, services):
+        goal = Goal(at_most_from=Selector("limit"))
+        world = World(services, dataclasses.replace(LEVEL, goal=goal))
+        notice = kit.notice(
+            target="room", labels={"room": "b"}, period_start=None, period_end=None, values={"at_most": 24.0}
+        )
+        limits = ((-30, 20.0), (-4, 22.0), (-3, 22.0), (-1, 24.0), (1, 99.0))
+        for room, more in (("a", 500.0), ("b", 0.0)):
+            for hour, limit in limits:
+                world.history.add(Reading(series("limit", room=room), notice.at + hour * HOUR, limit + more))
+            for hour in range(-6, 1):
+                reading = Reading(series("temperature", room=room), notice.at + hour * HOUR, 21.0)
+                world.history.add(reading)
+                world.stored.append(reading)
+        await world.sent(notice)
+        (data,) = world.drawing.asked
+        steps = [((time - notice.at) // HOUR, limit) for time, limit in data.most]
+        assert steps == [(-6, 20.0), (-4, 22.0), (-1, 24.0)]
+        assert (data.least, data.at_most) == ((), 24.0)
+
+    @pytest.mark.parametrize("ahead", [False, True], ids=["it came later", "it was known ahead"])
+    async def test_so_is_that_of_a_period_that_changed_within_it(self, services, ahead):
+        goal = Goal(Measure.SUM, per=CalendarPeriod("month"), at_least_from=Selector("plan"))
+        world = World(services, dataclasses.replace(PERIOD, goal=goal, zone="UTC"))
+        plans = [(0, 8_000.0), (2, 10_000.0)]
+        if ahead:
+            plans.append((25, 10_500.0))
+        for day, plan in plans:
+            world.history.add(Reading(series("plan"), START + day * DAY, plan))
+        world.history.add(Reading(series("visitors"), START + DAY, 100.0))
+        notice = kit.notice(values={"at_least": plans[-1][1]})
+        assert START + 2 * DAY < notice.at < START + 25 * DAY
+        await world.sent(notice)
+        (data,) = world.drawing.asked
+        assert data.least == (() if ahead else ((START, 8_000.0), (START + 2 * DAY, 10_000.0)))
+
     async def test_an_increase_counts_from_the_reading_before(self, services):
         world = World(
             services, dataclasses.replace(PERIOD, goal=Goal(Measure.INCREASE, 10, per=CalendarPeriod("month")))
