@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
@@ -14,11 +13,12 @@ from agent.explaining import Explained, Known
 from agent.memory import Memory
 from agent.past import learn_before, rehearsed_reaches
 from agent.recall import read_from
-from agent.rehearsal import Moment, Rehearsal
+from agent.rehearsal import Failing, Moment, Polls, Rehearsal
 from agent.store.records import Remembered
 from agent.store.store import Store
 from rules import alerts
 from rules.corrections import line, named
+from rules.health import DOWN_AFTER
 from rules.model import (
     DAY,
     Acknowledgement,
@@ -26,10 +26,13 @@ from rules.model import (
     AlertStatus,
     Correction,
     Event,
+    Health,
     InstanceKey,
+    Polled,
     Reading,
     RunState,
     Silence,
+    SourceState,
     Target,
     Transition,
 )
@@ -79,8 +82,9 @@ async def explained_at(store: Store, config: Configuration, target: str, at: int
     for name, reach in rehearsed_reaches(specs).items():
         readings += await read_from(store, [name], reach, start, at + 1)
     silences = [silence for silence in await store.silences() if silence.created <= at]
-    # Without inhibition it is of no importance what other alerts did.
-    changes = await store.changes(start, at + 1, None if config.inhibit else list(specs.targets))
+    # Without inhibition, and sources that may fail, it is of no importance what other alerts did.
+    others = config.inhibit or any(entry.polled for entry in config.sources.values())
+    changes = await store.changes(start, at + 1, None if others else list(specs.targets))
     runs = await store.corrections(_MOST_RUNS, target, until=at)
     past = Past(silences, changes, runs, await store.said(target, min([start, *(run.created for run in runs)]), at))
     found = await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
@@ -105,14 +109,18 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
     start = at - _back(specs)
     first = min(ordered[0].time, at) if ordered else at
     known = max(start, first)  # nothing is stored of what was before
-    rehearsal = Rehearsal(one, known, memory=Memory(Remembered({}, {}, (), silences=past.silences), now=known))
+    failing = list(_failures(past.changes, at))
+    down = {one.source: _down(one) for one in failing if one.start <= known < one.end}
+    memory = Memory(Remembered({}, down, (), silences=past.silences), now=known)
+    rehearsal = Rehearsal(one, known, Polls(config.sources.values(), failing), memory=memory)
     before = [reading for reading in ordered if reading.time < start]
     for reading in before:
         rehearsal.history.add(reading)
     learn_before(rehearsal.history, before, start)
     inside = [reading for reading in ordered if start <= reading.time <= at]
     said = [one for one in past.said if one.at >= known and any(_is_about(one, run) for run in past.runs)]
-    changes = sorted([*_changes(_rehearsed(rehearsal, inside, past.changes, at)), *said], key=lambda change: change.at)
+    moments = _moments(inside, [polled for one in failing for polled in _polls(one) if known < polled.at <= at])
+    changes = sorted([*_changes(_rehearsed(rehearsal, moments, past.changes, at)), *said], key=lambda change: change.at)
     return Known(rehearsal.decider, changes[::-1], start if first < start else None)
 
 
@@ -121,12 +129,44 @@ def _is_about(said: Transition, run: Correction) -> bool:
     return same and said.detail.startswith(f"{named(run)} ")
 
 
+def _failures(changes: Iterable[Transition], at: int) -> Iterator[Failing]:
+    """The spans in which sources were down by their alerts, in order of their end; one that lasts ends after `at`."""
+    since: dict[str, Transition] = {}
+    for change in changes:
+        source = "" if change.key.target else dict(change.labels).get("source", "")
+        if source and change.event is Event.FIRING:
+            since.setdefault(source, change)
+        elif source in since and change.event is Event.RESOLVED:
+            began = since.pop(source)
+            yield Failing(source, began.at, change.at, began.detail)
+    for source, began in since.items():
+        yield Failing(source, began.at, at + 1, began.detail)
+
+
+def _down(one: Failing) -> SourceState:
+    return SourceState(one.source, Health.DOWN, one.start, DOWN_AFTER, last_error=one.error)
+
+
+def _polls(one: Failing) -> list[Polled]:
+    """Those that bring a source down, and up again; between them others tell nothing."""
+    return [*DOWN_AFTER * [Polled(one.source, one.start, one.error)], Polled(one.source, one.end)]
+
+
+def _moments(readings: Iterable[Reading], polls: Iterable[Polled]) -> Iterator[Moment]:
+    """What came in, in order of time."""
+    came: dict[int, tuple[list[Reading], list[Polled]]] = {}
+    for reading in readings:
+        came.setdefault(reading.time, ([], []))[0].append(reading)
+    for polled in polls:
+        came.setdefault(polled.at, ([], []))[1].append(polled)
+    return (Moment(time, *came[time]) for time in sorted(came))
+
+
 def _rehearsed(
-    rehearsal: Rehearsal, readings: Iterable[Reading], changes: Iterable[Transition], at: int
+    rehearsal: Rehearsal, moments: Iterator[Moment], changes: Iterable[Transition], at: int
 ) -> Iterator[Decision]:
     """The decisions up to a time, with what persons and other alerts did meanwhile."""
     decider, start = rehearsal.decider, rehearsal.now
-    moments = (Moment(time, tuple(together)) for time, together in groupby(readings, key=lambda one: one.time))
     coming = next(moments, None)
 
     def until(end: int) -> Iterator[Moment]:

@@ -10,7 +10,7 @@ from agent.explaining import Explained
 from agent.explaining_past import explained_at
 from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers
-from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep
+from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep, Polled, Standing
 from tests.agent.people import by_ann
 from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
 from tests.agent.test_pipeline_seams import ruled
@@ -122,3 +122,37 @@ class TestAcknowledgements:
         assert part.after.state is AlertState.FIRING
         assert part.after.acknowledged is not None
         assert part.after.acknowledged.by == "ann"
+
+
+class TestSources:
+    async def fail(self, plant: Plant, source: str, *, error: str | None = "refused") -> None:
+        plant.clock.time += 10 * SECOND
+        await plant.pipeline.handle([], Polled(source, plant.clock.time, error))
+
+    @pytest.mark.parametrize("days", [0, 30])
+    async def test_what_depends_on_one_that_was_down_was_held_then(self, plant: Plant, days: int) -> None:
+        await plant.begin(replace(APP, depends_on=("b",)), route=replace(ROUTE, group_wait=0))
+        await plant.see(x=1)
+        await self.fail(plant, "b")
+        before = plant.clock.time
+        await self.fail(plant, "b")
+        await plant.see(days * 24 * HOUR + 10 * SECOND, x=11)
+        await plant.see(x=12)
+        during = plant.clock.time
+        await self.fail(plant, "b", error=None)
+        await plant.see(x=12)
+        await plant.wait(10 * MINUTE)
+        found = [await then(plant, at) for at in (before, during, plant.clock.time)]
+        assert [one.told["slow"].muted for one in found] == ["", "b is off", ""]
+        assert [one.told["slow"].already for one in found] == [(), (), ("team",)]
+
+    async def test_one_that_was_down_told_nothing(self, plant: Plant) -> None:
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        for _ in range(2):
+            await self.fail(plant, "a")
+        during = plant.clock.time
+        await plant.see(x=1)
+        found = [await then(plant, at) for at in (during, plant.clock.time)]
+        assert [one.found.after.assessment.standing for one in found] == [Standing.NO_DATA, Standing.IN_BAND]
+        assert [one.found.alerts[0].after.state for one in found] == [AlertState.FIRING, AlertState.INACTIVE]
