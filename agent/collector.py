@@ -30,3 +30,8 @@ def renew() -> None:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+
+
+def let_go() -> None:
+    """Looks through everything again: what was kept is there no longer."""
+    gc.unfreeze()

@@ -50,5 +50,6 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         watching.cancel()
         await asyncio.gather(watching, *reloads, return_exceptions=True)
         await daemon.stop()
+        collector.let_go()
     if daemon.pipeline.failed.done():
         daemon.pipeline.failed.result()
