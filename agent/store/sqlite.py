@@ -56,7 +56,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         raise explain(error, path) from error
     connection.row_factory = sqlite3.Row
     try:
-        connection.execute("PRAGMA cache_size = -16000")  # KiB
+        connection.execute(f"PRAGMA cache_size = {-16000 if write else -2000}")  # KiB; readers read ranges, once
         if write:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
