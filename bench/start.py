@@ -45,6 +45,7 @@ def configuration(targets: int) -> str:
         lines += [
             f"  t{number}:",
             f'    series: value_{number // PER_SOURCE}{{site="site-{number}"}}',
+            "    by: [site]",
             "    goal: {at_least: 20, at_most: 23}",
             "    recover: {at_least: 20.5, at_most: 22.5}",
             "    no_data: {after: 10m, then: alert}",
