@@ -27,6 +27,7 @@ class Sockets:
     def __init__(self) -> None:
         self.tickets: set[str] = set()
         self.opened = 0
+        self.greets = True  # whether a connection begins with a hello
         self.problems: list[str] = []
         self.changed = asyncio.Condition()
         self._connections: list[web.WebSocketResponse] = []
@@ -61,7 +62,8 @@ class Sockets:
         self.opened += 1
         info = {"host": "demo", "build_number": 1, "approximate_connection_time": 18060}
         hello = {"type": "hello", "num_connections": self.connections, "debug_info": info}
-        await socket.send_str(json.dumps({**hello, "connection_info": {"app_id": "A0DEMO0001"}}))
+        if self.greets:
+            await socket.send_str(json.dumps({**hello, "connection_info": {"app_id": "A0DEMO0001"}}))
         await self._tell()
         try:
             async for message in socket:

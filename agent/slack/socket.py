@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import aiohttp
+import orjson
 import structlog
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -28,7 +29,11 @@ log = structlog.get_logger()
 
 _SECONDS = 10.0  # for one try to connect
 _FIRST, _LONGEST = 1.0, 60.0  # seconds between tries
-_STEADY = 30.0  # a connection that lasted so long was a good one
+_RENEWED = frozenset({"warning", "refresh_requested"})  # Slack moves connections about; another is opened at once
+_ENDED = {
+    "link_disabled": "Socket Mode was turned off in the app's settings",
+    "too_many_websockets": "the app has more connections open than Slack allows",
+}
 _WHAT = (
     "SETPOINT_SLACK_APP_TOKEN has to be an app-level token (xapp-…) with the scope connections:write, "
     "of an app with Socket Mode turned on"
@@ -40,13 +45,28 @@ Wait = Callable[[float], Awaitable[None]]
 
 
 class Connection(SocketModeClient):
-    """One connection; `ended` when Slack is about to close it, or has."""
+    """One connection; `ended` when Slack is about to close it, or has, for a `reason` if it gives one.
+
+    `greeted`: Slack said hello, or anything else but that it ends.
+    """
 
     def __init__(self, token: str, web: AsyncWebClient) -> None:
         logger = logging.getLogger("slack_sdk.socket_mode")
         logger.setLevel(_QUIET)
         super().__init__(token, logger=logger, web_client=web)
         self.ended = asyncio.Event()
+        self.greeted = False
+        self.reason = ""
+
+    async def enqueue_message(self, message: str) -> None:
+        """Looks at a message as it arrives: a close that follows it is noticed before slack-sdk handles it."""
+        with suppress(ValueError, TypeError, AttributeError):
+            said = orjson.loads(message)
+            if said.get("type") == "disconnect":
+                self.reason = str(said.get("reason") or "")
+            else:
+                self.greeted = True
+        await super().enqueue_message(message)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """What slack-sdk does when a connection ends; here another one takes its place."""
@@ -85,26 +105,44 @@ class Socket:
             await self._connection.shut()
 
     async def _run(self) -> None:
-        loop, tries = asyncio.get_running_loop(), 0
+        tries = 0
         while True:
-            began = loop.time()
+            least = 0.0
             try:
                 connection = await self._connect()
             except Exception as error:
                 self._down(str(error) if isinstance(error, ConnectorError) else type(error).__name__)
+                least = (isinstance(error, ConnectorError) and error.retry_after) or 0.0
             else:
                 # the old one is closed only now, so that nothing falls between them
                 old, self._connection = self._connection, connection
                 if old is not None:
                     await old.shut()
                 self._up()
-                await connection.ended.wait()
-                if loop.time() - began >= _STEADY:
+                if await self._is_followed_at_once(connection):
                     tries = 0
                     continue
-                self._down("Slack closed the connection", quiet=True)
-            await self._wait(random.uniform(0.5, 1) * min(_LONGEST, _FIRST * 2 ** min(tries, 10)))  # noqa: S311
+            backed_off = random.uniform(0.5, 1) * min(_LONGEST, _FIRST * 2 ** min(tries, 10))  # noqa: S311
+            await self._wait(max(backed_off, least))
             tries += 1
+
+    async def _is_followed_at_once(self, connection: Connection) -> bool:
+        """Waits for a connection's end: whether it was a good one, which says nothing against another.
+
+        Source: https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect
+        """
+        began = asyncio.get_running_loop().time()
+        await connection.ended.wait()
+        if connection.greeted and connection.reason in _RENEWED:
+            return True
+        why = connection.reason and f": {_ENDED.get(connection.reason, connection.reason[:100])}"
+        self._down(f"Slack closed the connection{why}", quiet=not why)
+        if not connection.greeted or why:
+            return False
+        lasted = asyncio.get_running_loop().time() - began
+        if lasted < _FIRST:  # what breaks each one right after its hello is not asked without a pause
+            await self._wait(_FIRST - lasted)
+        return True
 
     async def _connect(self) -> Connection:
         settings, http = self._desk.runtime.settings, self._desk.http

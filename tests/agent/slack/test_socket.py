@@ -78,14 +78,58 @@ async def test_commands_clicks_and_events_arrive_as_over_http(slack, daemon, des
 
 
 @pytest.mark.parametrize("close", [False, True])
-async def test_a_connection_that_slack_renews_is_followed_by_another(slack, desk, close):
-    async with connected(desk):
+async def test_a_connection_that_slack_renews_is_followed_by_another_at_once(slack, desk, close):
+    async with connected(desk) as (_, waits):
         for opened in range(1, 4):
             await within(slack.sockets.until(1, opened))
             assert "What you can ask" in (await slack.command("help"))["text"]
             await slack.sockets.disconnect("warning" if opened == 1 else "refresh_requested", close=close)
         await within(slack.sockets.until(1, 4))
     assert slack.sockets.problems == []
+    assert waits.seconds == []
+
+
+async def test_a_good_connection_that_breaks_starts_the_waits_anew(slack, desk):
+    slack.failures["apps.connections.open"] = Failure(error="internal_error")
+    async with connected(desk) as (_, waits):
+        await within(waits.until(5))
+        slack.failures.clear()
+        await within(slack.sockets.until(1))
+        await slack.command("help")  # its hello has arrived before this
+        slack.failures["apps.connections.open"] = Failure(error="internal_error")
+        before = len(waits.seconds)
+        await slack.sockets.close()
+        await within(waits.until(before + 2))
+        assert max(waits.seconds[before : before + 2]) <= 1
+
+
+@pytest.mark.parametrize("reason", ["link_disabled", "too_many_websockets"])
+async def test_a_connection_that_slack_does_not_want_is_tried_again_later_and_later(slack, desk, reason):
+    with logged() as log:
+        async with connected(desk) as (_, waits):
+            for opened in range(1, 6):
+                await within(slack.sockets.until(1, opened))
+                await slack.sockets.disconnect(reason, close=True)
+                await within(waits.until(opened))
+    assert waits.seconds[4] > waits.seconds[0] * 4
+    assert {line["event"] for line in log} >= {"slack.socket_down"}
+
+
+async def test_a_connection_without_a_hello_backs_off(slack, desk):
+    slack.sockets.greets = False
+    async with connected(desk) as (_, waits):
+        for opened in range(1, 6):
+            await within(slack.sockets.until(1, opened))
+            await slack.sockets.close()
+            await within(waits.until(opened))
+    assert waits.seconds[4] > waits.seconds[0] * 4
+
+
+async def test_it_waits_as_long_as_slack_asks(slack, desk):
+    slack.failures["apps.connections.open"] = Failure(error="ratelimited", status=429, retry_after=90)
+    async with connected(desk) as (_, waits):
+        await within(waits.until(1))
+    assert waits.seconds[0] == 90
 
 
 async def test_a_connection_that_breaks_is_followed_by_another(slack, desk):
