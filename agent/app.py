@@ -41,7 +41,7 @@ from agent.settings import Settings
 from agent.shards import assign
 from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
-from agent.store.records import Delivery, Ping
+from agent.store.records import Delivery, Ping, Receipt
 from agent.store.sqlite import path_of
 from agent.store.store import Store
 from agent.trials import Trials
@@ -56,6 +56,7 @@ from rules.specs import Specs
 
 log = structlog.get_logger()
 
+_FACES = "/"  # whose messages these are; no source is called so
 DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
@@ -305,6 +306,10 @@ class Setpoint(Approving, Reporting):
         False if the `message` of that id was taken before; nothing of it is taken again.
         """
         return await self.pipeline.receive(source, readings, pings, message)
+
+    async def is_first(self, message: str) -> bool:
+        """Whether a message of a face comes for the first time; then it is remembered. Raises StoreError."""
+        return await self.store.take_receipt(Receipt(_FACES, message, self.clock.now()))
 
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""

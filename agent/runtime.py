@@ -158,6 +158,10 @@ class Runtime(Protocol):
         False if the `message` of that id was taken before; nothing of it is taken again.
         """
 
+    async def is_first(self, message: str) -> bool:
+        """Whether a message of a face comes for the first time within a week; then it is remembered, also when the
+        process ends. Raises StoreError."""
+
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
 

@@ -26,7 +26,7 @@ COMMAND, INTERACTION, EVENT = "slash_commands", "interactive", "events_api"
 
 _PATIENCE = 1.5  # seconds, of the three that Slack waits
 _DRAIN = 2.0
-_REMEMBERED = 2_000  # events and envelopes; Slack repeats an event for an hour, three times
+_REMEMBERED = 2_000  # messages, beside what is stored; Slack repeats an event for an hour, three times
 _WORKING = lines("Working on it …")
 
 
@@ -55,7 +55,7 @@ class Desk:
         """
         if kind not in self._kinds or self._is_repeated(message):
             return None
-        task = self._begin(self._handled(kind, payload))
+        task = self._begin(self._handled(kind, payload, message))
         await asyncio.wait({task}, timeout=self._patience)
         if kind == COMMAND and task.done():
             reply = task.result()
@@ -95,8 +95,17 @@ class Desk:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _handled(self, kind: str, payload: Payload) -> Reply | None:
+    async def _is_stored(self, message: str) -> bool:
+        """Whether the message was taken before, by a process that is gone perhaps."""
+        try:
+            return bool(message) and not await self.runtime.is_first(message)
+        except StoreError:
+            return False  # what only looks is answered without a database; it was noted here
+
+    async def _handled(self, kind: str, payload: Payload, message: str) -> Reply | None:
         """The answer, whatever happens: nobody is left without one."""
+        if await self._is_stored(message):
+            return None
         try:
             return await self._kinds[kind](payload)
         except StoreError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.store import outbox, rows
 from agent.store.errors import Fenced
-from agent.store.records import Commit
+from agent.store.records import Commit, Receipt
 from rules.model import DAY, Reading, Series
 
 SHARDS = 16
@@ -53,8 +53,7 @@ class Committer:
         if commit.pings:
             connection.executemany(_PING, map(rows.ping_row, commit.pings))
         if commit.receipts:
-            connection.executemany(_RECEIPT, map(rows.receipt_row, commit.receipts))
-            connection.execute("DELETE FROM receipts WHERE at < ?", (commit.now - RECEIPTS_KEPT,))
+            take_receipts(connection, commit.receipts, commit.now)
         if commit.instances:
             connection.executemany(_INSTANCE, map(rows.instance_row, commit.instances))
         if commit.forget:
@@ -79,6 +78,12 @@ class Committer:
         for series in {reading.series for reading in readings if reading.series not in ids}:
             ids[series] = series_id(connection, series)
         return [(ids[series], time, value) for series, time, value in readings]
+
+
+def take_receipts(connection: sqlite3.Connection, receipts: Sequence[Receipt], now: int) -> int:
+    """Writes receipts, and forgets old ones; returns how many are new."""
+    connection.execute("DELETE FROM receipts WHERE at < ?", (now - RECEIPTS_KEPT,))
+    return connection.executemany(_RECEIPT, map(rows.receipt_row, receipts)).rowcount
 
 
 def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:

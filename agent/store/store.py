@@ -15,10 +15,20 @@ from typing import Any, TypeVar
 from agent.acts import Act
 from agent.store import keys, outbox, readings, reports, retention
 from agent.store.codec import decode
-from agent.store.commits import SHARDS, Committer, take_shards
+from agent.store.commits import SHARDS, Committer, take_receipts, take_shards
 from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
 from agent.store.readers import Readers
-from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, OutboxStats, Ping, Remembered, ReportRun
+from agent.store.records import (
+    Attempt,
+    Commit,
+    Delivery,
+    DeliveryKind,
+    OutboxStats,
+    Ping,
+    Receipt,
+    Remembered,
+    ReportRun,
+)
 from agent.store.rows import ENDED
 from agent.store.sqlite import Lock, look, path_of, prepare
 from agent.store.writer import Writer
@@ -118,6 +128,10 @@ class Store:
     async def received(self, messages: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (source, id of a message) that were taken in lately."""
         return await self._readers.run(readings.received, tuple(messages))
+
+    async def take_receipt(self, receipt: Receipt) -> bool:
+        """Remembers that a message was taken in; False if it was before."""
+        return bool(await self._write().run(lambda connection: take_receipts(connection, [receipt], receipt.at)))
 
     async def window(self, names: Iterable[str], start: int, end: int) -> list[Reading]:
         """Their readings with start <= time < end, ordered by series, then time."""

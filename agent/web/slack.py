@@ -1,4 +1,8 @@
-"""Where Slack calls over HTTP, signed: `/slack/commands`, `/slack/interactive`, `/slack/events`."""
+"""Where Slack calls over HTTP, signed: `/slack/commands`, `/slack/interactive`, `/slack/events`.
+
+A signed call counts once: whoever sends the very same again within the five minutes in which its signature is good is
+answered as if all were well, and nothing is done.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,13 @@ async def commands(request: web.Request) -> web.Response:
     desk, form = await _form(request)
     if form.get("ssl_check"):  # Slack looks whether the certificate is good
         return web.Response()
-    return _answer(await desk.take(COMMAND, form))
+    return _answer(await desk.take(COMMAND, form, _signature(request)))
 
 
 async def interactive(request: web.Request) -> web.Response:
     """A click. The acknowledgement is empty; what is to be said goes to the payload's response URL."""
     desk, form = await _form(request)
-    return _answer(await desk.take(INTERACTION, _json(form.get("payload", ""))))
+    return _answer(await desk.take(INTERACTION, _json(form.get("payload", "")), _signature(request)))
 
 
 async def events(request: web.Request) -> web.Response:
@@ -37,7 +41,12 @@ async def events(request: web.Request) -> web.Response:
     payload = _json(sent)
     if payload.get("type") == "url_verification":
         return _answer({"challenge": str(payload.get("challenge") or "")})
-    return _answer(await desk.take(EVENT, payload, str(payload.get("event_id") or "")))
+    return _answer(await desk.take(EVENT, payload, str(payload.get("event_id") or _signature(request))))
+
+
+def _signature(request: web.Request) -> str:
+    """What no two calls have in common: it covers the time and the body, which has an id of Slack's."""
+    return request.headers.get("X-Slack-Signature", "")
 
 
 async def _signed(request: web.Request) -> tuple[Desk, bytes]:

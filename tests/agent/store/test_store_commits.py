@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.store.records import Commit, Delivery, DeliveryKind, Ping
+from agent.store.records import Commit, Delivery, DeliveryKind, Ping, Receipt
 from agent.store.store import SHARDS, Fenced, Store
 from rules.model import (
+    DAY,
     AlertState,
     Assessment,
     Correction,
@@ -126,3 +127,10 @@ async def test_history_is_newest_first_and_filtered(store: Store) -> None:
     await store.commit(Commit(1, corrections=runs))
     assert [run.id for run in await store.corrections(9, target="t0")] == ["2", "0"]
     assert [run.id for run in await store.corrections(9, since=12)] == ["3", "2"]
+
+
+async def test_a_receipt_is_taken_once_and_forgotten_after_a_week(store: Store) -> None:
+    assert [await store.take_receipt(Receipt("/", name, 10)) for name in ("a", "b", "a")] == [True, True, False]
+    await store.commit(Commit(11, receipts=[Receipt("/", "c", 11)]))
+    assert not await store.take_receipt(Receipt("/", "c", 12))
+    assert await store.take_receipt(Receipt("/", "a", 10 + 8 * DAY))

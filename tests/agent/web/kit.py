@@ -22,6 +22,7 @@ from agent.muted import new_silence, silence_matchers
 from agent.runtime import ActionState, OpenAlert, Reloaded, Switched, Unknown, Word
 from agent.settings import read_settings
 from agent.slack.desk import Desk
+from agent.store.errors import StoreError
 from agent.store.records import Ping
 from agent.store.store import Store
 from agent.web.server import serve
@@ -93,6 +94,7 @@ class Daemon:
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
+        self.forgets: StoreError | None = None
         self.states: dict[InstanceKey, InstanceState] = {}
         self.health: dict[str, SourceState] = {}
         self.open: list[OpenAlert] = []
@@ -192,6 +194,13 @@ class Daemon:
         self.messages.add(message or "")
         self.received.append((source, readings, pings))
         return True
+
+    async def is_first(self, message: str) -> bool:
+        if self.forgets:
+            raise self.forgets
+        first = message not in self.messages
+        self.messages.add(message)
+        return first
 
     async def poll(self, source: str) -> Sequence[Reading]:
         if source not in self.polls:

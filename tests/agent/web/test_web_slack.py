@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 
 from agent.demo.slack_workspace import SIGNING_SECRET, SlackWorkspace
 from agent.slack.desk import Desk
+from agent.store.store import StoreUnavailable
 from connectors.http import HttpClient
 from rules.model import MINUTE
 from tests.agent.web.kit import KEY, Daemon, configuration, error_of, served
@@ -145,3 +146,63 @@ async def test_slacks_example_in_its_time(daemon, client: ClientSession):
     assert (await client.post("/slack/commands", data=BODY, headers=headers)).status == 200
     daemon.clock.time += 10 * MINUTE
     assert (await client.post("/slack/commands", data=BODY, headers=headers)).status == 401
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_the_very_same_command_counts_once(daemon, restarted):
+    """A replay within the five minutes is answered, and nothing is done."""
+    daemon.alert("behind")
+    http = HttpClient(daemon.clock.now)
+    body = urlencode({"text": "ack behind", "user_id": "U1", "user_name": "ann"})
+    headers = signed(daemon, body)
+    said = []
+    desk = Desk(daemon, http)
+    for _ in range(3):
+        desk = Desk(daemon, http) if restarted else desk
+        async with served(daemon, desk) as client:
+            answer = await client.post("/slack/commands", data=body, headers=headers)
+            said.append((answer.status, await answer.text()))
+    assert [status for status, _ in said] == [200] * 3
+    assert "Taken by you" in said[0][1]
+    assert [text for _, text in said[1:]] == ["", ""]
+    assert len(daemon.taken) == 1
+    daemon.clock.time += MINUTE
+    async with served(daemon, desk) as client:  # typed again it is another call
+        assert (await client.post("/slack/commands", data=body, headers=signed(daemon, body))).status == 200
+    assert len(daemon.taken) == 2
+    await desk.close()
+    await http.close()
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[str]:
+    """The payloads that are handled, of a client made after this."""
+    seen: list[str] = []
+
+    async def count(_handler, payload):
+        seen.append(payload["type"])
+
+    monkeypatch.setattr("agent.slack.handling.Handler.interaction", count)
+    monkeypatch.setattr("agent.slack.handling.Handler.event", count)
+    return seen
+
+
+async def test_the_very_same_click_and_event_count_once(counted, client, daemon):
+    click = urlencode({"payload": json.dumps({"type": "block_actions", "actions": []})})
+    event = json.dumps({"type": "event_callback", "event": {"type": "app_home_opened"}})
+    known = json.dumps({"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_home_opened"}})
+    for path, body in (("interactive", click), ("events", event), ("events", known)):
+        headers = signed(daemon, body)
+        for _ in range(2):
+            assert (await client.post(f"/slack/{path}", data=body, headers=headers)).status == 200
+    daemon.clock.time += MINUTE  # what Slack tries again is signed anew, and has the event's id
+    retried = {**signed(daemon, known), "X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
+    assert (await client.post("/slack/events", data=known, headers=retried)).status == 200
+    assert counted == ["block_actions", "event_callback", "event_callback"]
+
+
+async def test_without_a_database_calls_are_answered_and_counted_once_all_the_same(client, daemon):
+    daemon.forgets = StoreUnavailable("disk full")
+    headers = signed(daemon, HELP)
+    said = [await client.post("/slack/commands", data=HELP, headers=headers) for _ in range(2)]
+    assert [await one.text() != "" for one in said] == [True, False]
