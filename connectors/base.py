@@ -31,11 +31,13 @@ class ConnectorError(Exception):
     """Something outside did not work. The message is for people and never holds a secret.
 
     `retry_after` is in seconds, as the other side asked for it. `unanswered`: it was sent, or may have been, and nobody
-    knows whether the other side did it.
+    knows whether the other side did it. `until_mended`: nothing gets through there until a person has mended something
+    (a token, a scope); what is to be sent waits for that, and people are told.
     """
 
     permanent = False
     unanswered = False
+    until_mended = False
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from connectors.answers import retry_after
-from connectors.base import BadAnswer, Refused, Services
+from connectors.base import BadAnswer, ConnectorError, Refused, Services
 from connectors.failures import failure
 
 GONE = frozenset(
@@ -36,6 +36,19 @@ GONE = frozenset(
 )
 """Codes after which a message can no longer be edited or answered, but a new one may be posted."""
 
+LAYOUT = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_too_large",
+    }
+)
+"""Codes after which the same may be said in plain words."""
+
 # A little slower than Slack says, because it counts when a call arrives, and one may take longer than the next.
 _TIER_3, _TIER_4 = (50, 61.0), (100, 61.0)
 _RATES = {
@@ -44,6 +57,10 @@ _RATES = {
 }
 _UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
+_NOT_SLACK = (
+    "what answered{status} is not Slack's API: is SETPOINT_SLACK_API_URL right, or a proxy with a page of its own in "
+    "between?"
+)
 _ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
 _TO_DO = {
     "channel_not_found": "there is no such channel, or it is private and the app is not in it; /invite the app there",
@@ -60,7 +77,27 @@ _TO_DO = {
     "restricted_action_thread_only_channel": "the channel takes answers in threads only",
     "ekm_access_denied": "the workspace's administrators have suspended posting",
 }
-_TRANSIENT = frozenset(
+_UNTIL_MENDED = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "not_allowed_token_type",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "missing_scope",
+        "no_permission",
+        "access_denied",
+        "accesslimited",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "team_access_not_granted",
+        "two_factor_setup_required",
+        "org_login_required",
+    }
+)
+"""Codes that are of the app or the workspace, not of one channel or message: a new token mends them."""
+_TRANSIENT = _UNTIL_MENDED | frozenset(
     {
         "ratelimited",
         "rate_limited",
@@ -70,7 +107,6 @@ _TRANSIENT = frozenset(
         "service_unavailable",
         "request_timeout",
         "team_added_to_org",
-        "org_login_required",
         "external_channel_migrating",
         "update_failed",
         "streaming_state_conflict",
@@ -140,15 +176,17 @@ def mapped(seconds: float, now: int) -> Iterator[None]:
     except SlackClientError:
         raise Refused("Slack did not take the file") from None
     except (AttributeError, ValueError, TypeError, KeyError):  # slack-sdk on an answer that is not an API's
-        raise BadAnswer("what answered is not Slack's API") from None
+        raise BadAnswer(_NOT_SLACK.format(status="")) from None
 
 
-def _refused(response: Any, now: int) -> SlackRefused:
+def _refused(response: Any, now: int) -> ConnectorError:
     data = getattr(response, "data", None)
     status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
     code = str(data.get("error", "")) if isinstance(data, dict) else ""
     code = code if code.replace("_", "").isalnum() and code.isascii() else ""
-    transient = code in _TRANSIENT or (not code and status == 200) or status in {408, 425, 429} or status >= 500
+    if not code and 200 <= status < 300:
+        return BadAnswer(_NOT_SLACK.format(status=f" HTTP {status}"))
+    transient = code in _TRANSIENT or status in {408, 425, 429} or status >= 500
     said = code or f"HTTP {status}"
     if code == "missing_scope" and isinstance(data, dict) and str(data.get("needed", "")).replace(":", "").isalnum():
         said += f" ({data['needed']})"
@@ -160,4 +198,5 @@ def _refused(response: Any, now: int) -> SlackRefused:
         retry_after=retry_after(getattr(response, "headers", {}), now) if transient else None,
     )
     refused.code = code
+    refused.until_mended = code in _UNTIL_MENDED
     return refused

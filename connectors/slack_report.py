@@ -97,7 +97,7 @@ async def post_report(ways: Ways, channel: str, sending: ReportSending) -> None:
 
 async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) -> None:
     """Puts the charts into the message; into its thread where Slack is not ready to show them yet."""
-    from connectors.slack_api import SlackRefused
+    from connectors.slack_api import LAYOUT, SlackRefused
 
     report = sending.report
     chosen = list(sending.pictures.items())[:_PICTURES]
@@ -108,7 +108,7 @@ async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) 
     try:
         await ways.call("chat_update", **address, **report_message(report, list(zip(ids, words, strict=True))))
     except SlackRefused as error:
-        if error.code != "invalid_blocks":
+        if error.code not in LAYOUT:
             raise
         again = [await _uploaded(ways, name, picture) for name, picture in files]
         await _share(ways, _listed(again, words), address)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from connectors import fields
-from connectors.base import Call, Misconfigured, Services
+from connectors.base import Call, ConnectorError, Misconfigured, Services
 from connectors.bodies import Path
 from connectors.calling import ActionConfig, SaidTemplate
 from connectors.template import TemplateError, render_mrkdwn
@@ -66,9 +66,13 @@ class SlackAction:
     async def call(self, call: Call) -> str:
         """Posts the message. Raises ConnectorError."""
         text = self._text(call.context)
-        said = await self._connected().call(
-            "chat_postMessage", channel=self._config.channel, text=text, unfurl_links=False, unfurl_media=False
-        )
+        try:
+            said = await self._connected().call(
+                "chat_postMessage", channel=self._config.channel, text=text, unfurl_links=False, unfurl_media=False
+            )
+        except ConnectorError as error:
+            error.permanent |= error.until_mended  # a call can't wait for that: people hear at once that it failed
+            raise
         return f"posted in {self._config.channel} ({said['channel']}, {said['ts']})"
 
     def _text(self, context: Mapping[str, Any]) -> str:

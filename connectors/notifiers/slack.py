@@ -16,6 +16,7 @@ from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
 from connectors.slack_message import Extras, message
+from connectors.slack_plain import as_words, has_picture
 from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted
 from rules.model import SECOND, Notice, Reason
 
@@ -27,6 +28,7 @@ _CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message
 _FILES_BY = 12.0  # the same of a report, which may have taken 14 of the 30 to be drawn
 _HOOK_RATE = (1, 1.1)
 _HOOK_UNTOLD = 5.0  # seconds, where a 429 does not say how long
+_HOOK_LAYOUT = ("invalid_blocks", "invalid_payload", "msg_too_long", "msg_blocks_too_long")  # what a 400 then says
 
 
 class SlackConfig(fields.Config):
@@ -127,6 +129,15 @@ class SlackNotifier:
         return {"starts_at": notice.episode, "fired": fired}
 
     async def _hook(self, url: str, shown: Mapping[str, Any]) -> None:
+        try:
+            await self._post_hook(url, shown)
+        except Refused as error:
+            if error.status != 400 or not any(word in str(error) for word in _HOOK_LAYOUT):
+                raise
+            _log.warning("layout refused", notifier="slack", error=str(error))
+            await self._post_hook(url, as_words(shown))
+
+    async def _post_hook(self, url: str, shown: Mapping[str, Any]) -> None:
         body = orjson.dumps({**shown, "unfurl_links": False, "unfurl_media": False})
         pace = self._services.http.pace(url)
         await pace.turn("the webhook", _HOOK_RATE)
@@ -167,13 +178,13 @@ class SlackNotifier:
 
     async def _edit(self, notice: Notice, thread: Reference) -> Reference:
         """The reference after the message was edited: without its chart, if that was deleted at Slack."""
-        from connectors.slack_api import SlackRefused
+        from connectors.slack_api import LAYOUT, SlackRefused
 
         file = thread.get("file")
         try:
             await self._call("chat_update", **_address(thread), **self._message(notice, thread, file))
         except SlackRefused as error:
-            if error.code != "invalid_blocks" or not file:
+            if error.code not in LAYOUT or not file:
                 raise
             # the words must arrive without it
             await self._call("chat_update", **_address(thread), **self._message(notice, thread))
@@ -205,7 +216,7 @@ class SlackNotifier:
                 try:
                     return await self._chart(notice, thread, chart)
                 except ConnectorError as error:
-                    if error.permanent:
+                    if error.permanent or error.until_mended:
                         raise
                     # once more, when Slack allows: the dispatcher would send the words again too
                     return await self._chart(notice, thread, chart)
@@ -216,13 +227,13 @@ class SlackNotifier:
         return thread
 
     async def _chart(self, notice: Notice, thread: Reference, chart: bytes) -> Reference:
-        from connectors.slack_api import SlackRefused
+        from connectors.slack_api import LAYOUT, SlackRefused
 
         file = await self._upload(notice, chart)
         try:
             await self._call("chat_update", **_address(thread), **self._message(notice, thread, file))
         except SlackRefused as error:
-            if error.code != "invalid_blocks":
+            if error.code not in LAYOUT:
                 raise
             # Slack takes uploads in later, sometimes too late for this
             if "file" not in thread:
@@ -238,7 +249,16 @@ class SlackNotifier:
         return str(said["files"][0]["id"])
 
     async def _call(self, method: str, **arguments: Any) -> Any:
-        return await self._connected().call(method, **arguments)
+        """Calls a method; what is refused for its layout is said in plain words, so that it is said."""
+        from connectors.slack_api import LAYOUT, SlackRefused
+
+        try:
+            return await self._connected().call(method, **arguments)
+        except SlackRefused as error:
+            if error.code not in LAYOUT or not arguments.get("blocks") or has_picture(arguments):
+                raise
+            _log.warning("layout refused", notifier="slack", error=str(error))
+            return await self._connected().call(method, **as_words(arguments))
 
     def _connected(self) -> SlackApi:
         """Made at the first sending: slack-sdk is heavy."""
@@ -246,7 +266,7 @@ class SlackNotifier:
             own = self._config.token
             token = own.get_secret_value() if own else self._services.slack_bot_token
             if not token:
-                raise Misconfigured("Slack needs a bot token: set SETPOINT_SLACK_BOT_TOKEN, or token at the receiver")
+                raise _without_token()
             from connectors.slack_api import SlackApi
 
             self._api = SlackApi(token, self._services, self._seconds)
@@ -255,3 +275,10 @@ class SlackNotifier:
 
 def _address(thread: Mapping[str, Any]) -> dict[str, str]:
     return {"channel": thread["channel"], "ts": thread["ts"]}
+
+
+def _without_token() -> Misconfigured:
+    how = "set SETPOINT_SLACK_BOT_TOKEN, or token at the receiver"
+    error = Misconfigured(f"Slack needs a bot token: {how}", permanent=False)  # one that is set later sends what waits
+    error.until_mended = True
+    return error

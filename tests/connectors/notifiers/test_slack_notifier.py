@@ -233,11 +233,11 @@ ERRORS = [
     (Failure(error="channel_not_found"), True, "/invite"),
     (Failure(error="not_in_channel"), True, "/invite"),
     (Failure(error="is_archived"), True, "archived"),
-    (Failure(error="invalid_auth"), True, "SETPOINT_SLACK_BOT_TOKEN"),
-    (Failure(error="not_authed"), True, "SETPOINT_SLACK_BOT_TOKEN"),
-    (Failure(error="token_revoked"), True, "install the app again"),
-    (Failure(error="account_inactive"), True, "install it again"),
-    (Failure(error="missing_scope"), True, "chat:write"),
+    (Failure(error="invalid_auth"), False, "SETPOINT_SLACK_BOT_TOKEN"),
+    (Failure(error="not_authed"), False, "SETPOINT_SLACK_BOT_TOKEN"),
+    (Failure(error="token_revoked"), False, "install the app again"),
+    (Failure(error="account_inactive"), False, "install it again"),
+    (Failure(error="missing_scope"), False, "chat:write"),
     (Failure(error="restricted_action"), True, "workspace"),
     (Failure(error="an_error_of_tomorrow"), True, "an_error_of_tomorrow"),
     (Failure(error="ratelimited"), False, "ratelimited"),
@@ -270,7 +270,7 @@ async def test_what_the_server_checks_by_itself_is_told_the_same(slack, services
         if state:
             slack.tokens[token] = state
         error = await kit.refusal(connected(slack, services, token=token), kit.sending(), (token,))
-        assert error.permanent
+        assert (error.permanent, error.until_mended) == (False, True)
         assert (state or "invalid_auth") in str(error)
     assert "channel_not_found" in str(await kit.refusal(connected(slack, services, channel="#none"), kit.sending()))
     slack.channels["oncall"].member = False
@@ -299,14 +299,16 @@ async def test_an_answer_that_is_no_api_is_an_error_to_try_again(services, kind)
         there = dataclasses.replace(services, slack_bot_token=TOKEN, slack_api_url=sink.url)
         config = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#growth"})
         error = await kit.refusal(SlackNotifier(config, there), kit.sending(), SECRETS)
-    assert isinstance(error, BadAnswer | Refused)
+    assert isinstance(error, BadAnswer)
     assert not error.permanent
+    assert "is not Slack's API: is SETPOINT_SLACK_API_URL right, or a proxy with a page of its own" in str(error)
 
 
 async def test_without_a_token_it_says_what_to_set(slack, services):
     bare = SlackNotifier(SlackNotifier.Config.model_validate({"type": "slack", "channel": "#x"}), services)
     error = await kit.refusal(bare, kit.sending())
     assert isinstance(error, Misconfigured)
+    assert (error.permanent, error.until_mended) == (False, True)
     assert "SETPOINT_SLACK_BOT_TOKEN" in str(error)
 
 

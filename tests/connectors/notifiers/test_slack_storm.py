@@ -222,9 +222,9 @@ EDITS = [
     ("org_login_required", False, False),
     ("ratelimited", False, False),
     ("msg_too_long", False, True),
-    ("token_expired", False, True),
-    ("token_revoked", False, True),
-    ("not_allowed_token_type", False, True),
+    ("token_expired", False, False),
+    ("token_revoked", False, False),
+    ("not_allowed_token_type", False, False),
     ("a_code_of_tomorrow", False, True),
 ]
 
