@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from agent.acts import Person
 from agent.config.configuration import Configuration, NotifierEntry
-from agent.outgoing import read_notice
+from agent.envelopes import read_notice
 from agent.runtime import OpenAlert
 from agent.store.records import Delivery
 from connectors.mail import address_of

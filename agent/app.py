@@ -33,6 +33,7 @@ from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
 from agent.poller import Poller
+from agent.receivers import Receivers
 from agent.reports.asking import Reporting
 from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
@@ -41,7 +42,7 @@ from agent.settings import Settings
 from agent.shards import assign
 from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
-from agent.store.records import Delivery, Ping, Receipt
+from agent.store.records import Delivery, Ping, Receipt, ReceiverState
 from agent.store.sqlite import path_of
 from agent.store.store import Store
 from agent.trials import Trials
@@ -78,6 +79,7 @@ class Setpoint(Approving, Reporting):
         self.sending: asyncio.Task[None]
         self.connections: Connections
         self.outgoing: Outgoing
+        self.reached: Receivers
         self.ack_links: AckLinks
         self.trials: Trials
         self.watcher: Watcher
@@ -118,7 +120,9 @@ class Setpoint(Approving, Reporting):
         self.ack_links = AckLinks(key, self.settings.external_url)
         self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of)
         stack.push_async_callback(self.outgoing.rendering.close)
-        edges = Edges(self.outgoing.notify, self._call, self._called, self.outgoing.undeliverable, self._settled)
+        self.reached = Receivers(await self.store.failing())
+        told = self.reached.undeliverable, self.reached.waiting
+        edges = Edges(self.outgoing.notify, self._call, self._called, *told, self._settled, self.metrics.superseded)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
         self.trials = Trials(self.clock, self.store, self.settings, lambda: self.config, self.pipeline.act)
@@ -131,6 +135,7 @@ class Setpoint(Approving, Reporting):
         await self.pipeline.start(specs, notices)
         stack.push_async_callback(self.pipeline.stop)
         self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
+        self.reached.use(self.config)
         self.reporter = Reporter(self.clock, self.store, self.pipeline, self.outgoing.rendering, self.dispatcher.wake)
         self.reporter.use(self.config, self.settings.external_url)
         self.watcher = Watcher(self.clock, self.pipeline, self.outgoing, path_of(self.settings.database_url).parent)
@@ -225,8 +230,9 @@ class Setpoint(Approving, Reporting):
     ) -> None:
         await self.pipeline.called(delivery, answer, error, settle)
 
-    def _settled(self, delivery: Delivery, outcome: str) -> None:
+    def _settled(self, delivery: Delivery, outcome: str, error: ConnectorError | None) -> None:
         self.metrics.delivery(delivery.receiver, outcome)
+        self.reached.settled(delivery, error, self.clock.now())
 
     # the faces' side (agent.runtime.Runtime)
 
@@ -246,6 +252,10 @@ class Setpoint(Approving, Reporting):
     def given_up(self) -> Sequence[str]:
         """The hosts that no source got a connection to."""
         return self.poller.given_up()
+
+    def receivers(self) -> Sequence[ReceiverState]:
+        """How the notifiers of receivers were reached last; those never tried are absent."""
+        return self.reached.states()
 
     def corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""
@@ -373,6 +383,7 @@ class Setpoint(Approving, Reporting):
         await self.pipeline.use(specs, notices)
         self.config, self.connections = config, connections
         self.outgoing.use(connections, notices, self.pipeline.decider.history)
+        self.reached.use(config)
         self.reporter.use(config, self.settings.external_url)
         self._replace_sources(config)
         self.heartbeat.use(config.heartbeat_url, config.heartbeat_every)

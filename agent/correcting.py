@@ -11,8 +11,9 @@ import orjson
 
 from agent.bounds import Bounds
 from agent.decided import Decision, happened
+from agent.envelopes import idempotency_key
 from agent.memory import Memory
-from agent.notices import Notices, context_of, idempotency_key, plain
+from agent.notices import Notices, context_of, plain
 from agent.store.records import Delivery, DeliveryKind
 from connectors.template import TemplateError, render_json
 from rules import corrections

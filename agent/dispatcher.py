@@ -46,15 +46,19 @@ class Edges:
     and returns its answer. Both raise ConnectorError. `on_called(delivery, answer, error, settle)` has to await
     `settle(commit)` (a correction moves on in the same transaction); it is asked again when that raised
     StoreUnavailable.
-    `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good; it is not asked about the
-    notices it asked for. `on_settled(delivery, outcome)` is told `sent`, `retry`, `failed` or `lost`.
+    `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good, `on_waiting` because one
+    waits until something is mended; neither is asked about the notices it asked for. `on_settled(delivery, outcome,
+    error)` is told `sent`, `retry`, `failed` or `lost`, `on_superseded(receiver, count)` that newer notices took the
+    place of so many.
     """
 
     notify: Callable[[Delivery], Awaitable[Mapping[str, Any] | None]]
     call: Callable[[Delivery], Awaitable[str]]
     on_called: Callable[[Delivery, str | None, ConnectorError | None, Settle], Awaitable[None]]
     on_failed: Callable[[Delivery, ConnectorError], Sequence[Delivery]] = lambda _delivery, _error: ()
-    on_settled: Callable[[Delivery, str], None] = lambda _delivery, _outcome: None
+    on_waiting: Callable[[Delivery, ConnectorError], Sequence[Delivery]] = lambda _delivery, _error: ()
+    on_settled: Callable[[Delivery, str, ConnectorError | None], None] = lambda _delivery, _outcome, _error: None
+    on_superseded: Callable[[str, int], None] = lambda _receiver, _count: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ class Dispatcher:
             room = most - len(sends)
             if room <= 0:
                 continue
-            for delivery in await self._store.claim(now, lease, room, kind, limits.per_receiver):
+            told = self._edges.on_superseded
+            for delivery in await self._store.claim(now, lease, room, kind, limits.per_receiver, told):
                 self._start(delivery)
         # What is due but found no room is claimed when a send ends; what became due since then was not looked at yet.
         return await self._store.next_delivery_at(now)
@@ -193,12 +198,10 @@ class Dispatcher:
     async def _notify(self, delivery: Delivery) -> None:
         answer, attempt, error = await self._try(delivery, self._edges.notify)
         again: int | None = None
-        commit: Commit | None = None
         if error is not None and not error.permanent:
             again = retry_at(self._clock.now(), attempt.number, error.retry_after, self._rng)
             again = None if again > delivery.expires_at else again
-        if error is not None and again is None and not _about_a_failure(delivery):
-            commit = Commit(self._clock.now(), deliveries=self._edges.on_failed(delivery, error))
+        commit = self._said_of(delivery, error, waits=again is not None)
         kept = await self._insist(
             lambda: self._store.settle(
                 self._in_flight[delivery.id],
@@ -211,6 +214,13 @@ class Dispatcher:
             )
         )
         self._settled(delivery, attempt, error, kept=kept, again=again)
+
+    def _said_of(self, delivery: Delivery, error: ConnectorError | None, *, waits: bool) -> Commit | None:
+        """What others are told of a failure that a person has to hear of."""
+        if error is None or (waits and not error.until_mended) or _about_a_failure(delivery):
+            return None
+        ask = self._edges.on_waiting if waits else self._edges.on_failed
+        return Commit(self._clock.now(), deliveries=ask(delivery, error))
 
     async def _call(self, delivery: Delivery) -> None:
         """A call is made once; whether another is made is the correction's decision."""
@@ -296,7 +306,7 @@ class Dispatcher:
         else:
             outcome = "failed"
             log.error("delivery.failed", **facts, error=str(error))
-        self._edges.on_settled(delivery, outcome)
+        self._edges.on_settled(delivery, outcome, error)
 
     async def _wait(self, happening: Awaitable[Any], until: int | None) -> None:
         """Until something happens or `wait_until` is over."""

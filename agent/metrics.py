@@ -27,7 +27,7 @@ from rules.model import DATABASE, DISK, SECOND, SOURCES, AlertState, Health, Ins
 
 if TYPE_CHECKING:
     from agent.runtime import ActionState, OpenAlert, Runtime
-    from agent.store.records import OutboxStats
+    from agent.store.records import OutboxStats, ReceiverState
 
 _POLL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
@@ -70,7 +70,9 @@ class Metrics:
         self._scheduler = histogram("setpoint_scheduler_lag_seconds", "How late ticks begin.", buckets=_LAG)
         self._loop = histogram("setpoint_event_loop_lag_seconds", "How late the event loop is.", buckets=_LAG)
         self._deliveries = counter(
-            "setpoint_deliveries_total", "Tries to deliver, by how they ended.", ["receiver", "outcome"]
+            "setpoint_deliveries_total",
+            "Tries to deliver, by how they ended; superseded: a newer one was sent in its place.",
+            ["receiver", "outcome"],
         )
         self._corrections = counter(
             "setpoint_corrections_total", "Corrections, by the state they came to.", ["action", "state"]
@@ -108,6 +110,10 @@ class Metrics:
         """A try to deliver ended: sent, retry, failed or lost."""
         self._deliveries.labels(receiver, outcome).inc()
 
+    def superseded(self, receiver: str, count: int) -> None:
+        """So many deliveries were not sent, since a newer one says it all."""
+        self._deliveries.labels(receiver, "superseded").inc(count)
+
     def correction(self, action: str, state: str) -> None:
         """A correction came to a state."""
         self._corrections.labels(action, state).inc()
@@ -142,6 +148,7 @@ class Metrics:
             runtime.switch().on,
             tuple(runtime.actions()),
             frozenset(one.cause for one in runtime.troubles()),
+            tuple(runtime.receivers()),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -176,6 +183,7 @@ class _State(Collector):
     corrections_on: bool
     actions: Sequence[ActionState]
     blind: frozenset[str]
+    receivers: Sequence[ReceiverState]
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -187,6 +195,17 @@ class _State(Collector):
         yield self._slack()
         yield from self._correcting()
         yield self._blind()
+        yield self._receivers()
+
+    def _receivers(self) -> Metric:
+        family = GaugeMetricFamily(
+            "setpoint_receiver_up",
+            "Whether the last try to send to a notifier of a receiver worked; absent until one was made.",
+            labels=["receiver", "position"],
+        )
+        for one in self.receivers:
+            family.add_metric([one.receiver, str(one.position)], one.error is None)
+        return family
 
     def _blind(self) -> Metric:
         family = GaugeMetricFamily("setpoint_blind", "Whether it can't see or remember.", labels=["cause"])

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
-import orjson
-
 from agent.config.configuration import Configuration, NotifierEntry
+from agent.envelopes import delivery_of, lane_of
 from agent.manners import is_program, manner_of, wants_updates
 from agent.news import news_of, taken_by
-from agent.store.records import Delivery, DeliveryKind, Manner
+from agent.store.records import Delivery
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.grouping import own_group, routed_group
 from rules.model import (
-    DAY,
     AlertRule,
     AlertState,
     AlertStatus,
@@ -44,8 +41,6 @@ from rules.severity import also_told, gravity
 from rules.specs import Specs
 from rules.words import clock_time, headline
 
-EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
-_CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
 MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_DETAILS = 10
 
@@ -152,14 +147,15 @@ class Notices:
         notice = self.notice(lead, reason, group.receiver, now)
         notice = self._of_group(notice, group, firing, resolved)
         return [
-            _delivery(notice, group, lead.transition, position, manner_of(entry, group)) for position, entry in entries
+            delivery_of(notice, group, lead.transition, position, manner_of(entry, group))
+            for position, entry in entries
         ]
 
     def lanes(self, group: Group, transition: Transition) -> set[str]:
         """The lanes of what is sent to say again what the group's receiver was told."""
         about = transition.fingerprint if group.own else group.id
         entries = enumerate(self.notifiers(group.receiver))
-        return {_lane(group.receiver, position, about) for position, entry in entries if wants_updates(entry)}
+        return {lane_of(group.receiver, position, about) for position, entry in entries if wants_updates(entry)}
 
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""
@@ -197,7 +193,7 @@ class Notices:
 
     def notifiers(self, receiver: str) -> tuple[NotifierEntry, ...]:
         """The notifiers behind a receiver's name; none if it is no longer configured."""
-        return self.config.receivers.get(receiver, _CONSOLE_ONLY if receiver == CONSOLE else ())
+        return self.config.notifiers(receiver)
 
     def reads_all(self, receiver: str) -> bool:
         """Whether only programs read what the receiver is sent."""
@@ -366,28 +362,3 @@ def _counts(notice: Notice, group: Group) -> str:
     said += f"{notice.resolved} resolved" if notice.resolved else ""
     about = ", ".join(f"{name} {value}" for name, value in group.labels)
     return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"
-
-
-def _delivery(notice: Notice, group: Group, lead: Transition, position: int, manner: Manner) -> Delivery:
-    told = (group.id, str(group.since), str(group.tellings))
-    return Delivery(
-        key=idempotency_key(*told, lead.id, notice.reason, notice.receiver, str(position)),
-        kind=DeliveryKind.NOTICE,
-        receiver=notice.receiver,
-        position=position,
-        lane=_lane(notice.receiver, position, notice.group or notice.fingerprint),
-        payload=orjson.dumps(notice, option=orjson.OPT_SERIALIZE_DATACLASS),
-        created=notice.at,
-        next_at=notice.at,
-        expires_at=notice.at + EXPIRES_AFTER,
-        manner=manner,
-    )
-
-
-def _lane(receiver: str, position: int, about: str) -> str:
-    return f"{receiver}/{position}/{about}"
-
-
-def idempotency_key(*parts: str) -> str:
-    """A stable name of one delivery: 32 hexadecimal digits."""
-    return hashlib.sha256("\xff".join(parts).encode()).hexdigest()[:32]

@@ -12,10 +12,11 @@ import structlog
 
 from agent.charts import ChartError, Charts, chart_data
 from agent.connections import Connections
-from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
+from agent.envelopes import read_notice
+from agent.notices import Notices
 from agent.reports.rendering import Rendered, Rendering, read_report
 from agent.store.records import Delivery, DeliveryKind
-from connectors.base import Call, ConnectorError, Misconfigured, Notifier, ReportSending, Sending
+from connectors.base import Call, Misconfigured, Notifier, ReportSending, Sending
 from connectors.report_message import as_notice
 from rules.bounds import serving, through
 from rules.history import History
@@ -25,20 +26,15 @@ from rules.model import (
     Goal,
     InstanceKey,
     Measure,
-    News,
     Notice,
-    NoticedAlert,
     Projection,
-    Proposal,
     Reading,
-    Reason,
     Series,
     Target,
 )
 from rules.plans import Course, Way, course
 from rules.progress import is_budget
 from rules.projection import Projector
-from rules.routing import CONSOLE
 
 log = structlog.get_logger()
 
@@ -49,27 +45,9 @@ _CHART_SECONDS = 10.0  # of the 30 a sending may take; many alerts at once wait 
 Point = tuple[int, float | None]
 
 
-def read_notice(payload: bytes) -> Notice:
-    """The notice in a delivery's payload."""
-    data = orjson.loads(payload)
-    lists = {name: tuple(data.get(name, ())) for name in ("details", "why")}
-    alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
-    proposals = tuple(Proposal(**proposal) for proposal in data.get("proposals", ()))
-    news = tuple(News(**one) for one in data.get("news", ()))
-    records = {"alerts": alerts, "proposals": proposals, "news": news}
-    return Notice(**{**data, **lists, **records, "reason": Reason(data["reason"])})
-
-
 def drawable(target: Target) -> bool:
     """Whether a target is about a number over time."""
     return not (target.goal is None or target.goal.condition or target.checkin)
-
-
-def _said(delivery: Delivery) -> Notice:
-    """What a delivery says, as a notice."""
-    if delivery.kind is DeliveryKind.REPORT:
-        return as_notice(read_report(delivery.payload), delivery.receiver)
-    return read_notice(delivery.payload)
 
 
 class Outgoing:
@@ -120,39 +98,6 @@ class Outgoing:
         if action is None:
             raise Misconfigured(f"action {delivery.receiver} is no longer configured")
         return await action.call(Call(delivery.key, orjson.loads(delivery.payload)["context"]))
-
-    def undeliverable(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
-        """The notice to the fallback receiver that another receiver could not be told; none about a fallback's own."""
-        try:
-            notice = _said(delivery)
-        except (ValueError, TypeError, KeyError):
-            log.exception("delivery.unreadable", delivery=delivery.id)  # written by another version; nobody can be told
-            return []
-        fallback = self.notices.config.route.receiver if self.notices.config.route else CONSOLE
-        if notice.reason in {Reason.UNDELIVERABLE, Reason.TEST}:
-            return []
-        if fallback == delivery.receiver:
-            fallback = CONSOLE
-        said = replace(
-            notice,
-            reason=Reason.UNDELIVERABLE,
-            receiver=fallback,
-            details=(*notice.details, f"Receiver {delivery.receiver} could not be told: {error}"),
-        )
-        return [
-            Delivery(
-                key=idempotency_key(delivery.key, fallback, str(position)),
-                kind=DeliveryKind.NOTICE,
-                receiver=fallback,
-                position=position,
-                lane=f"{fallback}/{position}/{notice.group or notice.fingerprint}/undeliverable",
-                payload=orjson.dumps(said, option=orjson.OPT_SERIALIZE_DATACLASS),
-                created=notice.at,
-                next_at=delivery.next_at,
-                expires_at=delivery.expires_at + EXPIRES_AFTER,
-            )
-            for position, _ in enumerate(self.notices.notifiers(fallback))
-        ]
 
     async def chart(self, notice: Notice, span: int = DAY) -> bytes | None:
         """The chart of the notice's number up to its time; None if there is nothing to draw or it can't be drawn.

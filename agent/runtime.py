@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from agent.explaining import Explained
     from agent.reports.reporter import Reporter
     from agent.settings import Settings
-    from agent.store.records import Ping
+    from agent.store.records import Ping, ReceiverState
     from agent.store.store import Store
     from agent.trials import Trials
 
@@ -134,6 +134,9 @@ class Runtime(Protocol):
 
     def given_up(self) -> Sequence[str]:
         """The hosts that no source got a connection to; one at a time tries."""
+
+    def receivers(self) -> Sequence[ReceiverState]:
+        """How the notifiers of receivers were reached last; those never tried are absent."""
 
     def corrections(self) -> Sequence[Correction]:
         """The corrections not ended."""

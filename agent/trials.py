@@ -16,7 +16,7 @@ from agent.acts import Act, Person
 from agent.clock import Clock
 from agent.config.configuration import Configuration
 from agent.decided import Decision
-from agent.notices import idempotency_key
+from agent.envelopes import idempotency_key
 from agent.runtime import Unknown
 from agent.settings import Settings
 from agent.store.records import Attempt, Delivery, DeliveryKind

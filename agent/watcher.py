@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 
 from agent.clock import Clock
-from agent.outgoing import Outgoing, read_notice
+from agent.envelopes import read_notice
+from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
 from agent.watching import deliveries, receiver_of
 from connectors.base import ConnectorError, Sending

@@ -8,8 +8,9 @@ from dataclasses import replace
 import orjson
 
 from agent.decided import Decision
+from agent.envelopes import EXPIRES_AFTER, idempotency_key
 from agent.memory import Memory
-from agent.notices import EXPIRES_AFTER, Notices, idempotency_key
+from agent.notices import Notices
 from agent.store.records import Delivery, DeliveryKind
 from rules.model import BLIND, SOURCES, MutedBy, Notice, Reason, Trouble
 from rules.muting import Cause, Situation

@@ -59,4 +59,6 @@ class Pace:
 
     def _refuse(self, method: str, wait: float, patience: float = PATIENCE) -> None:
         if wait > patience:
-            raise Refused(f"{method} is called as often as is allowed", permanent=False, retry_after=wait)
+            error = Refused(f"{method} is called as often as is allowed", permanent=False, retry_after=wait)
+            error.put_off = True
+            raise error

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from agent.config.configuration import Configuration
     from agent.config.errors import ConfigErrors
     from agent.settings import Settings
-    from agent.store.records import Remembered
+    from agent.store.records import ReceiverState, Remembered
 
 Snapshot = dict[str, Any]
 """`from` (daemon or database), `at` (its address or file), and as the API says them: `time`, `problems`,
-`corrections_on`, `targets`, `alerts`, `sources`."""
+`corrections_on`, `failing_receivers`, `targets`, `alerts`, `sources`."""
 
 
 def take(settings: Settings, url: str | None, target: str | None) -> Snapshot:
@@ -46,6 +46,7 @@ def _of_daemon(daemon: Daemon, target: str | None) -> Snapshot:
         "time": status["time"],
         "problems": status["problems"],
         "corrections_on": status["corrections_on"],
+        "failing_receivers": status["failing_receivers"],
         "targets": targets,
         "alerts": _about(daemon.get("alerts")["alerts"], target),
         "sources": [] if target else daemon.get("sources")["sources"],
@@ -61,8 +62,10 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     from agent.config.errors import ConfigErrors
     from agent.config.load import load
     from agent.memory import CORRECTIONS
+    from agent.receivers import configured
     from agent.store.errors import StoreError
     from agent.store.sqlite import path_of
+    from agent.web import views
 
     refused: ConfigErrors | None = None
     try:
@@ -70,7 +73,7 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     except ConfigErrors as errors:
         refused = errors
     try:
-        remembered = asyncio.run(_load(settings.database_url))
+        remembered, unreached = asyncio.run(_load(settings.database_url))
         path = path_of(settings.database_url)
     except StoreError as error:
         if refused is not None:
@@ -86,7 +89,11 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
         said["targets"] = [{**one, "goal": ""} for one in said["targets"]]
         said["sources"] = [{**one, "schedule": ""} for one in said["sources"]]
     switch = remembered.switches.get(CORRECTIONS)
-    known = {"problems": _problems(refused), "corrections_on": switch is None or switch.on}
+    known = {
+        "problems": _problems(refused),
+        "corrections_on": switch is None or switch.on,
+        "failing_receivers": [views.receiver_of(one, config) for one in configured(unreached, config)],
+    }
     return {"from": "database", "at": str(path), **said, **known}
 
 
@@ -117,12 +124,12 @@ def _as_remembered(remembered: Remembered) -> Configuration:
     )
 
 
-async def _load(url: str) -> Remembered:
+async def _load(url: str) -> tuple[Remembered, list[ReceiverState]]:
     from agent.store.store import Store
 
     store = await Store.open_readonly(url)
     try:
-        return await store.load()
+        return await store.load(), await store.failing()
     finally:
         await store.close()
 

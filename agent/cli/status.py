@@ -23,6 +23,7 @@ from agent.cli.tables import amount, coloured, labels, line, local_time, percent
 _TARGETS = ("TARGET", "INSTANCE", "STANDING", "VALUE", "WANTED", "PROGRESS", "PER DAY", "PROJECTED", "SINCE", "WHY")
 _ALERTS = ("ALERT", "TARGET", "STATE", "SEVERITY", "SINCE", "TAKEN BY", "MUTED BY", "WHAT")
 _SOURCES = ("SOURCE", "TYPE", "SCHEDULE", "HEALTH", "LAST SUCCESS", "NEXT POLL", "LAST ERROR")
+_RECEIVERS = ("RECEIVER", "TYPE", "FAILING FOR", "LAST ERROR")
 
 
 @click.command("status", short_help="Show how targets, alerts and sources stand.")
@@ -67,6 +68,7 @@ def _all(found: dict[str, Any]) -> Iterator[str]:
     rows = [row for target in found["targets"] for row in _rows(target, found["time"])]
     yield from ("", *table(_TARGETS, rows)) if rows else ("", "No targets")
     yield from _alerts(found)
+    yield from _failing(found)
     if found["sources"]:
         yield from ("", *table(_SOURCES, [_source(source, found["time"]) for source in found["sources"]]))
 
@@ -134,6 +136,19 @@ def _alerts(found: dict[str, Any]) -> Iterator[str]:
         for alert in found["alerts"]
     ]
     yield from ("", *table(_ALERTS, rows)) if rows else ("", "No open alerts")
+
+
+def _failing(found: dict[str, Any]) -> Iterator[str]:
+    rows = [
+        (
+            f"{line(one['name'])}[{one['position']}]",
+            one["type"],
+            span_between(one["since"], found["time"]),
+            line(one["error"], 300),
+        )
+        for one in found["failing_receivers"]
+    ]
+    yield from ("", *table(_RECEIVERS, rows)) if rows else ()
 
 
 def _source(source: dict[str, Any], now: str) -> tuple[str, ...]:

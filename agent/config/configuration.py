@@ -10,7 +10,7 @@ from rules.breaker import BREAKER, Breaker
 from rules.inhibition import InhibitRule
 from rules.intervals import TimeInterval
 from rules.model import ReportFormat, SourceRule, Target
-from rules.routing import Route
+from rules.routing import CONSOLE, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class NotifierEntry:
 
     kind: str
     config: Any
+
+
+_CONSOLE_ONLY = (NotifierEntry(CONSOLE, None),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +101,7 @@ class Configuration:
     operators: tuple[str, ...] = ()  # who may act from Slack: ids of users and user groups, handles; none: everybody
     files: tuple[str, ...] = ()  # what to watch: the configuration's own files
     secrets: tuple[str, ...] = ()  # every secret value in it, for tests that look for leaks
+
+    def notifiers(self, receiver: str) -> tuple[NotifierEntry, ...]:
+        """The notifiers behind a receiver's name; none if it is not configured."""
+        return self.receivers.get(receiver, _CONSOLE_ONLY if receiver == CONSOLE else ())

@@ -18,7 +18,7 @@ import structlog
 from agent.acts import Act, Person
 from agent.clock import Clock
 from agent.config.configuration import Configuration, ReportEntry
-from agent.notices import EXPIRES_AFTER, idempotency_key
+from agent.envelopes import EXPIRES_AFTER, idempotency_key
 from agent.pipeline import Pipeline
 from agent.reports.content import Known, Standings, report_of, standings_of
 from agent.reports.rendering import Rendering

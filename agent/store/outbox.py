@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import orjson
 
 from agent.coalescing import REMEMBERED, Told, coalesced, held_until
 from agent.store import rows
-from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats
+from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats, ReceiverState
 
 # Only the first queued delivery of a lane may go out. Those under a lease take their receiver's places first.
 _HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
@@ -57,26 +58,44 @@ _NEXT = (
     "WHERE max(next_at, coalesce(lease_until, 0)) > ?"
 )
 
+# The newest error of each notifier, and the first since its last success.
+_FAILING = """
+WITH tries AS (
+  SELECT d.receiver, d.position, a.at, a.error FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
+  WHERE d.kind <> ?
+), good AS (SELECT receiver, position, max(at) AS at FROM tries WHERE error IS NULL GROUP BY receiver, position)
+SELECT t.receiver, t.position, min(t.at), substr(max(printf('%020d', t.at) || t.error), 21)
+FROM tries t LEFT JOIN good g ON g.receiver = t.receiver AND g.position = t.position
+WHERE t.error IS NOT NULL AND (g.at IS NULL OR t.at > g.at) GROUP BY t.receiver, t.position
+"""
 
-def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> list[Delivery]:
-    """Leases what is due until `until`. `wanted` has now, kind, limit and per_receiver."""
+
+def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> tuple[list[Delivery], Counter[str]]:
+    """Leases what is due until `until`; also says how many of each receiver a newer one took the place of.
+
+    `wanted` has now, kind, limit and per_receiver.
+    """
+    superseded: Counter[str] = Counter()
     claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
-    while any([_gives_way(connection, row, wanted["now"]) for row in claimable]):  # noqa: C419 - all of them
+    while any([_gives_way(connection, row, wanted["now"], superseded) for row in claimable]):  # noqa: C419 - all of them
         claimable = connection.execute(_CLAIMABLE, wanted).fetchall()
     found = [rows.delivery_of(row, row["reference"], same=bool(row["same"])) for row in claimable]
-    return [
+    claimed = [
         replace(one, fence=one.fence + 1)
         for one in found
         if connection.execute(_CLAIM, (until, one.id, one.fence)).rowcount
     ]
+    return claimed, superseded
 
 
-def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> bool:
+def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int, superseded: Counter[str]) -> bool:
     """Whether the head of a lane does not go out now: a newer notice takes its place, or it has to wait."""
     if head["manner"] == Manner.EVERY or head["lease_until"] is not None:
         return False
     told = _told(connection, head["fingerprint"], head["lane"], now)
-    if head["followed"] and _thin_out(connection, head, now, known=bool(told)):
+    thinned = _thin_out(connection, head, now, known=bool(told)) if head["followed"] else 0
+    if thinned:
+        superseded[head["receiver"]] += thinned
         return True
     if head["manner"] != Manner.CALM:
         return False
@@ -84,14 +103,15 @@ def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int) -> b
     return until > now and bool(connection.execute(_HOLD, (until, head["id"])).rowcount)
 
 
-def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int, *, known: bool) -> bool:
+def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int, *, known: bool) -> int:
+    """How many of a lane's deliveries a newer one takes the place of."""
     waiting = connection.execute(_WAITING, (head["lane"],)).fetchall()
     place, notice = coalesced([orjson.loads(row["payload"]) for row in waiting], known=known)
     if place == 0:
-        return False
+        return 0
     connection.executemany(_SUPERSEDE, [(now, row["id"]) for row in waiting[:place]])
     connection.execute(_CARRY, (orjson.dumps(notice).decode(), head["next_at"], waiting[place]["id"]))
-    return True
+    return place
 
 
 def hurry(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> None:
@@ -147,6 +167,11 @@ def stats(connection: sqlite3.Connection) -> OutboxStats:
     """What is queued."""
     row = connection.execute("SELECT count(*), min(created) FROM deliveries WHERE state = 'queued'").fetchone()
     return OutboxStats(row[0], row[1])
+
+
+def failing(connection: sqlite3.Connection) -> list[ReceiverState]:
+    """The notifiers whose last try failed."""
+    return [ReceiverState(*row) for row in connection.execute(_FAILING, (DeliveryKind.CALL.value,))]
 
 
 def calls(connection: sqlite3.Connection, since: int) -> list[tuple[str, int]]:

@@ -175,6 +175,16 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """How one notifier of a receiver was reached last: with `error`, its words, while tries fail; `since` when."""
+
+    receiver: str
+    position: int
+    since: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxStats:
     """Deliveries still to be sent, and the creation time of the oldest."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from agent.store.records import (
     OutboxStats,
     Ping,
     Receipt,
+    ReceiverState,
     Remembered,
     ReportRun,
 )
@@ -163,15 +164,24 @@ class Store:
     # Deliveries
 
     async def claim(
-        self, now: int, lease: int, limit: int, kind: DeliveryKind | None = None, per_receiver: int = 2**31
+        self,
+        now: int,
+        lease: int,
+        limit: int,
+        kind: DeliveryKind | None = None,
+        per_receiver: int = 2**31,
+        on_superseded: Callable[[str, int], None] = lambda _receiver, _count: None,
     ) -> list[Delivery]:
         """Leases what is due for `lease` microseconds: the first queued delivery of each lane, at most `limit`.
 
         Of `kind` notice are reports too. No notifier (or action) gets more than `per_receiver` at a time, those under a
-        lease counted.
+        lease counted. `on_superseded` is told of how many deliveries of a receiver a newer one took the place.
         """
         wanted = {"now": now, "kind": kind and kind.value, "limit": limit, "per_receiver": per_receiver}
-        return await self._write().run(lambda connection: outbox.claim(connection, now + lease, wanted))
+        claimed, superseded = await self._write().run(lambda one: outbox.claim(one, now + lease, wanted))
+        for receiver, count in superseded.items():
+            on_superseded(receiver, count)
+        return claimed
 
     async def settle(
         self,
@@ -211,6 +221,10 @@ class Store:
     async def outbox(self) -> OutboxStats:
         """How much is queued."""
         return await self._readers.run(outbox.stats)
+
+    async def failing(self) -> list[ReceiverState]:
+        """The notifiers of receivers whose last try failed."""
+        return await self._readers.run(outbox.failing)
 
     async def calls(self, since: int) -> list[tuple[str, int]]:
         """(action, time) of the corrective calls decided on since, oldest first."""

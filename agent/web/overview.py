@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent import __version__
+from agent.receivers import failing
 from agent.runtime import Runtime
 from agent.store.errors import StoreError
 from agent.web import views
@@ -42,6 +43,7 @@ async def status(face: Face) -> dict[str, Any]:
         "corrections_on": daemon.switch().on,
         "breakers_open": [one.name for one in daemon.actions() if one.open_until and one.open_until > now],
         "outbox": await _outbox(daemon),
+        "failing_receivers": [views.receiver_of(one, daemon.config) for one in failing(daemon.receivers())],
     }
 
 

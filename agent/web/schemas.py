@@ -66,7 +66,9 @@ SCHEMAS: dict[str, Schema] = {
         corrections_on=YES,
         breakers_open={"type": "array", "items": TEXT},
         outbox=maybe(shape(depth=COUNT, oldest=maybe(TIME))),
+        failing_receivers=some("FailingReceiver"),
     ),
+    "FailingReceiver": shape(name=TEXT, position=COUNT, type=TEXT, since=TIME, error=TEXT),
     "InstanceAlert": shape(
         name=TEXT,
         state={"enum": list(STATES)},

@@ -9,9 +9,9 @@ import orjson
 
 from agent.acts import Act
 from agent.config import words
-from agent.config.configuration import SourceEntry
+from agent.config.configuration import Configuration, SourceEntry
 from agent.runtime import ActionState, OpenAlert
-from agent.store.records import Attempt, Delivery
+from agent.store.records import Attempt, Delivery, ReceiverState
 from rules.corrections import OPEN, line
 from rules.matchers import matchers_text
 from rules.measures import measure_text
@@ -166,6 +166,17 @@ def act_of(act: Act) -> dict[str, Any]:
         "act": act.act,
         "subject": act.subject,
         "note": act.note,
+    }
+
+
+def receiver_of(state: ReceiverState, config: Configuration) -> dict[str, Any]:
+    """A notifier that fails: since when, and why."""
+    return {
+        "name": state.receiver,
+        "position": state.position,
+        "type": config.notifiers(state.receiver)[state.position].kind,
+        "since": iso(state.since),
+        "error": state.error,
     }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from agent.config.configuration import Configuration, NotifierEntry, SourceEntry
 from agent.demo.slack import TOKEN, SlackServer
 from agent.dispatcher import Dispatcher, Edges
+from agent.envelopes import read_notice
 from agent.notices import Notices
-from agent.outgoing import read_notice
 from agent.pipeline import Pipeline
 from agent.store.records import Delivery
 from agent.store.store import Store

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.app import Setpoint
+from agent.cli.snapshot import take
+from agent.cli.status import _failing
+from agent.demo.slack import TOKEN, SlackServer
+from agent.metrics import Metrics
 from agent.process import run
 from agent.settings import Settings, read_settings
 from agent.store.records import Commit
@@ -89,3 +94,61 @@ async def test_a_message_about_a_group_is_about_its_open_alerts(settings: Settin
         assert daemon.about("nothing") == []
     finally:
         await daemon.stop()
+
+
+MUTE = """
+sources: {push: {type: webhook, readings: [{series: temperature, value: v, labels: {room: room}}]}}
+targets:
+  room:
+    series: temperature
+    by: [room]
+    goal: {at_most: 23}
+    alerts: [{name: hot, when: out_of_band, notify: [growth]}]
+receivers:
+  growth: [{type: slack, channel: "#growth"}]
+  other: [{type: console}]
+route: {receiver: other}
+"""
+
+
+async def test_a_revoked_token_loses_nothing_is_told_once_and_is_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.config.write_text(MUTE, encoding="utf-8")
+    outcomes: list[tuple[str, str]] = []
+    changed = asyncio.Event()
+
+    def settled(_metrics: Metrics, *outcome: str) -> None:
+        outcomes.append(outcome)  # type: ignore[arg-type]
+        changed.set()
+
+    monkeypatch.setattr(Metrics, "delivery", settled)
+    async with SlackServer(channels=["growth"]) as slack, asyncio.timeout(20):
+        slack.tokens[TOKEN] = "token_revoked"
+        tokens = {"slack_bot_token": TOKEN, "slack_api_url": slack.api_url}
+        daemon = Setpoint(settings.model_copy(update=tokens), {})
+        await daemon.start()
+        try:
+            now = daemon.clock.now()
+            rooms = [Series("temperature", (("room", room), ("source", "push"))) for room in ("attic", "hall")]
+            await daemon.receive("push", [Reading(room, now, 30.0) for room in rooms])
+            while outcomes.count(("growth", "retry")) < 2 or ("other", "sent") not in outcomes:
+                changed.clear()
+                await changed.wait()
+            (stands,) = [one for one in daemon.receivers() if one.error is not None]
+            assert (stands.receiver, stands.position) == ("growth", 0)
+            assert "token_revoked" in str(stands.error)
+            found = await daemon.store.deliveries(10)
+            assert sorted((one.receiver, one.state.value) for one in found) == [
+                ("growth", "queued"),
+                ("growth", "queued"),
+                ("other", "sent"),
+            ]
+            assert "What it misses waits for up to three days" in str(found[0].payload)
+        finally:
+            await daemon.stop()
+    (left,) = (await asyncio.to_thread(take, settings, None, None))["failing_receivers"]
+    assert (left["name"], left["type"]) == ("growth", "slack")
+    assert "token_revoked" in left["error"]
+    shown = "\n".join(_failing({"failing_receivers": [left], "time": left["since"]}))
+    assert re.search(r"growth\[0\] +slack +0s +Slack refused: token_revoked", shown)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.config.configuration import NotifierEntry
-from agent.outgoing import read_notice
+from agent.envelopes import read_notice
 from agent.store.records import Delivery, DeliveryKind
 from rules.grouping import BURST, burst_group
 from rules.matchers import parse_alert_matchers

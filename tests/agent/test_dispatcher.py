@@ -74,6 +74,7 @@ class World:
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)  # receivers that never answer
     fallback: Callable[[Delivery, ConnectorError], list[Delivery]] = lambda _delivery, _error: []
+    waiting: Callable[[Delivery, ConnectorError], list[Delivery]] = lambda _delivery, _error: []
     called: list[tuple[str | None, str | None]] = field(default_factory=list)
     on_called: Callable[[Settle], Awaitable[None]] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,12 +99,12 @@ class World:
         else:
             assert await settle(None)
 
-    def note(self, delivery: Delivery, outcome: str) -> None:
+    def note(self, delivery: Delivery, outcome: str, _error: ConnectorError | None) -> None:
         self.settled.append((delivery.key, outcome))
         self.changed.set()
 
     def dispatcher(self, limits: Limits | None = None, seed: int = 1) -> Dispatcher:
-        edges = Edges(self.send, self.send, self.answered, self.fallback, self.note)
+        edges = Edges(self.send, self.send, self.answered, self.fallback, self.waiting, self.note)
         return Dispatcher(self.store, self.clock, edges, limits, random.Random(seed), self.clock.wait_until)
 
     @asynccontextmanager
@@ -294,6 +295,24 @@ async def test_a_permanent_failure_tells_the_fallback_in_the_same_transaction(wo
         await world.until(lambda: len(world.settled) == 2)
     assert world.settled == [("a", "failed"), ("about-a", "failed")]
     assert set(await states(world.store)) == {"a", "about-a"}
+
+
+async def test_what_waits_until_something_is_mended_is_said_and_sent_then(world: World) -> None:
+    def waiting(delivery: Delivery, error: ConnectorError) -> list[Delivery]:
+        asked.append(str(error))
+        return [notice(f"about-{delivery.key}", receiver="fallback", reason=Reason.UNDELIVERABLE)]
+
+    asked: list[str] = []
+    revoked = Refused("token_revoked", permanent=False)
+    revoked.until_mended = True
+    world.waiting = waiting
+    world.outcomes = {"a": [Unreachable("down"), revoked, None], "about-a": [revoked, None]}
+    await world.queue(notice("a"))
+    async with world.running():
+        await world.run_until(lambda: len(world.settled) == 5)
+    assert asked == ["token_revoked"]  # an outage is not said, nor is one about the notice about it
+    assert [key for key, outcome in world.settled if outcome == "sent"].count("a") == 1
+    assert {(await world.store.deliveries(9))[0].state} == {DeliveryState.SENT}
 
 
 async def test_an_unexpected_error_is_retried_and_its_words_stay_out_of_log_and_store(world: World) -> None:
@@ -505,11 +524,13 @@ async def test_a_clock_that_is_set_back_during_a_send_moves_the_next_try(world: 
             world.clock.behind = HOUR
             raise Unreachable("down")
 
-    edges = Edges(send, world.send, world.answered, world.fallback, world.note)
+    edges = Edges(send, world.send, world.answered, on_settled=world.note)
     dispatcher = Dispatcher(world.store, world.clock, edges, wait_until=world.clock.wait_until)
     await world.queue(notice("a"))
     task = asyncio.create_task(dispatcher.run())
-    await world.run_until(lambda: ("a", "sent") in world.settled)
+    await world.until(lambda: ("a", "retry") in world.settled)  # however long that takes, no time passes
+    world.clock.go_to(START + 10 * SECOND)  # the first wait is five seconds at most
+    await world.until(lambda: ("a", "sent") in world.settled)
     assert world.clock.time - START < MINUTE
     await asyncio.gather(dispatcher.stop(0), task)
 

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from agent.metrics import Metrics
 from agent.runtime import ActionState, OpenAlert, Runtime
-from agent.store.records import OutboxStats
+from agent.store.records import OutboxStats, ReceiverState
 from rules.model import (
     MINUTE,
     SECOND,
@@ -49,6 +49,7 @@ class Daemon:
         self.known_silences: list[Silence] = []
         self.switched = Switch(True, "", 0)
         self.acting: list[ActionState] = []
+        self.reached: list[ReceiverState] = []
 
     def switch(self) -> Switch:
         return self.switched
@@ -73,6 +74,9 @@ class Daemon:
 
     def troubles(self) -> list[Trouble]:
         return []
+
+    def receivers(self) -> list[ReceiverState]:
+        return self.reached
 
     def silences(self) -> list[Silence]:
         return self.known_silences
@@ -147,6 +151,8 @@ def fill(daemon: Daemon, metrics: Metrics) -> None:
     metrics.loop_lag(0.0005)
     metrics.delivery("growth", "sent")
     metrics.delivery("growth", "retry")
+    metrics.superseded("growth", 3)
+    daemon.reached = [ReceiverState("growth", 0), ReceiverState("oncall", 1, NOW - MINUTE, "refused")]
     metrics.correction("set-thermostat", "verified")
 
 
@@ -182,6 +188,9 @@ async def test_what_was_counted_is_said(daemon: Daemon, metrics: Metrics):
     assert found[named("setpoint_event_loop_lag_seconds_sum")] == pytest.approx(0.0005)
     assert found[named("setpoint_deliveries_total", receiver="growth", outcome="sent")] == 1
     assert found[named("setpoint_deliveries_total", receiver="growth", outcome="retry")] == 1
+    assert found[named("setpoint_deliveries_total", receiver="growth", outcome="superseded")] == 3
+    assert found[named("setpoint_receiver_up", receiver="growth", position="0")] == 1
+    assert found[named("setpoint_receiver_up", receiver="oncall", position="1")] == 0
     assert found[named("setpoint_corrections_total", action="set-thermostat", state="verified")] == 1
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agent.config.configuration import Configuration, NotifierEntry
-from agent.notices import EXPIRES_AFTER, Notices, Saying, context_of, idempotency_key, reason_of, values_of
-from agent.outgoing import read_notice
+from agent.envelopes import EXPIRES_AFTER, idempotency_key, read_notice
+from agent.notices import Notices, Saying, context_of, reason_of, values_of
 from connectors import registry
 from rules.corrections import line
 from rules.grouping import own_group, routed_group

@@ -15,13 +15,14 @@ from agent.ack_links import AckLinks
 from agent.charts import ChartData, ChartError, Charts
 from agent.config.configuration import ActionEntry, Configuration, NotifierEntry
 from agent.connections import Connections
-from agent.notices import EXPIRES_AFTER, Notices
-from agent.outgoing import Outgoing, read_notice
+from agent.envelopes import EXPIRES_AFTER, read_notice
+from agent.notices import Notices
+from agent.outgoing import Outgoing
 from agent.reports.rendering import Rendering
 from agent.store.codec import encode
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
-from connectors.base import Misconfigured, Refused, ReportSending, Sending, Services
+from connectors.base import Misconfigured, ReportSending, Sending, Services
 from connectors.http import HttpClient
 from connectors.report_message import as_notice
 from rules.history import History
@@ -30,18 +31,15 @@ from rules.model import (
     HOUR,
     CalendarPeriod,
     Goal,
-    Matcher,
     Measure,
     News,
     Notice,
     Proposal,
     Reading,
-    Reason,
     Selector,
     SourceRule,
     Target,
 )
-from rules.routing import Route
 from rules.specs import Specs
 from tests.connectors.notifiers import kit
 from tests.connectors.notifiers.reports import report
@@ -180,20 +178,6 @@ async def test_the_charts_of_a_report_are_those_of_its_rows(world):
     (data,) = world.drawing.asked  # the other row's target is not configured any more
     assert (data.title, data.headline, data.at_most) == ("Room (hall)", "In band: 21 °C, wanted 20 to 23 °C", 23.0)
     assert data.start == now - 6 * DAY
-
-
-async def test_a_report_that_can_not_be_delivered_is_said_to_the_fallback(world):
-    world.use(
-        Configuration({}, {}, receivers={"growth": (), "all": (NotifierEntry("console", None),)}, route=Route("all"))
-    )
-    (made,) = world.outgoing.undeliverable(report_delivery(), Refused("gone", permanent=True))
-    said = read_notice(made.payload)
-    assert (made.kind, made.receiver, said.reason) == (DeliveryKind.NOTICE, "all", Reason.UNDELIVERABLE)
-    assert said.headline.startswith("Weekly numbers: 1 of 3")
-    assert said.details[-1] == "Receiver growth could not be told: gone"
-    other = report_delivery(dataclasses.replace(report(), name="other"))
-    (another,) = world.outgoing.undeliverable(other, Refused("gone", permanent=True))
-    assert made.lane != another.lane  # neither waits for the other, nor is taken for it
 
 
 @pytest.mark.parametrize("notice", kit.ALL_REASONS, ids=lambda notice: notice.reason)
@@ -405,43 +389,3 @@ class TestCharts:
             assert (await world.sent()).chart.startswith(b"\x89PNG")
         finally:
             await charts.close()
-
-
-class TestUndeliverable:
-    ERROR = Refused("https://hooks.example.com answered 410 Gone", status=410)
-
-    def told(self, world, route: Route | None, receiver="growth", reason=Reason.FIRING) -> list[Delivery]:
-        entry = NotifierEntry("console", config_of("notifiers", "console"))
-        receivers = {"growth": (entry,), "fallback": (entry, entry)}
-        world.use(Configuration({}, {}, receivers=receivers, route=route))
-        return world.outgoing.undeliverable(delivery(kit.notice(receiver=receiver, reason=reason)), self.ERROR)
-
-    def test_each_notifier_of_the_route_s_receiver_hears_of_it(self, world):
-        made = self.told(world, Route("fallback"))
-        assert [(one.receiver, one.position) for one in made] == [("fallback", 0), ("fallback", 1)]
-        assert len({one.key for one in made}) == len({one.lane for one in made}) == 2
-        assert all(one.key != "key" and one.expires_at > kit.NOW + EXPIRES_AFTER for one in made)
-        notice = read_notice(made[0].payload)
-        assert (notice.reason, notice.receiver) == (Reason.UNDELIVERABLE, "fallback")
-        assert notice.details[-1] == "Receiver growth could not be told: https://hooks.example.com answered 410 Gone"
-        assert notice.details[0] == "Taken by Ann at 18:53"
-        assert notice.headline == kit.notice().headline
-
-    def test_of_a_test_nobody_else_hears(self, world):
-        assert self.told(world, Route("fallback"), reason=Reason.TEST) == []
-
-    def test_the_same_failure_makes_the_same_notice(self, world):
-        first, second = self.told(world, Route("fallback")), self.told(world, Route("fallback"))
-        assert [one.key for one in first] == [one.key for one in second]
-
-    @pytest.mark.parametrize("route", [None, Route("growth")])
-    def test_without_another_receiver_the_console_hears_of_it(self, world, route):
-        (made,) = self.told(world, route)
-        assert made.receiver == "console"
-
-    def test_one_about_a_fallback_s_own_failure_is_not_made(self, world):
-        assert self.told(world, Route("fallback"), reason=Reason.UNDELIVERABLE) == []
-
-    def test_labels_and_matchers_do_not_matter(self, world):
-        route = Route("fallback", routes=(Route("growth", (Matcher("severity", "=", "critical"),)),))
-        assert {one.receiver for one in self.told(world, route)} == {"fallback"}

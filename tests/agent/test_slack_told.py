@@ -11,7 +11,7 @@ import pytest
 
 from agent.config.configuration import NotifierEntry
 from agent.demo.slack import TOKEN, SlackServer
-from agent.outgoing import read_notice
+from agent.envelopes import read_notice
 from agent.store.records import Attempt, DeliveryKind
 from connectors.base import Refused, Sending, Services
 from connectors.http import HttpClient

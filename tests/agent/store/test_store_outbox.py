@@ -176,7 +176,10 @@ async def send(store: Store, now: int) -> list[str]:
 async def test_what_waits_is_superseded_by_what_is_newer_and_stays_visible(store: Store) -> None:
     await queue(store, change("fire", "firing"), change("ack", "updated"), change("end", "resolved"))
     assert await send(store, 1) == ["fire"]  # nothing was told of it yet
-    assert await send(store, 2) == ["end"]
+    superseded: list[tuple[str, int]] = []
+    (end,) = await store.claim(2, LEASE, 100, on_superseded=lambda *said: superseded.append(said))
+    assert (end.key, superseded) == ("end", [("r", 1)])
+    assert await store.settle(end, tried(end, at=2), now=2, sent=True)
     await queue(store, change("again", "firing", 2), change("end2", "resolved", 2), change("third", "firing", 3))
     (third,) = await store.claim(3, LEASE, 100)
     assert (third.key, orjson.loads(third.payload)["unsaid"]) == ("third", 1)
@@ -219,3 +222,22 @@ async def test_a_program_is_told_of_each_change(store: Store) -> None:
     wanted = [change(f"{n}", "firing" if n % 2 else "resolved", n, manner=Manner.EVERY) for n in range(6)]
     await queue(store, *wanted)
     assert [await send(store, n) for n in range(6)] == [[one.key] for one in wanted]
+
+
+async def test_the_notifiers_that_fail_since_when_and_why(store: Store) -> None:
+    await queue(
+        store, notice("a", lane="a"), notice("b", lane="b", receiver="oncall"), notice("c", lane="c", position=1)
+    )
+    for at, sent in ((1, True), (500, False), (900, False)):
+        for one in await store.claim(at, 10, 100):
+            error = None if sent and one.receiver == "r" else f"down at {at}"
+            await store.settle(one, tried(one, error, at=at), now=at, sent=False, retry_at=at + 20)
+    found = {(one.receiver, one.position): (one.since, one.error) for one in await store.failing()}
+    assert found == {
+        ("r", 0): (500, "down at 900"),
+        ("r", 1): (500, "down at 900"),
+        ("oncall", 0): (1, "down at 900"),
+    }
+    for one in await store.claim(2_000, 10, 100):
+        await store.settle(one, tried(one, at=2_000), now=2_000, sent=True)
+    assert await store.failing() == []

@@ -23,7 +23,7 @@ from agent.runtime import ActionState, OpenAlert, Reloaded, Switched, Unknown, W
 from agent.settings import read_settings
 from agent.slack.desk import Desk
 from agent.store.errors import StoreError
-from agent.store.records import Ping
+from agent.store.records import Ping, ReceiverState
 from agent.store.store import Store
 from agent.web.server import serve
 from connectors.base import ConnectorError, Inbound, InboundSource, Services
@@ -95,6 +95,7 @@ class Daemon:
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
         self.forgets: StoreError | None = None
+        self.reached: Sequence[ReceiverState] = ()
         self.states: dict[InstanceKey, InstanceState] = {}
         self.health: dict[str, SourceState] = {}
         self.open: list[OpenAlert] = []
@@ -137,6 +138,9 @@ class Daemon:
 
     def sources(self) -> Mapping[str, SourceState]:
         return {name: self.health.get(name) or SourceState(name) for name in self.config.sources}
+
+    def receivers(self) -> Sequence[ReceiverState]:
+        return self.reached
 
     def corrections(self) -> Sequence[Correction]:
         return self.runs

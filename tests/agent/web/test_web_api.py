@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
+from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, ReceiverState
 from agent.web.openapi import document
 from agent.web.routes import TABLE
 from agent.web.views import iso
@@ -80,6 +80,17 @@ async def test_status_counts(client, daemon, store):
     assert said["sources"] == {"up": 1, "down": 1, "unknown": 4}
     assert said["outbox"] == {"depth": 0, "oldest": None}
     assert (said["healthy"], said["ready"], said["problems"]) == (True, True, [])
+    assert said["failing_receivers"] == []
+
+
+async def test_status_names_the_receivers_that_fail(client, daemon, store):
+    name = next(iter(daemon.config.receivers))
+    kind = daemon.config.receivers[name][0].kind
+    daemon.reached = [ReceiverState("other", 0), ReceiverState(name, 0, NOW - SECOND, "Slack refused: token_revoked")]
+    (said,) = (await get(client, "status", "Status"))["failing_receivers"]
+    assert said["since"] == "2025-12-31T23:59:59Z"
+    assert (said["name"], said["position"], said["type"]) == (name, 0, kind)
+    assert said["error"] == "Slack refused: token_revoked"
 
 
 async def test_status_without_a_database_says_what_it_can(client, daemon, store):
