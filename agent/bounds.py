@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
-from agent.memory import Memory
+from agent.memory import Memory, without
 from connectors.template import TemplateError, render
 from rules import corrections
 from rules.breaker import BREAKER, Outcome, Tripped, outcome_of, tripped
@@ -122,12 +122,14 @@ class Bounds:
     def _over_budget(self, decision: Decision, run: Correction) -> Wait | None:
         entry = self._config.actions.get(run.action)
         made = [one for one in decision.runs.values() if one.state is RunState.CALLED]
-        own = [*self._memory.calls_of(run.action), *(one.updated for one in made if one.action == run.action)]
+        known = without(self._memory.calls_of(run.action), [at for name, at in decision.unmade if name == run.action])
+        own = [*known, *(one.updated for one in made if one.action == run.action)]
         free = corrections.within_budget(own, entry.budget if entry else None, decision.now)
         if free:
             return Wait("waits for the action's budget", free)
         budget = self._config.corrections.budget
-        every = [*self._memory.all_calls(), *(one.updated for one in made)] if budget else []
+        known = without(self._memory.all_calls(), [at for _, at in decision.unmade]) if budget else []
+        every = [*known, *(one.updated for one in made)] if budget else []
         free = corrections.within_budget(every, budget, decision.now)
         return Wait("waits for the budget of all corrections", free) if free else None
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
 from agent.bounds import Bounds
+from agent.calls import Calls, Context
 from agent.decided import Decision, happened
-from agent.envelopes import idempotency_key
 from agent.memory import Memory
-from agent.notices import Notices, context_of, plain
-from agent.store.records import Delivery, DeliveryKind
+from agent.notices import Notices, plain
 from connectors.template import TemplateError, render_json
 from rules import corrections
 from rules.control import drive
 from rules.corrections import ACTING, LOST, OPEN
 from rules.history import History
 from rules.model import (
-    HOUR,
     AlertState,
     Correction,
     CorrectRule,
@@ -35,16 +31,15 @@ from rules.model import (
 from rules.muting import Situation
 from rules.routing import CONSOLE
 from rules.specs import Specs
-from rules.words import clock_time, headline
+from rules.words import clock_time
 
-Context = dict[str, Any]
 WOULD = "would make the call "
 _GONE = "what it was for is gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How the call of a correction ended; `withheld`: it was stopped before it was made.
+    """How the call of a correction ended; `withheld`: it was stopped, or put off, before it was made.
 
     `not_within` is for how many microseconds the other side does not want another. `unanswered`: it may have been made.
     """
@@ -67,6 +62,7 @@ class Corrector:
         self.memory = memory
         self.situation = situation
         self.bounds = Bounds(specs, notices.config, memory, situation, history)
+        self.calls = Calls(specs, notices.config)
 
     def correct(self, decision: Decision, answers: Sequence[Answered]) -> None:
         """Begins the runs that transitions ask for, takes in how calls ended, and moves on what can move."""
@@ -107,9 +103,9 @@ class Corrector:
             return corrections.skipped(run, decision.now, why)
         state, first = decision.instance(run.key), replace(run, attempt=run.attempt + 1)
         if rule.output is not None and run.output is None and state is not None:  # shown; each call sets it anew
-            first = self._driven(first, rule, state, self._context(decision, first), decision.now)
-        detail = f"{WOULD}{self._preview(decision, first)}"
-        return replace(run, output=first.output, detail=detail, asked=self._configured(run))
+            first = self._driven(first, rule, state, self.calls.context(first, decision), decision.now)
+        detail = f"{WOULD}{self.calls.preview(first, decision)}"
+        return replace(run, output=first.output, detail=detail, asked=self.calls.configured(run))
 
     # moving on
 
@@ -180,7 +176,7 @@ class Corrector:
         now = decision.now
         if state is None:
             return corrections.skipped(run, now, _GONE)
-        context = self._context(decision, after)
+        context = self.calls.context(after, decision)
         thing = self.bounds.thing(run, context)
         run, after = replace(run, thing=thing), replace(after, thing=thing)
         wait = self.bounds.wait(decision, run, rule)
@@ -195,7 +191,7 @@ class Corrector:
         if after.state is not RunState.CALLED:
             return after
         if rule.dry_run or self.notices.config.corrections.dry_run:
-            said = f"dry run, the call would be {self._preview(decision, after)}"
+            said = f"dry run, the call would be {self.calls.preview(after, decision)}"
             return replace(corrections.skipped(after, now, said), attempt=run.attempt, dry_run=True)
         return after
 
@@ -222,7 +218,9 @@ class Corrector:
             return
         state = decision.instance(run.key)
         if answered.withheld:
-            after = corrections.held_back(run, decision.now, answered.answer)
+            if not answered.unanswered:
+                decision.unmade.append((run.action, run.updated))
+            after = corrections.held_back(run, decision.now, answered.answer, answered.not_within)
             if not run.undoes and not corrections.is_firing(run, state):
                 after = corrections.helped(after, rule, state, decision.now) or corrections.skipped(
                     after, decision.now, answered.answer
@@ -299,7 +297,7 @@ class Corrector:
         transition = replace(moved, detail=f"{said}. {tripped}" if tripped else said, to=to, nth=nth)
         decision.transitions.append(transition)
         if after.state is RunState.CALLED:
-            decision.deliveries.append(self._call(decision, after, transition))
+            decision.deliveries.append(self.calls.delivery(after, transition))
 
     def _is_unsaid(self, decision: Decision, before: Correction | None, after: Correction) -> bool:
         """Whether nobody has to hear of it: nothing that is said changed, or the firing says it, or the call will."""
@@ -332,58 +330,12 @@ class Corrector:
         route = self.notices.config.route
         return (route.receiver if route else CONSOLE,)
 
-    def _context(self, decision: Decision, run: Correction) -> Context:
-        """What templates of the call may use."""
-        state = decision.instance(run.key)
-        if state is None:
-            return {}
-        transition = happened(self.specs, state, run.alert, Event.CORRECTION, decision.now)
-        return self._context_of(run, transition)
-
-    def _context_of(self, run: Correction, transition: Transition) -> Context:
-        target, assessment = self.specs.targets.get(run.key.target), transition.assessment
-        said = headline(target, run.key, assessment, Event.FIRING, transition.at) if target and assessment else ""
-        output = None if run.output is None else orjson.loads(run.output)
-        own: Mapping[str, Any] = {"attempt": run.attempt, "correction": run.id}
-        driven = {} if output is None else {"output": output}  # a template that takes what there is not is a mistake
-        return {**context_of(target, transition, said), **own, **driven}
-
-    def _configured(self, run: Correction) -> str:
-        """A hash of how the action is configured, but for its secrets: values move on, another call is another."""
-        config = getattr(self.notices.config.actions.get(run.action), "config", None)
-        return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16] if config else ""
-
-    def _preview(self, decision: Decision, run: Correction) -> str:
-        """What would be called, without secrets."""
-        entry = self.notices.config.actions.get(run.action)
-        preview = getattr(entry.config if entry else None, "preview", None)
-        if preview is None or decision.instance(run.key) is None:
-            return run.action
-        try:
-            return str(preview(self._context(decision, run)))
-        except TemplateError as error:
-            return f"{run.action}, which can't be made: {error}"
-
-    def _call(self, decision: Decision, run: Correction, transition: Transition) -> Delivery:
-        which = {"fingerprint": run.fingerprint, "starts_at": transition.fired_at}
-        payload = {"run": run.id, "context": {**self._context_of(run, transition), **which}}
-        return Delivery(
-            key=idempotency_key(run.id, str(run.queued)),
-            kind=DeliveryKind.CALL,
-            receiver=run.action,
-            position=0,
-            lane=f"action/{run.action}/{run.key.target}/{run.key.labels}",
-            payload=orjson.dumps(payload),
-            created=transition.at,
-            next_at=transition.at,
-            expires_at=transition.at + HOUR,
-        )
-
 
 def _taken(run: Correction, rule: CorrectRule, now: int, found: Answered) -> Correction:
     """The run after its call ended. What may have been made counts as made, but nothing would verify an undo."""
     if found.unanswered:
-        said, undoes = f"{found.answer}; it may have been made", bool(run.undoes)
+        undoes = bool(run.undoes)
+        said = f"{found.answer}; whether it was made is not known{'' if undoes else ', readings decide'}"
         return corrections.answered(run, rule, now, said, error=undoes, permanent=undoes)
     return corrections.answered(
         run,

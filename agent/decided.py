@@ -35,6 +35,7 @@ class Decision:
 
     `came_to` are the actions of corrections that changed their state, with the new one, `tripped` the actions whose
     breaker opened.
+    `unmade` are calls (action, time) that were decided on before and turned out not to be made.
     `spilled` are bursts that alerts have joined and that are to be told of, with what is to be said of one of them.
     """
 
@@ -53,6 +54,7 @@ class Decision:
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)
     spilled: dict[str, Transition | None] = field(default_factory=dict)
+    unmade: list[tuple[str, int]] = field(default_factory=list)
     groups: GroupChanges = field(init=False)
     _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)
 

@@ -50,6 +50,8 @@ def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Read
 
 def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> None:
     """Remembers a decision that is in force: committed, `stored` sources too, or only rehearsed."""
+    for action, at in decision.unmade:
+        memory.forget_call(action, at)
     memory.remember(
         decision.instances.values(), decision.sources.values(), stored, decision.runs.values(), decision.groups
     )

@@ -32,6 +32,7 @@ class Withheld(ConnectorError):
     """A call that was not made, since it must not be any more. What is done instead is the correction's decision."""
 
     permanent = True
+    unsent = True
 
 
 Settle = Callable[[Commit | None], Awaitable[bool]]
@@ -48,8 +49,8 @@ class Edges:
     StoreUnavailable.
     `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good, `on_waiting` because one
     waits until something is mended; neither is asked about the notices it asked for. `on_settled(delivery, outcome,
-    error)` is told `sent`, `retry`, `failed` or `lost`, `on_superseded(receiver, count)` that newer notices took the
-    place of so many.
+    error)` is told `sent`, `retry`, `failed`, `withheld` or `lost`, `on_superseded(receiver, count)` that newer notices
+    took the place of so many.
     """
 
     notify: Callable[[Delivery], Awaitable[Mapping[str, Any] | None]]
@@ -304,8 +305,9 @@ class Dispatcher:
             outcome = "retry"
             log.warning("delivery.retry", **facts, error=str(error), retry_in_s=(again - self._clock.now()) // SECOND)
         else:
-            outcome = "failed"
-            log.error("delivery.failed", **facts, error=str(error))
+            outcome = "withheld" if attempt.withheld else "failed"
+            say = log.info if attempt.withheld else log.error
+            say(f"delivery.{outcome}", **facts, error=str(error))
         self._edges.on_settled(delivery, outcome, error)
 
     async def _wait(self, happening: Awaitable[Any], until: int | None) -> None:
@@ -331,7 +333,13 @@ class Dispatcher:
 
 def _attempt(delivery: Delivery, at: int, took: int, error: ConnectorError | None) -> Attempt:
     permanent = error is not None and error.permanent
-    return Attempt(delivery.id, delivery.attempts + 1, at, took, None if error is None else str(error), permanent)
+    said = None if error is None else str(error)
+    return Attempt(delivery.id, delivery.attempts + 1, at, took, said, permanent, is_withheld(delivery, error))
+
+
+def is_withheld(delivery: Delivery, error: ConnectorError | None) -> bool:
+    """Whether a call was surely not made: one that was given out before may have been, before the daemon went away."""
+    return delivery.kind is DeliveryKind.CALL and error is not None and error.unsent and delivery.fence <= 1
 
 
 def _reference(delivery: Delivery, answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

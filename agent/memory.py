@@ -31,6 +31,15 @@ _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set;
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
 
+def without(calls: Sequence[int], unmade: Iterable[int]) -> list[int]:
+    """The times of calls but for those that were not made. Where a clock was set back a time may be another by now."""
+    left = list(calls)
+    for at in unmade:
+        if left:
+            left.remove(at if at in left else left[-1])
+    return left
+
+
 class Memory:
     """States and timers of one process."""
 
@@ -153,6 +162,10 @@ class Memory:
     def _note_call(self, action: str, at: int) -> None:
         since = at - corrections.LONGEST_BUDGET
         self._calls[action] = [*(call for call in self.calls_of(action) if call > since), at]
+
+    def forget_call(self, action: str, at: int) -> None:
+        """A call decided on at that time was not made, so no budget counts it."""
+        self._calls[action] = without(self.calls_of(action), [at])
 
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""

@@ -107,7 +107,7 @@ class Metrics:
         self._loop.observe(seconds)
 
     def delivery(self, receiver: str, outcome: str) -> None:
-        """A try to deliver ended: sent, retry, failed or lost."""
+        """A try to deliver ended: sent, retry, failed, withheld or lost."""
         self._deliveries.labels(receiver, outcome).inc()
 
     def superseded(self, receiver: str, count: int) -> None:

@@ -19,7 +19,7 @@ from agent.clock import Clock
 from agent.correcting import Answered
 from agent.decided import Decision
 from agent.decision import Decider, sorted_out, take_in
-from agent.dispatcher import Settle, Withheld
+from agent.dispatcher import Settle, is_withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
@@ -311,9 +311,9 @@ class Pipeline:
         """Takes in how a corrective call ended, in one transaction with the delivery's own outcome."""
         said = answer or "" if error is None else str(error)
         permanent = error is not None and error.permanent
-        withheld = isinstance(error, Withheld)
+        withheld = error is not None and error.unsent
         later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
-        unanswered = error is not None and error.unanswered
+        unanswered = error is not None and (error.unanswered or (withheld and not is_withheld(delivery, error)))
         answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later, unanswered)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])

@@ -45,7 +45,7 @@ class Receivers:
 
     def settled(self, delivery: Delivery, error: ConnectorError | None, now: int) -> None:
         """A try ended. One that is only put off says nothing of the receiver."""
-        if delivery.kind is DeliveryKind.CALL or (error is not None and error.put_off):
+        if delivery.kind is DeliveryKind.CALL or (error is not None and error.unsent):
             return
         place = (delivery.receiver, delivery.position)
         before = self._states.get(place)

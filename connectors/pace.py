@@ -60,5 +60,5 @@ class Pace:
     def _refuse(self, method: str, wait: float, patience: float = PATIENCE) -> None:
         if wait > patience:
             error = Refused(f"{method} is called as often as is allowed", permanent=False, retry_after=wait)
-            error.put_off = True
+            error.unsent = True
             raise error

@@ -240,12 +240,16 @@ def approved_again(run: Correction) -> Correction:
     return replace(run, state=RunState.APPROVED, deadline=None, not_before=None, detail="")
 
 
-def held_back(run: Correction, now: int, why: str) -> Correction:
-    """The run whose call was stopped before it was made: that was no attempt."""
+def held_back(run: Correction, now: int, why: str, not_within: int = 0) -> Correction:
+    """The run whose call was stopped before it was made: that was no attempt.
+
+    `not_within` is for how long no other may be made.
+    """
     before = None if run.attempt == 1 else run.before
     queued = max(run.queued, run.attempt)  # an earlier version counted attempts only
     run = replace(run, attempt=run.attempt - 1, queued=queued, before=before)
-    return replace(run, state=RunState.APPROVED, updated=now, detail=why)
+    not_before = now + min(not_within, DAY) if not_within else run.not_before
+    return replace(run, state=RunState.APPROVED, updated=now, detail=why, not_before=not_before)
 
 
 def _drives_on(run: Correction, rule: CorrectRule) -> bool:

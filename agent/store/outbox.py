@@ -134,6 +134,8 @@ def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt,
     now, retry_at = outcome["now"], outcome["retry_at"]
     if outcome["sent"]:
         state = DeliveryState.SENT
+    elif attempt.withheld:
+        state = DeliveryState.WITHHELD
     else:
         state = DeliveryState.FAILED if retry_at is None else DeliveryState.QUEUED
     done = state is not DeliveryState.QUEUED
@@ -175,6 +177,7 @@ def failing(connection: sqlite3.Connection) -> list[ReceiverState]:
 
 
 def calls(connection: sqlite3.Connection, since: int) -> list[tuple[str, int]]:
-    """(action, time) of the calls decided on since, made or not, oldest first."""
-    sql = "SELECT receiver, created FROM deliveries WHERE kind = ? AND created >= ? ORDER BY id"
-    return [(row[0], row[1]) for row in connection.execute(sql, (DeliveryKind.CALL.value, since))]
+    """(action, time) of the calls decided on since, but for those that were withheld; oldest first."""
+    sql = "SELECT receiver, created FROM deliveries WHERE kind = ? AND created >= ? AND state <> ? ORDER BY id"
+    wanted = (DeliveryKind.CALL.value, since, DeliveryState.WITHHELD.value)
+    return [(row[0], row[1]) for row in connection.execute(sql, wanted)]

@@ -32,12 +32,16 @@ class DeliveryKind(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """`failed` is for good: refused, or too old to try again. `superseded`: a newer one of its lane says more."""
+    """`failed` is for good: refused, or too old to try again. `superseded`: a newer one of its lane says more.
+
+    `withheld`: a call that was not made after all.
+    """
 
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
     SUPERSEDED = "superseded"
+    WITHHELD = "withheld"
 
 
 class Manner(StrEnum):
@@ -82,7 +86,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How one try of a delivery ended; `error` is None when it was sent."""
+    """How one try of a delivery ended; `error` is None when it was sent.
+
+    `withheld`: a call that was not made after all. It is not read back: the delivery's state keeps it.
+    """
 
     delivery_id: int
     number: int
@@ -90,6 +97,7 @@ class Attempt:
     took: int  # microseconds
     error: str | None = None
     permanent: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ class Store:
         return await self._readers.run(outbox.failing)
 
     async def calls(self, since: int) -> list[tuple[str, int]]:
-        """(action, time) of the corrective calls decided on since, oldest first."""
+        """(action, time) of the corrective calls decided on since, but for those withheld; oldest first."""
         return await self._readers.run(outbox.calls, since)
 
     # History

@@ -113,8 +113,7 @@ class SqlAction:
         try:
             rows = await in_time(self._run(values, seconds, interruption), seconds, interruption)
         except TimeoutError:
-            said = f"action {self._name}: the database did not do it within {seconds:g} s"
-            raise TimedOut(said) from None
+            raise TimedOut(f"action {self._name}: the database did not answer within {seconds:g} s") from None
         except Exception as error:  # drivers raise what they like, not only what SQLAlchemy makes of it
             raise self._failure(error) from None
         took = max(self._services.now() - started, 0) // 1_000

@@ -12,7 +12,7 @@ import orjson
 from agent.acts import Person
 from agent.approving import Approving
 from agent.config.configuration import ActionEntry, Configuration, Restraint
-from agent.dispatcher import Withheld
+from agent.dispatcher import Withheld, is_withheld
 from agent.runtime import OpenAlert
 from agent.standing import open_alerts
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
@@ -91,7 +91,8 @@ class House(World, Approving):
         return made
 
     async def settle(self, delivery: Delivery, error: ConnectorError | None = None) -> None:
-        attempt = Attempt(delivery.id, 1, self.clock.time, 1000, str(error) if error else None)
+        withheld = is_withheld(delivery, error)
+        attempt = Attempt(delivery.id, 1, self.clock.time, 1000, str(error) if error else None, withheld=withheld)
 
         async def settled(commit: Commit | None) -> bool:
             return await self.store.settle(delivery, attempt, now=self.clock.time, sent=error is None, commit=commit)

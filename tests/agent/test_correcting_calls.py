@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.dispatcher import Withheld
-from agent.store.records import Commit
+from agent.store.records import Commit, DeliveryKind, DeliveryState
 from connectors.base import Refused, TimedOut, Unreachable
-from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, RunState, Undo
-from tests.agent.correcting_kit import ASK, AUTO, House
+from rules.model import DAY, HOUR, MINUTE, SECOND, CorrectRule, Polled, RunState, Undo
+from tests.agent.correcting_kit import ANN, ASK, AUTO, House, Restraint, action
 from tests.agent.test_pipeline import TARGET
 
 
@@ -65,7 +65,10 @@ class TestUnanswered:
         await house.read(25)
         await house.send(error)
         run = house.run()
-        assert (run.state, run.detail) == (RunState.VERIFYING, f"{error}; it may have been made")
+        assert (run.state, run.detail) == (
+            RunState.VERIFYING,
+            f"{error}; whether it was made is not known, readings decide",
+        )
         assert (run.called_at, run.deadline) == (house.clock.time, house.clock.time + AUTO.verify_within)
         await house.restart()
         await house.read(22)
@@ -95,7 +98,7 @@ class TestUnanswered:
         await house.send(self.LATE)
         undo = house.runs()[-1]
         assert (undo.undoes, undo.state) == (house.run().id, RunState.ESCALATED)
-        assert undo.detail.endswith("it may have been made")
+        assert undo.detail.endswith("; whether it was made is not known")
         await house.passes(HOUR)
         assert await house.send() == 0
 
@@ -209,3 +212,75 @@ class TestInTheOutbox:
         await house.passes(MINUTE)
         assert await house.send() == 0
         assert {run.state for run in house.runs() if not run.key.labels} == {RunState.SKIPPED}
+
+
+class TestBudget:
+    """Only calls that were made count, or that may have been."""
+
+    HOURLY = (1, 3600)
+
+    async def house(self, house: House, which: str, rule: CorrectRule = AUTO) -> None:
+        of_all = Restraint(self.HOURLY) if which == "all" else Restraint()
+        cool = action("cool", budget=self.HOURLY if which == "one" else None)
+        await house.begin(rule, actions={"cool": cool, "undo": action("undo")}, corrections=of_all)
+
+    @pytest.mark.parametrize("which", ["one", "all"])
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_one_that_was_withheld_does_not(self, house: House, which: str, restarts: bool) -> None:
+        await self.house(house, which)
+        await house.read(25)
+        await house.switch_corrections(False, ANN)
+        assert await house.send() == 0
+        assert (house.state, house.run().attempt) == (RunState.APPROVED, 0)
+        assert {one.state for one in await house.store.deliveries(9) if one.kind is DeliveryKind.CALL} == {
+            DeliveryState.WITHHELD
+        }
+        if restarts:
+            await house.restart()
+        assert [one.calls for one in house.actions()] == [0, 0]
+        await house.switch_corrections(True, ANN)
+        assert (house.state, await house.send()) == (RunState.CALLED, 1)
+        assert house.actions()[0].calls == 1
+
+    async def test_a_precondition_that_fails_at_the_last_moment(self, house: House) -> None:
+        await self.house(house, "one", replace(AUTO, precondition="last(outside) < 10"))
+        await house.outside(5)
+        await house.read(25)
+        await house.outside(15)
+        assert (await house.send(), house.state) == (0, RunState.SKIPPED)
+        assert house.actions()[0].calls == 0
+
+    async def test_a_dry_run(self, house: House) -> None:
+        await self.house(house, "one", replace(AUTO, dry_run=True))
+        await house.read(25)
+        assert (house.state, house.actions()[0].calls) == (RunState.SKIPPED, 0)
+
+    async def test_one_that_may_have_been_made_before_does(self, house: House) -> None:
+        await self.house(house, "one")
+        await house.read(25)
+        await house.claim()  # and killed while it is sent
+        await house.restart(after=2 * MINUTE)
+        await house.switch_corrections(False, ANN)
+        assert await house.send() == 0
+        assert house.actions()[0].calls == 1
+
+
+class TestPutOff:
+    """A call that is not made since it is not its turn is no attempt."""
+
+    async def test_it_is_made_when_its_turn_has_come(self, house: House) -> None:
+        later = Refused("chat_postMessage is called as often as is allowed", permanent=False, retry_after=90)
+        later.unsent = True
+        await house.begin(replace(AUTO, max_attempts=1))
+        await house.read(25)
+        for _ in range(3):
+            await house.send(later)
+            run = house.run()
+            assert (run.state, run.attempt, run.not_before) == (RunState.APPROVED, 0, house.clock.time + 90 * SECOND)
+            assert "as often as is allowed" in run.detail
+            await house.restart()
+            await house.passes(90 * SECOND)
+            assert house.state is RunState.CALLED
+        await house.send()
+        assert (house.state, house.run().attempt) == (RunState.VERIFYING, 1)
+        assert house.actions()[0].calls == 1

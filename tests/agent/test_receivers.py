@@ -140,9 +140,9 @@ class TestStates:
         assert known.states()[1] == ReceiverState("growth", 0)
         assert len(failing(known.states())) == 1
 
-    def test_calls_and_what_is_put_off_say_nothing_of_it(self):
+    def test_calls_and_what_is_unsent_say_nothing_of_it(self):
         known, later = reached(), Refused("as often as is allowed", permanent=False, retry_after=9)
-        later.put_off = True
+        later.unsent = True
         known.settled(growth(), later, kit.NOW)
         known.settled(growth(kind=DeliveryKind.CALL), GONE, kit.NOW)
         assert known.states() == []

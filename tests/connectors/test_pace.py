@@ -51,7 +51,7 @@ async def test_who_would_wait_long_is_told_when_to_come_again(pace, clock):
     turns = await asyncio.gather(*(pace.turn("post", (1, 1)) for _ in range(9)), return_exceptions=True)
     refused = [turn for turn in turns if turn is not None]
     assert len(turns) - len(refused) == PATIENCE + 1
-    assert all(isinstance(error, Refused) and not error.permanent for error in refused)
+    assert all(isinstance(error, Refused) and not error.permanent and error.unsent for error in refused)
     assert {error.retry_after for error in refused} == {PATIENCE + 1}
     clock.now += 1
     await pace.turn("post", (1, 1))  # who was refused holds no place in the queue
