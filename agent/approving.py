@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from agent.acts import Act, Person
-from agent.answering import answered
+from agent.answering import answered, approved
 from agent.clock import Clock
 from agent.correcting import Corrector
 from agent.decided import Decision, happened
@@ -34,13 +34,29 @@ class Approving(ABC):
     def alerts(self) -> Sequence[OpenAlert]:
         """Alerts that are not inactive."""
 
-    async def approve(self, correction: str, person: Person, note: str = "") -> Word:
-        """Approves a proposal, by its id or the first digits of its short one. Raises Unknown."""
-        return await self._answer(correction, person, note, given=True)
+    async def approve(self, correction: str, person: Person, note: str = "", seen: int | None = None) -> Word:
+        """Approves a proposal, by its id or the first digits of its short one; `seen` is when what they saw was said.
+
+        Raises Unknown.
+        """
+
+        def change(decision: Decision) -> Word:
+            run, said = self._asked(correction), Approval(person.name, decision.now, note)
+            return approved(self.pipeline.decider.corrector, decision, run, said, seen)
+
+        return await self._act(change, person, "approve", note)
 
     async def reject(self, correction: str, person: Person, note: str = "") -> Word:
         """Rejects a proposal. Raises Unknown."""
-        return await self._answer(correction, person, note, given=False)
+
+        def change(decision: Decision) -> Word:
+            run, said = self._asked(correction), Approval(person.name, decision.now, note, given=False)
+            return answered(self.pipeline.decider.corrector, decision, run, said)
+
+        return await self._act(change, person, "reject", note)
+
+    def _asked(self, name: str) -> Correction:
+        return _find(name, self.pipeline.memory.runs.values())
 
     async def run_action(self, action: str, alert: str, person: Person, note: str = "") -> Word:
         """Has an action called for an open alert, as its correction would be. Raises Unknown."""
@@ -81,14 +97,6 @@ class Approving(ABC):
     def actions(self) -> Sequence[ActionState]:
         """The actions by name, with how their budgets and breakers stand."""
         return list(_actions(self.pipeline.decider.corrector, self.clock.now()))
-
-    async def _answer(self, name: str, person: Person, note: str, *, given: bool) -> Word:
-        def change(decision: Decision) -> Word:
-            corrector = self.pipeline.decider.corrector
-            run = _find(name, self.pipeline.memory.runs.values())
-            return answered(corrector, decision, run, Approval(person.name, decision.now, note, given))
-
-        return await self._act(change, person, "approve" if given else "reject", note)
 
     async def _act(self, change: Callable[[Decision], Word], person: Person, act: str, note: str) -> Word:
         def audited(decision: Decision) -> Word:

@@ -118,6 +118,15 @@ class Corrector:
             self.move(decision, None, undo)
             self._step(decision, undo)
 
+    def decide(self, decision: Decision, proposal: Correction, decided: Correction) -> None:
+        """Takes a person's word on a proposal in; only what comes of it in the end is said."""
+        if decided.state is RunState.APPROVED:
+            decision.came_to.append((decided.action, decided.state))
+            self._step(decision, proposal, decided)
+        else:
+            self.move(decision, proposal, decided)
+        self.step_runs(decision)
+
     def adopt(self, decision: Decision) -> None:
         """Ends the runs that another configuration leaves without their rule or their instance."""
         for run in decision.open_runs():

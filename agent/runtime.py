@@ -186,8 +186,11 @@ class Runtime(Protocol):
     async def expire(self, silence: str, person: Person) -> Silence:
         """Ends a silence now. Raises Unknown."""
 
-    async def approve(self, correction: str, person: Person, note: str = "") -> Word:
-        """Approves a proposal, by its id or the first digits of its short one. Raises Unknown."""
+    async def approve(self, correction: str, person: Person, note: str = "", seen: int | None = None) -> Word:
+        """Approves a proposal, by its id or the first digits of its short one; `seen` is when what they saw was said.
+
+        Raises Unknown.
+        """
 
     async def reject(self, correction: str, person: Person, note: str = "") -> Word:
         """Rejects a proposal. Raises Unknown."""

@@ -100,6 +100,12 @@ def _question(proposal: Proposal, zone: str, *, clicks: bool) -> str:
     return "\n".join(lines)
 
 
+def shown_at(block: str) -> int | None:
+    """When the message was made whose block this is, in UTC microseconds; None where its id does not say."""
+    at = block.rpartition(":")[2]
+    return int(at) if block.startswith(BLOCK) and at.isascii() and at.isdigit() and len(at) < 20 else None
+
+
 def _button(act: str, words: str, value: str, **style: str) -> Block:
     return {"type": "button", "action_id": act, "text": plain_text(words, 75), "value": value, **style}
 

@@ -14,7 +14,7 @@ from agent.slack.visit import Visit, until
 from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
 from connectors.facts import plain
-from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, CONFIRM, REJECT, SILENCE, WHY, silence_of
+from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, CONFIRM, REJECT, SILENCE, WHY, shown_at, silence_of
 from connectors.slack_text import plain_text
 from rules.matchers import quoted
 from rules.model import AlertState, MutedBy, parse_duration
@@ -28,11 +28,12 @@ _NAMING = ("alertname", "target", "source")
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A click of a visit: what the element says it is about, and the short-lived id that opens a modal."""
+    """A click of a visit: what the element says it is about, its block, and the short-lived id that opens a modal."""
 
     visit: Visit
     value: str
     trigger: str = ""
+    block: str = ""
 
 
 Handler = Callable[[Click], Awaitable[Reply | None]]
@@ -118,8 +119,9 @@ async def confirm(click: Click) -> Reply:
 
 
 async def approve(click: Click) -> Reply:
-    """Has a proposed correction made; only the first word counts."""
-    return await outcome(click.visit.runtime.approve(click.value, click.visit.person), unknown=OVER)
+    """Has a proposed correction made as the message shows it; only the first word counts."""
+    approving = click.visit.runtime.approve(click.value, click.visit.person, seen=shown_at(click.block))
+    return await outcome(approving, unknown=OVER)
 
 
 async def reject(click: Click) -> Reply:

@@ -60,7 +60,8 @@ class Handler:
         who = str(user.get("id") or "")
         called = str(user.get("username") or user.get("name") or "")
         visit = await self.visit_of(payload, parse(""), who, called)
-        click = buttons.Click(visit, str(chosen), str(payload.get("trigger_id") or ""))
+        trigger, block = str(payload.get("trigger_id") or ""), str(action.get("block_id") or "")
+        click = buttons.Click(visit, str(chosen), trigger, block)
         reply = await self._clicked(click, handler, _other_team(payload, user) if acts else None)
         if not home.is_home(payload):
             return reply

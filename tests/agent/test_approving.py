@@ -14,7 +14,7 @@ from agent.config.configuration import NotifierEntry
 from agent.runtime import Unknown
 from connectors.base import Refused
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import HOUR, MINUTE, Pid, RunState
+from rules.model import HOUR, MINUTE, SECOND, Pid, RunState
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, action
 
 CHANNEL = SlackNotifier.Config.model_validate({"type": "slack", "channel": "#ops"})
@@ -52,6 +52,17 @@ async def test_an_approval_makes_the_call_and_readings_verify_it(house: House) -
     (act,) = await house.store.acts(10)
     assert (act.act, act.person, act.note) == ("approve", ANN, "go")
     assert act.subject == f"cool for hot of room ({house.run().short})"
+
+
+async def test_the_message_says_only_what_came_of_the_approval(house: House) -> None:
+    await house.begin(ASK, receivers={"team": (NotifierEntry("slack", CHANNEL),)})
+    await house.read(25)
+    await house.approve(house.run().id, ANN)
+    told = (await house.notices())[1:]
+    assert [notice["details"][0] for notice in told] == ["Correction cool is being called, approved by ann"]
+    assert "waits for its time" not in str(told)
+    detail = [one.detail for one in await house.store.transitions(10)]
+    assert [one for one in detail if "cool" in one] == ["Correction cool is being called, approved by ann"]
 
 
 @pytest.mark.parametrize("given", ["id", "short", "begin", "upper"])
@@ -213,6 +224,33 @@ class TestAnotherCall:
         assert house.run().detail == "would make the call POST http://hvac.local/other"
         assert (await house.approve(house.run().id, ANN)).counted
         assert await house.send() == 1
+
+    async def test_of_two_who_saw_the_old_one_both_are_asked_again(self, house: House) -> None:
+        await self.changed(house)
+        seen = house.run().updated
+        house.clock.time += SECOND
+        words = await asyncio.gather(*(house.approve(house.run().id, one, seen=seen) for one in (ANN, BOB)))
+        said = "the call is another by now: POST http://hvac.local/other; approve again if that is right"
+        assert [(word.counted, word.words) for word in words] == [(False, said)] * 2
+        assert (house.state, await house.send()) == (RunState.PROPOSED, 0)
+        again = house.run().updated
+        words = await asyncio.gather(*(house.approve(house.run().id, one, seen=again) for one in (ANN, BOB)))
+        assert [word.counted for word in words] == [True, False]
+        assert await house.send() == 1
+
+    async def test_one_that_reads_the_same_can_be_approved_where_it_is_shown(self, house: House) -> None:
+        await house.begin(ASK)
+        await house.read(25)
+        seen = house.run().updated
+        await house.configure(actions={"cool": action("cool", timeout="3s")})
+        house.clock.time += SECOND
+        assert not (await house.approve(house.run().id, ANN, seen=seen)).counted
+        assert (await house.approve(house.run().id, ANN, seen=seen)).counted
+
+    async def test_who_saw_the_old_one_may_reject_it(self, house: House) -> None:
+        await self.changed(house)
+        await house.approve(house.run().id, ANN, seen=house.run().updated)
+        assert (await house.reject(house.run().id, BOB)).counted
 
     async def test_the_living_message_shows_it(self, house: House) -> None:
         await house.begin(ASK, receivers={"team": (NotifierEntry("slack", CHANNEL),)})

@@ -17,6 +17,7 @@ from connectors.slack_buttons import (
     SILENCE_FOR,
     WHY,
     asked,
+    shown_at,
     silence_of,
 )
 from rules.model import HOUR, Proposal, Reason
@@ -119,3 +120,12 @@ def test_many_proposals_are_cut_and_hostile_ones_stay_words():
 def test_a_value_of_another_form_is_none(value):
     with pytest.raises(ValueError, match="no value"):
         silence_of(value)
+
+
+@pytest.mark.parametrize(
+    ("block", "at"),
+    [("setpoint:f-1-heat:1700000000000000", 1_700_000_000_000_000), ("setpoint:f-1-heat", None), ("b1", None),
+     ("other:17", None), ("setpoint:x:²", None), ("setpoint:x:" + "9" * 40, None), ("", None)],
+)  # fmt: skip
+def test_a_block_says_when_its_message_was_made(block, at):
+    assert shown_at(block) == at

@@ -161,4 +161,5 @@ async def test_a_click_counts_once(door, heated, act, monkeypatch):
     assert await clicked(door, act, ANN) == "Already approved by Ann Lee at 14:02"
     assert await clicked(door, act, ANN) == "Correction heat was skipped: nobody approved within 1h"
     assert await clicked(door, act, ANN) == OVER
+    assert heated.seen == (1 if act == APPROVE else None)  # the time of the message
     assert heated.taken == [(act, RUN.id, "Ann Lee")] * 4

@@ -94,6 +94,7 @@ class Daemon:
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
+        self.seen: int | None = None
         self.forgets: StoreError | None = None
         self.reached: Sequence[ReceiverState] = ()
         self.states: dict[InstanceKey, InstanceState] = {}
@@ -151,7 +152,8 @@ class Daemon:
     def actions(self) -> Sequence[ActionState]:
         return self.acting
 
-    async def approve(self, correction: str, person: Person, note: str = "") -> Word:
+    async def approve(self, correction: str, person: Person, note: str = "", seen: int | None = None) -> Word:
+        self.seen = seen
         return self._word("approve", correction, person)
 
     async def reject(self, correction: str, person: Person, note: str = "") -> Word:
