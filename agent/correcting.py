@@ -26,6 +26,7 @@ from rules.model import (
     Pid,
     RunState,
     Snapshot,
+    Target,
     Transition,
 )
 from rules.muting import Situation
@@ -115,8 +116,12 @@ class Corrector:
             self._step(decision, run)
         self._let_on(decision)
         for undo in self._undoes(decision):
-            self.move(decision, None, undo)
-            self._step(decision, undo)
+            self.start(decision, undo)
+
+    def start(self, decision: Decision, run: Correction) -> None:
+        """Takes a new run in, and moves it on."""
+        self.move(decision, None, run)
+        self._step(decision, run)
 
     def decide(self, decision: Decision, proposal: Correction, decided: Correction) -> None:
         """Takes a person's word on a proposal in; only what comes of it in the end is said."""
@@ -256,10 +261,17 @@ class Corrector:
         rules = [rule for rule in target.correct if rule.on == run.alert] if target else []
         if run.undoes:
             found = next((rule for rule in rules if rule.undo and rule.undo.action == run.action), None)
+            if found is None and run.state is RunState.CALLED and self._is_gone(target, run):
+                found = corrections.bare_rule(run.alert, run.action)
             return found and replace(found, action=run.action, cooldown=0, precondition=None, undo=None, output=None)
         own = next((rule for rule in rules if rule.action == run.action), None)
         is_there = target is not None and run.action in self.notices.config.actions
         return corrections.bare_rule(run.alert, run.action) if own is None and run.by_hand and is_there else own
+
+    def _is_gone(self, target: Target | None, run: Correction) -> bool:
+        """Whether a run's alert is no longer configured, but its action is."""
+        known = target is not None and any(rule.name == run.alert for rule in target.alerts)
+        return not known and run.action in self.notices.config.actions
 
     def _undoes(self, decision: Decision) -> Iterable[Correction]:
         """The runs that take back what failed, or what has helped an alert that is over now."""

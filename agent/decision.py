@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.telling import Teller
+from agent.undoing import take_back
 from agent.watching import Watching
 from rules.engine import Batch, States, evaluate
 from rules.explain import explain, why, why_source
@@ -138,9 +139,14 @@ class Decider:
         self._tell(decision)
         return decision, said
 
-    def retire(self, transitions: Iterable[Transition], now: int) -> Decision:
-        """The decision that tells of alerts which a new configuration ended."""
-        decision = Decision(now, self.memory, transitions=list(transitions))
+    def retire(self, transitions: Sequence[Transition], now: int, actions: Container[str]) -> Decision:
+        """The decision that tells of alerts which a new configuration ended, and takes back what corrected them.
+
+        `actions` are those of the new configuration.
+        """
+        decision = Decision(now, self.memory)
+        take_back(self.corrector, decision, transitions, actions)
+        decision.transitions += transitions
         self._tell(decision)
         return decision
 

@@ -26,6 +26,7 @@ from agent.past import learn_past
 from agent.recall import read_history
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
+from agent.works import Work, fail
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.breaker import REMEMBERED
@@ -55,20 +56,6 @@ _ENDED_RUNS = 10_000
 MAX_BATCH = 5_000  # readings in one transaction
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
-
-
-@dataclass(slots=True)
-class Work:
-    """One thing to decide on; `done` is set when it is committed."""
-
-    done: asyncio.Future[None]
-    readings: Sequence[Reading] = ()
-    polled: Polled | None = None
-    pings: Sequence[Ping] = ()
-    message: tuple[str, str] | None = None  # source and id
-    repeated: bool = False
-    due: Sequence[InstanceKey] = ()
-    looks: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -107,7 +94,7 @@ class Pipeline:
             return
         error = task.exception() or RuntimeError("the pipeline ended")
         while not self._queue.empty():
-            _fail(self._queue.get_nowait(), error)
+            fail(self._queue.get_nowait(), error)
         if not self.failed.done():
             self.failed.set_exception(error)
 
@@ -175,7 +162,7 @@ class Pipeline:
                     await self._decide(batch)
             except BaseException as error:
                 for work in batch:
-                    _fail(work, error)
+                    fail(work, error)
                 raise
             finally:
                 for _ in batch:
@@ -298,6 +285,10 @@ class Pipeline:
             )
         for action, state in decision.came_to:
             self.metrics.correction(action, state)
+        for run in decision.runs.values():
+            if run.undoes and run.state in corrections.ENDED_BADLY and decision.instance(run.key) is None:
+                facts = {"target": run.key.target, "alert": run.alert, "why": run.detail}
+                log.warning("correction.not_undone", action=run.action, **facts)  # no alert is left that could say so
         for action in decision.tripped:
             log.warning("breaker.tripped", action=action)
         for name, switch in decision.switches.items():
@@ -362,7 +353,7 @@ class Pipeline:
             now = self.clock.now()
             retired = retire(specs, self.memory.states, now, history)
             ending = getattr(self, "decider", None) or Decider(specs, notices, self.memory, history)
-            decision = ending.retire(retired.transitions, now)
+            decision = ending.retire(retired.transitions, now, notices.config.actions)
             decision.instances.update({state.key: state for state in retired.instances})
             decision.sources.update({state.name: state for state in retired.sources})
             await self._commit(decision, forget=retired.forget)
@@ -390,9 +381,3 @@ class Pipeline:
 def _run_of(delivery: Delivery) -> str:
     """The id of the correction that a call is made for."""
     return str(orjson.loads(delivery.payload)["run"])
-
-
-def _fail(work: Work, error: BaseException) -> None:
-    if not work.done.done():
-        work.done.set_exception(error)
-        work.done.exception()  # whoever waits gets it; a due time has nobody who waits

@@ -31,6 +31,7 @@ from rules.words import amount, span
 OPEN = frozenset({RunState.PROPOSED, RunState.APPROVED, RunState.CALLED, RunState.VERIFYING})
 ACTING = frozenset({RunState.CALLED, RunState.VERIFYING})  # it may be changing the thing it acts on
 LOST = frozenset({RunState.FAILED, RunState.ESCALATED})
+ENDED_BADLY = LOST | {RunState.SKIPPED}
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
 _LATER = ", later than the"
