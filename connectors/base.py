@@ -205,7 +205,8 @@ class Notifier(Protocol):
     `takes_reports = False`.
 
     A configuration that leaves one of its keys to a field of `Services` says so by a property `needs_setting`: (key,
-    field), or None. A kind that sends in more than one way says by a property `way` which it is, and what that lacks.
+    field), or None. A kind that sends in more than one way says by a property `way` which it is, and what that lacks;
+    so does its configuration.
     """
 
     wants_chart: bool

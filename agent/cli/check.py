@@ -68,13 +68,18 @@ def _words(said: dict[str, Any]) -> Iterator[str]:
         for target in said["targets"]:
             yield from _target(target, routed=said["route"] is not None)
     yield from _list("Actions", [(a["name"], a["type"], *_bounds(a)) for a in said["actions"]])
-    yield from _list("Receivers", [(r["name"], ", ".join(r["notifiers"])) for r in said["receivers"]])
+    yield from _list("Receivers", [(r["name"], _notifiers(r)) for r in said["receivers"]])
     if said["route"]:
         yield from ("", "Route", *_route(said["route"], "  "))
     yield from _list("Operators", [(name,) for name in said["operators"]])
     yield from _list("Reports", [_report(report, len(said["targets"])) for report in said["reports"]])
     if said["heartbeat"]:
         yield from ("", f"Heartbeat {said['heartbeat']}")
+
+
+def _notifiers(receiver: dict[str, Any]) -> str:
+    pairs = zip(receiver["notifiers"], receiver["ways"], strict=True)
+    return ", ".join(f"{kind} ({way})" if way else kind for kind, way in pairs)
 
 
 def _count(number: int, plural: str) -> str:

@@ -12,6 +12,7 @@ from agent.cli.ack import user
 from agent.cli.client import Daemon, mistaken
 from agent.cli.options import (
     Unusable,
+    acting,
     json_option,
     listen_option,
     print_json,
@@ -61,11 +62,7 @@ def list_(ctx: click.Context, /, limit: int, open_only: bool, as_json: bool, **g
 
 
 @command.command("off", short_help="Switch all corrections off.")
-@click.option("--note", default="", metavar="TEXT", help="Why; others see it.")
-@click.option("--by", metavar="NAME", help="Who does it.  [default: your user name]")
-@listen_option
-@url_option
-@json_option
+@acting
 @click.pass_context
 def off(ctx: click.Context, /, note: str, by: str | None, as_json: bool, **given: str | None) -> None:
     """Call nothing any more, not even what was decided and waits to be sent. Alerts are told as before."""
@@ -73,11 +70,7 @@ def off(ctx: click.Context, /, note: str, by: str | None, as_json: bool, **given
 
 
 @command.command("on", short_help="Switch corrections on again.")
-@click.option("--note", default="", metavar="TEXT", help="Why; others see it.")
-@click.option("--by", metavar="NAME", help="Who does it.  [default: your user name]")
-@listen_option
-@url_option
-@json_option
+@acting
 @click.pass_context
 def on(ctx: click.Context, /, note: str, by: str | None, as_json: bool, **given: str | None) -> None:
     """Go on with the corrections that waited, as far as their alerts still fire."""

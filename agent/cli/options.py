@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,6 +21,18 @@ database_option = click.option("--database-url", metavar="URL", help="The databa
 listen_option = click.option("--listen", metavar="HOST:PORT", help="The daemon's address.  [env: SETPOINT_LISTEN]")
 url_option = click.option("--url", metavar="URL", help="The running daemon, if it is not at --listen.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def acting(command: _Command) -> _Command:
+    """The options of a command by which a person acts: why, who, which daemon, and JSON."""
+    note = click.option("--note", default="", metavar="TEXT", help="Why; others see it.")
+    by = click.option("--by", metavar="NAME", help="Who does it.  [default: your user name]")
+    for option in (json_option, url_option, listen_option, by, note):  # help lists the last one first
+        command = option(command)
+    return command
 
 
 class Failed(click.ClickException):

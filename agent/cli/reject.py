@@ -6,16 +6,12 @@ import click
 
 from agent.cli.client import Daemon
 from agent.cli.corrections import answered
-from agent.cli.options import json_option, listen_option, settings_of, url_option
+from agent.cli.options import acting, settings_of
 
 
 @click.command("reject", short_help="Reject a correction that waits for a person.")
 @click.argument("correction")
-@click.option("--note", default="", metavar="TEXT", help="Why; others see it.")
-@click.option("--by", metavar="NAME", help="Who does it.  [default: your user name]")
-@listen_option
-@url_option
-@json_option
+@acting
 def command(correction: str, note: str, by: str | None, url: str | None, as_json: bool, **given: str | None) -> None:
     """Reject CORRECTION, a proposal, by its id or the first digits of its short one.
 

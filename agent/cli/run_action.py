@@ -9,17 +9,13 @@ import click
 from agent.cli.ack import user
 from agent.cli.client import Daemon
 from agent.cli.corrections import say
-from agent.cli.options import json_option, listen_option, settings_of, url_option
+from agent.cli.options import acting, settings_of
 
 
 @click.command("run-action", short_help="Call an action for an open alert.")
 @click.argument("action")
 @click.argument("alert")
-@click.option("--note", default="", metavar="TEXT", help="Why; others see it.")
-@click.option("--by", metavar="NAME", help="Who does it.  [default: your user name]")
-@listen_option
-@url_option
-@json_option
+@acting
 def command(
     action: str, alert: str, note: str, by: str | None, url: str | None, as_json: bool, **given: str | None
 ) -> None:

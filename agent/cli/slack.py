@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agent.slack.checking import Check
 
 _LONGEST_NAME = 35
+_HOST = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 
 @click.group("slack", short_help="Set up the Slack app, and check it.")
@@ -68,11 +70,26 @@ def _address(settings: Settings, url: str | None, *, socket: bool) -> str:
     if socket or (url is None and settings.slack_app_token):
         return ""
     found = (url if url is not None else settings.external_url).rstrip("/")
-    if url is not None and not found.startswith("https://"):
-        raise Unusable(
-            "--url has to be the public address, such as https://setpoint.example.com: Slack calls https only"
-        )
+    if (found or url is not None) and not _is_public(found):
+        name = "--url" if url is not None else "SETPOINT_EXTERNAL_URL"
+        wanted = "has to be the public address, such as https://setpoint.example.com: Slack calls https only"
+        instead = "" if url is not None else "; give another by --url, or --socket for Socket Mode, which needs none"
+        raise Unusable(f"{name} {wanted}{instead}")
     return found
+
+
+def _is_public(url: str) -> bool:
+    """Whether Slack can call below an address: https, a host, and nothing that a path can't follow."""
+    from yarl import URL
+
+    if not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}#?@'):
+        return False
+    try:
+        made = URL(url)
+    except ValueError:
+        return False
+    host = made.host or ""
+    return made.scheme == "https" and bool(host) and (":" in host or _HOST.fullmatch(host) is not None)
 
 
 @command.command("check", short_help="Check that the app works as it is set up.")

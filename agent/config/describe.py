@@ -22,7 +22,11 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         ],
         "actions": [_action(action) for action in configuration.actions.values()],
         "receivers": [
-            {"name": name, "notifiers": [notifier.kind for notifier in notifiers]}
+            {
+                "name": name,
+                "notifiers": [one.kind for one in notifiers],
+                "ways": [getattr(one.config, "way", "") for one in notifiers],
+            }
             for name, notifiers in configuration.receivers.items()
         ],
         "route": _route(configuration.route) if configuration.route else None,

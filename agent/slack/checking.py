@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +20,25 @@ _PAGE, _MOST_PAGES = 1_000, 20  # channels; Slack gives at most so many at a tim
 _ID = re.compile(r"[CGDUW][A-Z0-9]{7,}")
 _TO_POST = ("chat:write", "files:write")  # what a token of a receiver's own needs
 _INSTALL = "add what is missing under OAuth & Permissions (setpoint slack manifest has all), then reinstall the app"
+_BOT, _APP = "xoxb-", "xapp-"
+_ANEW = "copy the bot token (xoxb-…) anew from OAuth & Permissions"
+_ANEW_APP = (
+    "make an app-level token (xapp-…) with the scope connections:write under Basic Information, and turn Socket Mode on"
+)
+_OF_THE_APP = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "not_allowed_token_type",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+        "missing_scope",
+        "no_permission",
+        "access_denied",
+        "forbidden_team",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +123,16 @@ class Workspace:
 
 async def checked(config: Configuration, settings: Settings, services: Services) -> list[Check]:
     """Everything that can be looked at from here. Raises nothing of Slack's: what goes wrong is a finding."""
-    found: list[Check] = []
     places = list(_places(config))
-    own = {place.token for place in places if place.token}
-    if settings.slack_bot_token:
+    found = list(_mistaken(settings, places))
+    own = {place.token for place in places if place.token and not place.token.startswith(_APP)}
+    if settings.slack_bot_token and not settings.slack_bot_token.startswith(_APP):
         workspace = Workspace(settings.slack_bot_token, services)
         known = await _token(workspace, found, "SETPOINT_SLACK_BOT_TOKEN", SCOPES)
         if known is not None:
             await _channels(workspace, known, [place for place in places if not place.token], found)
             await _operators(workspace, config, found)
-    else:
+    elif not settings.slack_bot_token:
         found.append(Check(FIX, "token", "there is no bot token", "install the app and set SETPOINT_SLACK_BOT_TOKEN"))
     for token in sorted(own):
         theirs = [place for place in places if place.token == token]
@@ -124,6 +143,25 @@ async def checked(config: Configuration, settings: Settings, services: Services)
     await _way_in(settings, services, found)
     found += _hooks(config)
     return found
+
+
+def _mistaken(settings: Settings, places: Iterable[Place]) -> Iterator[Check]:
+    """Tokens that are of another kind than belongs there, as their beginnings say.
+
+    Source: https://docs.slack.dev/authentication/tokens
+    """
+    bot, app = "SETPOINT_SLACK_BOT_TOKEN", "SETPOINT_SLACK_APP_TOKEN"
+    of_app, of_bot = settings.slack_bot_token.startswith(_APP), settings.slack_app_token.startswith(_BOT)
+    if of_app and of_bot:
+        yield Check(FIX, "token", f"{bot} and {app} are swapped", f"{bot} is the one with xoxb-, {app} that with xapp-")
+        return
+    if of_app:
+        yield Check(FIX, "token", f"{bot} is an app-level token (xapp-…)", _ANEW)
+    if of_bot:
+        yield Check(FIX, "Socket Mode", f"{app} is a bot token (xoxb-…)", _ANEW_APP)
+    for place in places:
+        if place.token.startswith(_APP):
+            yield Check(FIX, "token", f"{place.path}.token is an app-level token (xapp-…)", _ANEW)
 
 
 def _places(config: Configuration) -> Iterator[Place]:
@@ -230,15 +268,15 @@ def _group(one: str, people: int) -> Check:
 
 async def _way_in(settings: Settings, services: Services, found: list[Check]) -> None:
     """How clicks and commands arrive."""
-    if settings.slack_app_token:
+    if settings.slack_app_token and not settings.slack_app_token.startswith(_BOT):
         try:
             app = Workspace(settings.slack_app_token, services)
             await app.ask("apps_connections_open", app_token=settings.slack_app_token)
             found.append(Check(OK, "Socket Mode", "SETPOINT_SLACK_APP_TOKEN opens connections"))
         except ConnectorError as error:
-            said = f"SETPOINT_SLACK_APP_TOKEN opens no connection: {str(error).partition(':')[2].strip() or error}"
-            fix = "make an app-level token (xapp-…) with the scope connections:write, and turn Socket Mode on"
-            found.append(Check(FIX, "Socket Mode", said, fix))
+            code = getattr(error, "code", "")  # its words are about a bot token
+            said = f"SETPOINT_SLACK_APP_TOKEN opens no connection: {f'Slack refused: {code}' if code else error}"
+            found.append(Check(FIX, "Socket Mode", said, _ANEW_APP if code in _OF_THE_APP else _advice(error)))
     if settings.slack_signing_secret:
         said = "SETPOINT_SLACK_SIGNING_SECRET is set; whether it is right shows only when Slack calls"
         found.append(Check(NOTE, "signed calls", f"{said} (setpoint send-test … --through-slack)"))
@@ -256,7 +294,7 @@ def _advice(error: ConnectorError) -> str:
     if code == "missing_scope":
         return _INSTALL
     if code in {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}:
-        return "copy the bot token (xoxb-…) anew from OAuth & Permissions"
+        return _ANEW
     if code in {"user_not_found", "users_not_found"}:
         return "look at the id: a person's profile has it under Copy member ID"
     if error.retry_after:

@@ -48,6 +48,15 @@ class SlackConfig(fields.Config):
         return ("token", "slack_bot_token") if self.url is None and self.token is None else None
 
     @property
+    def way(self) -> str:
+        """Through what it sends, and what that can do or lacks; buttons also need a way in for clicks."""
+        if self.url is not None:
+            return "through an incoming webhook: no buttons, no chart, no edits"
+        if self.token is not None:
+            return "with a bot token of its own: edits and charts, no buttons"
+        return "with a bot token: edits, buttons and charts"
+
+    @property
     def wants_updates(self) -> bool:
         """An incoming webhook can't edit what it posted."""
         return self.url is None
@@ -71,15 +80,10 @@ class SlackNotifier:
     @property
     def way(self) -> str:
         """Through what it sends, and what that lacks."""
-        if self._config.url is not None:
-            return "through an incoming webhook: no buttons, no chart, no edits"
-        if self._clicks:
-            return "with a bot token"
-        if self._config.token is not None:
-            return "with a bot token of its own: no buttons"
-        return (
-            "with a bot token: no buttons, as neither SETPOINT_SLACK_APP_TOKEN nor SETPOINT_SLACK_SIGNING_SECRET is set"
-        )
+        if self._clicks or self._config.url is not None or self._config.token is not None:
+            return self._config.way
+        missing = "SETPOINT_SLACK_APP_TOKEN nor SETPOINT_SLACK_SIGNING_SECRET"
+        return f"with a bot token: edits and charts, no buttons, as neither {missing} is set"
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Posts or edits; returns what a later edit needs. Raises ConnectorError."""

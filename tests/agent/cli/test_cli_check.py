@@ -176,3 +176,19 @@ def test_a_dry_run_of_all_corrections_is_said_of_each(setpoint, project):
     said = setpoint("check").out
     assert said.count("only pretends to call") == 3
     assert "asks a person first, for 30m at most, then only pretends to call fix (dry run)" in said
+
+
+def test_each_slack_receiver_says_which_way_it_sends(setpoint, project):
+    (project / "setpoint.yaml").write_text(
+        "receivers:\n"
+        '  growth: [{type: slack, channel: "#growth"}, {type: console}]\n'
+        '  hook: [{type: slack, url: "https://hooks.slack.com/services/T0/B0/secret-77"}]\n'
+        '  own: [{type: slack, channel: "#growth", token: xoxb-1}]\n'
+    )
+    said = setpoint("check", SETPOINT_SLACK_BOT_TOKEN="xoxb-2")
+    assert said.status == 0
+    assert "  growth   slack (with a bot token: edits, buttons and charts), console\n" in said.out
+    assert "  hook     slack (through an incoming webhook: no buttons, no chart, no edits)\n" in said.out
+    assert "  own      slack (with a bot token of its own: edits and charts, no buttons)\n" in said.out
+    ways = [one["ways"] for one in setpoint("check", "--json").json["receivers"]]
+    assert ways[0] == ["with a bot token: edits, buttons and charts", ""]

@@ -78,7 +78,7 @@ def test_slack_says_which_way_it_went(setpoint, project, sink, monkeypatch):
     assert said.err.startswith("team[1] slack: failed: ")
     first, second = setpoint("send-test", "team", "--json").json["notifiers"]
     assert first["way"].startswith("through an incoming webhook")
-    assert second["way"].startswith("with a bot token: no buttons, as neither SETPOINT_SLACK_APP_TOKEN")
+    assert second["way"].startswith("with a bot token: edits and charts, no buttons, as neither SETPOINT_")
 
 
 @pytest.mark.usefixtures("receivers")

@@ -170,6 +170,41 @@ def test_an_app_token_that_opens_nothing(check):
     assert "connections:write" in the(said, "fix", "Socket Mode")["fix"]
 
 
+def test_an_address_that_slack_does_not_call_is_no_address_for_it(here):
+    said = here("slack", "manifest", SETPOINT_EXTERNAL_URL="http://localhost:8080")
+    assert said.status == 2
+    assert "SETPOINT_EXTERNAL_URL has to be the public address" in said.err
+    assert "--socket" in said.err
+    assert here("slack", "manifest", "--socket", SETPOINT_EXTERNAL_URL="http://localhost:8080").status == 0
+    for url in ("https://s.example.com:8443/setpoint", "https://[2001:db8::1]", "https://bücher.example"):
+        assert here("slack", "manifest", "--url", url).status == 0
+
+
+def test_what_is_said_of_a_wrong_app_token_is_about_an_app_token(check):
+    said = the(check("--json", SETPOINT_SLACK_APP_TOKEN="xapp-wrong"), "fix", "Socket Mode")
+    assert said["said"] == "SETPOINT_SLACK_APP_TOKEN opens no connection: Slack refused: invalid_auth"
+    assert "xapp-" in said["fix"]
+    assert "bot token" not in str(said)
+
+
+def test_tokens_that_are_swapped_are_seen(check, slack):
+    said = check("--json", SETPOINT_SLACK_APP_TOKEN=TOKEN, SETPOINT_SLACK_BOT_TOKEN=APP_TOKEN)
+    assert said.status == 1
+    one = the(said, "fix", "SETPOINT_SLACK_BOT_TOKEN and SETPOINT_SLACK_APP_TOKEN are swapped")
+    assert one["fix"] == "SETPOINT_SLACK_BOT_TOKEN is the one with xoxb-, SETPOINT_SLACK_APP_TOKEN that with xapp-"
+    assert [one["about"] for one in said.json["checks"] if one["state"] == "fix"] == ["token"]
+    assert not [method for method, _ in slack.calls if method == "apps.connections.open"]
+
+
+def test_one_token_in_the_place_of_another_is_seen(check, project):
+    said = check("--json", SETPOINT_SLACK_BOT_TOKEN=APP_TOKEN)
+    assert "xoxb-" in the(said, "fix", "SETPOINT_SLACK_BOT_TOKEN is an app-level token")["fix"]
+    said = check("--json", SETPOINT_SLACK_APP_TOKEN=TOKEN)
+    assert "xapp-" in the(said, "fix", "SETPOINT_SLACK_APP_TOKEN is a bot token")["fix"]
+    (project / "setpoint.yaml").write_text(CONFIG.replace("xoxb-of-its-own-99", APP_TOKEN))
+    assert the(check("--json"), "fix", "receivers.own[0].token is an app-level token")
+
+
 def test_no_way_in(check):
     said = check("--json", SETPOINT_SLACK_APP_TOKEN="", SETPOINT_SLACK_SIGNING_SECRET="")
     assert the(said, "fix", "way in", "nothing that people click or type arrives")
@@ -216,6 +251,16 @@ def test_which_way_it_is_for(here, arguments, environment, address):
     [
         (("--socket", "--url", "https://s.example.com"), "not both"),
         (("--url", "http://s.example.com"), "https only"),
+        (("--url", "https://a b"), "has to be the public address, such as https://setpoint.example.com"),
+        (("--url", "https://"), "has to be the public address"),
+        (("--url", ""), "has to be the public address"),
+        (("--url", "s.example.com"), "has to be the public address"),
+        (("--url", "https://s.example.com:99999"), "has to be the public address"),
+        (("--url", "https://s.example.com/?a=1"), "has to be the public address"),
+        (("--url", "https://s.example.com/#here"), "has to be the public address"),
+        (("--url", "https://me:secret@s.example.com"), "has to be the public address"),
+        (("--url", "https://s.example.com/a\nb"), "has to be the public address"),
+        (("--url", "https://s..example.com"), "has to be the public address"),
         (("--name", ""), "1 to 35"),
         (("--name", "x" * 36), "1 to 35"),
     ],

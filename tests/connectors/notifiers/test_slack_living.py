@@ -243,7 +243,7 @@ class TestButtons:
         for one in (deaf, foreign, hook):
             await one.send(kit.sending())
             assert "no buttons" in one.way
-        assert made(slack, services).way == "with a bot token"
+        assert made(slack, services).way == "with a bot token: edits, buttons and charts"
         assert [buttons(message) for message in slack.messages] == [[], [], []]
 
     async def test_answers_have_none(self, slack, notifier):
