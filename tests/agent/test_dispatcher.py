@@ -16,7 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.clock import Clock
-from agent.dispatcher import Dispatcher, Edges, Limits, Settle
+from agent.dispatcher import Dispatcher, Edges, Limits, Settle, Withheld
 from agent.retry import LONGEST, retry_at
 from agent.store import writer
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState
@@ -295,6 +295,24 @@ async def test_a_permanent_failure_tells_the_fallback_in_the_same_transaction(wo
         await world.until(lambda: len(world.settled) == 2)
     assert world.settled == [("a", "failed"), ("about-a", "failed")]
     assert set(await states(world.store)) == {"a", "about-a"}
+
+
+@pytest.mark.parametrize(
+    ("late", "before", "outcome"), [(False, 0, "withheld"), (False, 1, "failed"), (True, 0, "withheld")]
+)
+async def test_a_call_that_is_not_made_is_withheld_unless_it_may_have_been(
+    world: World, late: bool, before: int, outcome: str
+) -> None:
+    world.outcomes["c"] = [Withheld("corrections are off")]
+    call = replace(notice("c"), kind=DeliveryKind.CALL, expires_at=START - 1 if late else START + HOUR)
+    await world.queue(call)
+    for _ in range(before):
+        await world.store.claim(START, 0, 1, DeliveryKind.CALL)
+    async with world.running():
+        await world.until(lambda: bool(world.settled))
+    assert world.settled == [("c", outcome)]
+    assert (await world.store.deliveries(1))[0].state == outcome
+    assert len(await world.store.calls(0)) == (outcome == "failed")
 
 
 async def test_what_waits_until_something_is_mended_is_said_and_sent_then(world: World) -> None:
