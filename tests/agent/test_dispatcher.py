@@ -376,7 +376,7 @@ async def test_a_call_is_made_once_and_its_outcome_committed_with_the_correction
 async def test_a_call_whose_time_is_over_is_not_made(world: World) -> None:
     await world.queue(call("late", expires_at=START - 1))
     async with world.running():
-        await world.until(lambda: world.settled == [("late", "failed")])
+        await world.until(lambda: world.settled == [("late", "withheld")])
     assert world.sent == []
     assert world.called == [(None, "too late to make this call")]
 
