@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from difflib import get_close_matches
 
 import structlog
@@ -28,7 +27,7 @@ from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
-from agent.muted import Mutes, new_silence, silence_matchers
+from agent.muted import Mutes
 from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
@@ -40,6 +39,7 @@ from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
 from agent.settings import Settings
 from agent.shards import assign
+from agent.silencing import Silencing
 from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping, Receipt, ReceiverState
@@ -51,8 +51,7 @@ from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from connectors.proxies import Proxies
-from rules.matchers import matchers_text
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState, Trouble
+from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, SourceState, Trouble
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -61,7 +60,7 @@ _FACES = "/"  # whose messages these are; no source is called so
 DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
-class Setpoint(Approving, Reporting):
+class Setpoint(Approving, Reporting, Silencing):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
@@ -279,30 +278,6 @@ class Setpoint(Approving, Reporting):
     def held(self, key: InstanceKey) -> str | None:
         """The target or source that an instance depends on and that is off."""
         return self.pipeline.decider.situation.held(key)
-
-    def silences(self) -> Sequence[Silence]:
-        """Those that hold, will hold, or are over but remembered; the first to end last."""
-        return sorted(self.pipeline.memory.silences.values(), key=lambda silence: silence.ends, reverse=True)
-
-    async def silence(self, matchers: Sequence[str], person: Person, reason: str, span: tuple[int, int]) -> Silence:
-        """Mutes what the matchers match from the start to the end of the span. Raises ValueError."""
-        now = self.clock.now()
-        made = new_silence(silence_matchers(matchers, self.config.targets), (person.name, reason), span, now)
-        about = f"{made.id} {matchers_text(made.matchers)}"
-        await self.pipeline.silence(made, Act(now, person, "silence", about, reason))
-        return made
-
-    async def expire(self, silence: str, person: Person) -> Silence:
-        """Ends a silence now. Raises Unknown."""
-        known, now = self.pipeline.memory.silences, self.clock.now()
-        if silence not in known:
-            near = get_close_matches(silence, known, 1)
-            raise Unknown(f"no silence {silence!r}" + (f"; did you mean {near[0]}?" if near else ""))
-        found = known[silence]
-        if found.ends > now:
-            found = replace(found, starts=min(found.starts, now), ends=now, updated=now)
-            await self.pipeline.silence(found, Act(now, person, "expire", silence))
-        return found
 
     def inbound(self, door: str, name: str) -> InboundSource | None:
         """The waiting source behind a door."""
