@@ -19,7 +19,7 @@ from rules.model import Reading, Series, labels_of
 Path = Callable[[Any], Any]
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _REMEMBERED = 10_000
-MOST_LABEL = 1_000
+MOST_LABEL = 500
 """Characters of a label's value: it stands in every message, and matchers look at it."""
 
 

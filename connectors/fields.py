@@ -30,6 +30,7 @@ from rules.model import DAY, PLANNED_AHEAD, parse_duration
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
 _JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
+_MOST_PATH = 1_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIRECTIVE = re.compile(r"'.+' is a bad directive|stray %")
 _COLUMN = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
@@ -140,10 +141,14 @@ def check_jmespath(text: str) -> str:
     import jmespath
     from jmespath.exceptions import JMESPathError
 
+    if len(text) > _MOST_PATH:
+        raise ValueError(f"is longer than {_MOST_PATH:,} characters")
     if _COLUMN.fullmatch(text):
         return text
     try:
         jmespath.compile(text)
+    except RecursionError:
+        raise ValueError("is not a JMESPath expression: nested too deeply") from None
     except JMESPathError as error:
         said = str(error).splitlines()[0].partition(": Parse error")[0]
         reason = _JMESPATH_SAYS.sub("", said).rstrip(":. ").lower()

@@ -358,5 +358,5 @@ def _compiled(text: str, mode: _Mode) -> Template:
         return environment.template_class.from_code(environment, environment.compile(tree), {})
     except TemplateSyntaxError as error:
         raise TemplateError(f"the template can't be read: {error.message}") from None
-    except RecursionError:
+    except (SyntaxError, RecursionError, MemoryError):  # what Python's own compiler does not take
         raise TemplateError("the template can't be read: nested too deeply") from None
