@@ -16,6 +16,7 @@ from agent import log as logging
 from agent.ack_links import AckLinks
 from agent.acts import Act, Person
 from agent.approving import Approving
+from agent.cardinality import Cardinality
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
@@ -51,7 +52,18 @@ from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from connectors.proxies import Proxies
 from rules.matchers import matchers_text
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, Silence, SourceState, Trouble
+from rules.model import (
+    SECOND,
+    Correction,
+    InstanceKey,
+    InstanceState,
+    Notice,
+    Polled,
+    Reading,
+    Silence,
+    SourceState,
+    Trouble,
+)
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -81,6 +93,7 @@ class Setpoint(Approving, Reporting):
         self.trials: Trials
         self.watcher: Watcher
         self.services: Services
+        self._cardinality = Cardinality()
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
         self._started = 0
@@ -140,7 +153,7 @@ class Setpoint(Approving, Reporting):
     async def _start_faces(self, stack: AsyncExitStack) -> None:
         from agent.web.server import serve
 
-        self.poller = Poller(self.clock, self.pipeline.handle, on_poll=self.metrics.polled)
+        self.poller = Poller(self.clock, self._polled, on_poll=self.metrics.polled)
         stack.push_async_callback(self.poller.close)
         slack = await open_slack(self, self.services.http, self.metrics, stack)
         await serve(self, self.metrics, stack, slack)
@@ -205,6 +218,10 @@ class Setpoint(Approving, Reporting):
         if shard == 0:
             self.pipeline.tick(self.clock.now())
             self.reporter.tick(self.clock.now())
+
+    async def _polled(self, readings: Sequence[Reading], polled: Polled) -> None:
+        kept, left_out = self._cardinality.kept(self.config.sources, polled.source, readings, polled.at)
+        await self.pipeline.handle(kept, replace(polled, partly=left_out) if left_out else polled)
 
     async def _prune(self) -> None:
         now = self.clock.now()
@@ -302,8 +319,9 @@ class Setpoint(Approving, Reporting):
     ) -> bool:
         """Decides on readings from outside and returns once they are committed.
 
-        False if the `message` of that id was taken before; nothing of it is taken again.
+        False if the `message` of that id was taken before; nothing of it is taken again. Raises TooManySeries.
         """
+        self._cardinality.check(self.config.sources, source, readings, self.clock.now())
         return await self.pipeline.receive(source, readings, pings, message)
 
     async def poll(self, source: str) -> Sequence[Reading]:

@@ -57,12 +57,15 @@ def decode(body: bytes, charset: str = "") -> str:
     return text
 
 
-def parse_json(body: bytes, charset: str = "") -> Table:
-    """A JSON document. Also takes NaN and Infinity, which are no JSON but are sent. Raises ValueError."""
+def parse_json(body: bytes, charset: str = "", most: int = MOST_VALUES) -> Table:
+    """A JSON document of at most so many values. Also takes NaN and Infinity, which are no JSON but are sent.
+
+    Raises ValueError.
+    """
     if not body or body.isspace():
         raise ValueError("is empty")
     body = _in_utf8(body, charset)
-    _check_few(body, b",", b"[", b"{")
+    _check_few(body, most, b",", b"[", b"{")
     return Table(_loads(body))
 
 
@@ -72,14 +75,14 @@ def _in_utf8(body: bytes, charset: str = "") -> bytes:
     return decode(body, charset).encode()
 
 
-def _check_few(body: bytes, *signs: bytes) -> None:
+def _check_few(body: bytes, most: int, *signs: bytes) -> None:
     """Counts a sign inside a text too, which is rare, and costs a hundredth of reading it."""
     found = 0
     for at in range(0, len(body), _PIECE):
         piece = body[at : at + _PIECE]
         found += sum(map(piece.count, signs))
-        if found > MOST_VALUES:
-            raise ValueError(f"has more than {MOST_VALUES:,} values; ask for less at once")
+        if found > most:
+            raise ValueError(f"has more than {most:,} values; ask for less at once")
 
 
 def _loads(body: bytes) -> Any:
@@ -107,7 +110,7 @@ def _as_json(found: re.Match[bytes]) -> bytes:
 def parse_ndjson(body: bytes) -> Table:
     """A list with the document of every line; a line that is no JSON becomes a BadRow. Raises ValueError."""
     body = _in_utf8(body)
-    _check_few(body, b",", b"[", b"{", b"\n")
+    _check_few(body, MOST_VALUES, b",", b"[", b"{", b"\n")
     rows: list[Any] = []
     for line in io.BytesIO(body):
         if line.strip():
@@ -133,7 +136,7 @@ def csv_rows(body: bytes, charset: str = "", delimiter: str | None = None) -> tu
     if not body or body.isspace():
         raise ValueError("is empty")
     sign = delimiter or _delimiter(body)
-    _check_few(body, sign.encode(), b"\n" if b"\n" in body else b"\r")
+    _check_few(body, MOST_VALUES, sign.encode(), b"\n" if b"\n" in body else b"\r")
     rows = _cells(csv.reader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""), delimiter=sign))
     return [name.strip() for name in next(rows)], filter(any, rows)
 

@@ -26,6 +26,7 @@ from connectors.template_filters import (
     plain,
     weigh,
     weighing,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -200,8 +201,9 @@ def render_json(value: Any, context: Mapping[str, Any], *, known: bool = False) 
 
 def _evaluate(text: str, context: Mapping[str, Any], mode: _Mode) -> Any:
     try:
-        made: Any = getattr(_compiled(text, mode).make_module(dict(context)), "made")  # noqa: B009 - set by the template
-        weigh(made)
+        with working():
+            made: Any = getattr(_compiled(text, mode).make_module(dict(context)), "made")  # noqa: B009 - set by the template
+            weigh(made)
         return made if made is None or isinstance(made, bool | int | float | dict | list) else str(made)
     except Exception as error:
         raise _failed(error) from None
@@ -211,7 +213,8 @@ def _render(text: str, context: Mapping[str, Any], mode: _Mode) -> str:
     if "{" not in text:
         return text
     try:
-        return "".join(_bounded(_compiled(text, mode).generate(**context)))
+        with working():
+            return "".join(_bounded(_compiled(text, mode).generate(**context)))
     except Exception as error:
         raise _failed(error) from None
 
@@ -259,6 +262,11 @@ def _sandbox() -> type[SandboxedEnvironment]:
             """What is not let through is no missing label, in an annotation neither."""
             said = f"{attribute} is not allowed in a template"
             return StrictUndefined(said, obj=obj, name=attribute, exc=SecurityError)
+
+        def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+            """A method looks at all of what it is of."""
+            weigh(getattr(obj, "__self__", None))
+            return super().call(context, obj, *args, **kwargs)
 
         def wrap_str_format(self, _value: Any) -> None:
             """`format` is no exception: a width in its text makes any length."""
