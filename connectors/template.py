@@ -241,6 +241,14 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"the template uses the {what} {name!r}, which there is not; {hint}"
 
 
+def _check_operator(operator: str, left: Any, right: Any) -> None:
+    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    if operator == "**" or (operator == "%" and not numbers):
+        raise TemplateError(f"{operator} is not allowed in a template")
+    if operator == "*" and not numbers:
+        check_repeat(left, right)
+
+
 @functools.cache
 def _sandbox() -> type[SandboxedEnvironment]:
     from jinja2 import StrictUndefined, Undefined
@@ -272,11 +280,7 @@ def _sandbox() -> type[SandboxedEnvironment]:
             """`format` is no exception: a width in its text makes any length."""
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            numbers = isinstance(left, int | float) and isinstance(right, int | float)
-            if operator == "**" or (operator == "%" and not numbers):
-                raise TemplateError(f"{operator} is not allowed in a template")
-            if operator == "*" and not numbers:
-                check_repeat(left, right)
+            _check_operator(operator, left, right)
             made = super().call_binop(context, operator, left, right)
             if isinstance(made, int) and abs(made) > _MAX_INT:
                 raise TemplateError("a whole number in a template has at most 63 bits")
