@@ -58,7 +58,6 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     Notice,
-    Polled,
     Reading,
     Silence,
     SourceState,
@@ -153,7 +152,8 @@ class Setpoint(Approving, Reporting):
     async def _start_faces(self, stack: AsyncExitStack) -> None:
         from agent.web.server import serve
 
-        self.poller = Poller(self.clock, self._polled, on_poll=self.metrics.polled)
+        handle = self._cardinality.before(self.pipeline.handle, lambda: self.config.sources)
+        self.poller = Poller(self.clock, handle, on_poll=self.metrics.polled)
         stack.push_async_callback(self.poller.close)
         slack = await open_slack(self, self.services.http, self.metrics, stack)
         await serve(self, self.metrics, stack, slack)
@@ -218,10 +218,6 @@ class Setpoint(Approving, Reporting):
         if shard == 0:
             self.pipeline.tick(self.clock.now())
             self.reporter.tick(self.clock.now())
-
-    async def _polled(self, readings: Sequence[Reading], polled: Polled) -> None:
-        kept, left_out = self._cardinality.kept(self.config.sources, polled.source, readings, polled.at)
-        await self.pipeline.handle(kept, replace(polled, partly=left_out) if left_out else polled)
 
     async def _prune(self) -> None:
         now = self.clock.now()

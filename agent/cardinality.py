@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from agent.config.configuration import SourceEntry
+from agent.poller import Handle
 from connectors.fields import MOST_SERIES
-from rules.model import DAY, Reading, Series
+from rules.model import DAY, Polled, Reading, Series
 
 log = structlog.get_logger()
 
@@ -36,6 +38,15 @@ class Cardinality:
         words = _words(source, most)
         log.warning("series.too_many", source=source, error=words, left_out=len(new) - len(allowed))
         return [reading for reading in readings if reading.series in seen], words
+
+    def before(self, handle: Handle, entries: Callable[[], Mapping[str, SourceEntry]]) -> Handle:
+        """What hands on no more than `kept`, and says so as part of how the poll ended."""
+
+        async def bounded(readings: Sequence[Reading], polled: Polled) -> None:
+            kept, left_out = self.kept(entries(), polled.source, readings, polled.at)
+            await handle(kept, replace(polled, partly=left_out) if left_out else polled)
+
+        return bounded
 
     def check(self, entries: Mapping[str, SourceEntry], source: str, readings: Sequence[Reading], now: int) -> None:
         """Raises TooManySeries, and counts nothing then: what is sent is taken whole or not at all."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.cardinality import Cardinality, TooManySeries
-from rules.model import DAY, Reading, Series
+from rules.model import DAY, Polled, Reading, Series
 
 ENTRIES: Any = {"a": SimpleNamespace(config=SimpleNamespace(max_series=3))}
 
@@ -48,3 +48,17 @@ def test_a_source_without_a_bound_of_its_own_has_the_usual_one():
     assert len(kept) == 10_000
     assert said is not None
     assert counted.kept({}, "other", many[:1], 0)[1] is None  # each by itself
+
+
+async def test_the_poll_says_what_was_left_out():
+    handed: list[tuple[list[str], str | None]] = []
+
+    async def handle(taken: Any, polled: Polled) -> None:
+        handed.append((names(taken), polled.partly))
+
+    bounded = Cardinality().before(handle, lambda: ENTRIES)
+    await bounded(readings("x", "y"), Polled("a", 0))
+    await bounded(readings("x", "p", "q"), Polled("a", 1))
+    assert handed[0] == (["x", "y"], None)
+    assert handed[1][0] == ["x", "p"]
+    assert "more than 3 series" in str(handed[1][1])
