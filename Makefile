@@ -63,6 +63,13 @@ lock: ## write the lock files anew; UPGRADE=1 takes the newest packages allowed
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file=requirements.lock pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
 
+.PHONY: audit
+audit: ## ask PyPI which locked packages of the daemon have known vulnerabilities; needs the network, and fails without an answer
+	@test -x .audit/bin/pip-audit || { "$(PYTHON)" -m venv .audit && .audit/bin/pip install --quiet 'pip-audit>=2.10,<3'; } || \
+		{ echo "pip-audit can't be installed: nothing was audited" >&2; exit 1; }
+	@.audit/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner=off || \
+		{ echo "Vulnerable packages are listed above; where it says that nothing was found or asked, nothing was audited." >&2; exit 1; }
+
 $(INSTALLED): requirements-dev.lock
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Setpoint needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11" >&2; exit 1; }

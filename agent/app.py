@@ -15,6 +15,7 @@ from agent import log as logging
 from agent.ack_links import AckLinks
 from agent.acts import Act, Person
 from agent.approving import Approving
+from agent.cardinality import Cardinality
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
@@ -51,7 +52,16 @@ from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient
 from connectors.proxies import Proxies
-from rules.model import SECOND, Correction, InstanceKey, InstanceState, Notice, Reading, SourceState, Trouble
+from rules.model import (
+    SECOND,
+    Correction,
+    InstanceKey,
+    InstanceState,
+    Notice,
+    Reading,
+    SourceState,
+    Trouble,
+)
 from rules.specs import Specs
 
 log = structlog.get_logger()
@@ -83,6 +93,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self.trials: Trials
         self.watcher: Watcher
         self.services: Services
+        self._cardinality = Cardinality()
         self._stack = AsyncExitStack()
         self._reloading = asyncio.Lock()
         self._started = 0
@@ -145,7 +156,8 @@ class Setpoint(Approving, Reporting, Silencing):
     async def _start_faces(self, stack: AsyncExitStack) -> None:
         from agent.web.server import serve
 
-        self.poller = Poller(self.clock, self.pipeline.handle, on_poll=self.metrics.polled)
+        handle = self._cardinality.before(self.pipeline.handle, lambda: self.config.sources)
+        self.poller = Poller(self.clock, handle, on_poll=self.metrics.polled)
         stack.push_async_callback(self.poller.close)
         slack = await open_slack(self, self.services.http, self.metrics, stack)
         await serve(self, self.metrics, stack, slack)
@@ -288,8 +300,9 @@ class Setpoint(Approving, Reporting, Silencing):
     ) -> bool:
         """Decides on readings from outside and returns once they are committed.
 
-        False if the `message` of that id was taken before; nothing of it is taken again.
+        False if the `message` of that id was taken before; nothing of it is taken again. Raises TooManySeries.
         """
+        self._cardinality.check(self.config.sources, source, readings, self.clock.now())
         return await self.pipeline.receive(source, readings, pings, message)
 
     async def is_first(self, message: str) -> bool:

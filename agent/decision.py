@@ -15,7 +15,7 @@ from agent.notices import Notices
 from agent.telling import Teller
 from agent.undoing import take_back
 from agent.watching import Watching
-from rules.engine import Batch, States, evaluate
+from rules.engine import Batch, States, evaluating
 from rules.explain import explain, why, why_source
 from rules.health import source_transition
 from rules.history import History
@@ -31,16 +31,25 @@ from rules.model import (
 )
 from rules.muting import Situation
 from rules.specs import Specs
+from rules.steps import Steps, at_once
 from rules.tracks import Added
 
 T = TypeVar("T")
+_READINGS = 500  # between two steps
 _LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide
 
 
 def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
     """Adds readings to the history: those to store, and of these those to decide on. What is known is neither."""
+    return at_once(sorting_out(history, readings))
+
+
+def sorting_out(history: History, readings: Iterable[Reading]) -> Steps[tuple[list[Reading], list[Reading]]]:
+    """As `sorted_out`, in steps."""
     store, fresh = [], []
-    for reading in readings:
+    for number, reading in enumerate(readings, 1):
+        if not number % _READINGS:
+            yield
         added = history.add(reading)
         if added is not Added.KNOWN:
             store.append(reading)
@@ -81,8 +90,14 @@ class Decider:
 
         `looks` are the groups whose time has come.
         """
+        return at_once(self.deciding(batch, now, answers, looks))
+
+    def deciding(
+        self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()
+    ) -> Steps[Decision]:
+        """As `decide`, in steps."""
         decision = Decision(now, self.memory)
-        changed, transitions = evaluate(self.specs, self.memory.states, batch, now, self.history)
+        changed, transitions = yield from evaluating(self.specs, self.memory.states, batch, now, self.history)
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)
         decision.transitions += transitions
@@ -93,7 +108,7 @@ class Decider:
             self.corrector.correct(decision, answers)
         looks = [*looks, *self.teller.woken(decision, ended)]
         if looks or decision.transitions or decision.released:
-            self._tell(decision, looks)
+            yield from self._telling(decision, looks)
         return decision
 
     def adopt(self, now: int) -> Decision:
@@ -153,11 +168,14 @@ class Decider:
     # telling
 
     def _tell(self, decision: Decision, looks: Sequence[str] = ()) -> None:
+        at_once(self._telling(decision, looks))
+
+    def _telling(self, decision: Decision, looks: Sequence[str]) -> Steps[None]:
         said = len(decision.transitions)
-        self.teller.tell(decision, decision.transitions[:said], looks)
+        yield from self.teller.telling(decision, decision.transitions[:said], looks)
         if decision.released:
             self.corrector.correct_released(decision)
-            self.teller.tell(decision, decision.transitions[said:])
+            yield from self.teller.telling(decision, decision.transitions[said:])
 
     def _why(self, decision: Decision, transition: Transition) -> tuple[str, ...]:
         """What was read and compared, and what comes next."""

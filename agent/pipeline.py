@@ -18,12 +18,13 @@ from agent.acts import Act
 from agent.clock import Clock
 from agent.correcting import Answered
 from agent.decided import Decision
-from agent.decision import Decider, sorted_out, take_in
+from agent.decision import Decider, sorting_out, take_in
 from agent.dispatcher import Settle, is_withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
 from agent.recall import read_history
+from agent.steps import in_steps
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
 from agent.works import Work, fail
@@ -174,11 +175,11 @@ class Pipeline:
     async def _decide(self, works: Sequence[Work]) -> None:
         now = self.clock.now()
         works, receipts = await self._new(works, now)
-        readings, fresh = self._sorted_out(reading for work in works for reading in work.readings)
+        readings, fresh = await self._sorted_out(reading for work in works for reading in work.readings)
         polls = [work.polled for work in works if work.polled is not None]
         due = [key for work in works for key in work.due]
         looks = [name for work in works for name in work.looks]
-        decision = self.decider.decide(Batch(fresh, polls, due), now, looks=looks)
+        decision = await in_steps(self.decider.deciding(Batch(fresh, polls, due), now, looks=looks))
         pings = [ping for work in works for ping in work.pings]
         await self._commit(decision, readings=readings, pings=pings, receipts=receipts)
         self.memory.looked_at(due)
@@ -199,9 +200,9 @@ class Pipeline:
                     receipts.append(Receipt(*work.message, now))
         return [work for work in works if not work.repeated], receipts
 
-    def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
+    async def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
         """Those to store, and of these those to decide on. What is known already is neither."""
-        store, fresh = sorted_out(self.decider.history, readings)
+        store, fresh = await in_steps(sorting_out(self.decider.history, readings))
         if self._meanwhile is not None:
             self._meanwhile += store
         return store, fresh
@@ -343,7 +344,8 @@ class Pipeline:
 
     async def use(self, specs: Specs, notices: Notices) -> None:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
-        meanwhile = self._meanwhile = list[Reading]()
+        async with self._lock:  # what is decided on now is stored by then
+            meanwhile = self._meanwhile = list[Reading]()
         history = await read_history(self.store, specs, self.clock.now())
         await learn_past(self.store, history, self.memory.instances, self.clock.now())
         async with self._lock:
@@ -361,7 +363,7 @@ class Pipeline:
             await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
-            await self._commit(self.decider.decide(Batch(due=due), now))
+            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now)))
 
     # what is known
 

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.fields import Span
+from connectors.secret_files import read_small
 from rules.model import DAY
 
 PREFIX = "SETPOINT_"
@@ -190,7 +191,7 @@ class _FileTwins(PydanticBaseSettingsSource):
         if name in self._found:
             return _Unreadable(f"give {name.upper()} or {name.upper()}_FILE, not both"), key, False
         try:
-            text = Path(path).read_text(encoding="utf-8").strip()
+            text = read_small(Path(path))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not a text"
             return _Unreadable(f"can't read the file {path!r} that {name.upper()}_FILE names: {reason}"), key, False

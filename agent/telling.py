@@ -28,6 +28,7 @@ from rules.model import (
 from rules.muting import Asked, Cause, Situation
 from rules.severity import is_graver
 from rules.specs import Specs
+from rules.steps import OFTEN, Steps, at_once
 
 Why = Callable[[Decision, Transition], tuple[str, ...]]
 Release = Callable[[Decision, Transition], None]
@@ -50,20 +51,19 @@ class Teller:
 
     def tell(self, decision: Decision, transitions: Sequence[Transition], looks: Iterable[str] = ()) -> None:
         """Everything that transitions, and groups that are to be looked at, ask to tell."""
+        at_once(self.telling(decision, transitions, looks))
+
+    def telling(self, decision: Decision, transitions: Sequence[Transition], looks: Iterable[str] = ()) -> Steps[None]:
+        """As `tell`, in steps."""
         told_before = len(decision.deliveries)
         routed: dict[str, Transition | None] = dict.fromkeys(looks)
-        for transition in transitions:
-            reason = reason_of(transition)
-            if reason is Reason.RESOLVED:
-                self._ended(decision, transition)
-            elif reason is Reason.ESCALATED:
-                self.escalate(decision, transition)
-            elif reason is Reason.FIRING or (reason is Reason.FLAPPING and transition.before in _NOT_OPEN):
-                news = transition if reason is Reason.FLAPPING else None
-                routed |= dict.fromkeys(self._fired(decision, transition), news)
-            elif reason in _NEWS:
-                routed |= dict.fromkeys(self._became(decision, transition), transition)
-        for name, news in routed.items():
+        for number, transition in enumerate(transitions, 1):
+            if not number % OFTEN:
+                yield
+            routed |= self._heard(decision, transition)
+        for number, (name, news) in enumerate(routed.items(), 1):
+            if not number % OFTEN:
+                yield
             self.look_at(decision, name, news)
         while decision.spilled:
             self.look_at(decision, *decision.spilled.popitem())
@@ -71,6 +71,20 @@ class Teller:
         for transition in transitions:
             if reason_of(transition) in _SAID_AGAIN and transition.after is not AlertState.INACTIVE:
                 self._updated(decision, transition, told)
+
+    def _heard(self, decision: Decision, transition: Transition) -> dict[str, Transition | None]:
+        """Takes in what one alert goes through; returns the groups to look at when all are in, with what is news."""
+        reason = reason_of(transition)
+        if reason is Reason.RESOLVED:
+            self._ended(decision, transition)
+        elif reason is Reason.ESCALATED:
+            self.escalate(decision, transition)
+        elif reason is Reason.FIRING or (reason is Reason.FLAPPING and transition.before in _NOT_OPEN):
+            news = transition if reason is Reason.FLAPPING else None
+            return dict.fromkeys(self._fired(decision, transition), news)
+        elif reason in _NEWS:
+            return dict.fromkeys(self._became(decision, transition), transition)
+        return {}
 
     # alerts that fire and end
 

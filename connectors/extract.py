@@ -19,6 +19,8 @@ from rules.model import Reading, Series, labels_of
 Path = Callable[[Any], Any]
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _REMEMBERED = 10_000
+MOST_LABEL = 500
+"""Characters of a label's value: it stands in every message, and matchers look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def _searched(text: str) -> Path:
             return search(row)
         except jmespath.exceptions.JMESPathError as error:  # a function was given what it can't take
             raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
+        except RecursionError:
+            raise ValueError(f"{text}: what it finds nests too deeply") from None
 
     return find
 
@@ -237,6 +241,8 @@ def _is_name(path: str) -> bool:
 
 def _label(name: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
+        if value and len(value) > MOST_LABEL:
+            raise ValueError(f"label {name!r} has more than {MOST_LABEL:,} characters")
         return value or None
     if isinstance(value, bool):
         return "true" if value else "false"

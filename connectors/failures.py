@@ -10,6 +10,7 @@ import ssl
 import aiohttp
 
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, TimedOut, Unreachable
+from connectors.public import NotPublic, not_public
 
 _NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
@@ -29,9 +30,9 @@ _SAID: tuple[tuple[type[BaseException], type[ConnectorError], str, bool], ...] =
 
 def failure(error: BaseException, where: str, seconds: float) -> ConnectorError:
     """What to raise for `error`. `where` is the address as it may be shown, `seconds` the time it was given."""
-    tls = _tls(error)
-    if tls:
-        return Unreachable(f"{where}: TLS refused: {tls}")
+    refusal = _not_wanted(error, where)
+    if refusal is not None:
+        return refusal
     for kind, meant, said, sent in _SAID:
         if isinstance(error, kind):
             return meant(f"{where}: " + said.format(seconds=seconds), unanswered=sent)
@@ -43,6 +44,14 @@ def failure(error: BaseException, where: str, seconds: float) -> ConnectorError:
     if isinstance(error, ValueError):  # a name no host can have, a line break in a header
         return Misconfigured(f"{where}: no such address or header can be sent")
     return Unreachable(f"{where}: {type(error).__name__}")
+
+
+def _not_wanted(error: BaseException, where: str) -> ConnectorError | None:
+    """The error where we did not want to speak with what is there."""
+    if isinstance(getattr(error, "os_error", error), NotPublic):
+        return not_public(where)
+    tls = _tls(error)
+    return Unreachable(f"{where}: TLS refused: {tls}") if tls else None
 
 
 def _tls(error: BaseException) -> str:

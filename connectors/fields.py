@@ -25,11 +25,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from connectors.secret_files import read_small
 from rules.model import DAY, PLANNED_AHEAD, parse_duration
 
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
 _JMESPATH_SAYS = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
+_MOST_PATH = 1_000
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIRECTIVE = re.compile(r"'.+' is a bad directive|stray %")
 _COLUMN = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
@@ -140,10 +142,14 @@ def check_jmespath(text: str) -> str:
     import jmespath
     from jmespath.exceptions import JMESPathError
 
+    if len(text) > _MOST_PATH:
+        raise ValueError(f"is longer than {_MOST_PATH:,} characters")
     if _COLUMN.fullmatch(text):
         return text
     try:
         jmespath.compile(text)
+    except RecursionError:
+        raise ValueError("is not a JMESPath expression: nested too deeply") from None
     except JMESPathError as error:
         said = str(error).splitlines()[0].partition(": Parse error")[0]
         reason = _JMESPATH_SAYS.sub("", said).rstrip(":. ").lower()
@@ -258,7 +264,7 @@ def _read_secret(twin: str, path: object, folder: Path) -> str | TwinProblem:
     if not isinstance(path, str):
         return TwinProblem(twin, "has to be the path of a file")
     try:
-        text = (folder / path).read_text(encoding="utf-8").strip()
+        text = read_small(folder / path)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return TwinProblem(twin, f"can't read {path!r}: {getattr(error, 'strerror', None) or 'not a text'}")
     return text or TwinProblem(twin, f"{path!r} is empty")
@@ -357,6 +363,11 @@ class ReadingConfig(Config):
         return value
 
 
+MOST_SERIES = 10_000
+MostSeries = Annotated[int, Field(ge=1, le=1_000_000)]
+"""How many series a source may give in a day."""
+
+
 class PolledConfig(Config):
     """Keys every polled source has. Without `every` and `cron` it is read as often as the configured default says."""
 
@@ -366,4 +377,5 @@ class PolledConfig(Config):
     cron: Cron | None = None
     timezone: Zone | None = None
     timeout: Span = 10_000_000
+    max_series: MostSeries = MOST_SERIES
     readings: Annotated[list[ReadingConfig], Field(min_length=1)]

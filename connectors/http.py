@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from connectors.failures import failure
 from connectors.limits import Limits
 from connectors.pace import Pace
 from connectors.proxies import Proxies, request_class, through
+from connectors.public import PublicOnly, check_public
 from connectors.resolving import Resolver
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Request:
 
     `name` stands for the address in messages where the address itself is a secret; `secrets` are taken out of
     excerpts of the answer. `limits` are those of the gateway; waiting for them is not part of `timeout`. `proxy` goes
-    before what the environment says.
+    before what the environment says. With `public` data chose the host, so only a public address is reached.
     """
 
     method: str
@@ -53,6 +55,7 @@ class Request:
     secrets: tuple[str, ...] = ()
     limits: Limits | None = None
     proxy: URL | None = None
+    public: bool = False
 
     @property
     def where(self) -> str:
@@ -90,8 +93,8 @@ class HttpClient:
         self._sleep = sleep
         self._proxies = proxies or Proxies({})
         self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether only public addresses are reached
+        self._clients: dict[bool, httpx.AsyncClient] = {}
         self._limits: dict[str, tuple[object, Limits]] = {}
         self._paces: dict[str, Pace] = {}
         self._again = Again()
@@ -99,41 +102,59 @@ class HttpClient:
     @property
     def session(self) -> aiohttp.ClientSession:
         """The shared session, opened when it is first asked for; never close it, close this client."""
-        if self._session is None:
+        return self._session(public=False)
+
+    def _session(self, *, public: bool) -> aiohttp.ClientSession:
+        if public not in self._sessions:
             # One connection each to 5,000 hosts and some more; idle ones outlive the usual intervals of up to a minute.
             # No limit for a host: a wait for a connection would count as a wait for the answer. Who polls limits that.
             self._resolver = self._resolver or Resolver()
-            connector = aiohttp.TCPConnector(
-                limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60, resolver=self._resolver
-            )
-            self._session = aiohttp.ClientSession(
+            resolver = PublicOnly(self._resolver) if public else self._resolver
+            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60, resolver=resolver)
+            session = self._sessions[public] = aiohttp.ClientSession(
                 connector=connector,
-                request_class=request_class(self._proxies),
+                request_class=aiohttp.ClientRequest if public else request_class(self._proxies),
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
                 headers={"User-Agent": "Setpoint", "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
             )
             # It would make GET, PUT and DELETE a second time, without a bound; a correction must not be made twice.
-            self._session._retry_connection = False
-        return self._session
+            session._retry_connection = False
+        return self._sessions[public]
 
     def proxy_for(self, url: str) -> str | None:
         """The proxy that the environment names for an address, for who asks it without this session."""
         proxy = self._proxies.of(URL(url))
         return str(proxy) if proxy else None
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self, *, public: bool = False) -> httpx.AsyncClient:
         """The httpx client over the shared session, made when it is first asked for; not to be closed either."""
-        if self._client is None:
+        if public not in self._clients:
             import ssl
 
             import httpx
             from httpx_aiohttp import AiohttpTransport
 
             # The session does TLS; a context given here only keeps the transport from loading all certificates again.
-            transport = AiohttpTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=self.session)
-            self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=10)
-        return self._client
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            transport = AiohttpTransport(verify=context, client=self._session(public=public))
+            self._clients[public] = httpx.AsyncClient(transport=transport, trust_env=False, timeout=10)
+        return self._clients[public]
+
+    async def _guarded(self, url: URL, where: str, *, public: bool) -> bool:
+        """Whether only public addresses may be connected to. Raises Refused, NotPublic.
+
+        A proxy connects by itself: there only what is known of the name here can be looked at before.
+        """
+        if not public:
+            return False
+        check_public(url, where)
+        if self._proxies.of(url) is None:
+            return True
+        self._resolver = self._resolver or Resolver()
+        with suppress(socket.gaierror):
+            await PublicOnly(self._resolver).resolve(url.host or "", url.port or 0)
+        return False
 
     def limits(self, name: str, rate: tuple[int, int] | None, concurrency: int | None) -> Limits | None:
         """The limits of the gateway `name`, the same object for all its users while its configuration stays."""
@@ -175,17 +196,15 @@ class HttpClient:
         """
         import httpx
 
-        url, headers = request.url, {"Accept-Encoding": "identity", **request.headers}
-        if url.user is not None:  # httpx and aiohttp would both make a header of it, and fail over the other's
-            headers.setdefault("authorization", basic(url.user, url.password or ""))
-            url = url.with_user(None)
+        url, headers = _credentials(request)
         patience = httpx.Timeout(request.timeout, connect=min(request.timeout, _CONNECT_SECONDS))
         async with request.limits or _UNLIMITED:
             try:
                 with through(request.proxy):
+                    guarded = await self._guarded(url, request.where, public=request.public)
                     async with (
                         asyncio.timeout(request.timeout),
-                        self.client().stream(
+                        self.client(public=guarded).stream(
                             request.method,
                             str(url),
                             headers=httpx.Headers(headers, encoding="utf-8"),  # as what is fetched has them
@@ -219,8 +238,8 @@ class HttpClient:
 
     async def close(self) -> None:
         """Closes all connections."""
-        session, self._session, self._client = self._session, None, None
-        if session is not None:
+        sessions, self._sessions, self._clients = self._sessions, {}, {}
+        for session in sessions.values():
             await session.close()
         if self._resolver is not None:
             await self._resolver.close()
@@ -242,7 +261,9 @@ class HttpClient:
     async def _exchange(self, request: Request) -> Response:
         url, headers = request.url, request.headers
         for _ in range(MAX_REDIRECTS + 1):
-            async with self.session.request(
+            chosen = request.public or url.host != request.url.host  # by a redirect, too
+            guarded = await self._guarded(url, request.where, public=chosen)
+            async with self._session(public=guarded).request(
                 request.method,
                 url,
                 headers=headers,
@@ -266,6 +287,14 @@ class HttpClient:
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     # The whole exchange is under one asyncio.timeout, redirects included; here only what has to be told apart.
     return aiohttp.ClientTimeout(total=None, sock_connect=min(seconds, _CONNECT_SECONDS))
+
+
+def _credentials(request: Request) -> tuple[URL, dict[str, str]]:
+    url, headers = request.url, {"Accept-Encoding": "identity", **request.headers}
+    if url.user is not None:  # httpx and aiohttp would both make a header of it, and fail over the other's
+        headers.setdefault("authorization", basic(url.user, url.password or ""))
+        url = url.with_user(None)
+    return url, headers
 
 
 def _location(request: Request, url: URL, answer: aiohttp.ClientResponse) -> URL | None:

@@ -26,6 +26,7 @@ from connectors.template_filters import (
     plain,
     weigh,
     weighing,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -200,8 +201,9 @@ def render_json(value: Any, context: Mapping[str, Any], *, known: bool = False) 
 
 def _evaluate(text: str, context: Mapping[str, Any], mode: _Mode) -> Any:
     try:
-        made: Any = getattr(_compiled(text, mode).make_module(dict(context)), "made")  # noqa: B009 - set by the template
-        weigh(made)
+        with working():
+            made: Any = getattr(_compiled(text, mode).make_module(dict(context)), "made")  # noqa: B009 - set by the template
+            weigh(made)
         return made if made is None or isinstance(made, bool | int | float | dict | list) else str(made)
     except Exception as error:
         raise _failed(error) from None
@@ -211,7 +213,8 @@ def _render(text: str, context: Mapping[str, Any], mode: _Mode) -> str:
     if "{" not in text:
         return text
     try:
-        return "".join(_bounded(_compiled(text, mode).generate(**context)))
+        with working():
+            return "".join(_bounded(_compiled(text, mode).generate(**context)))
     except Exception as error:
         raise _failed(error) from None
 
@@ -238,6 +241,14 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"the template uses the {what} {name!r}, which there is not; {hint}"
 
 
+def _check_operator(operator: str, left: Any, right: Any) -> None:
+    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    if operator == "**" or (operator == "%" and not numbers):
+        raise TemplateError(f"{operator} is not allowed in a template")
+    if operator == "*" and not numbers:
+        check_repeat(left, right)
+
+
 @functools.cache
 def _sandbox() -> type[SandboxedEnvironment]:
     from jinja2 import StrictUndefined, Undefined
@@ -260,15 +271,16 @@ def _sandbox() -> type[SandboxedEnvironment]:
             said = f"{attribute} is not allowed in a template"
             return StrictUndefined(said, obj=obj, name=attribute, exc=SecurityError)
 
+        def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+            """A method looks at all of what it is of."""
+            weigh(getattr(obj, "__self__", None))
+            return super().call(context, obj, *args, **kwargs)
+
         def wrap_str_format(self, _value: Any) -> None:
             """`format` is no exception: a width in its text makes any length."""
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            numbers = isinstance(left, int | float) and isinstance(right, int | float)
-            if operator == "**" or (operator == "%" and not numbers):
-                raise TemplateError(f"{operator} is not allowed in a template")
-            if operator == "*" and not numbers:
-                check_repeat(left, right)
+            _check_operator(operator, left, right)
             made = super().call_binop(context, operator, left, right)
             if isinstance(made, int) and abs(made) > _MAX_INT:
                 raise TemplateError("a whole number in a template has at most 63 bits")
@@ -358,5 +370,5 @@ def _compiled(text: str, mode: _Mode) -> Template:
         return environment.template_class.from_code(environment, environment.compile(tree), {})
     except TemplateSyntaxError as error:
         raise TemplateError(f"the template can't be read: {error.message}") from None
-    except RecursionError:
+    except (SyntaxError, RecursionError, MemoryError):  # what Python's own compiler does not take
         raise TemplateError("the template can't be read: nested too deeply") from None

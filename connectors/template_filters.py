@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +17,7 @@ MAX_OUTPUT = 64_000  # characters a template makes in all
 MAX_REPEAT = 1_000  # times a text may be repeated, and turns of a loop
 _MAX_PART = 8_000  # characters of a text, or in all of a list, inside an expression
 _MAX_DIGITS = 15
+_MOST_WORK = 500_000  # characters and items that all expressions of one template look at, a tenth of a second's work
 EMPTY = "\0"  # stands for an empty value in an address until it is known where it is; encoded, a value can't hold it
 
 BUILT_IN = frozenset(
@@ -33,6 +36,27 @@ class Encoded(str):
     __slots__ = ()
 
 
+_work: ContextVar[list[int]] = ContextVar("work")
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Counts anew what expressions look at: each may be small, and be looked at again in every turn of a loop."""
+    token = _work.set([0])
+    try:
+        yield
+    finally:
+        _work.reset(token)
+
+
+def _spend(weight: int) -> None:
+    work = _work.get(None)
+    if work is not None:
+        work[0] += weight
+        if work[0] > _MOST_WORK:
+            raise ValueError("the template looks at too much; make its loops or texts shorter")
+
+
 def weigh(value: Any, limit: int = _MAX_PART) -> None:
     """Raises ValueError where a text, or all that is in a list or mapping, is too large; counts before it copies."""
     if not isinstance(value, str | list | tuple | dict):
@@ -48,6 +72,7 @@ def weigh(value: Any, limit: int = _MAX_PART) -> None:
             waiting.extend(one)
         elif isinstance(one, list | tuple):
             waiting.extend(one)
+    _spend(weight)
 
 
 def weighing(filter_: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of the clock in any zone
 _NO_TIME = timedelta(0)
 _SHOWN = 40
+_LONGEST = 1_000  # characters of a number
 # A Unix time below the bound counts in this unit: seconds reach to the year 5138, milliseconds back to 1973.
 _UNITS = ((10**11, SECOND), (10**14, 1_000), (10**17, 1))
 
@@ -60,11 +61,15 @@ def _finite(value: float | Decimal) -> float | None:
 def _from_text(text: str) -> float | None:
     if _PLAIN.fullmatch(text):
         return float(text)
+    if len(text) > _LONGEST:
+        raise ValueError(f"{_shown(text)} is not a number")
     stripped = text.strip()
     if not stripped or stripped.lower() == "nan":
         return None
     match = _NUMBER.fullmatch(stripped)
     if match is None:
+        if stripped.lower().lstrip("+-") in {"inf", "infinity"}:
+            raise ValueError("infinity is not a number a target can have")
         raise ValueError(f"{_shown(text)} is not a number")
     digits, exponent, percent = match.groups()
     digits = digits.replace(",", "")
@@ -144,5 +149,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):  # which may nest as deep as JSON may, and be as large
+        return "a list" if isinstance(value, list) else "an object"
     text = value if isinstance(value, str) else str(value)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

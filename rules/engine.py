@@ -33,6 +33,7 @@ from rules.model import (
 from rules.model.quick import maker, quick
 from rules.scene import Scene, not_later
 from rules.specs import Specs
+from rules.steps import OFTEN, Steps, at_once
 
 _state, _scene = maker(InstanceState), maker(Scene)
 _INACTIVE = AlertStatus()
@@ -66,13 +67,22 @@ def evaluate(
 
     `history` already holds the batch's readings. Nothing given is changed; the same arguments give the same answer.
     """
+    return at_once(evaluating(specs, states, batch, now, history))
+
+
+def evaluating(
+    specs: Specs, states: States, batch: Batch, now: int, history: History
+) -> Steps[tuple[States, Sequence[Transition]]]:
+    """As `evaluate`, in steps."""
     sources, transitions = evaluate_sources(specs, states.sources, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
     if batch.due or sources or history.is_anything_beside:
         for key in _others(specs, states, history, batch, sources):
             fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
-    for key, values in fresh.items():
+    for number, (key, values) in enumerate(fresh.items(), 1):
+        if not number % OFTEN:
+            yield
         target = specs.targets.get(key.target)
         if target is None:
             continue

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from rules.model import Labels, Matcher, Selector, Series
+from rules.patterns import check_pattern
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')\s*')
@@ -50,12 +51,9 @@ def _matcher(name: str, op: str, quoted: str) -> Matcher:
 
 
 def make_matcher(name: str, op: str, value: str) -> Matcher:
-    """The matcher. Raises ValueError if its value should be a regular expression and is none."""
+    """The matcher. Raises ValueError if its value should be a regular expression and can't be used as one."""
     if op in {"=~", "!~"}:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+        check_pattern(value)
     return Matcher(name, op, value)
 
 

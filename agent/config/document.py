@@ -14,10 +14,13 @@ from agent.config.errors import Path as KeyPath
 from agent.config.nodes import place_of, says_nothing
 from agent.config.variables import Variables
 
+MOST_ERRORS = 200
+"""Beyond which nothing more is looked for: nobody reads on, and each takes time to place."""
+
 
 @dataclass(slots=True)
 class Document:
-    """The merged data of all files, and where each part of it stands. Errors gather in `errors`."""
+    """The merged data of all files, and where each part of it stands. Errors gather in `errors`, at most so many."""
 
     folder: Path
     root: MappingNode
@@ -33,7 +36,11 @@ class Document:
 
         Nothing is said of what was left out already, nor of what holds it: that may be wrong only for the lack of it.
         """
-        if self.is_broken(path) or any(path[: len(broken)] == broken for broken in self.broken):
+        if (
+            len(self.errors) >= MOST_ERRORS
+            or self.is_broken(path)
+            or any(path[: len(broken)] == broken for broken in self.broken)
+        ):
             return
         place = self.place(path, at_key=at_key)
         if offset:

@@ -35,7 +35,13 @@ class ConfigError:
 
     def __str__(self) -> str:
         where = f"{Place(self.file, self.line, self.column)}: "
-        return where + (f"{self.path}: " if self.path else "") + self.message + (f" ({self.hint})" if self.hint else "")
+        said = where + (f"{self.path}: " if self.path else "") + self.message + (f" ({self.hint})" if self.hint else "")
+        return said if said.isprintable() else "".join(map(_visible, said))
+
+
+def _visible(sign: str) -> str:
+    """A key may hold what moves a terminal's cursor."""
+    return sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1]
 
 
 class ConfigErrors(Exception):

@@ -14,7 +14,7 @@ from agent.config.checks import check_calls, check_programs
 from agent.config.configuration import Configuration
 from agent.config.convert import read
 from agent.config.corrections import build_corrections, check_outputs
-from agent.config.document import Document
+from agent.config.document import MOST_ERRORS, Document
 from agent.config.errors import ConfigErrors, near
 from agent.config.kinds import build_actions, build_gateways, build_receivers
 from agent.config.language import Defaults, Heartbeat, Watch
@@ -82,7 +82,7 @@ def configuration_of(document: Document, commands: Sequence[str] | None = None) 
 
 def _check_sections(document: Document) -> None:
     for name in document.data:
-        if name not in SECTIONS:
+        if name not in SECTIONS and len(document.errors) < MOST_ERRORS:
             hint = near(name, SECTIONS) or f"known here: {', '.join(SECTIONS)}"
             document.report((name,), "unknown key", hint, at_key=True)
 

@@ -14,7 +14,7 @@ from agent.config.errors import ConfigError, ConfigErrors, Place
 from agent.config.scalars import resolve
 
 MAX_DEPTH = 60
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 10_000_000
 
 PLAIN, TEXT, COLLECTION = "plain", "text", "collection"
 SCALAR_TAGS = {f"tag:yaml.org,2002:{name}": PLAIN for name in ("int", "float", "bool", "null")}
@@ -23,7 +23,9 @@ COLLECTION_TAGS = (COLLECTION, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 class _TooDeepError(YAMLError):
-    pass
+    def __init__(self, node: Node | None) -> None:
+        super().__init__()
+        self.node = node
 
 
 class _Composer(CSafeLoader):
@@ -38,10 +40,10 @@ class _Composer(CSafeLoader):
             return COLLECTION
         return PLAIN if implicit[0] else TEXT
 
-    def descend_resolver(self, _node: Node | None, _index: object) -> None:
+    def descend_resolver(self, node: Node | None, _index: object) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _TooDeepError
+            raise _TooDeepError(node)
 
     def ascend_resolver(self) -> None:
         self._depth -= 1
@@ -61,12 +63,15 @@ def place_of(node: Node) -> Place:
     return Place(mark.name, mark.line + 1, mark.column + 1)
 
 
-def _problem(error: YAMLError, name: str) -> ConfigError:
+def _problem(error: YAMLError | UnicodeDecodeError, name: str, data: bytes) -> ConfigError:
     """libyaml's complaint with its position."""
     if isinstance(error, _TooDeepError):
-        return ConfigError(name, 0, 0, "", f"nests deeper than {MAX_DEPTH} levels")
-    if isinstance(error, ReaderError):
-        return ConfigError(name, 0, 0, "", f"is not a text in UTF-8: {error.reason}")
+        place = place_of(error.node) if error.node is not None else Place(name)
+        return ConfigError(*place, "", f"nests deeper than {MAX_DEPTH} levels")
+    if isinstance(error, ReaderError | UnicodeDecodeError):
+        at = error.start if isinstance(error, UnicodeDecodeError) else error.position
+        line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+        return ConfigError(name, line, column, "", f"is not a text in UTF-8: {error.reason}")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context", None)
     message = str(getattr(error, "problem", None) or "can't be read")
@@ -79,7 +84,8 @@ def compose(file: Path) -> MappingNode | None:
     """The root node of one file, None if it holds nothing. Raises ConfigErrors."""
     name = str(file)
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)  # no more of a device that never ends
     except OSError as error:
         raise ConfigErrors([ConfigError(name, 0, 0, "", f"can't be read: {error.strerror or error}")]) from None
     if len(data) > MAX_BYTES:
@@ -88,9 +94,7 @@ def compose(file: Path) -> MappingNode | None:
     try:
         node = composer.get_single_node()
     except (YAMLError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise ConfigErrors([ConfigError(name, 0, 0, "", "is not a text in UTF-8")]) from None
-        raise ConfigErrors([_problem(error, name)]) from None
+        raise ConfigErrors([_problem(error, name, data)]) from None
     if node is None or says_nothing(node):
         return None
     if not isinstance(node, MappingNode):

@@ -9,6 +9,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from agent.cardinality import TooManySeries
 from agent.runtime import Unknown
 from agent.store.errors import StoreError
 
@@ -65,8 +66,8 @@ def response_to(error: Exception, request: web.Request) -> web.Response:
     """The answer to whatever a handler raised. What nobody foresaw is logged, and said without its particulars."""
     if isinstance(error, Failure):
         return said(error)
-    if isinstance(error, Unknown):
-        return said(Failure(404, str(error)))
+    if isinstance(error, (Unknown, TooManySeries)):
+        return said(Failure(404 if isinstance(error, Unknown) else 422, str(error)))
     if isinstance(error, StoreError):
         log.error("http.store_failed", error=str(error))
         return said(Failure(503, "the database can't be used at the moment"))

@@ -9,6 +9,7 @@ from typing import Any
 from agent.config.values import LABEL_NAME
 from agent.web.body import check_keys, time_of
 from agent.web.errors import Failure
+from connectors.extract import MOST_LABEL
 from connectors.values import number
 from rules.model import Reading, Series, labels_of
 from rules.specs import PUSHED
@@ -17,6 +18,7 @@ SOURCE = PUSHED
 MOST_READINGS = 10_000
 _KEYS = ("series", "labels", "time", "value")
 _SAID = 50  # errors in one answer
+_MOST_LABELS = 50
 _HINTS = 5  # names that near ones are looked for
 
 
@@ -88,6 +90,8 @@ class Push:
 
 
 def _labels(given: Mapping[str, Any]) -> dict[str, str]:
+    if len(given) > _MOST_LABELS:
+        raise ValueError(f"it has {len(given):,} labels; at most {_MOST_LABELS} can be sent")
     labels = {}
     for name, value in given.items():
         if not LABEL_NAME.fullmatch(name):
@@ -95,6 +99,8 @@ def _labels(given: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(value, (dict, list)):
             raise ValueError(f"label {name!r} is not a single value")  # noqa: TRY004
         text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        if len(name) > MOST_LABEL or len(text) > MOST_LABEL:
+            raise ValueError(f"label {name[:60]!r} or its value has more than {MOST_LABEL} characters")
         if text:
             labels[name] = text
     return labels

@@ -17,6 +17,9 @@ from agent.web.exposure import CannotListen
 
 log = structlog.get_logger()
 
+MOST_CONNECTIONS = 1_000
+"""Open at once: more would take files that sources and receivers are reached with."""
+_IDLE = 75.0  # seconds for the head of a request to arrive, from the answer before or the connection's beginning
 _DRAIN = 2.0  # seconds that requests being answered may take when the daemon stops
 
 
@@ -24,6 +27,17 @@ class _Protocol(web.RequestHandler):
     """One connection."""
 
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Drops what is too much."""
+        super().connection_made(transport)
+        manager = self._manager
+        if (
+            manager is not None
+            and len(manager.connections) > MOST_CONNECTIONS
+            and isinstance(transport, asyncio.Transport)
+        ):
+            transport.abort()
 
     def handle_error(
         self,
@@ -65,7 +79,7 @@ async def listen(app: web.Application, address: Address, stack: AsyncExitStack) 
     server = runner.server
 
     def connection() -> _Protocol:
-        return _Protocol(server, loop=loop, access_log=None)  # type: ignore[arg-type] # set up above
+        return _Protocol(server, loop=loop, access_log=None, keepalive_timeout=_IDLE)  # type: ignore[arg-type] # set up above
 
     try:
         listener = await loop.create_server(connection, address.host, address.port, backlog=1024, reuse_address=True)

@@ -19,6 +19,7 @@ from connectors.bodies import Method, Path, check_method, strings
 from connectors.calling import ActionConfig, JsonTemplate, SaidTemplate, SecretTemplate, Template, shown_json
 from connectors.gateway import Way, check_http_url, way
 from connectors.http import Request
+from connectors.public import is_chosen
 from connectors.signing import SigningSecret
 from connectors.signing import headers as signature_headers
 from connectors.template import TemplateError, render, render_json, render_url
@@ -122,6 +123,7 @@ class WebhookAction:
             secrets=self._secrets(found),
             limits=found.limits,
             proxy=found.proxy,
+            public=config.gateway is None and is_chosen(config.url),
         )
 
     def _secrets(self, found: Way) -> tuple[str, ...]:

@@ -25,9 +25,12 @@ from connectors.statement import check_reads
 from rules.model import SECOND, Reading
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult
 
 _MANY = 2_000
+_AT_ONCE = 100  # rows that are fetched before their size is known
+_CELL = 8  # bytes that a cell without text counts
+_MOST_BYTES = 50_000_000  # of all cells
 _ABOUT_QUERY = re.compile(r"no such|syntax error|incomplete input|readonly|ambiguous|misuse", re.IGNORECASE)
 
 
@@ -60,7 +63,7 @@ class SqlSource:
 
         seconds = self._config.timeout / SECOND
         try:
-            table = await in_time(self._rows(), seconds, self._interruption)
+            columns, rows = await in_time(self._rows(), seconds, self._interruption)
         except (TimeoutError, asyncio.CancelledError) as error:
             await self.close()  # the state of the connection is not known
             if isinstance(error, asyncio.CancelledError):
@@ -69,11 +72,12 @@ class SqlSource:
             raise TimedOut(said) from None
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise self._failure(error) from None
-        rows: Any = table.answer
-        if len(rows) > self._config.max_rows:
-            raise BadAnswer(f"source {self._name}: the query gives more than max_rows ({self._config.max_rows}) rows")
         if len(rows) > _MANY:  # long enough to keep other sources waiting
-            return await asyncio.to_thread(self._extractor.readings, table, now)
+            return await asyncio.to_thread(self._understand, columns, rows, now)
+        return self._understand(columns, rows, now)
+
+    def _understand(self, columns: tuple[str, ...], rows: Sequence[Sequence[Any]], now: int) -> Sequence[Reading]:
+        table = Table([dict(zip(columns, row, strict=True)) for row in rows], columns)
         return self._extractor.readings(table, now)
 
     async def close(self) -> None:
@@ -82,7 +86,7 @@ class SqlSource:
         if engine is not None:
             await engine.dispose()
 
-    async def _rows(self) -> Table:
+    async def _rows(self) -> tuple[tuple[str, ...], list[Sequence[Any]]]:
         from sqlalchemy import text
 
         if self._engine is None:
@@ -94,9 +98,22 @@ class SqlSource:
             await self._interruption.watch(connection)
             result = await connection.stream(text(self._config.query), self._config.params)
             columns = tuple(result.keys())
-            rows = await result.fetchmany(self._config.max_rows + 1)
+            rows = await self._fetched(result)
             await result.close()
-        return Table([dict(zip(columns, row, strict=True)) for row in rows], columns)
+        return columns, rows
+
+    async def _fetched(self, result: AsyncResult[Any]) -> list[Sequence[Any]]:
+        """The rows, as far as they are few and small: what is too much is not fetched to its end."""
+        most, size = self._config.max_rows, 0
+        rows: list[Sequence[Any]] = []
+        while part := await result.fetchmany(min(_AT_ONCE, most + 1 - len(rows))):
+            rows += part
+            size += sum(len(cell) if isinstance(cell, str | bytes) else _CELL for row in part for cell in row)
+            if len(rows) > most:
+                raise BadAnswer(f"source {self._name}: the query gives more than max_rows ({most}) rows")
+            if size > _MOST_BYTES:
+                raise BadAnswer(f"source {self._name}: the query gives more than {_MOST_BYTES // 1_000_000} MB")
+        return rows
 
     def _failure(self, error: Exception) -> ConnectorError:
         from sqlalchemy import exc

@@ -11,11 +11,13 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.base import Inbound, Refused, Services
 from connectors.extract import Extractor
-from connectors.fields import Config, ReadingConfig, Zone
+from connectors.fields import MOST_SERIES, Config, MostSeries, ReadingConfig, Zone
 from connectors.formats import charset_of, parse_json
 from connectors.signing import SigningSecret, verify
 from rules.model import Reading
 
+_MOST_READINGS = 10_000  # in one transaction, for which everybody else waits
+_MOST_VALUES = 20 * _MOST_READINGS
 _WRONG = {
     "standard": "the signature (webhook-id, webhook-timestamp, webhook-signature) is missing, wrong or too old",
     "bearer": "the bearer token is missing or wrong",
@@ -35,6 +37,7 @@ class WebhookSourceConfig(Config):
     scheme: Literal["auto", "standard", "bearer", "github"] = "auto"
     timezone: Zone | None = None
     max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
+    max_series: MostSeries = MOST_SERIES
     readings: Annotated[list[ReadingConfig], Field(min_length=1)]
 
     @field_validator("scheme")
@@ -58,7 +61,7 @@ class WebhookSource:
     def accept(self, call: Inbound, now: int) -> Sequence[Reading]:
         """The readings of the call's JSON body.
 
-        Raises Refused: 400 no JSON, 401 not signed as it has to be, 404 unknown path, 405 not a POST, 413 too large;
+        Raises Refused: 400 no JSON, 401 not signed as it has to be, 404 unknown path, 405 not a POST, 413 too much;
         BadAnswer or PartialAnswer where rows can't be read.
         """
         if call.path.strip("/"):
@@ -69,10 +72,13 @@ class WebhookSource:
             raise _refused(f"the body is larger than max_bytes ({self._config.max_bytes})", 413)
         self._verify(call, now)
         try:
-            table = parse_json(call.body, charset_of(call.headers))
+            table = parse_json(call.body, charset_of(call.headers), _MOST_VALUES)
         except ValueError as error:
             raise _refused(f"the body {error}", 400) from None
-        return self._extractor.readings(table, now)
+        readings = self._extractor.readings(table, now)
+        if len(readings) > _MOST_READINGS:
+            raise _refused(f"at most {_MOST_READINGS:,} readings can be sent at once", 413)
+        return readings
 
     def message_id(self, call: Inbound) -> str | None:
         """The id that the scheme has, which its senders keep when they try again.

@@ -231,3 +231,22 @@ def test_json_too_deep_is_an_error():
         parse_json(b"[" * 100_000)
     with pytest.raises(ValueError, match="is not JSON"):
         parse_json(b"[NaN," * 100_000)
+
+
+def test_what_nests_or_is_long_is_an_error_of_its_row():
+    deep = parse_json(
+        b'[{"v": ' + b"[" * 1000 + b"]" * 1000 + b', "t": {"a": {}}}, {"v": 1, "r": "' + b"x" * 501 + b'"}]'
+    )
+    for keys, said in (
+        ({"value": "v"}, "row 1: a list is not a number"),
+        ({"value": "t.a"}, "row 1: an object is not a number"),
+        ({"value": "to_string(v)"}, "row 1: "),
+        ({"value": "v", "labels": {"r": "r"}}, "row 1: a list"),
+    ):
+        with pytest.raises((BadAnswer, PartialAnswer), match=said):
+            extractor(**keys).readings(deep, NOW)
+    long = parse_json(b'{"v": 1, "r": "' + b"x" * 501 + b'"}')
+    with pytest.raises(BadAnswer, match="label 'r' has more than 500 characters"):
+        extractor(labels={"r": "r"}).readings(long, NOW)
+    with pytest.raises(BadAnswer, match="is not a number"):
+        extractor().readings(parse_json(b'{"v": "' + b"9" * 1_001 + b'"}'), NOW)

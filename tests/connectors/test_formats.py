@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from connectors.extract import Table
 from connectors.formats import parse_csv, parse_json, parse_ndjson
 
 
@@ -23,3 +26,40 @@ def test_what_no_strict_parser_takes_is_still_read() -> None:
 def test_a_charset_that_can_write_half_a_character_does_not_smuggle_it_in(charset: str, body: bytes) -> None:
     with pytest.raises(ValueError, match="is not text"):
         parse_csv(body, charset)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" + b"{}," * 1_000_001 + b"{}]", b"[" + b"[]," * 600_000 + b"[]]", b"[NaN," + b"0," * 1_000_001 + b"0]"],
+    ids=["objects", "lists", "numbers"],
+)
+def test_few_bytes_make_no_million_values(body: bytes) -> None:
+    with pytest.raises(ValueError, match="more than 1,000,000 values"):
+        parse_json(body)
+
+
+@pytest.mark.parametrize("parse", [parse_csv, parse_ndjson])
+@pytest.mark.parametrize("rows", [b"1\n", b"\n", b"1\r"])
+def test_few_bytes_make_no_million_rows(parse: Callable[[bytes], Table], rows: bytes) -> None:
+    if parse is parse_ndjson and rows == b"1\r":
+        return  # one line, which is no JSON
+    with pytest.raises(ValueError, match=r"more than 1,000,000 values"):
+        parse(b"v\n" * (rows != b"1\r") + rows * 1_000_001)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[NaN," * 100_000, b'{"a":' * 100_000 + b"NaN"])
+def test_deep_json_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match="is not JSON"):
+        parse_json(body)
+
+
+def test_nan_and_infinity_are_read_where_they_are_values_only() -> None:
+    body = rb'[{"NaN": "NaN \" Infinity", "v": NaN}, {"v": -Infinity}, {"v": Infinity, "w": "\\"}]'
+    assert parse_json(body).answer == [
+        {"NaN": 'NaN " Infinity', "v": None},
+        {"v": "-Infinity"},
+        {"v": "Infinity", "w": "\\"},
+    ]
+    for wrong in (b"[NaNs]", b"[Inf, NaN]", b"NaN NaN", b'["NaN]', b"[--Infinity]"):
+        with pytest.raises(ValueError, match="is not JSON"):
+            parse_json(wrong)

@@ -283,3 +283,26 @@ def test_any_text_renders_or_is_a_template_error(text: str) -> None:
 )
 def test_what_a_template_can_not_be_without(text: str, needed: bool) -> None:
     assert needs(text, "output") is needed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for i in 'a' * 1000 %}{{ labels.room" + " | sort" * 80 + " | first }}{% endfor %}",
+        "{% for i in 'a' * 1000 %}{{ labels.room | unique | list | length }}{% endfor %}",
+        "{% for i in 'a' * 1000 %}{% if labels.room.title().count('x') %}{% endif %}{% endfor %}",
+        "{% for i in 'a' * 1000 %}{% set x = labels.room | upper %}{% endfor %}",
+    ],
+)
+def test_what_is_looked_at_again_and_again_is_bounded(text: str):
+    """Each of them would take from a second to minutes, and grows with a label that others choose."""
+    context = {"labels": {"room": "x" * 3_900}}
+    for made in (render, render_annotation):
+        with pytest.raises(TemplateError, match="looks at too much"):
+            made(text, context)
+    assert render("{{ labels.room | length }}", context) == "3900"  # counted anew
+
+
+def test_what_pythons_compiler_does_not_take_is_a_mistake():
+    with pytest.raises(TemplateError, match="nested too deeply"):
+        check("{{ " + "+".join(["labels.room"] * 300) + " }}")

@@ -94,3 +94,29 @@ async def test_a_caller_who_hangs_up_leaves_no_traceback(
         assert (await say(address, post(b"abc"))).endswith(b"\r\n\r\n3")
     assert [line for line in logs if line["log_level"] != "debug"] == []
     assert caplog.records == []
+
+
+async def test_who_sends_the_head_of_a_request_for_ever_is_dropped(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.web.wire._IDLE", 0.05)
+    async with AsyncExitStack() as stack:
+        address = await listen(web.Application(), Address("127.0.0.1", 0), stack)
+        for sent in (b"", b"POST / HTTP/1.1\r\nHost: local", b"GET"):
+            assert await say(address, sent) == b""
+
+
+async def test_more_connections_than_there_may_be_are_dropped_and_others_go_on(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("agent.web.wire.MOST_CONNECTIONS", 3)
+    open_ones = [await asyncio.open_connection(address.host, address.port) for _ in range(3)]
+    for _, writer in open_ones:
+        writer.write(POST)
+        await writer.drain()
+    with pytest.raises((ConnectionError, AssertionError)):
+        assert await say(address, post(b"abc"))
+    reader, writer = open_ones[0]
+    writer.write(b"Content-Length: 3\r\nConnection: close\r\n\r\nabc")
+    assert (await reader.read()).endswith(b"\r\n\r\n3")
+    for _, one in open_ones:
+        one.close()
+        await one.wait_closed()

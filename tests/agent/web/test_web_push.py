@@ -59,7 +59,7 @@ async def test_what_is_taken(client, daemon, row, taken):
         ({"series": 5, "value": 1}, "it has no series"),
         ({"series": "sales"}, "it has no value"),
         ({"series": "sales", "value": "many"}, "'many' is not a number"),
-        ({"series": "sales", "value": [1]}, "'[1]' is not a number"),
+        ({"series": "sales", "value": [1]}, "a list is not a number"),
         ({"series": "sales", "value": 1, "time": "noon"}, "'noon' is not a time: ISO 8601 or Unix time"),
         ({"series": "sales", "value": 1, "time": True}, "'True' is not a time: ISO 8601 or Unix time"),
         ({"series": "sales", "value": 1, "time": "2026-01-03"}, "its time is in the future: 2026-01-03"),
@@ -139,3 +139,16 @@ def test_a_plan_may_lie_ahead():
     assert push.readings({"series": "plan", **ahead}) == [reading(1, NOW + 30 * DAY, "plan")]
     with pytest.raises(Failure, match="its time is in the future"):
         push.readings({"series": "sales", **ahead})
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({f"l{number}": "x" for number in range(51)}, "it has 51 labels; at most 50 can be sent"),
+        ({"shop": "x" * 501}, "label 'shop' or its value has more than 500 characters"),
+        ({"s" * 501: "x"}, "or its value has more than 500 characters"),
+    ],
+)
+def test_labels_are_few_and_short(labels, said):
+    with pytest.raises(Failure, match=said):
+        Push({"sales": 0}, NOW).readings({"series": "sales", "value": 1, "labels": labels})

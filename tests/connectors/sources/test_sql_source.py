@@ -147,3 +147,15 @@ def test_a_password_is_taken_out_of_what_a_driver_says():
     url = "sqlite://me:hu%40sh@/x.db"
     said = without_secrets("cannot open sqlite://me:hu%40sh@/x.db with hu@sh or hu%40sh\nmore", url)
     assert said == "cannot open *** with *** or ***"
+
+
+async def test_large_cells_are_not_all_fetched(read):
+    query = "with recursive n(x) as (select 1 union all select x + 1 from n) select 1 as orders, x as day, zeroblob(3000000) as region from n"
+    with pytest.raises(BadAnswer, match="more than 50 MB"):
+        await read(query=query, params={}, readings=[{"series": "orders", "value": "orders"}])
+
+
+async def test_rows_without_end_are_not_all_fetched(read):
+    query = "with recursive n(x) as (select 1 union all select x + 1 from n) select x as orders from n"
+    with pytest.raises(BadAnswer, match=r"more than max_rows \(1000\) rows"):
+        await read(query=query, params={}, max_rows=1000, readings=[{"series": "orders", "value": "orders"}])

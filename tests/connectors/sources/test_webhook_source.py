@@ -190,3 +190,11 @@ def test_a_secret_that_is_no_base64_could_prove_nothing() -> None:
     readings = [{"series": "s", "value": "v"}]
     with pytest.raises(ValidationError, match="begins with whsec_, and no base64 follows"):
         WebhookSource.Config.model_validate({"type": "webhook", "secret": "whsec_!!!", "readings": readings})
+
+
+def test_a_call_is_small_enough_for_one_transaction():
+    made = source(max_bytes=10_000_000)
+    body = b"[" + b",".join([b'{"amount": 1}'] * 10_001) + b"]"
+    assert refused(made, call(body)) == 413
+    assert refused(made, call(b"[" + b"{}," * 200_000 + b"{}]")) == 400
+    assert len(made.accept(call(body.replace(b'{"amount": 1},', b"", 1)), NOW)) == 10_000
