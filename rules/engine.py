@@ -87,13 +87,18 @@ def evaluating(
         if target is None:
             continue
         before = states.instances.get(key)
-        own = not_later(before, now) if before else InstanceState(key, _UNKNOWN, since=now, created=now)
+        own = not_later(before, now) if before else unknown(key, now)
         instance = Instance(specs, target, own, states, sources, history, now)
         state = instance.evaluate(values)
         transitions += instance.moved
         if before is None or differs(state, before):
             instances[key] = state
     return States(instances, sources), transitions
+
+
+def unknown(key: InstanceKey, now: int) -> InstanceState:
+    """An instance before it is looked at for the first time."""
+    return InstanceState(key, _UNKNOWN, since=now, created=now)
 
 
 def differs(state: InstanceState, before: InstanceState) -> bool:
@@ -103,7 +108,7 @@ def differs(state: InstanceState, before: InstanceState) -> bool:
 
 def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: History) -> Scene:
     """What an instance is judged by at `now`. Raises KeyError where there is no such target."""
-    known = states.instances.get(key) or InstanceState(key, _UNKNOWN, since=now, created=now)
+    known = states.instances.get(key) or unknown(key, now)
     return Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
 
 
@@ -187,7 +192,14 @@ class Instance:
     def go_on(self, before: InstanceState, now: int) -> None:
         """Turns to a later time, after what it was found to be."""
         self.before, self.now, self.moved = before, now, []
-        self.assessment, self.seen = before.assessment, before.seen
+        self.assessment, self.seen, self.alerts, self.usual = (
+            before.assessment,
+            before.seen,
+            before.alerts,
+            before.usual,
+        )
+        if not self.members.series:
+            self.members = self.history.members(before.key)  # perhaps it has some by now
 
     def evaluate(self, values: Sequence[Reading]) -> InstanceState:
         """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""
@@ -313,7 +325,7 @@ class Instance:
         self.assessment = assessment
         for rule in self.rules:
             status = self.alerts.get(rule.name, _INACTIVE)
-            after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self._recent)
+            after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self.recent)
             if after is not status:
                 self.alerts = {**self.alerts, rule.name: after}
                 self.moved += happened
@@ -322,11 +334,11 @@ class Instance:
         for rule in self.rules:
             status = self.alerts.get(rule.name) if rule.escalate else None
             if status is not None:
-                after, happened = episodes.escalate(whens.Asked(rule, scene, self.assessment), status, self._recent)
+                after, happened = episodes.escalate(whens.Asked(rule, scene, self.assessment), status, self.recent)
                 self.alerts = {**self.alerts, rule.name: after}
                 self.moved += happened
 
-    def _recent(self) -> bool:
+    def recent(self) -> bool:
         """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
         for name in self._sources():
             rule, source = self.specs.sources.get(name), self._source(name)
@@ -342,7 +354,7 @@ class Instance:
 
     def _moments(self, scene: Scene) -> list[int]:
         """When time alone may change something."""
-        moments = self.alert_moments(scene)
+        moments = episodes.moments(self.rules, self.alerts, scene)
         if scene.down:
             return moments
         if self.target.no_data and not self.assessment.silent:
@@ -354,15 +366,6 @@ class Instance:
             ahead = track.next_after(self.now)  # a plan that was known ahead
             if ahead is not None:
                 moments.append(ahead)
-        return moments
-
-    def alert_moments(self, scene: Scene) -> list[int]:
-        """When time alone may move an alert on."""
-        moments: list[int] = []
-        for rule in self.rules if self.alerts else ():
-            status = self.alerts.get(rule.name)
-            if status is not None and status.state is not _IDLE:
-                moments += episodes.wake(rule, status, scene)
         return moments
 
     def _next_look(self, scene: Scene) -> int | None:
@@ -383,5 +386,10 @@ def look_within(now: int, start: int | None, end: int | None) -> int | None:
     """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
     if start is None or end is None:
         return None
-    soon = now + min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
+    soon = now + look_every(start, end)
     return soon if end <= now else min(soon, end)
+
+
+def look_every(start: int, end: int) -> int:
+    """How long after a look at a period the next one is."""
+    return min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)

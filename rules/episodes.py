@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rules import alerts, flapping, often, severity
@@ -156,9 +156,18 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
     )
 
 
-def wake(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
-    """When time alone may move an alert on that is not inactive."""
-    moments = [_next_step(rule, status)]
+def moments(rules: Sequence[AlertRule], statuses: Mapping[str, AlertStatus], scene: Scene) -> list[int]:
+    """When time alone may move any of an instance's alerts on."""
+    found: list[int] = []
+    for rule in rules if statuses else ():
+        status = statuses.get(rule.name)
+        if status is not None and status.state is not _INACTIVE:
+            found += _moments(rule, status, scene)
+    return found
+
+
+def _moments(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
+    moments: list[int | None] = [_next_step(rule, status)]
     if rule.worse and status.eased_at is not None and status.state is AlertState.FIRING:
         moments.append(status.eased_at + rule.keep_firing_for)
     if rule.often is not None and status.state is AlertState.PENDING:

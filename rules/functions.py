@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Value = float | None
 Points = list[tuple[int, float]]
 _MANY = 200  # values, from which on a window that moves on with time is cheaper than to go through them all
+NEVER = 1 << 62
 _LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
 
 
@@ -111,6 +112,16 @@ def ask(query: Query, track: Track, now: int, zone: str) -> Value:
     """The query's value at `now`, of a target in `zone`. None: there is no value."""
     end = shifted(now, query.offset, zone)
     return FUNCTIONS[query.function].compute(View(track, end, query.window, query.offset, query.fraction))
+
+
+def until_asked(query: Query, track: Track, now: int) -> int:
+    """Before when the query has the value that it has at `now`, unless readings come; 0 where that is not known."""
+    if query.offset or FUNCTIONS[query.function].drifts is not None:
+        return 0
+    if not query.window:
+        return NEVER
+    leaves, enters = track.next_after(now - query.window), track.next_after(now)
+    return min(NEVER if leaves is None else leaves + query.window, NEVER if enters is None else enters)
 
 
 def _last(view: View) -> Value:

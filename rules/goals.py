@@ -261,7 +261,7 @@ def _by_name(scene: Scene) -> dict[str, Track]:
 def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
     """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
     combine = combine_of(scene.target)
-    asked = [(query, _selected(scene, query)) for query in condition.queries]
+    asked = [(query, selected(scene, query)) for query in condition.queries]
     return [
         None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine, now)
         for query, tracks in asked
@@ -277,7 +277,7 @@ def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
     combine = combine_of(scene.target)
     values: list[float | None] = []
     for query in condition.queries:
-        tracks = _selected(scene, query)
+        tracks = selected(scene, query)
         if _is_open(query, tracks, combine):
             return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
         values.append(_asked(query, tracks, scene, combine, scene.now))
@@ -299,7 +299,8 @@ def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
     )
 
 
-def _selected(scene: Scene, query: Query) -> list[Track]:
+def selected(scene: Scene, query: Query) -> list[Track]:
+    """The readings that a query of the condition asks."""
     return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
+from rules.functions import NEVER, until_asked
+from rules.goals import Glance, selected
 from rules.measures import MEASURES, may_fall
 from rules.model import CalendarPeriod, RollingPeriod, Standing
-from rules.progress import EARLY, ONE_NUMBER, Sight
+from rules.progress import EARLY, ONE_NUMBER, Sight, told
 from rules.projection import Bucket
 from rules.scene import Scene
+from rules.tracks import Track
 
 _MET, _MISSED = Standing.MET, Standing.MISSED  # a member of an enum is slow to look up
 _ROUNDED = 1e-9  # as a part of a number: what adding in another order may make of it, and more
@@ -35,6 +38,41 @@ def margin(scene: Scene, sight: Sight) -> Margin | None:
     projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
     bucket = projector.bucket() if projector is not None else None
     return _of_bucket(sight, bucket) if bucket is not None else None
+
+
+def steady(scene: Scene, now: int, found: Glance) -> int:
+    """Before when looks without a reading are sure to find what one at `now` found; 0 where nothing is sure.
+
+    Where the period rolls, they find it moved on to their own time.
+    """
+    condition, sight = scene.condition, found.sight
+    if condition is not None:
+        return min(until_asked(query, track, now) for query in condition.queries for track in selected(scene, query))
+    if sight is None:
+        return NEVER
+    track, per = scene.tracks[0], sight.goal.per
+    if isinstance(per, RollingPeriod):
+        return _until_rolled(sight, track, per, scene.target.zone)
+    return sight.stretch.end if _is_settled(scene, sight) else 0
+
+
+def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:
+    """Until its first reading leaves it, or readings are missed."""
+    first = track.next_after(sight.stretch.start - 1)
+    gap = track.gap()
+    if first is None or not gap:
+        return 0
+    return min(first + per.length, told(track.times[-1], gap, zone)) + 1
+
+
+def _is_settled(scene: Scene, sight: Sight) -> bool:
+    """Whether a period stands as it does by its value alone."""
+    goal, stretch = sight.goal, sight.stretch
+    if goal.plan is not None or sight.now >= stretch.end or stretch.value is None:
+        return False
+    if stretch.fraction < EARLY or sight.standing is Standing.TOO_EARLY:
+        return False
+    return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
 
 
 def _only_grows(sight: Sight) -> bool:

@@ -177,13 +177,13 @@ def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     if not track.times:
         return start if start > until else until
     gap = track.gap()
-    told, late = _told(track.times[-1], gap, zone), now - _LATE_AFTER * gap
-    known = told if told > late else late
+    known, late = told(track.times[-1], gap, zone), now - _LATE_AFTER * gap
+    known = known if known > late else late
     covered = known if known < until else until
     return covered if covered > start else start
 
 
-def _told(time: int, gap: int, zone: str) -> int:
+def told(time: int, gap: int, zone: str) -> int:
     """Up to when a reading tells: to the end of its day or hour where there is about one of each, else to the next."""
     if abs(gap - HOUR) <= HOUR // 10:
         local = to_local(time, zone)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
 from agent.past import learn_before
-from agent.rehearsal import Verdict, Verdicts
+from agent.rehearsal import Verdicts
 from rules.model import (
     HOUR,
     AlertState,
@@ -22,6 +22,7 @@ from rules.model import (
     Transition,
 )
 from rules.specs import Specs
+from rules.turns import Verdict
 
 _MISSED = Standing.MISSED  # a member of an enum is slow to look up
 FLAP = HOUR
@@ -100,9 +101,8 @@ class _Notes:
         self.instances: dict[InstanceKey, Watched] = {}
 
     def take(self, verdicts: Iterable[Verdict]) -> None:
-        for now, instances, transitions in verdicts:
-            for state in instances.values():
-                self._state(state, now)
+        for now, state, transitions in verdicts:
+            self._state(state, now)
             for transition in transitions:
                 self._moved(self.instances[transition.key], transition)
 

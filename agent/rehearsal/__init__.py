@@ -2,6 +2,6 @@
 
 from agent.rehearsal.driver import Answer, Moment, Rehearsal
 from agent.rehearsal.polls import Failing, Polls
-from agent.rehearsal.verdicts import Verdict, Verdicts
+from agent.rehearsal.verdicts import Verdicts
 
-__all__ = ["Answer", "Failing", "Moment", "Polls", "Rehearsal", "Verdict", "Verdicts"]
+__all__ = ["Answer", "Failing", "Moment", "Polls", "Rehearsal", "Verdicts"]

@@ -1,0 +1,215 @@
+"""What a replay leaves out is nothing but numbers: everything else is what `evaluate` finds, look by look."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import nan
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.rehearsal import Verdicts
+from rules.engine import Batch, States, evaluate
+from rules.history import History
+from rules.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlertRule,
+    BurnRate,
+    CalendarPeriod,
+    Combine,
+    FixedPeriod,
+    Flapping,
+    Goal,
+    InstanceKey,
+    InstanceState,
+    Measure,
+    NoData,
+    Often,
+    Reading,
+    Recover,
+    RollingPeriod,
+    Selector,
+    Series,
+    SeverityStep,
+    Sign,
+    SourceRule,
+    Standing,
+    Target,
+    Transition,
+)
+from rules.specs import Specs
+from rules.tracks import Added
+from tests.rules.world import NOON, room, series
+
+OUT, BEHIND, MISSED = Standing.OUT_OF_BAND, Standing.BEHIND, Standing.MISSED
+HELD = AlertRule("held", OUT, for_=2 * MINUTE, keep_firing_for=3 * MINUTE)
+OFTEN = AlertRule("often", OUT, often=Often(2, 4))
+FLAPS = AlertRule("flaps", OUT, flapping=Flapping(of=6))
+GRAVER = AlertRule("graver", OUT, keep_firing_for=3 * MINUTE, worse=(SeverityStep("critical", at_most=24.0),))
+ODD = AlertRule("odd", Sign.UNUSUAL)
+ENDS = (AlertRule("behind", BEHIND), AlertRule("missed", MISSED), AlertRule("often", BEHIND, often=Often(2, 4)))
+OK = "value <= 22"
+BURNS = AlertRule("burns", Sign.BURNING, burn=(BurnRate(1.5, 9 * MINUTE, 3 * MINUTE),))
+ONE, OUTSIDE = (series(name, room="lab") for name in ("temperature", "outside"))
+HALL = series("temperature", room="hall")
+
+
+def per(measure: Measure, period: object, **more: object) -> Target:
+    goal = Goal(measure, per=period, where=OK if measure is Measure.SHARE else None, quantile=0.9, **more)
+    return room(goal=goal, alerts=ENDS)
+
+
+def asks(condition: str, *alerts: AlertRule, **more: object) -> Target:
+    return room(goal=Goal(condition=condition), selector=None, alerts=alerts or (HELD, OFTEN, FLAPS), **more)
+
+
+HOURLY, TEN = CalendarPeriod("hour"), RollingPeriod(10 * MINUTE)
+KINDS = {
+    "held": room(recover=Recover(20.5, 22.5), alerts=(HELD,)),
+    "often": room(alerts=(OFTEN,)),
+    "flapping": room(alerts=(FLAPS,)),
+    "graver": room(alerts=(GRAVER,)),
+    "all at once": room(alerts=(HELD, OFTEN, FLAPS, GRAVER, ODD)),
+    "silent": room(no_data=NoData(2 * MINUTE), alerts=(HELD, OFTEN)),
+    "unusual": room(goal=None, alerts=(ODD,)),
+    "of several": room(combine=Combine.MEAN, selector=Selector("temperature"), alerts=(HELD, OFTEN, ODD)),
+    "sum": per(Measure.SUM, HOURLY, at_least=1_290.0),
+    "sum, both": per(Measure.SUM, HOURLY, at_least=600.0, at_most=1_300.0),
+    "sum by weekdays": per(Measure.SUM, HOURLY, at_least=1_290.0, weekdays=True),
+    "sum of a span": per(Measure.SUM, FixedPeriod(NOON - HOUR, NOON + HOUR), at_least=1_290.0),
+    "count": per(Measure.COUNT, HOURLY, at_least=40.0),
+    "increase": per(Measure.INCREASE, HOURLY, at_least=300.0),
+    "last": per(Measure.LAST, HOURLY, at_least=21.0),
+    "mean": per(Measure.MEAN, HOURLY, at_least=21.4),
+    "max": per(Measure.MAX, HOURLY, at_most=24.0),
+    "min": per(Measure.MIN, HOURLY, at_least=20.0),
+    "quantile": per(Measure.QUANTILE, HOURLY, at_most=22.5),
+    "share": per(Measure.SHARE, HOURLY, at_least=0.7),
+    "rolling mean": per(Measure.MEAN, TEN, at_most=22.0),
+    "rolling max": per(Measure.MAX, RollingPeriod(3 * MINUTE), at_most=24.0),
+    "rolling quantile": per(Measure.QUANTILE, TEN, at_most=22.5),
+    "rolling sum": per(Measure.SUM, TEN, at_least=150.0),
+    "burning": room(goal=Goal(Measure.SHARE, where=OK, at_least=0.6, per=TEN), alerts=(BURNS, *ENDS)),
+    "avg": asks("avg(temperature, '3m') < 22.5"),
+    "extremes": asks("min(temperature, '4m') > 19.5 and max(temperature, '3m') < 24"),
+    "spread": asks("stddev(temperature, '5m') < 1.5 or quantile(temperature, 0.8, '6m') > 22"),
+    "counter": asks("rate(temperature, '3m') < 0.15 and increase(temperature, '8m') > 0"),
+    "counted": asks("changes(temperature, '9m') > 1 and count(temperature, '2m') > 0"),
+    "absent": asks("not absent(temperature, '2m') and age(temperature) < 120"),
+    "sums": asks("sum(temperature, '5m') > 60"),
+    "before": asks("avg(temperature, '4m') <= avg(temperature, '4m', at('10m')) + 0.5"),
+    "at": asks("last(temperature) <= at(temperature, '5m') + 1"),
+    "odd condition": asks("avg(temperature, '3m') < 22.5", HELD, no_data=NoData(2 * MINUTE)),
+    "joined": asks("last(temperature) > last(outside) - 1 and avg(outside, '5m') < 22.5", by=("room",)),
+    "by room": room(by=("room",), alerts=(HELD, OFTEN)),
+    "wanted": room(goal=Goal(at_most_from=Selector("outside")), alerts=(HELD, OFTEN)),
+}
+Found = tuple[int, InstanceState, list[Transition]]
+
+
+def specs_of(target: Target) -> Specs:
+    return Specs([target], [SourceRule("a", ("temperature", "outside"), None)])
+
+
+def look_by_look(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]]], end: int) -> Iterator[Found]:
+    """Every look at every instance, as `evaluate` makes them."""
+    specs = specs_of(target)
+    history, states = History(specs), dict[InstanceKey, InstanceState]()
+
+    def looked(now: int, readings: Sequence[Reading], *, first: bool = False) -> Iterator[Found]:
+        due = [key for key, state in states.items() if state.wake is not None and state.wake <= now]
+        due = list(history.instances_of_target("t")) if first else due
+        fresh = [reading for reading in readings if history.add(reading) is Added.NEW]
+        changed, moved = evaluate(
+            specs, States(states, {}, arrivals[0][0] - SECOND), Batch(fresh, (), due), now, history
+        )
+        states.update(changed.instances)
+        for key, state in changed.instances.items():
+            yield now, state, [one for one in moved if one.key == key]
+
+    yield from looked(arrivals[0][0] - SECOND, (), first=True)
+    for at, readings in [*arrivals, (end, ())]:
+        while (wake := min((s.wake for s in states.values() if s.wake is not None), default=end)) < at:
+            yield from looked(wake, ())
+        if readings:
+            yield from looked(at, readings)
+
+
+def check(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]]], end: int) -> float:
+    """The part of the looks that were left out."""
+    whole = list(look_by_look(target, arrivals, end))
+    for every in (True, False):
+        verdicts = Verdicts(specs_of(target), arrivals[0][0] - SECOND, every=every)
+        played = [*verdicts.begin(), *verdicts.play(arrivals), *verdicts.wait(end)]
+        for key in {state.key for _, state, _ in whole}:
+            all_of, some = ([one for one in found if one[1].key == key] for found in (whole, played))
+            if every:
+                assert [(at, state, list(moved)) for at, state, moved in some] == all_of
+            times = [at for at, _, _ in all_of]
+            for at, state, moved in some:
+                then, known, happened = all_of[bisect_right(times, at) - 1]
+                assert (state, list(moved)) == (known, happened if then == at else [])
+            assert some[-1][1] == all_of[-1][1]
+            assert turning_points(some) == turning_points(all_of)
+    return 1 - len(played) / len(whole)
+
+
+def turning_points(found: Sequence[Found]) -> list[tuple[object, ...]]:
+    """When and how an instance came to stand otherwise, and all that happened to its alerts."""
+    points: list[tuple[object, ...]] = []
+    for at, state, moved in found:
+        if moved or not points or state.assessment.standing is not points[-1][1]:
+            points.append((at, state.assessment.standing, state.since, state.assessment.value, list(moved)))
+    return points
+
+
+def other_of(kind: str) -> Series:
+    return HALL if kind in {"of several", "by room"} else OUTSIDE
+
+
+def arriving(readings: Sequence[tuple[int, Reading]]) -> list[tuple[int, tuple[Reading, ...]]]:
+    return [(at, tuple(one for _, one in together)) for at, together in groupby(readings, key=lambda pair: pair[0])]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from([0, 60, 60, 60, 60, 45, 20, 130, 700]),  # seconds after the one before
+            st.sampled_from([0, 0, 0, 0, 0, 1, 90, 600]),  # seconds that it is late
+            st.booleans(),  # whether it is of the other series
+            st.sampled_from([None, nan, 0.0, 19.0, 20.2, 21.0, 21.0, 21.0, 21.6, 22.8, 25.0]),
+        ),
+        min_size=2,
+        max_size=60,
+    )
+)
+def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
+    readings, now = [], NOON - 40 * MINUTE
+    for gap, late, other, value in rows:
+        now += gap * SECOND
+        readings.append((now, Reading(other_of(kind) if other else ONE, now - late * SECOND, value)))
+    check(KINDS[kind], arriving(readings), now + 3 * HOUR)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_stretches_are_mostly_left_out(kind: str) -> None:
+    rng = random.Random(kind)
+    readings, value = [], 21.5
+    for minute in range(400):
+        value += rng.gauss(0.0, 0.2) - 0.1 * (value - 21.5)
+        if rng.random() > 0.02:
+            at = NOON + minute * MINUTE + rng.choice([0, 0, 0, 0, 0, 5 * SECOND])
+            late = rng.choice([0] * 30 + [150 * SECOND])
+            readings.append((at, Reading(ONE, at - late, round(value + rng.gauss(0.0, 0.3), 2))))
+            if rng.random() < 0.3:
+                readings.append((at, Reading(other_of(kind), at, round(value + rng.gauss(0.0, 0.3), 2))))
+    check(KINDS[kind], arriving(readings), NOON + 9 * HOUR)
