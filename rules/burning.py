@@ -43,10 +43,13 @@ def words(scene: Scene, assessment: Assessment, pairs: tuple[BurnRate, ...]) -> 
 
 
 def _exceeds(scene: Scene, pair: BurnRate) -> bool | None:
-    rates = (_rate(scene, pair.long), _rate(scene, pair.short))
-    if any(rate is not None and rate <= pair.rate for rate in rates):
-        return False
-    return None if None in rates else True
+    is_open = False
+    for window in (pair.short, pair.long):  # mostly the short one says it already
+        rate = _rate(scene, window)
+        if rate is not None and rate <= pair.rate:
+            return False
+        is_open = is_open or rate is None
+    return None if is_open else True
 
 
 def _rate(scene: Scene, window: int) -> float | None:

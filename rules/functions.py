@@ -11,22 +11,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
-from math import floor, fsum, sqrt
+from math import floor, fsum
+from operator import ne
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from rules.exact import ExactSpread
 from rules.expressions import NUMBER, TRUTH
 from rules.model import DAY, MINUTE, SECOND, Goal, Measure, Selector
+from rules.model.quick import maker, quick
 from rules.periods import shifted
 
 if TYPE_CHECKING:
+    from rules.ordered import Ordered
     from rules.tracks import Track
+    from rules.windows import Window
 
 Value = float | None
-Points = list[tuple[int, float]]
-_MANY = 200  # values, from which on a window that moves on with time is cheaper than to go through them all
+_MANY = 30  # values, from which on a window that moves on with time is cheaper than to go through them all
 NEVER = 1 << 62
 _LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
+
+
+class Spread(Enum):
+    """What a condition asks of a window beside what goals measure."""
+
+    STDDEV = "stddev"
+    CHANGES = "changes"
 
 
 class Need(Enum):
@@ -37,6 +48,7 @@ class Need(Enum):
     MUST = "must"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class View:
     """What a function sees: one series as of `end`. Without `offset` the newest reading counts, whatever its time."""
@@ -53,14 +65,21 @@ class View:
         return self.track.newest_at(self.end) if self.offset else self.track.newest
 
     @property
-    def points(self) -> Points:
-        """Time and value of what is in the window and has a value."""
-        return list(self.track.between(self.end - self.window + 1, self.end + 1))
-
-    @property
     def values(self) -> list[float]:
         """The values in the window."""
         return self.track.values_between(self.end - self.window + 1, self.end + 1)
+
+    @property
+    def held(self) -> int:
+        """How many readings are in the window."""
+        return self.track.held(self.end - self.window + 1, self.end + 1)
+
+    def rolling(self, kind: Measure | Spread) -> Window:
+        """What is made of the window by moving it on from where it was when it was last asked for."""
+        return self.track.rolling(kind, self.end - self.window + 1, self.end + 1, self.offset)
+
+
+_view = maker(View)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +129,9 @@ class Query:
 
 def ask(query: Query, track: Track, now: int, zone: str) -> Value:
     """The query's value at `now`, of a target in `zone`. None: there is no value."""
-    end = shifted(now, query.offset, zone)
-    return FUNCTIONS[query.function].compute(View(track, end, query.window, query.offset, query.fraction))
+    offset = query.offset
+    end = shifted(now, offset, zone) if offset else now
+    return FUNCTIONS[query.function].compute(_view(track, end, query.window, offset, query.fraction))
 
 
 def until_asked(query: Query, track: Track, now: int) -> int:
@@ -134,39 +154,41 @@ def _age(view: View) -> Value:
 
 def _absent(view: View) -> Value:
     if view.window:
-        return float(not view.points)
+        return float(not view.values)
     return float(view.newest is None or view.newest[1] is None)
 
 
-def _of_values(compute: Callable[[Sequence[float]], float]) -> Callable[[View], Value]:
-    """A function of the values in the window, of which there has to be one."""
+def _of_values(compute: Callable[[Sequence[float]], float], kind: Measure | Spread) -> Callable[[View], Value]:
+    """A function of the values in the window, of which there has to be one.
+
+    Of many values the same number is made of those that came in and went out since it was last asked for.
+    """
+    goal = Goal(kind) if isinstance(kind, Measure) else None
 
     def computed(view: View) -> Value:
-        values = view.values
-        return float(compute(values)) if values else None
+        if view.held < _MANY:
+            values = view.values
+            return float(compute(values)) if values else None
+        window = view.rolling(kind)
+        if goal is None or not window.summary.count:
+            return window.number
+        return window.summary.measure(goal)
 
     return computed
 
 
-def _rolling(compute: Callable[[Sequence[float]], float], measure: Measure) -> Callable[[View], Value]:
-    """As `_of_values`; of many values the same number is made of those that came in and went out since it was last."""
-    goal, plain = Goal(measure), _of_values(compute)
-
-    def computed(view: View) -> Value:
-        start, end = view.end - view.window + 1, view.end + 1
-        if view.offset or view.track.held(start, end) < _MANY:
-            return plain(view)
-        summary = view.track.window(goal, start, end)
-        return summary.measure(goal) if summary.count else None
-
-    return computed
+def _count(view: View) -> Value:
+    return float(len(view.values) if view.held < _MANY else view.rolling(Measure.COUNT).summary.count)
 
 
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
     before = view.track.at(view.end - view.window)
-    values = ([] if before is None else [before]) + view.values
-    return sum(b - a if b >= a else b for a, b in pairwise(values)) if len(values) > 1 else None
+    if view.held < _MANY:
+        values = ([] if before is None else [before]) + view.values
+        return fsum(b - a if b >= a else b for a, b in pairwise(values)) if len(values) > 1 else None
+    summary = view.rolling(Measure.INCREASE).summary
+    return summary.increase if summary.count + (before is not None) > 1 else None
 
 
 def _rate(view: View) -> Value:
@@ -175,25 +197,30 @@ def _rate(view: View) -> Value:
 
 
 def _stddev(values: Sequence[float]) -> float:
-    mean = fmean(values)
-    return sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
+    spread = ExactSpread()
+    for value in values:
+        spread.add(value)
+    return spread.deviation(len(values))
 
 
-def quantile(ordered: Sequence[float], fraction: float) -> float:
+def quantile(ordered: Sequence[float] | Ordered, fraction: float) -> float:
     """The quantile of values in order of size, of which there is one at least: between two of them by their distance.
 
     The definition of Prometheus' `quantile_over_time`, type 7 of https://en.wikipedia.org/wiki/Quantile.
     """
-    rank = fraction * (len(ordered) - 1)
+    most = len(ordered) - 1
+    rank = fraction * most
     low = floor(rank)
-    high = min(low + 1, len(ordered) - 1)
     part = rank - low
-    return ordered[low] * (1 - part) + ordered[high] * part
+    return ordered[low] * (1 - part) + ordered[min(low + 1, most)] * part
 
 
 def _quantile(view: View) -> Value:
-    values = sorted(view.values)
-    return quantile(values, view.fraction) if values else None
+    if view.held < _MANY:
+        values = sorted(view.values)
+        return quantile(values, view.fraction) if values else None
+    ordered = view.rolling(Measure.QUANTILE).summary.ordered
+    return quantile(ordered, view.fraction) if len(ordered) else None
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -201,15 +228,15 @@ FUNCTIONS: Mapping[str, Function] = {
     "at": Function(_last, offset=Need.MUST),
     "age": Function(_age, drifts=10 * SECOND),
     "absent": Function(_absent, window=Need.MAY, gives=TRUTH, of_several=min, of_none=1.0),
-    "avg": Function(_rolling(fmean, Measure.MEAN), window=Need.MUST),
-    "sum": Function(_rolling(fsum, Measure.SUM), window=Need.MUST),
-    "min": Function(_rolling(min, Measure.MIN), window=Need.MUST),
-    "max": Function(_rolling(max, Measure.MAX), window=Need.MUST),
-    "count": Function(lambda view: float(len(view.points)), window=Need.MUST),
-    "stddev": Function(_of_values(_stddev), window=Need.MUST),
+    "avg": Function(_of_values(fmean, Measure.MEAN), window=Need.MUST),
+    "sum": Function(_of_values(fsum, Measure.SUM), window=Need.MUST),
+    "min": Function(_of_values(min, Measure.MIN), window=Need.MUST),
+    "max": Function(_of_values(max, Measure.MAX), window=Need.MUST),
+    "count": Function(_count, window=Need.MUST),
+    "stddev": Function(_of_values(_stddev, Spread.STDDEV), window=Need.MUST),
     "quantile": Function(_quantile, window=Need.MUST, fraction=Need.MUST),
     "changes": Function(
-        _of_values(lambda values: sum(a != b for a, b in pairwise(values))),
+        _of_values(lambda values: sum(map(ne, values, values[1:])), Spread.CHANGES),
         window=Need.MUST,
     ),
     "increase": Function(_increase, window=Need.MUST),

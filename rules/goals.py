@@ -261,11 +261,12 @@ def _by_name(scene: Scene) -> dict[str, Track]:
 def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
     """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
     combine = combine_of(scene.target)
-    asked = [(query, selected(scene, query)) for query in condition.queries]
-    return [
-        None if _is_open(query, tracks, combine) else _asked(query, tracks, scene, combine, now)
-        for query, tracks in asked
-    ]
+    values: list[float | None] = []
+    for query in condition.queries:
+        tracks = selected(scene, query)
+        is_open = len(tracks) > 1 and _is_open(query, tracks, combine)
+        values.append(None if is_open else _asked(query, tracks, scene, combine, now))
+    return values
 
 
 def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> bool:
@@ -299,12 +300,17 @@ def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
     )
 
 
-def selected(scene: Scene, query: Query) -> list[Track]:
+def selected(scene: Scene, query: Query) -> Sequence[Track]:
     """The readings that a query of the condition asks."""
-    return [track for series, track in zip(scene.series, scene.tracks, strict=True) if selects(query.selector, series)]
+    selector, series = query.selector, scene.series
+    if len(series) == 1:
+        return scene.tracks if selects(selector, series[0]) else ()
+    return [track for one, track in zip(series, scene.tracks, strict=True) if selects(selector, one)]
 
 
 def _asked(query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int) -> float | None:
+    if len(tracks) == 1:  # as nearly always
+        return ask(query, tracks[0], now, scene.target.zone)
     function = FUNCTIONS[query.function]
     if not tracks:
         return function.of_none

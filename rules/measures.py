@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,9 +16,9 @@ from math import isnan
 from rules.conditions import Where, compile_where
 from rules.functions import quantile
 from rules.model import Combine, Goal, Measure
+from rules.ordered import Ordered
 
 _QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)")
-_SORT_AT = 32  # values that come at once, from which on all are sorted anew
 
 
 @dataclass(slots=True)
@@ -41,7 +40,7 @@ class Summary:
     at: int = 0  # index of the next reading to fold
     where: Where | None = None
     satisfied: int = 0  # readings that `where` holds of
-    ordered: array[float] = field(default_factory=lambda: array("d"))  # all values by size, for quantiles only
+    ordered: Ordered = field(default_factory=Ordered)  # all values, for quantiles only
 
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
@@ -53,13 +52,15 @@ class Summary:
             if value == value:  # noqa: PLR0124 - NaN is not itself
                 self._fold_one(times[index], value)
                 new.append(value)
-        self.order(new)
+        if self.kind is Measure.QUANTILE:
+            self.ordered.add(new)
         self.at = end
 
     def fold_one(self, time: int, value: float) -> None:
         """Folds one more reading."""
         self._fold_one(time, value)
-        self.order([value])
+        if self.kind is Measure.QUANTILE:
+            self.ordered.add([value])
 
     def _fold_one(self, time: int, value: float) -> None:
         before = self.before
@@ -77,16 +78,6 @@ class Summary:
             self.satisfied += 1
         self.before = self.last = value
         self.last_time = time
-
-    def order(self, new: list[float]) -> None:
-        """Takes in values by size, where the measure asks for that."""
-        if self.kind is not Measure.QUANTILE:
-            return
-        if len(new) >= _SORT_AT:
-            self.ordered = array("d", sorted([*self.ordered, *new]))
-            return
-        for value in new:
-            insort(self.ordered, value)
 
     def measure(self, goal: Goal) -> float | None:
         """The number the goal's measure makes of the stretch; None if there is none."""

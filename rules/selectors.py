@@ -81,4 +81,4 @@ def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
 
 def selects(selector: Selector, series: Series) -> bool:
     """Whether the selector means the series."""
-    return selector.name == series.name and matches(selector.matchers, series.labels)
+    return selector.name == series.name and (not selector.matchers or matches(selector.matchers, series.labels))

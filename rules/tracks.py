@@ -12,10 +12,11 @@ from math import isnan, nan
 from operator import le, lt, sub
 
 from rules.conditions import Where
+from rules.functions import Spread
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
 from rules.tally import Tally
-from rules.windows import Window
+from rules.windows import Window, window_of
 
 NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
@@ -69,7 +70,7 @@ class Track:
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
-        self._windows: dict[tuple[int, Measure, str | None], Window] = {}
+        self._windows: dict[tuple[int, Measure | Spread, str | None, int], Window] = {}
         self._tallies: dict[str, Tally] = {}
         self._gap: int | None = None  # known until another reading comes
         self._look_at = _TRIM_AT if horizon else 2 * NEWEST
@@ -199,15 +200,23 @@ class Track:
 
     def window(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end by the goal's measure alone, where start and end move on together."""
+        return self.rolling(goal.measure, start, end, where=goal.where).summary
+
+    def rolling(
+        self, kind: Measure | Spread, start: int, end: int, offset: int = 0, where: str | None = None
+    ) -> Window:
+        """The window of the readings with start <= time < end, moved on; another offset is another window."""
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        name = (end - start, goal.measure, goal.where)
+        name = (end - start, kind, where, offset)
         kept = self._windows.get(name)
         if kept is None or first < kept.first or last < kept.last:
             if len(self._windows) >= _KEPT:
                 self._windows.clear()
-            kept = self._windows[name] = Window(summary_of(goal, start), first)
+            goal = Goal(kind, where=where) if isinstance(kind, Measure) else Goal()
+            kept = self._windows[name] = window_of(kind, summary_of(goal, start), first)
         kept.summary.start = start
-        return kept.move(self, first, last)
+        kept.move(self, first, last)
+        return kept
 
     def added(self, start: int, end: int, measure: Measure, since: int) -> float:
         """What the readings with start <= time < end add to a measure that adds up.

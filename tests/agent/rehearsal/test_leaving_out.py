@@ -16,7 +16,6 @@ from agent.rehearsal import Verdicts
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
-    DAY,
     HOUR,
     MINUTE,
     SECOND,
