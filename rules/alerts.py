@@ -7,7 +7,6 @@ resolve; here a firing alert whose condition has gone is *recovering* until that
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 from rules.model import (
     AlertRule,
@@ -22,6 +21,7 @@ from rules.model import (
     Target,
     labels_of,
 )
+from rules.model.quick import replace
 
 NO_DATA_ALERT = "no-data"
 SOURCE_ALERT = "source-down"

@@ -8,9 +8,9 @@ that the first excesses already can be judged. Distances alike that were seen ma
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from math import exp, log, log10
 
+from rules.model.quick import replace
 from rules.model.usual import Distances
 
 _INSIDE = 0.97

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rules import episodes, whens
@@ -30,7 +30,7 @@ from rules.model import (
     Target,
     Transition,
 )
-from rules.model.quick import maker, quick
+from rules.model.quick import maker, quick, replace
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 from rules.steps import OFTEN, Steps, at_once

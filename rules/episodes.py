@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from rules import alerts, flapping, often, severity
 from rules.model import MINUTE, AlertRule, AlertState, AlertStatus, Event, Transition
+from rules.model.quick import replace
 from rules.scene import Scene
 from rules.whens import KINDS, SAYINGS, Asked
 from rules.words import span

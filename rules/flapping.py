@@ -12,11 +12,11 @@ for ever, so that whoever was told of it knows it as firing until it settles.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from rules import alerts
 from rules.model import HOUR, AlertState, AlertStatus, Event
+from rules.model.quick import replace
 from rules.scene import Scene
 from rules.whens import Asked
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from math import isnan
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from rules.model import (
     Recover,
     Standing,
 )
-from rules.model.quick import maker
+from rules.model.quick import maker, replace
 from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
 from rules.selectors import selects

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from rules.goals import newest
 from rules.model import Assessment, Finding, Reading, Standing, Target, Usual
+from rules.model.quick import replace
 from rules.scene import Scene
 from rules.unusual import learn
 

@@ -7,10 +7,9 @@ amends the last.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules.goals import judgements
 from rules.model import AlertStatus, Often, Standing
+from rules.model.quick import replace
 from rules.whens import Asked
 
 _OF_A_LEVEL = frozenset({Standing.IN_BAND, Standing.OUT_OF_BAND})

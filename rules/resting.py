@@ -6,7 +6,6 @@ How it stands is found by what the engine decides by (`rules.goals.glance`), how
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from rules import episodes
@@ -24,7 +23,7 @@ from rules.model import (
     RollingPeriod,
     Sign,
 )
-from rules.model.quick import maker
+from rules.model.quick import maker, replace
 from rules.scene import Scene
 from rules.whens import Asked
 

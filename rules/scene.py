@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rules import alerts
 from rules.conditions import Condition
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
-from rules.model.quick import quick
+from rules.model.quick import quick, replace
 from rules.projection import Projector
 from rules.tracks import Track
 

@@ -6,9 +6,8 @@ those of its step for as long as the alert goes on firing after its condition is
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rules.model import AlertRule, AlertStatus, Assessment, Labels, Standing, labels_of
+from rules.model.quick import replace
 
 _GRAVITY = {"critical": 0, "error": 1, "warning": 2, "info": 3}
 

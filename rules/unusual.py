@@ -7,11 +7,11 @@ off as the readings just before were. How rare its distance from either is decid
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import exp, isfinite, log10
 
 from rules.distances import UNKNOWN, measured
 from rules.hours import FURTHEST, NEW, Hours, shifted, within
+from rules.model.quick import replace
 from rules.model.usual import Against, Finding, Usual
 from rules.model.values import DAY, MINUTE
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rules.model.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Distances:
     """How far readings lay from what was expected of them.
@@ -29,6 +32,7 @@ class Against(StrEnum):
     BEFORE = "before"  # what it should be if it went on as just before
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a reading was found to be: `unusual` or not, its `expected` value, give or take `edge`.
@@ -50,6 +54,7 @@ class Finding:
     shift: float = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usual:
     """What is usual, as learned from `of` up to the reading at `time`; `finding` is None while it is too early to say.
