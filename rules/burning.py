@@ -11,6 +11,7 @@ https://sre.google/workbook/alerting-on-slos/
 from __future__ import annotations
 
 from rules.conditions import compile_where
+from rules.functions import NEVER, until_left
 from rules.model import DAY, HOUR, MINUTE, Assessment, BurnRate, RollingPeriod, percentage
 from rules.scene import Scene
 from rules.words import number, span
@@ -24,6 +25,13 @@ def burns(scene: Scene, pairs: tuple[BurnRate, ...]) -> bool | None:
     """Whether any pair is exceeded; None: a window without readings leaves it open."""
     found = [_exceeds(scene, pair) for pair in pairs]
     return True if True in found else None if None in found else False
+
+
+def until(scene: Scene, now: int, pairs: tuple[BurnRate, ...]) -> int:
+    """Before when it burns as fast as at `now`, unless readings come."""
+    spans = {span for pair in pairs for span in (pair.long, pair.short)}
+    found = [until_left(track, now, span) for track in scene.tracks for span in spans]
+    return min(found, default=NEVER)
 
 
 def words(scene: Scene, assessment: Assessment, pairs: tuple[BurnRate, ...]) -> str:

@@ -140,8 +140,13 @@ def until_asked(query: Query, track: Track, now: int) -> int:
         return 0
     if not query.window:
         return NEVER
-    leaves, enters = track.next_after(now - query.window), track.next_after(now)
-    return min(NEVER if leaves is None else leaves + query.window, NEVER if enters is None else enters)
+    return until_left(track, now, query.window)
+
+
+def until_left(track: Track, now: int, window: int) -> int:
+    """Before when the readings in (now - window, now] stay the same as it moves on with time."""
+    leaves, enters = track.next_after(now - window), track.next_after(now)
+    return min(NEVER if leaves is None else leaves + window, NEVER if enters is None else enters)
 
 
 def _last(view: View) -> Value:

@@ -75,6 +75,35 @@ def _is_settled(scene: Scene, sight: Sight) -> bool:
     return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
 
 
+def may_lie_between(scene: Scene, sight: Sight, later: int) -> bool:
+    """Whether a projection only falls, or only rises, from a look on until a later one without a reading."""
+    goal, stretch = sight.goal, sight.stretch
+    if stretch.way is not None or isinstance(goal.per, RollingPeriod) or not sight.now < later < stretch.end:
+        return False
+    if stretch.fraction < EARLY or sight.projection is None or not MEASURES[goal.measure].grows:
+        return False
+    if not MEASURES[goal.measure].adds_up:
+        return later <= (stretch.newest or 0) + scene.tracks[0].gap()
+    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
+    return projector is None or later < projector.until
+
+
+def lies_between(one: Sight, other: Sight | None) -> bool:
+    """Whether all looks between two stand as both do, if the projection only falls or only rises between them."""
+    if other is None or one.projection is None or other.projection is None or one.stretch.value != other.stretch.value:
+        return False
+    low, high = one.goal.at_least, one.goal.at_most
+    mids = one.projection.value, other.projection.value
+    if one.standing is Standing.BEHIND:
+        short, over = low is not None and max(mids) < low, high is not None and min(mids) > high
+        if not (short or over):
+            return False
+    elif one.standing is not Standing.ON_TRACK:
+        return False
+    widths = [2.0 * (each.high - each.value) for each in (one.projection, other.projection) if each.high is not None]
+    return max(widths, default=0.0) * (1.0 + _ROUNDED) < min(map(abs, mids)) or not widths
+
+
 def _only_grows(sight: Sight) -> bool:
     goal, stretch = sight.goal, sight.stretch
     if sight.hold or stretch.value is None or sight.now >= stretch.end:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, CalendarPeriod, FixedPeriod, Period
+from rules.model import DAY, HOUR, MINUTE, CalendarPeriod, FixedPeriod, Period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -33,7 +33,7 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
         return period.start, period.end
     if isinstance(period, CalendarPeriod):
         if period.unit == "hour":
-            return _hour(now, zone)
+            return _hour(now // MINUTE, zone)
         known = _latest.get((period.unit, zone))
         if known is not None and known[0] + _UNSURE <= now < known[1]:
             return known
@@ -94,7 +94,9 @@ def shifted(now: int, back: int, zone: str) -> int:
     return now - rest
 
 
-def _hour(now: int, zone: str) -> tuple[int, int]:
+@lru_cache(maxsize=1024)
+def _hour(minute: int, zone: str) -> tuple[int, int]:
+    now = minute * MINUTE
     offset = to_local(now, zone).utcoffset() or timedelta()
     shift = offset // MICROSECOND
     start = (now + shift) // HOUR * HOUR - shift

@@ -75,6 +75,12 @@ class Projector:
         at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
         return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
 
+    @property
+    def until(self) -> int:
+        """When the current bucket is over."""
+        edges = self._cut.edges
+        return edges[min(self._done + 1, len(edges) - 1)]
+
     def bucket(self) -> Bucket | None:
         """The bucket of the last projection; None where there is none."""
         if not self._forecast.ready or self._done >= len(self._cut.slots):

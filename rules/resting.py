@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import episodes
+from rules import burning, episodes
 from rules.engine import Instance, look_every, look_within
 from rules.functions import NEVER
 from rules.goals import Glance, glance
-from rules.margins import Margin, margin, steady
+from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
     SECOND,
     AlertRule,
@@ -120,9 +120,15 @@ class Resting:
         until = min(until, self.until, self.quiet_at)
         if due >= until:
             return None
-        last = self.found
-        if last is not None and due < (sure := min(self._sure_until(last), until)):
-            return self._passed(*self._last_before(sure, due, last))
+        before = self.found
+        if before is not None and due < (sure := min(self._sure_until(before), until)):
+            return self._passed(*self._last_before(sure, due, before))
+        if before is not None and before.sight is not None and not self.asked:
+            last, _ = self._last_before(until, due, before)
+            if last > due and may_lie_between(self.scene, before.sight, last):
+                found = glance(self.scene, last)
+                if found is not None and self._stands(found) and lies_between(before.sight, found.sight):
+                    return self._passed(last, found)
         found = glance(self.scene, due)
         if found is None or found.time != self.time or not self._stands(found):
             return None
@@ -135,11 +141,11 @@ class Resting:
 
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
-        if self.asked:
-            return 0
         if not self.sure:
             known = self.margin
             self.sure = steady(self.scene, self.at, found) if known is None else known.until
+            for rule in self.asked:
+                self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
         return self.sure
 
     def _last_before(self, until: int, due: int, found: Glance) -> tuple[int, Glance]:
