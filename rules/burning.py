@@ -65,9 +65,11 @@ def _rate(scene: Scene, window: int) -> float | None:
     goal = scene.target.goal
     if goal is None or goal.where is None or goal.at_least is None or goal.at_least >= 1:
         return None
-    where = compile_where(goal.where)
-    counts = [track.tally(where, scene.now - window + 1, scene.now + 1) for track in scene.tracks]
-    valued, good = sum(valued for valued, _ in counts), sum(good for _, good in counts)
+    where, start, end = compile_where(goal.where), scene.now - window + 1, scene.now + 1
+    valued = good = 0
+    for track in scene.tracks:
+        more, of_them = track.tally(where, start, end)
+        valued, good = valued + more, good + of_them
     return (valued - good) / valued / (1 - goal.at_least) if valued else None
 
 

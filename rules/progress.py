@@ -108,6 +108,14 @@ def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -
     return before if before.standing is _MISSED or before.reason == _WAITING else current
 
 
+def later(scene: Scene, sight: Sight, now: int) -> Sight:
+    """What `sighted` finds later in the same period of one series, when nothing was read since."""
+    so_far = sight.stretch
+    covered = _covered(scene.tracks[0], so_far.start, so_far.end, now, scene.target.zone)
+    stretch = _new_stretch(so_far.start, so_far.end, so_far.value, covered, so_far.summaries, so_far.way)
+    return _judged(scene, now, sight.goal, stretch, ahead=True)
+
+
 def _judged(scene: Scene, now: int, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Sight:
     """How a stretch stands by the numbers that count for it; no_data where there are none. `ahead`: it is projected."""
     if goal.at_least_from is not None or goal.at_most_from is not None:

@@ -16,6 +16,7 @@ from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
     SECOND,
     AlertRule,
+    AlertState,
     AlertStatus,
     Assessment,
     InstanceState,
@@ -24,6 +25,7 @@ from rules.model import (
     Sign,
 )
 from rules.model.quick import maker, replace
+from rules.progress import later
 from rules.scene import Scene
 from rules.whens import Asked
 
@@ -31,6 +33,7 @@ _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
 
 _INACTIVE = AlertStatus()
+_IDLE = AlertState.INACTIVE  # a member of an enum is slow to look up
 
 
 class Passed(NamedTuple):
@@ -69,6 +72,7 @@ class Resting:
         "time",
         "unsure",
         "until",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, instance: Instance, state: InstanceState) -> None:
@@ -85,6 +89,7 @@ class Resting:
         self.sure = 0  # before this time a look without a reading finds the same
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen = state.seen
+        self.waits = True  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
@@ -122,13 +127,16 @@ class Resting:
             return None
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
-            return self._passed(*self._last_before(sure, due, before))
+            self.at, self.found = self._last_before(sure, due, before)
+            if self.waits and not self._go_on(self.at, self.found):
+                return None
+            return Passed(self.at, self.seen, self.found, self.alerts)
         if before is not None and before.sight is not None and not self.asked:
             last, _ = self._last_before(until, due, before)
             if last > due and may_lie_between(self.scene, before.sight, last):
-                found = glance(self.scene, last)
-                if found is not None and self._stands(found) and lies_between(before.sight, found.sight):
-                    return self._passed(last, found)
+                sight = later(self.scene, before.sight, last)
+                if lies_between(before.sight, sight):
+                    return self._passed(last, before._replace(sight=sight))
         found = glance(self.scene, due)
         if found is None or found.time != self.time or not self._stands(found):
             return None
@@ -178,6 +186,7 @@ class Resting:
             if after is not status:
                 alerts = {**alerts, rule.name: after}
         self.alerts = alerts
+        self.waits = any(alerts[rule.name].state is not _IDLE for rule in self.asked if rule.name in alerts)
         self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
         return True
 
