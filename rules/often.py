@@ -7,8 +7,10 @@ amends the last.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rules.goals import judgements
-from rules.model import AlertStatus, Often, Standing
+from rules.model import AlertStatus, Often, Standing, Target
 from rules.model.quick import replace
 from rules.whens import Asked
 
@@ -35,3 +37,19 @@ def noted(status: AlertStatus, time: int, of: int, *, holds: bool) -> AlertStatu
     if not any(judged):
         return replace(status, judged=(), judged_at=None) if status.judged else status
     return replace(status, judged=judged, judged_at=time if newer else status.judged_at)
+
+
+def remembered(alerts: Mapping[str, AlertStatus]) -> dict[str, AlertStatus]:
+    """Alerts of which nothing is known but their judgements; those without any are left out."""
+    return {
+        name: AlertStatus(judged=status.judged, judged_at=status.judged_at)
+        for name, status in alerts.items()
+        if status.judged
+    }
+
+
+def needs_past(target: Target) -> int:
+    """How many judgements of readings before now an instance has to remember, since they can't be made anew."""
+    goal = target.goal
+    by_reading = goal is not None and goal.per is None and goal.condition is None and target.combine is None
+    return 0 if by_reading else max((rule.often.of for rule in target.alerts if rule.often is not None), default=0)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rules import often
 from rules.engine import Instance, States, differs, unknown
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Transition
+from rules.model.quick import replace
 from rules.resting import Passed, Resting
 from rules.specs import Specs
 
@@ -63,6 +65,13 @@ class Turn:
     def end(self) -> Verdict | None:
         """How it stands after the last look, if that was left out."""
         return self._evaluated(self._passed.at, ()) if self._passed is not None else None
+
+    def begin_again(self, at: int) -> None:
+        """Forgets all that was found so far, but for the judgements of the readings."""
+        self.end()
+        judged = {} if self.state is None else often.remembered(self.state.alerts)
+        self.state = replace(unknown(self.key, at), alerts=judged)
+        self.wake = self._instance = self._resting = None
 
     def _rests(self) -> Resting | None:
         if self._every or self.state is None or self._instance is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.backtest.past import Past
@@ -15,12 +15,14 @@ from rules.model import (
     Event,
     InstanceKey,
     InstanceState,
+    Reading,
     RollingPeriod,
     SourceRule,
     Standing,
     Target,
     Transition,
 )
+from rules.often import needs_past
 from rules.specs import Specs
 from rules.turns import Verdict
 
@@ -79,14 +81,31 @@ def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: 
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
     verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, every=points)
-    for reading in past.before:
+    known, judged = _split(past.before, verdicts.specs)
+    for reading in known:
         verdicts.history.add(reading)
+    verdicts.remember(Past((), judged, {}).arrivals(start))
     learn_before(verdicts.history, past.before, start)
     notes = _Notes(verdicts.specs, points=points)
     notes.take(verdicts.begin())
     notes.take(verdicts.play(past.arrivals(end)))
     notes.take(verdicts.wait(end))
     return Replayed(verdicts.specs, start, end, notes.instances)
+
+
+def _split(before: Sequence[Reading], specs: Specs) -> tuple[list[Reading], list[Reading]]:
+    """The readings before the start, and the last ones of each series by which is judged (N of M), in order of time."""
+    left = dict.fromkeys((reading.series for reading in before), 0)
+    for series in left:
+        targets = {key.target for key in (*specs.places_of(series).makes, *specs.places_of(series).joins)}
+        left[series] = max((needs_past(specs.targets[name]) for name in targets), default=0)
+    if not any(left.values()):
+        return list(before), []
+    known, judged = list[Reading](), list[Reading]()
+    for reading in reversed(before):
+        (judged if left[reading.series] > 0 else known).append(reading)
+        left[reading.series] -= 1
+    return known[::-1], judged[::-1]
 
 
 def _called(config: Configuration) -> Iterator[SourceRule]:

@@ -44,6 +44,13 @@ class Verdicts:
                 if found is not None:
                     yield found
 
+    def remember(self, arrivals: Iterable[Arrival]) -> None:
+        """Looks at readings of before the start, of which only the judgements are remembered (N of M)."""
+        for _ in self.play(arrivals):
+            pass
+        for turn in self._turns.values():
+            turn.begin_again(self._start)
+
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
         """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
         history = self.history

@@ -17,7 +17,7 @@ from agent.backtest.uncollected import uncollected
 from agent.charts import ChartKind
 from agent.charts.draw import make, png
 from agent.config.load import load
-from rules.model import DAY, HOUR, MINUTE, InstanceKey, Reading
+from rules.model import DAY, HOUR, MINUTE, SECOND, InstanceKey, Reading
 from rules.specs import Specs
 from tests.agent.rehearsal.scenes import series
 from tests.rules.world import at
@@ -265,3 +265,24 @@ def test_collecting_goes_on_as_before(enabled):
         assert gc.isenabled() is enabled
     finally:
         (gc.enable if was else gc.disable)()
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        '{condition: "last(temperature) <= 23"}\n    by: [room]',
+        "{measure: max, at_most: 23, per: 1m}\n    series: temperature\n    by: [room]",
+    ],
+)
+def test_judgements_of_before_the_start_are_remembered(tmp_path, goal: str) -> None:
+    alert = f"{{name: often, when: {'missed' if 'measure' in goal else 'out_of_band'}, for: {{breaches: 3, of: 5}}}}"
+    sources = CONFIG[: CONFIG.index("targets:")]
+    (tmp_path / "setpoint.yaml").write_text(f"{sources}targets:\n  room:\n    goal: {goal}\n    alerts: [{alert}]\n")
+    config = load(tmp_path / "setpoint.yaml", {})
+    readings = degrees(*[20.0] * 30, 25.0, 20.0, 25.0, 20.0, 25.0, *[20.0] * 5)
+    start = START + 33 * MINUTE + 30 * SECOND  # two of the three are before
+    past = read_past(readings, [specs(config)], (start, None), 0)
+    watched = replay(config, past, (start, readings[-1].time + MINUTE)).instances[KEY]
+    (firing,) = watched.firings["often"]
+    assert firing.start == START + 34 * MINUTE
+    assert firing.end is not None
