@@ -29,6 +29,7 @@ from rules.model import (
     Standing,
     Target,
     Transition,
+    Usual,
 )
 from rules.model.quick import maker, quick, replace
 from rules.scene import Scene, not_later
@@ -210,7 +211,9 @@ class Instance:
                 self.seen = self.now
                 break
         scene = self.scene()
-        findings = self._learn(scene, values) if self.of else _NONE
+        findings = _NONE
+        if self.of:
+            self.usual, findings = self.learn(self.usual, scene, values)
         if len(values) > 1:
             for passed in self._passed_through(scene, values, findings):
                 self._apply(scene, passed)
@@ -234,12 +237,12 @@ class Instance:
             self.usual if self.of else None,
         )
 
-    def _learn(self, scene: Scene, values: Sequence[Reading]) -> Mapping[int, Finding | None]:
+    def learn(
+        self, usual: Usual | None, scene: Scene, values: Sequence[Reading]
+    ) -> tuple[Usual | None, Mapping[int, Finding | None]]:
         """Takes in what the readings teach of what is usual, and says what was found by the time of each."""
-        before = self.usual if self.usual and self.usual.of == self.of else None
-        known = before or self.history.usual.get(self.before.key)
-        self.usual, findings = learned(known, self.of or "", scene, values)
-        return findings
+        before = usual if usual and usual.of == self.of else None
+        return learned(before or self.history.usual.get(self.before.key), self.of or "", scene, values)
 
     def scene(self) -> Scene:
         """What it is judged by."""

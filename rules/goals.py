@@ -53,7 +53,7 @@ def glance(scene: Scene, now: int) -> Glance | None:
     """
     goal = scene.target.goal
     if goal is None:
-        return None
+        return _glance_at_level(scene, _NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
     if scene.condition:
         return _glance_at_condition(scene, scene.condition, now)
     if len(scene.tracks) != 1:

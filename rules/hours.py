@@ -31,7 +31,8 @@ class Hours:
         self._around = ((hour % _WEEK, 1 - at + hour), ((hour + 1) % _WEEK, at - hour))
         self._cells = array("f", profile)
         self._level = level
-        self.expected = sum(share * self._of_hour(hour) for hour, share in self._around)
+        (one, share), (other, rest) = self._around
+        self.expected = share * self._of_hour(one) + rest * self._of_hour(other)
 
     def _of_hour(self, hour: int) -> float:
         """What is usual for an hour of the week; while it is new, for that hour of other days."""
@@ -49,7 +50,7 @@ class Hours:
         """
         off = within(value - self.expected, most)
         hours = min(1.0, gap / HOUR)
-        days, weeks = (min(_VISITS, 1 + known // span) for span in (DAY, 7 * DAY))
+        days, weeks = min(_VISITS, 1 + known // DAY), min(_VISITS, 1 + known // (7 * DAY))
         for hour, share in self._around:
             day, week = self._of_day(hour), self._of_hour(hour)
             day += within(value - day, most) * share * hours / days
@@ -66,4 +67,4 @@ def shifted(profile: bytes, by: float) -> bytes:
 
 def within(distance: float, most: float) -> float:
     """The distance, but no longer than `most`, whatever its sign."""
-    return max(-most, min(most, distance))
+    return -most if distance < -most else min(distance, most)

@@ -12,6 +12,7 @@ from rules import burning, episodes
 from rules.engine import Instance, look_every, look_within
 from rules.functions import NEVER
 from rules.goals import Glance, glance
+from rules.learning import beside
 from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
     SECOND,
@@ -23,6 +24,7 @@ from rules.model import (
     Reading,
     RollingPeriod,
     Sign,
+    Usual,
 )
 from rules.model.quick import maker, replace
 from rules.progress import later
@@ -43,12 +45,13 @@ class Passed(NamedTuple):
     seen: int | None
     found: Glance
     alerts: Mapping[str, AlertStatus]
+    usual: Usual | None
 
     def moved_on(self, state: InstanceState) -> InstanceState:
         """The state after the look, with those of the numbers that may be asked for."""
         _, value, time, start, end, _ = self.found
         assessment = replace(state.assessment, value=value, time=time, start=start, end=end)
-        return replace(state, assessment=assessment, seen=self.seen, alerts=self.alerts)
+        return replace(state, assessment=assessment, seen=self.seen, alerts=self.alerts, usual=self.usual)
 
 
 class Resting:
@@ -61,7 +64,9 @@ class Resting:
         "found",
         "instance",
         "known",
+        "lone",
         "margin",
+        "previous",
         "quiet_at",
         "rolls",
         "scene",
@@ -72,6 +77,7 @@ class Resting:
         "time",
         "unsure",
         "until",
+        "usual",
         "waits",
     )  # fmt: skip
 
@@ -88,12 +94,13 @@ class Resting:
         self.at = 0
         self.sure = 0  # before this time a look without a reading finds the same
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
-        self.seen = state.seen
+        self.seen, self.usual, self.previous = state.seen, state.usual, assessment
+        self.lone = target.goal is None  # it stands by what is unusual alone
         self.waits = True  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
-        if not (assessment.hold or self.scene.down or target.checkin or instance.of or self.scene.beside):
+        if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
 
     def look(self, at: int, readings: Sequence[Reading]) -> Passed | None:
@@ -109,13 +116,13 @@ class Resting:
         found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
         if found is None:
             found = glance(self.scene, at)
-            if found is None or found.time != newest or not self._stands(found):
+            if found is None or found.time != newest or not (self.lone or self._stands(found)):
                 return None
             self._look_ahead(found)
         no_data = self.scene.target.no_data
         self.time, self.seen, self.sure = newest, at, 0
         self.quiet_at = at + no_data.after if no_data is not None else NEVER
-        return self._passed(at, found)
+        return self._passed(at, found, readings)
 
     def wait(self, due: int, until: int) -> Passed | None:
         """The last of the looks from the one `due` on, before `until`, that finds the same; None if the first may not.
@@ -130,7 +137,7 @@ class Resting:
             self.at, self.found = self._last_before(sure, due, before)
             if self.waits and not self._go_on(self.at, self.found):
                 return None
-            return Passed(self.at, self.seen, self.found, self.alerts)
+            return Passed(self.at, self.seen, self.found, self.alerts, self.usual)
         if before is not None and before.sight is not None and not self.asked:
             last, _ = self._last_before(until, due, before)
             if last > due and may_lie_between(self.scene, before.sight, last):
@@ -164,19 +171,25 @@ class Resting:
         last = due if not look else due + (until - 1 - due) // look * look
         return last, found._replace(start=last - (end - start), end=last) if self.rolls else found
 
-    def _passed(self, at: int, found: Glance) -> Passed | None:
-        if self.asked and not self._go_on(at, found):
+    def _passed(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> Passed | None:
+        if self.asked and not self._go_on(at, found, readings):
             return None
         self.at, self.found = at, found
-        return Passed(at, self.seen, found, self.alerts)
+        return Passed(at, self.seen, found, self.alerts, self.usual)
 
-    def _go_on(self, at: int, found: Glance) -> bool:
+    def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
         scene = self._scene_at(at)
         projection = found.sight.projection if found.sight is not None else None
         assessment = _assessment(
             found.standing, found.value, found.time, start=found.start, end=found.end, projection=projection
         )
+        if self.instance.of:
+            self.usual, _ = self.instance.learn(self.usual, scene, readings)
+            assessment = beside(assessment, self.scene.target, self.usual.finding if self.usual is not None else None)
+        if assessment.standing is not self.standing:
+            return False
+        self.previous = assessment
         alerts = self.alerts
         for rule in self.asked:
             status = alerts.get(rule.name, _INACTIVE)
@@ -201,7 +214,7 @@ class Resting:
             old.condition,
             old.down,
             old.verdict,
-            old.previous,
+            self.previous,
             old.created,
             old.quiet_since if self.seen is None else max(self.seen, old.quiet_since),
             None if old.silent_until is None else at,
