@@ -160,8 +160,9 @@ def judgements(scene: Scene, until: int | None, count: int) -> list[bool] | None
     if len(tracks) > 1:
         return None
     found: list[bool | None] = []
+    same = goal.at_least_from is None and goal.at_most_from is None
     for time, value in tracks[0].backwards(until):
-        found.append(_breached(scene, time, value))
+        found.append(_breaches(goal, scene.target.recover, value) if same else _breached(scene, time, value))
         if len(found) >= count and found[-1] is not None:
             break
     last = scene.verdict is _OUT and all(out is None for out in found)

@@ -133,9 +133,12 @@ def _window(scene: Scene, now: int, start: int, end: int) -> tuple[int, int]:
 
     Thirty days of daily readings are thirty readings, in the morning too, when today's is not there yet.
     """
-    covered = max([_covered(track, start, end, now, scene.target.zone) for track in scene.tracks])
-    newest = max([track.times[-1] for track in scene.tracks if track.times], default=covered)
-    until = covered + 1 if newest >= covered else covered
+    covered, newest = start, None
+    for track in scene.tracks:
+        covered = max(covered, _covered(track, start, end, now, scene.target.zone))
+        if track.times and (newest is None or track.times[-1] > newest):
+            newest = track.times[-1]
+    until = covered + 1 if newest is None or newest >= covered else covered
     return until - (end - start), until
 
 

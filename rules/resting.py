@@ -21,6 +21,7 @@ from rules.model import (
     AlertStatus,
     Assessment,
     InstanceState,
+    Often,
     Reading,
     RollingPeriod,
     Sign,
@@ -65,6 +66,7 @@ class Resting:
         "instance",
         "known",
         "lone",
+        "looks",
         "margin",
         "previous",
         "quiet_at",
@@ -95,6 +97,7 @@ class Resting:
         self.sure = 0  # before this time a look without a reading finds the same
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
+        self.looks = 0  # at readings
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.waits = True  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
@@ -121,6 +124,7 @@ class Resting:
             self._look_ahead(found)
         no_data = self.scene.target.no_data
         self.time, self.seen, self.sure = newest, at, 0
+        self.looks += 1
         self.quiet_at = at + no_data.after if no_data is not None else NEVER
         return self._passed(at, found, readings)
 
@@ -193,6 +197,8 @@ class Resting:
         alerts = self.alerts
         for rule in self.asked:
             status = alerts.get(rule.name, _INACTIVE)
+            if rule.often is not None and self._is_calm(rule, rule.often, status):
+                continue
             after, happened = episodes.advance(Asked(rule, scene, assessment), status, self.instance.recent)
             if happened:
                 return False
@@ -202,6 +208,10 @@ class Resting:
         self.waits = any(alerts[rule.name].state is not _IDLE for rule in self.asked if rule.name in alerts)
         self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
         return True
+
+    def _is_calm(self, rule: AlertRule, often: Often, status: AlertStatus) -> bool:
+        """Whether none of the last judgements breaches."""
+        return self.looks > often.of and status.state is _IDLE and not status.checks and rule.when is not self.standing
 
     def _scene_at(self, at: int) -> Scene:
         old = self.scene
