@@ -9,29 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.engine import Batch, States, evaluate
+from rules.engine import Batch, evaluate
 from rules.history import History
 from rules.model import (
     DAY,
     HOUR,
     MINUTE,
     SECOND,
-    AlertRule,
     CalendarPeriod,
-    Flapping,
     Goal,
     InstanceKey,
-    InstanceState,
     Measure,
-    NoData,
-    Often,
     Reading,
     Recover,
-    RollingPeriod,
-    Sign,
     Standing,
 )
-from rules.tracks import Added
 from rules.turns import Turn
 from tests.rules.world import NOON, TEMPERATURE, VISITORS, World, at, daily, month, of, room
 
@@ -133,72 +125,6 @@ def test_a_history_loaded_from_the_store_gives_the_same_result() -> None:
     assert world_again.look(NOON).assessment == world.look(NOON).assessment
 
 
-OUT = Standing.OUT_OF_BAND
-IN_TURN = {
-    "held and kept": room(
-        recover=Recover(20.5, 22.5), alerts=(AlertRule("out", OUT, for_=2 * MINUTE, keep_firing_for=3 * MINUTE),)
-    ),
-    "often and flapping": room(
-        alerts=(AlertRule("often", OUT, often=Often(2, 4)), AlertRule("flaps", OUT, flapping=Flapping(of=6)))
-    ),
-    "silent": room(no_data=NoData(2 * MINUTE)),
-    "unusual": room(alerts=(AlertRule("odd", Sign.UNUSUAL),)),
-    "hour": room(goal=Goal(Measure.SUM, at_least=600, per=CalendarPeriod("hour")), alerts=month().alerts),
-    "rolling": room(goal=Goal(Measure.MEAN, at_most=22, per=RollingPeriod(10 * MINUTE)), alerts=month().alerts),
-    "condition": room(goal=Goal(condition="avg(temperature, '3m') < 22.5"), selector=None),
-}
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(1, 200),  # seconds after the one before
-            st.sampled_from([0, 0, 0, 0, 1, 90, 600]),  # seconds that it is late
-            st.sampled_from([None, math.nan, 19.0, 20.2, 21.0, 21.0, 21.0, 22.8, 25.0]),
-        ),
-        min_size=2,
-        max_size=60,
-    ),
-    st.sampled_from(list(IN_TURN)),
-)
-def test_evaluating_in_turn_is_evaluating_one_after_another(
-    rows: list[tuple[int, int, float | None]], kind: str
-) -> None:
-    arrivals, now = [], NOON
-    for gap, late, value in rows:
-        now += gap * SECOND
-        arrivals.append((now, Reading(TEMPERATURE, now - late * SECOND, value)))
-    one, other, quick = World(IN_TURN[kind]), World(IN_TURN[kind]), World(IN_TURN[kind])
-    for world in (one, other, quick):
-        world.step(NOON, Reading(TEMPERATURE, NOON, 21.0))
-    key = InstanceKey("t")
-    turn, leaps = (Turn(world.specs, world.states, key, world.history) for world in (other, quick))
-    for at_, reading in arrivals:
-        if one.history.add(reading) is not Added.NEW:
-            continue
-        before = one.states.instances[key]
-        changed, moved = evaluate(one.specs, one.states, Batch([reading]), at_, one.history)
-        one.states = States({**one.states.instances, **changed.instances})
-        other.history.add(reading)
-        quick.history.add(reading)
-        assert turn.take(at_, reading) == (changed.instances, moved)
-        after = one.states.instances[key]
-        if leaps.passes(at_, reading):
-            assert not moved
-            assert _but_for_numbers(before) == _but_for_numbers(after)
-        else:
-            assert leaps.take(at_, reading)[1] == moved
-            assert leaps.state == after
-        assert leaps.wake == after.wake
-    leaps.end()
-    assert leaps.state == one.states.instances[key]
-
-
-def _but_for_numbers(state: InstanceState) -> tuple[object, ...]:
-    return state.assessment.standing, state.since, state.verdict, state.alerts
-
-
 @pytest.mark.parametrize("measure", [Measure.SUM, Measure.COUNT, Measure.INCREASE])
 @pytest.mark.parametrize("bounds", [(60, None), (None, 60), (55, 65)])
 @pytest.mark.parametrize(("noise", "odd"), [(0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.3, 0.02)])
@@ -219,14 +145,11 @@ def test_what_is_sure_in_advance_comes_so(
         if i < 2:
             one.step(reading.time, reading)
             quick.step(reading.time, reading)
-            turn = Turn(quick.specs, quick.states, InstanceKey("t"), quick.history)
+            turn = Turn(quick.specs, quick.states, InstanceKey("t"), quick.history, every=False)
             continue
         one.step(reading.time, reading, due=())
         quick.history.add(reading)
-        if turn.passes(reading.time, reading):
-            passed += 1
-        else:
-            turn.take(reading.time, reading)
+        passed += turn.take(reading.time, [reading]) is None
         assert turn.state.assessment.standing is one.states.instances[InstanceKey("t")].assessment.standing
         assert turn.wake == one.states.instances[InstanceKey("t")].wake
     turn.end()

@@ -178,7 +178,7 @@ def arriving(readings: Sequence[tuple[int, Reading]]) -> list[tuple[int, tuple[R
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.config.configuration import Configuration
 from agent.rehearsal import Moment, Rehearsal, Verdicts
-from rules.model import HOUR, MINUTE, Event, Reading, Target
+from rules.model import HOUR, MINUTE, Event, InstanceKey, Reading, Target
 from rules.specs import Specs
 from tests.agent.rehearsal.scenes import CONDITION, DAILY, LEVEL, START, configuration, series
 
@@ -30,22 +29,28 @@ def called(*targets: Target) -> Configuration:
     return replace(config, sources=sources)
 
 
-def rehearsed(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
+Found = dict[InstanceKey, list[tuple]]
+
+
+def rehearsed(config: Configuration, arrivals: list, end: int) -> Found:
+    found: Found = {}
     rehearsal = Rehearsal(config, START)
     moments = [Moment(at, readings) for at, readings in arrivals]
     for decisions in (rehearsal.begin(), rehearsal.play(moments), rehearsal.wait(end)):
         for decision in decisions:
             moved = [one for one in decision.transitions if one.event not in _said]
-            if decision.instances or moved:
-                yield decision.now, dict(decision.instances), moved
+            for key, state in decision.instances.items():
+                found.setdefault(key, []).append((decision.now, state, [one for one in moved if one.key == key]))
+    return found
 
 
-def alone(config: Configuration, arrivals: list, end: int) -> Iterator[tuple]:
+def alone(config: Configuration, arrivals: list, end: int) -> Found:
+    found: Found = {}
     verdicts = Verdicts(Specs(config.targets.values(), [entry.rule for entry in config.sources.values()]), START)
-    for found in (verdicts.begin(), verdicts.play(arrivals), verdicts.wait(end)):
-        for now, instances, moved in found:
-            if instances or moved:
-                yield now, dict(instances), list(moved)
+    for said in (verdicts.begin(), verdicts.play(arrivals), verdicts.wait(end)):
+        for now, state, moved in said:
+            found.setdefault(state.key, []).append((now, state, list(moved)))
+    return found
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,4 +73,4 @@ def test_what_is_told_and_called_changes_no_verdict(rows: list, targets: tuple[T
         readings.append(Reading(one, now, value))
     arrivals = [(at, tuple(together)) for at, together in groupby(readings, key=lambda reading: reading.time)]
     config, end = called(*targets), now + 30 * HOUR
-    assert list(alone(config, arrivals, end)) == list(rehearsed(config, arrivals, end))
+    assert alone(config, arrivals, end) == rehearsed(config, arrivals, end)
