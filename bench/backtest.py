@@ -90,6 +90,11 @@ def cost(run: Callable[[], object], rounds: int) -> float:
     return min(found)
 
 
+def say(kind: str, seconds: float, readings: int) -> None:
+    """Prints a figure as soon as it is there."""
+    print(f"{kind:<22} {seconds:7.2f} s  {seconds / readings * 1e6:6.2f} µs a reading", flush=True)
+
+
 def commands(folder: Path, readings: list[Reading], rounds: int) -> Iterator[tuple[str, tuple[float, float]]]:
     """Wall and CPU seconds of the command in a process of its own, on a file and on a database: the least of each."""
     command = [str(Path(sys.executable).parent / "setpoint"), "backtest"]
@@ -139,12 +144,9 @@ def main() -> None:
         for kind in given.kinds or load(folder / "setpoint.yaml", {}).targets:
             past = Past((), joined if kind == "joined" else readings, {})
             figures[kind] = cost(partial(replay, configured(folder, kind), past, span), given.rounds)
-            print(
-                f"{kind:<22} {figures[kind]:7.2f} s  {figures[kind] / given.readings * 1e6:6.2f} µs a reading",
-                flush=True,
-            )
+            say(kind, figures[kind], given.readings)
         for kind in ("bare", "driver"):
-            print(f"{kind:<22} {figures[kind]:7.2f} s  {figures[kind] / given.readings * 1e6:6.2f} µs a reading")
+            say(kind, figures[kind], given.readings)
         for kind, (wall, used) in commands(folder, readings, given.rounds):
             print(f"{kind:<22} {used:7.2f} s of CPU, {wall:.2f} s in all")
             figures |= {f"{kind}_cpu": used, f"{kind}_wall": wall}
