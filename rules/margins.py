@@ -47,7 +47,8 @@ def steady(scene: Scene, now: int, found: Glance) -> int:
     """
     condition, sight = scene.condition, found.sight
     if condition is not None:
-        return min(until_asked(query, track, now) for query in condition.queries for track in selected(scene, query))
+        asked = [(query, track) for query in condition.queries for track in selected(scene, query)]
+        return min((until_asked(query, track, now) for query, track in asked), default=NEVER)
     if sight is None:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per
