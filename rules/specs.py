@@ -18,6 +18,7 @@ from rules.model import (
     FixedPeriod,
     Goal,
     InstanceKey,
+    Matcher,
     Period,
     RollingPeriod,
     Selector,
@@ -26,7 +27,7 @@ from rules.model import (
     SourceRule,
     Target,
 )
-from rules.selectors import selects
+from rules.selectors import holds, selects
 
 
 class Reach(NamedTuple):
@@ -97,7 +98,9 @@ class Specs:
         self._asked = [query for target in self.targets.values() for query in _asked_of(target)]
         self._by_series = self._index()
         self._givers = _inverted({source.name: tuple(dict.fromkeys(source.series)) for source in self.sources.values()})
+        self._given: dict[tuple[tuple[str, tuple[Matcher, ...]], ...], tuple[str, ...]] = {}
         self._places = {name: place for place, name in enumerate(self.sources)}
+        self._target_places = {name: place for place, name in enumerate(self.targets)}
         self._sources_of = {name: self._giving(name, self._selectors[name]) for name in self.targets}
         self._targets_of = _inverted(
             {name: self._giving(name, (*self._selectors[name], *self._lookups[name])) for name in self.targets}
@@ -109,23 +112,44 @@ class Specs:
             return self.conditions[target.name].selectors
         return (target.selector,) if target.selector else ()
 
-    def _index(self) -> dict[str, list[Target]]:
-        index: dict[str, list[Target]] = {}
+    def _index(self) -> dict[str, dict[tuple[str, str] | None, list[Target]]]:
+        """The targets that may read a series, by its name and a label that it has to have, if any."""
+        index: dict[str, dict[tuple[str, str] | None, list[Target]]] = {}
         for target in self.targets.values():
             read = (*self._selectors[target.name], *self._lookups[target.name])
-            for name in CHECKIN_SERIES if target.checkin else dict.fromkeys(selector.name for selector in read):
-                index.setdefault(name, []).append(target)
+            keys = [(selector.name, _has_to_have(selector)) for selector in read]
+            if target.checkin:
+                keys = [(name, ("source", target.source or "")) for name in CHECKIN_SERIES]
+            for name, label in dict.fromkeys(keys):
+                index.setdefault(name, {}).setdefault(label, []).append(target)
         for query in self._asked:
-            index.setdefault(query.selector.name, [])
+            index.setdefault(query.selector.name, {})
         return index
 
+    def _reading(self, series: Series) -> list[Target]:
+        """The targets that may read a series, in their order."""
+        known = self._by_series.get(series.name, {})
+        found = {target.name: target for label in (None, *series.labels) for target in known.get(label, ())}
+        return sorted(found.values(), key=lambda target: self._target_places[target.name])
+
     def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
-        """The sources that may give what the selectors of a target mean."""
+        """The sources that may give what the selectors of a target mean; the same tuple where these are the same."""
         target = self.targets[name]
         if target.source:
             return (target.source,)
-        found = {source for selector in selectors for source in self._givers.get(selector.name, ())}
-        return tuple(sorted(found, key=self._places.__getitem__))
+        asked = tuple(dict.fromkeys((selector.name, _of_sources(selector)) for selector in selectors))
+        if asked not in self._given:
+            found = {source for series, matchers in asked for source in self._givers_of(series, matchers)}
+            self._given[asked] = tuple(sorted(found, key=self._places.__getitem__))
+        return self._given[asked]
+
+    def _givers_of(self, series: str, matchers: Iterable[Matcher]) -> Iterable[str]:
+        """The sources that may give a series, but for those that matchers of the label `source` rule out."""
+        only = [matcher.value for matcher in matchers if matcher.op == "=" and matcher.value in self.sources]
+        givers = (
+            [name for name in only if series in self.sources[name].series] if only else self._givers.get(series, ())
+        )
+        return (name for name in givers if all(holds(matcher, name) for matcher in matchers))
 
     def _reaches(self) -> dict[str, Reach]:
         reaches: dict[str, Reach] = {}
@@ -175,7 +199,7 @@ class Specs:
             return Places(
                 (), (), ()
             )  # what a source gave that is gone or renamed counts no more, else it counted twice
-        for target in self._by_series.get(series.name, ()):
+        for target in self._reading(series):
             if target.checkin:
                 makes += [InstanceKey(target.name)] if source == target.source else []
             elif any(selects(selector, series) for selector in self._lookups[target.name]):
@@ -189,6 +213,15 @@ class Specs:
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
+
+
+def _of_sources(selector: Selector) -> tuple[Matcher, ...]:
+    return tuple(matcher for matcher in selector.matchers if matcher.name == "source")
+
+
+def _has_to_have(selector: Selector) -> tuple[str, str] | None:
+    """A label that all its series have, if it says one."""
+    return next(((one.name, one.value) for one in selector.matchers if one.op == "=" and one.value), None)
 
 
 def _whole(target: Target, labels: Mapping[str, str]) -> InstanceKey:
@@ -227,8 +260,17 @@ def _reach(per: Period | None) -> Reach:
 
 
 def _inverted(names_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {}
+    """The other way round. What has the same names is taken together: thousands may have the same thousands."""
+    alike: dict[tuple[str, ...], list[str]] = {}
     for of, names in names_of.items():
+        alike.setdefault(names, []).append(of)
+    several = list(alike.values())
+    groups: dict[str, list[int]] = {}
+    for group, names in enumerate(alike):
         for name in names:
-            found.setdefault(name, []).append(of)
-    return {name: tuple(of) for name, of in found.items()}
+            groups.setdefault(name, []).append(group)
+    places = {of: place for place, of in enumerate(names_of)}
+    whole: dict[tuple[int, ...], tuple[str, ...]] = {}
+    for found in set(map(tuple, groups.values())):
+        whole[found] = tuple(sorted((of for group in found for of in several[group]), key=places.__getitem__))
+    return {name: whole[tuple(found)] for name, found in groups.items()}
