@@ -47,11 +47,9 @@ format: $(EDITABLE) ## put the source into its one format
 	ruff format .
 
 .PHONY: bench
-bench: $(EDITABLE) ## measure polls, decisions, starts and backtests beside bare loops into bench/results.json; takes minutes
-	python bench/polls.py $(BENCH_ARGS)
-	python bench/decide.py
-	python bench/start.py
-	python bench/backtest.py
+bench: $(EDITABLE) ## measure every budget beside its reference into bench/results.json; QUICK=1 in two minutes, else fifteen
+	@tools/programs.sh $(BIN) bench
+	python bench/run.py --date "$$(date -u +%F)" $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code

@@ -1,145 +1,135 @@
-"""CPU of a poll through `HttpSource.read`, beside a bare aiohttp loop that polls, parses and compares.
+"""CPU of a poll by the daemon, beside a bare aiohttp loop that polls and compares, and Prometheus with Alertmanager.
 
-    python bench/polls.py --endpoints 5000 --interval 10 --rounds 3
+    python bench/polls.py --endpoints 1000 5000 --interval 10 --rounds 3
 
-Both poll the same endpoints (a small server in its own process, many ports) at the same pace in turns, so the ratio
-holds even where the machine is busy; the figures are this process's CPU time for each poll.
+All three poll the same endpoints (a small server in its own process, many ports) in the same seconds, each with one
+rule for each endpoint; the daemon and Prometheus store what they read. The figures are CPU time of the daemon's process
+only, of both processes where there are two, for each poll that the server answered; medians of rounds of one interval.
+
+`made` are the polls made of those due; `lag` is how much later than at the earliest of its own times an endpoint was
+asked, counted from interval to interval.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
-import resource
 import statistics
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from multiprocessing.connection import Connection
+from collections import Counter, defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
-import aiohttp
-import orjson
+from endpoints import LIMIT, Poll, Servers, servers
+from processes import bare, cpu, has_prometheus, memory, prometheus, setpoint
 from record import record
 
-from connectors.base import Services
-from connectors.http import HttpClient
-from connectors.sources.http import HttpSource, HttpSourceConfig
-
-BODY = b'{"status": "ok", "data": {"site": "www", "visitors": 1234, "bounce": 0.31}, "at": "2026-01-05T10:00:00Z"}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
-TICK = 0.01
-
-Poll = Callable[[int], Awaitable[bool]]
+PORTS = 2_000  # at most; more endpoints share them
+READING = "{series: visitors, select: data, value: visitors, labels: {site: site}}"
 
 
-class Answering(asyncio.Protocol):
-    """Answers every request alike."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.write(ANSWER * data.count(b"\r\n\r\n"))
-
-
-def serve(ports: int, pipe: Connection) -> None:
-    """Listens on so many ports, tells which, and answers until it is stopped."""
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(Answering, "127.0.0.1", 0) for _ in range(ports)]
-        pipe.send([server.sockets[0].getsockname()[1] for server in servers])
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
+def configuration(urls: list[str], every: str, sink: str) -> str:
+    """A source and a target with one alert for each address."""
+    lines = [f'receivers: {{sink: [{{type: webhook, url: "{sink}"}}]}}', "route: {receiver: sink}", "sources:"]
+    for number, url in enumerate(urls):
+        lines.append(f'  s{number}: {{type: http, url: "{url}", every: {every}, readings: [{READING}]}}')
+    lines.append("targets:")
+    for number in range(len(urls)):
+        goal = f"goal: {{at_most: {LIMIT}}}, alerts: [{{name: high, when: out_of_band, notify: [sink]}}]"
+        lines.append(f"  t{number}: {{series: 'visitors{{source=\"s{number}\"}}', {goal}}}")
+    return "\n".join(lines) + "\n"
 
 
-async def paced(poll: Poll, endpoints: int, interval: float) -> tuple[float, float, int]:
-    """Polls every endpoint once, evenly over the interval: (CPU µs a poll, worst lag in s, polls that failed)."""
-    loop = asyncio.get_running_loop()
-    start, cpu = loop.time(), time.process_time()
-    running: list[asyncio.Task[bool]] = []
-    lag = 0.0
-    while len(running) < endpoints:
-        due = min(endpoints, int((loop.time() - start) / interval * endpoints) + 1)
-        lag = max(lag, loop.time() - start - len(running) * interval / endpoints)
-        running += [asyncio.create_task(poll(number)) for number in range(len(running), due)]
-        await asyncio.sleep(TICK)
-    done = await asyncio.gather(*running)
-    return (time.process_time() - cpu) / endpoints * 1e6, lag, done.count(False)
+def started(running: ExitStack, there: Servers, endpoints: int, interval: float) -> dict[str, tuple[int, ...]]:
+    """Starts all there is to compare: the pids by name."""
+    every = f"{interval:g}s"
+    folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+    urls = [there.url("setpoint", number) for number in range(endpoints)]
+    daemon = running.enter_context(setpoint(folder, configuration(urls, every, there.sink("/ok"))))
+    pids: dict[str, tuple[int, ...]] = {"setpoint": (daemon.pid,)}
+    if has_prometheus():
+        jobs = [(str(number), there.host(number), f"/prometheus/{number}") for number in range(endpoints)]
+        pids["prometheus"] = running.enter_context(prometheus(folder, jobs, every, there.sink("/ok")))
+    urls = [there.url("bare", number) for number in range(endpoints)]
+    pids["bare"] = (running.enter_context(bare(urls, interval)),)
+    return pids
 
 
-def bare(session: aiohttp.ClientSession, urls: list[str]) -> Poll:
-    """The loop anybody would write."""
-
-    async def poll(number: int) -> bool:
-        async with session.get(urls[number]) as answer:
-            return bool(orjson.loads(await answer.read())["data"]["visitors"] > 1000)
-
-    return poll
-
-
-def ours(http: HttpClient, urls: list[str]) -> Poll:
-    """The same through sources."""
-    services = Services(http, lambda: time.time_ns() // 1_000)
-    reading = {"series": "visitors", "select": "data", "value": "visitors", "labels": {"site": "site"}}
-    configs = [HttpSourceConfig.model_validate({"type": "http", "url": url, "readings": [reading]}) for url in urls]
-    sources = [HttpSource(f"s{number}", config, services) for number, config in enumerate(configs)]
-
-    async def poll(number: int) -> bool:
-        value = (await sources[number].read(services.now()))[0].value
-        return value is not None and value > 1000
-
-    return poll
+def warm(there: Servers, names: set[str], endpoints: int, interval: float) -> None:
+    """Until each has asked all endpoints, and then for an interval more."""
+    seen: dict[str, set[int]] = {name: set() for name in names}
+    until = time.monotonic() + 60 + 6 * interval
+    while any(len(numbers) < endpoints for numbers in seen.values()):
+        if time.monotonic() > until:
+            raise SystemExit(f"polled of {endpoints}: { {name: len(numbers) for name, numbers in seen.items()} }")
+        time.sleep(min(interval / 4, 1.0))
+        for poll in there.take().polls:
+            seen[poll.who].add(poll.number)
+    time.sleep(interval)
 
 
-async def measure(urls: list[str], interval: float, rounds: int) -> None:
-    """Runs both in turns and prints the figures."""
-    http = HttpClient(lambda: time.time_ns() // 1_000)
-    connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=75)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        variants = {"bare": bare(session, urls), "source": ours(http, urls)}
-        for poll in variants.values():  # connections are made, code is warm
-            await paced(poll, len(urls), min(interval, 5.0))
-        cost: dict[str, list[float]] = {name: [] for name in variants}
-        for number in range(rounds):
-            for name, poll in variants.items():
-                used, lag, failed = await paced(poll, len(urls), interval)
-                cost[name].append(used)
-                print(
-                    f"round {number + 1}  {name:6}  {used:7.1f} µs CPU a poll  worst lag {lag:.3f} s  failed {failed}"
-                )
-        ratios = [mine / other for mine, other in zip(cost["source"], cost["bare"], strict=True)]
-        for name, values in cost.items():
-            print(f"median   {name:6}  {statistics.median(values):7.1f} µs CPU a poll")
-        print(f"median ratio source / bare: {statistics.median(ratios):.2f}")
-        medians = {f"{name}_us": round(statistics.median(values), 1) for name, values in cost.items()}
-        record("polls", {"endpoints": len(urls), **medians, "ratio": round(statistics.median(ratios), 2)})
-    await http.close()
+def lags(polls: list[Poll], interval: float) -> dict[str, list[float]]:
+    """How much later each poll came than the earliest of its endpoint did, in seconds, by who asked."""
+    times: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for poll in polls:
+        times[poll.who, poll.number].append(poll.at)
+    found: dict[str, list[float]] = defaultdict(list)
+    for (who, _), all_ in times.items():
+        off = [at - all_[0] - round((at - all_[0]) / interval) * interval for at in all_]
+        found[who] += [one - min(off) for one in off]
+    return found
+
+
+def measure(endpoints: int, interval: float, rounds: int) -> dict[str, Any]:
+    """The medians of the rounds."""
+    with servers(min(endpoints, PORTS)) as there, ExitStack() as running:
+        pids = started(running, there, endpoints, interval)
+        warm(there, set(pids), endpoints, interval)
+        there.take()
+        polls: list[Poll] = []
+        costs: dict[str, list[float]] = {name: [] for name in pids}
+        for _ in range(rounds):
+            before = {name: cpu(*of) for name, of in pids.items()}
+            time.sleep(interval)
+            used = {name: cpu(*of) - before[name] for name, of in pids.items()}
+            taken = there.take().polls
+            made = Counter(poll.who for poll in taken)
+            polls += taken
+            for name in pids:
+                costs[name].append(used[name] / max(made[name], 1) * 1e6)
+        held = memory(pids["setpoint"][0])
+    found: dict[str, Any] = {f"{name}_us": round(statistics.median(all_), 1) for name, all_ in costs.items()}
+    for name in pids.keys() - {"setpoint"}:
+        ratios = [mine / other for mine, other in zip(costs["setpoint"], costs[name], strict=True)]
+        found[f"ratio_{name}"] = round(statistics.median(ratios), 2)
+    late = sorted(lags(polls, interval)["setpoint"])
+    found["made"] = round(len(late) / (endpoints * rounds), 4)
+    found["lag_p99_s"] = round(late[int(len(late) * 0.99)], 3)
+    found["rss_mb"] = round(held, 1)
+    return found
 
 
 def main() -> None:
-    """Starts the server and measures."""
+    """Measures each size and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--endpoints", type=int, default=2_000)
-    parser.add_argument("--ports", type=int, default=0, help="default: as many as endpoints, at most 2,000")
-    parser.add_argument("--interval", type=float, default=10.0, help="seconds")
+    parser.add_argument("--endpoints", type=int, nargs="+", default=[100, 1_000, 5_000, 10_000])
+    parser.add_argument("--interval", type=float, default=10.0, help="seconds, whole ones")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    context = multiprocessing.get_context("spawn")
-    near, far = context.Pipe()
-    server = context.Process(target=serve, args=(chosen.ports or min(chosen.endpoints, 2_000), far), daemon=True)
-    server.start()
-    ports = near.recv()
-    urls = [f"http://127.0.0.1:{ports[number % len(ports)]}/{number}" for number in range(chosen.endpoints)]
-    try:
-        asyncio.run(measure(urls, chosen.interval, chosen.rounds))
-    finally:
-        server.terminate()
-        server.join()
+    names = ("setpoint", "bare", "prometheus")
+    print(
+        f"{'endpoints':>9} {'setpoint µs':>12} {'bare µs':>8} {'ratio':>6} {'prometheus µs':>14} {'ratio':>6}", end=""
+    )
+    print(f" {'made':>7} {'lag p99 s':>10} {'RSS MB':>7}")
+    found: dict[str, Any] = {}
+    for endpoints in chosen.endpoints:
+        one = found[str(endpoints)] = measure(endpoints, chosen.interval, chosen.rounds)
+        ours, loop, other = (one.get(f"{name}_us", float("nan")) for name in names)
+        ratio = one.get("ratio_prometheus", float("nan"))
+        print(f"{endpoints:9,} {ours:12.0f} {loop:8.0f} {one['ratio_bare']:6.2f} {other:14.0f} {ratio:6.2f}", end="")
+        print(f" {one['made']:7.2%} {one['lag_p99_s']:10.3f} {one['rss_mb']:7.0f}", flush=True)
+        record("polls", found)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,28 @@
-"""Keeps the figures of a run in `bench/results.json`, each measurement under its own name."""
+"""Keeps the figures of a run in `bench/results.json` (or where BENCH_RESULTS says), each part under its own name."""
 
 from __future__ import annotations
 
 import json
-import platform
+import os
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).with_name("results.json"))
+
+
+def kept() -> dict[str, Any]:
+    """What is kept so far."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return {"parts": {}, **found}
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Replaces all of it."""
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def record(name: str, figures: Any) -> None:
-    """Replaces what is kept under a name; the rest stays."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    kept["python"] = platform.python_version()
-    kept[name] = figures
-    RESULTS.write_text(json.dumps(kept, indent=2) + "\n")
+    """Replaces the figures of a part; the rest stays."""
+    found = kept()
+    found["parts"][name] = figures
+    keep(found)

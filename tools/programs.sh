@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings the programs that tests run beside Python's packages into the folder given: promtool, which checks /metrics;
-# amtool and alertmanager, which say what a route, a time interval or an inhibition means.
+# amtool and alertmanager, which say what a route, a time interval or an inhibition means. With `bench` behind the
+# folder prometheus too, beside which the daemon is measured.
 # They are taken out of Debian's packages without installing those, which would start servers.
 # PostgreSQL and mosquitto, whose libraries are many, are installed, without starting them; that needs root.
 set -eu
@@ -28,6 +29,7 @@ bring() {
 }
 
 bring promtool prometheus
+[ "${2:-}" != bench ] || bring prometheus prometheus
 bring amtool prometheus-alertmanager
 # Debian's build looks for its templates where the package puts them; here it finds them where it is started.
 if ! command -v alertmanager >/dev/null; then

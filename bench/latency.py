@@ -1,0 +1,183 @@
+"""From a changed value at the source to the webhook's arrival at the sink, beside Prometheus with Alertmanager.
+
+    python bench/latency.py --changes 300 --seconds 20 --beside 1000
+
+Values change one after another at random times, each of another instance, so that each fires once. `pushed` counts
+from when the value is posted to `/in/…`; `polled`, read every second, from when the endpoint gave the changed value for
+the first time, so without the wait for the poll. It is measured at rest, and with so many sources polled every second
+meanwhile. Prometheus scrapes and evaluates every second, Alertmanager's group_wait is 0: counted likewise from when the
+endpoint gave the value, so without the wait for the scrape, but with that for the evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from endpoints import HIGH, LIMIT, Happened, Servers, servers
+from polls import PORTS, READING, warm
+from processes import has_prometheus, prometheus, setpoint
+from record import record
+
+SETTLE = 3.0  # seconds for the last ones to arrive; they are counted as late as they are, or as missing
+
+
+def configuration(there: Servers, polled: int) -> str:
+    """A source that is called, with a target split by its label, and sources that are polled with one target each."""
+    alert = "alerts: [{name: high, when: out_of_band, severity: critical, notify: [sink]}]"
+    lines = [
+        f'receivers: {{sink: [{{type: webhook, url: "{there.sink("/ok")}"}}]}}',
+        "route: {receiver: sink}",
+        "sources:",
+        "  push: {type: webhook, readings: [{series: pushed, value: value, labels: {number: number}}]}",
+    ]
+    for number in range(polled):
+        url = there.url("setpoint", number)
+        lines.append(f'  s{number}: {{type: http, url: "{url}", every: 1s, readings: [{READING}]}}')
+    lines += ["targets:", f"  pushed: {{series: pushed, by: [number], goal: {{at_most: {LIMIT}}}, {alert}}}"]
+    for number in range(polled):
+        goal = f"goal: {{at_most: {LIMIT}}}, {alert}"
+        lines.append(f"  t{number}: {{series: 'visitors{{source=\"s{number}\"}}', {goal}}}")
+    return "\n".join(lines) + "\n"
+
+
+async def change(numbers: Sequence[int], seconds: float, one: Callable[[int], Any]) -> dict[int, float]:
+    """Changes one after another at random times within so many seconds: when each did."""
+    begun = time.monotonic()
+    noise = random.Random(1)
+    at = sorted(noise.uniform(0, seconds) for _ in numbers)
+    changed: dict[int, float] = {}
+    for number, due in zip(numbers, at, strict=True):
+        await asyncio.sleep(max(begun + due - time.monotonic(), 0))
+        changed[number] = time.monotonic()
+        await one(number)
+    await asyncio.sleep(SETTLE)
+    return changed
+
+
+def arrived(happened: Happened, label: str) -> dict[int, float]:
+    """When each number was first told of as firing, out of Alertmanager's body, which both send."""
+    found: dict[int, float] = {}
+    for call in happened.calls:
+        for alert in orjson.loads(call.body)["alerts"]:
+            said = alert["labels"].get(label)
+            if said is not None and alert["status"] == "firing":
+                found.setdefault(int(said.removeprefix("t")), call.at)
+    return found
+
+
+def summary(since: dict[int, float], told: dict[int, float]) -> dict[str, float]:
+    """Milliseconds: p50, p99, the most; and how many were never told."""
+    late = sorted((told[number] - at) * 1_000 for number, at in since.items() if number in told)
+    if not late:
+        raise SystemExit("nothing arrived at the sink")
+    return {
+        "p50_ms": round(statistics.median(late), 1),
+        "p99_ms": round(late[min(int(len(late) * 0.99), len(late) - 1)], 1),
+        "most_ms": round(late[-1], 1),
+        "missing": len(since) - len(late),
+    }
+
+
+def given(happened: Happened, numbers: Sequence[int]) -> dict[int, float]:
+    """When the endpoints first gave the changed value."""
+    found: dict[int, float] = {}
+    for poll in happened.polls:
+        if poll.value == HIGH:
+            found.setdefault(poll.number, poll.at)
+    return {number: found[number] for number in numbers if number in found}
+
+
+def pushed(url: str, there: Servers, count: int, seconds: float) -> dict[str, float]:
+    """Posts values that are too high."""
+
+    async def run() -> dict[int, float]:
+        async with aiohttp.ClientSession() as session:
+
+            async def post(number: int, value: int = HIGH) -> None:
+                async with session.post(f"{url}/in/push", json={"number": str(number), "value": value}) as answer:
+                    assert answer.status == 202, await answer.text()
+
+            await asyncio.gather(*(post(number, 1) for number in range(count)))
+            posts: set[asyncio.Task[None]] = set()
+
+            async def begin(number: int) -> None:
+                posts.add(asyncio.create_task(post(number)))
+
+            return await change(range(count), seconds, begin)
+
+    there.take()
+    since = asyncio.run(run())
+    return summary(since, arrived(there.take(), "number"))
+
+
+def polled(there: Servers, count: int, seconds: float, label: str) -> dict[str, float]:
+    """Makes values at endpoints too high."""
+    numbers = range(count)
+
+    async def begin(number: int) -> None:
+        there.set(number, HIGH)
+
+    there.take()
+    asyncio.run(change(numbers, seconds, begin))
+    happened = there.take()
+    return summary(given(happened, numbers), arrived(happened, label))
+
+
+def ours(count: int, seconds: float, beside: int) -> dict[str, dict[str, float]]:
+    """The daemon: pushed at rest, polled at rest, and both beside so many polled sources."""
+    found: dict[str, dict[str, float]] = {}
+    for what, sources in (("rest", 0), ("rest", count), (f"{beside} polled", max(beside, count))):
+        with servers(min(max(sources, 1), PORTS)) as there, ExitStack() as running:
+            folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+            daemon = running.enter_context(setpoint(folder, configuration(there, sources)))
+            if sources:
+                warm(there, {"setpoint"}, sources, 1.0)
+            if sources != count:
+                found[f"pushed, {what}"] = pushed(daemon.url, there, count, seconds)
+            if sources:
+                found[f"polled, {what}"] = polled(there, count, seconds, "target")
+    return found
+
+
+def theirs(count: int, seconds: float, beside: int) -> dict[str, dict[str, float]]:
+    """Prometheus, polled at rest and beside so many targets."""
+    found: dict[str, dict[str, float]] = {}
+    for what, endpoints in (("rest", count), (f"{beside} polled", max(beside, count))):
+        with servers(min(endpoints, PORTS)) as there, ExitStack() as running:
+            folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+            jobs = [(str(number), there.host(number), f"/prometheus/{number}") for number in range(endpoints)]
+            running.enter_context(prometheus(folder, jobs, "1s", there.sink("/ok")))
+            warm(there, {"prometheus"}, endpoints, 1.0)
+            found[f"prometheus, {what}"] = polled(there, count, seconds, "number")
+    return found
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--changes", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=20.0, help="over which the changes are spread")
+    parser.add_argument("--beside", type=int, default=1_000, help="sources polled meanwhile")
+    chosen = parser.parse_args()
+    found = ours(chosen.changes, chosen.seconds, chosen.beside)
+    if has_prometheus():
+        found |= theirs(chosen.changes, chosen.seconds, chosen.beside)
+    print(f"{'from a value to its webhook':26} {'p50 ms':>8} {'p99 ms':>8} {'most ms':>8} {'missing':>8}")
+    for what, row in found.items():
+        print(f"{what:26} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f} {row['most_ms']:8.1f} {row['missing']:8}")
+    record("latency", {"changes": chosen.changes, "beside": chosen.beside, **found})
+
+
+if __name__ == "__main__":
+    main()
