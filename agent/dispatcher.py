@@ -156,13 +156,13 @@ class Dispatcher:
             DeliveryKind.NOTICE: (limits.notices, limits.lease),
             DeliveryKind.CALL: (limits.calls, limits.call_lease),
         }
-        for kind, sends in self._sends.items():
-            most, lease = bounds[kind]
-            room = most - len(sends)
-            if room <= 0:
-                continue
-            told = self._edges.on_superseded
-            for delivery in await self._store.claim(now, lease, room, kind, limits.per_receiver, told):
+        claims = [
+            self._store.claim(now, lease, room, kind, limits.per_receiver, self._edges.on_superseded)
+            for kind, (most, lease) in bounds.items()
+            if (room := most - len(self._sends[kind])) > 0
+        ]
+        for claimed in await asyncio.gather(*claims):  # together: they share a transaction
+            for delivery in claimed:
                 self._start(delivery)
         # What is due but found no room is claimed when a send ends; what became due since then was not looked at yet.
         return await self._store.next_delivery_at(now)

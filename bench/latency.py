@@ -4,9 +4,10 @@
 
 Values change one after another at random times, each of another instance, so that each fires once. `pushed` counts
 from when the value is posted to `/in/…`; `polled`, read every second, from when the endpoint gave the changed value for
-the first time, so without the wait for the poll. It is measured at rest, and with so many sources polled every second
-meanwhile. Prometheus scrapes and evaluates every second, Alertmanager's group_wait is 0: counted likewise from when the
-endpoint gave the value, so without the wait for the scrape, but with that for the evaluation.
+the first time, so without the wait for the poll. It is measured at rest, and with so many sources polled meanwhile,
+those that don't change every ten seconds. Prometheus scrapes as often and evaluates every second, Alertmanager's
+group_wait is 0: counted likewise from when the endpoint gave the value, so without the wait for the scrape, but with
+that for the evaluation.
 """
 
 from __future__ import annotations
@@ -26,14 +27,17 @@ import aiohttp
 import orjson
 from endpoints import HIGH, LIMIT, Happened, Servers, servers
 from polls import PORTS, READING, warm
-from processes import has_prometheus, prometheus, setpoint
+from processes import Job, has_prometheus, prometheus, setpoint
 from record import record
 
 SETTLE = 3.0  # seconds for the last ones to arrive; they are counted as late as they are, or as missing
 
 
-def configuration(there: Servers, polled: int) -> str:
-    """A source that is called, with a target split by its label, and sources that are polled with one target each."""
+def configuration(there: Servers, polled: int, often: int) -> str:
+    """A source that is called, with a target split by its label, and sources that are polled with one target each.
+
+    The first so many are read `often`.
+    """
     alert = "alerts: [{name: high, when: out_of_band, severity: critical, notify: [sink]}]"
     lines = [
         f'receivers: {{sink: [{{type: webhook, url: "{there.sink("/ok")}"}}]}}',
@@ -42,8 +46,8 @@ def configuration(there: Servers, polled: int) -> str:
         "  push: {type: webhook, readings: [{series: pushed, value: value, labels: {number: number}}]}",
     ]
     for number in range(polled):
-        url = there.url("setpoint", number)
-        lines.append(f'  s{number}: {{type: http, url: "{url}", every: 1s, readings: [{READING}]}}')
+        url, every = there.url("setpoint", number), "1s" if number < often else "10s"
+        lines.append(f'  s{number}: {{type: http, url: "{url}", every: {every}, readings: [{READING}]}}')
     lines += ["targets:", f"  pushed: {{series: pushed, by: [number], goal: {{at_most: {LIMIT}}}, {alert}}}"]
     for number in range(polled):
         goal = f"goal: {{at_most: {LIMIT}}}, {alert}"
@@ -140,9 +144,9 @@ def ours(count: int, seconds: float, beside: int) -> dict[str, dict[str, float]]
     for what, sources in (("rest", 0), ("rest", count), (f"{beside} polled", max(beside, count))):
         with servers(min(max(sources, 1), PORTS)) as there, ExitStack() as running:
             folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-            daemon = running.enter_context(setpoint(folder, configuration(there, sources)))
+            daemon = running.enter_context(setpoint(folder, configuration(there, sources, count)))
             if sources:
-                warm(there, {"setpoint"}, sources, 1.0)
+                warm(there, {"setpoint"}, sources, 10.0 if sources > count else 1.0)
             if sources != count:
                 found[f"pushed, {what}"] = pushed(daemon.url, there, count, seconds)
             if sources:
@@ -156,9 +160,12 @@ def theirs(count: int, seconds: float, beside: int) -> dict[str, dict[str, float
     for what, endpoints in (("rest", count), (f"{beside} polled", max(beside, count))):
         with servers(min(endpoints, PORTS)) as there, ExitStack() as running:
             folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-            jobs = [(str(number), there.host(number), f"/prometheus/{number}") for number in range(endpoints)]
+            jobs = [
+                Job(number, there.host(number), f"/prometheus/{number}", "1s" if number < count else "10s")
+                for number in range(endpoints)
+            ]
             running.enter_context(prometheus(folder, jobs, "1s", there.sink("/ok")))
-            warm(there, {"prometheus"}, endpoints, 1.0)
+            warm(there, {"prometheus"}, endpoints, 10.0 if endpoints > count else 1.0)
             found[f"prometheus, {what}"] = polled(there, count, seconds, "number")
     return found
 

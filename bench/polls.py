@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from endpoints import LIMIT, Poll, Servers, servers
-from processes import bare, cpu, has_prometheus, memory, prometheus, setpoint
+from processes import Job, bare, cpu, has_prometheus, memory, prometheus, setpoint
 from record import record
 
 PORTS = 2_000  # at most; more endpoints share them
@@ -49,7 +49,7 @@ def started(running: ExitStack, there: Servers, endpoints: int, interval: float)
     daemon = running.enter_context(setpoint(folder, configuration(urls, every, there.sink("/ok"))))
     pids: dict[str, tuple[int, ...]] = {"setpoint": (daemon.pid,)}
     if has_prometheus():
-        jobs = [(str(number), there.host(number), f"/prometheus/{number}") for number in range(endpoints)]
+        jobs = [Job(number, there.host(number), f"/prometheus/{number}", every) for number in range(endpoints)]
         pids["prometheus"] = running.enter_context(prometheus(folder, jobs, every, there.sink("/ok")))
     urls = [there.url("bare", number) for number in range(endpoints)]
     pids["bare"] = (running.enter_context(bare(urls, interval)),)

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import orjson
@@ -122,30 +123,42 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=within) or shutil.which(f"prometheus-{name}", path=within)
 
 
+class Job(NamedTuple):
+    """What Prometheus is to scrape, and how often."""
+
+    number: int
+    host: str
+    path: str
+    every: str
+
+
 @contextmanager
-def prometheus(folder: Path, jobs: list[tuple[str, str, str]], every: str, sink: str) -> Iterator[tuple[int, int]]:
-    """Prometheus with a scrape and a rule for each of the jobs, (number, host, path), and Alertmanager: their pids."""
+def prometheus(folder: Path, jobs: list[Job], evaluated: str, sink: str) -> Iterator[tuple[int, int]]:
+    """Prometheus with a scrape and a rule for each of the jobs, and Alertmanager: their pids."""
     here, there = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    severe = "labels: {severity: critical}"
     rules = [
-        f"      - {{alert: high, expr: 'visitors{{number=\"{number}\"}} > {LIMIT}', labels: {{severity: critical}}}}"
-        for number, _, _ in jobs
+        f"      - {{alert: high, expr: 'visitors{{number=\"{job.number}\"}} > {LIMIT}', {severe}}}" for job in jobs
     ]
     groups = [rules[first : first + 100] for first in range(0, len(rules), 100)]
     lines = [line for n, group in enumerate(groups) for line in (f"  - name: g{n}", "    rules:", *group)]
     (folder / "rules.yml").write_text("\n".join(["groups:", *lines]) + "\n")
-    targets = (
-        f'      - {{targets: ["{host}"], labels: {{number: "{number}", __metrics_path__: "{path}"}}}}'
-        for number, host, path in jobs
-    )
     lines = [
-        f"global: {{scrape_interval: {every}, scrape_timeout: {every}, evaluation_interval: {every}}}",
+        f"global: {{evaluation_interval: {evaluated}}}",
         "rule_files: [rules.yml]",
         f'alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{there}"]}}]}}]}}',
         "scrape_configs:",
-        "  - job_name: bench",
-        "    static_configs:",
-        *targets,
     ]
+    for every in dict.fromkeys(job.every for job in jobs):
+        lines.append(
+            f"  - {{job_name: every-{every}, scrape_interval: {every}, scrape_timeout: {every}, static_configs: ["
+        )
+        lines += [
+            f'      {{targets: ["{job.host}"], labels: {{number: "{job.number}", __metrics_path__: "{job.path}"}}}},'
+            for job in jobs
+            if job.every == every
+        ]
+        lines.append("    ]}")
     (folder / "prometheus.yml").write_text("\n".join(lines) + "\n")
     route = "{receiver: sink, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}"
     receiver = f'[{{name: sink, webhook_configs: [{{url: "{sink}", send_resolved: false}}]}}]'

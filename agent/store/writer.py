@@ -44,16 +44,16 @@ class Writer:
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """The job's result, after its transaction was committed.
+    async def run(self, job: Callable[[sqlite3.Connection], T], *, soon: bool = False) -> T:
+        """The job's result, after its transaction was committed. `soon`: somebody waits, so it gathers no others.
 
         Raises what the job raises, StoreUnavailable if the database can't take it now, StoreError if it never will.
         """
         if self._closed:
             raise StoreError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._waiting:
-            wait = self._last_flush + GATHER_SECONDS - self._loop.time()
+        if soon or not self._waiting:
+            wait = 0.0 if soon else self._last_flush + GATHER_SECONDS - self._loop.time()
             # Alone, a job starts at once; the others of this turn of the loop still join it.
             self._loop.call_later(wait, self._flush) if wait > 0 else self._loop.call_soon(self._flush)
         self._waiting.append((job, future))
