@@ -217,7 +217,7 @@ class Setpoint(Approving, Reporting, Silencing):
 
     # what happens
 
-    async def _tick(self, shard: int, time: int) -> None:
+    def _tick(self, shard: int, time: int) -> None:
         self.poller.tick(shard, time)
         if shard == 0:
             self.pipeline.tick(self.clock.now())

@@ -7,6 +7,7 @@ sent again with the same key. What to send with, and what an outcome means, is h
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -161,9 +162,12 @@ class Dispatcher:
             for kind, (most, lease) in bounds.items()
             if (room := most - len(self._sends[kind])) > 0
         ]
-        for claimed in await asyncio.gather(*claims):  # together: they share a transaction
-            for delivery in claimed:
-                self._start(delivery)
+        claimed = await asyncio.gather(*claims, return_exceptions=True)  # together they share a transaction
+        failed = [one for one in claimed if isinstance(one, BaseException)]
+        for delivery in itertools.chain.from_iterable(one for one in claimed if not isinstance(one, BaseException)):
+            self._start(delivery)
+        if failed:
+            raise failed[0]
         # What is due but found no room is claimed when a send ends; what became due since then was not looked at yet.
         return await self._store.next_delivery_at(now)
 

@@ -47,7 +47,13 @@ async def _watch(path: Path, changed: Callable[[], None], stop: asyncio.Event, p
         return ours or at.name == _MOUNTED
 
     async for _changes in awatch(
-        *folders, watch_filter=concerns, stop_event=stop, recursive=False, debounce=_GATHER_MS, force_polling=polling
+        *folders,
+        watch_filter=concerns,
+        stop_event=stop,
+        recursive=False,
+        debounce=_GATHER_MS,
+        step=_GATHER_MS // 2,  # each is a wake-up, and most days nothing changes
+        force_polling=polling,
     ):
         changed()
         if await asyncio.to_thread(_folders, path) != folders:

@@ -136,7 +136,7 @@ class World:
 
 async def idle(store: Store) -> None:
     """Until the loop and the store's threads have nothing to do any more: their queues are first in, first out."""
-    for _ in range(5):
+    for _ in range(10):
         await store.commit(Commit(0))
         await store.outbox()
         await asyncio.sleep(0)
@@ -429,7 +429,7 @@ async def test_what_was_sent_is_marked_once_the_database_works_again(
 
 
 async def test_a_database_that_does_not_work_stops_no_dispatcher(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim, failures = world.store.claim, [StoreUnavailable("locked")] * 3
+    claim, failures = world.store.claim, [StoreUnavailable("locked")] * 6  # notices and calls are claimed together
 
     async def sometimes(*args: Any) -> list[Delivery]:
         if failures:
@@ -441,6 +441,23 @@ async def test_a_database_that_does_not_work_stops_no_dispatcher(world: World, m
     async with world.running():
         await world.run_until(lambda: world.settled == [("a", "sent")])
     assert world.sent == [("a", 3 * SECOND)]
+
+
+async def test_what_was_claimed_is_sent_though_the_other_claim_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, failures = world.store.claim, [StoreUnavailable("locked")]
+
+    async def no_calls(*args: Any) -> list[Delivery]:
+        if DeliveryKind.CALL in args and failures:
+            raise failures.pop()
+        return await claim(*args)
+
+    monkeypatch.setattr(world.store, "claim", no_calls)
+    await world.queue(notice("a"))
+    async with world.running():
+        await world.run_until(lambda: world.settled == [("a", "sent")])
+    assert world.sent == [("a", 0)]
 
 
 async def test_stop_waits_for_what_is_being_sent_and_claims_nothing_more(world: World) -> None:
