@@ -30,7 +30,8 @@ from polls import PORTS, READING, warm
 from processes import Job, has_prometheus, prometheus, setpoint
 from record import record
 
-SETTLE = 3.0  # seconds for the last ones to arrive; they are counted as late as they are, or as missing
+PATIENCE = 10.0  # seconds for the last ones to arrive; then they are missing
+WAYS = ("pushed", "polled", "beside")
 
 
 def configuration(there: Servers, polled: int, often: int) -> str:
@@ -65,19 +66,29 @@ async def change(numbers: Sequence[int], seconds: float, one: Callable[[int], An
         await asyncio.sleep(max(begun + due - time.monotonic(), 0))
         changed[number] = time.monotonic()
         await one(number)
-    await asyncio.sleep(SETTLE)
     return changed
 
 
-def arrived(happened: Happened, label: str) -> dict[int, float]:
+def happened(there: Servers, count: int, label: str) -> Happened:
+    """All that happened until so many numbers were told of."""
+    found, until = Happened([], []), time.monotonic() + PATIENCE
+    while len(arrived(found, label)) < count and time.monotonic() < until:
+        time.sleep(0.05)
+        more = there.take()
+        found.polls.extend(more.polls)
+        found.calls.extend(more.calls)
+    return found
+
+
+def arrived(found: Happened, label: str) -> dict[int, float]:
     """When each number was first told of as firing, out of Alertmanager's body, which both send."""
-    found: dict[int, float] = {}
-    for call in happened.calls:
+    told: dict[int, float] = {}
+    for call in found.calls:
         for alert in orjson.loads(call.body)["alerts"]:
             said = alert["labels"].get(label)
             if said is not None and alert["status"] == "firing":
-                found.setdefault(int(said.removeprefix("t")), call.at)
-    return found
+                told.setdefault(int(said.removeprefix("t")), call.at)
+    return told
 
 
 def summary(since: dict[int, float], told: dict[int, float]) -> dict[str, float]:
@@ -93,13 +104,13 @@ def summary(since: dict[int, float], told: dict[int, float]) -> dict[str, float]
     }
 
 
-def given(happened: Happened, numbers: Sequence[int]) -> dict[int, float]:
+def given(found: Happened, numbers: Sequence[int]) -> dict[int, float]:
     """When the endpoints first gave the changed value."""
-    found: dict[int, float] = {}
-    for poll in happened.polls:
+    gave: dict[int, float] = {}
+    for poll in found.polls:
         if poll.value == HIGH:
-            found.setdefault(poll.number, poll.at)
-    return {number: found[number] for number in numbers if number in found}
+            gave.setdefault(poll.number, poll.at)
+    return {number: gave[number] for number in numbers if number in gave}
 
 
 def pushed(url: str, there: Servers, count: int, seconds: float) -> dict[str, float]:
@@ -118,11 +129,13 @@ def pushed(url: str, there: Servers, count: int, seconds: float) -> dict[str, fl
             async def begin(number: int) -> None:
                 posts.add(asyncio.create_task(post(number)))
 
-            return await change(range(count), seconds, begin)
+            changed = await change(range(count), seconds, begin)
+            await asyncio.gather(*posts)
+            return changed
 
     there.take()
     since = asyncio.run(run())
-    return summary(since, arrived(there.take(), "number"))
+    return summary(since, arrived(happened(there, count, "number"), "number"))
 
 
 def polled(there: Servers, count: int, seconds: float, label: str) -> dict[str, float]:
@@ -134,20 +147,21 @@ def polled(there: Servers, count: int, seconds: float, label: str) -> dict[str, 
 
     there.take()
     asyncio.run(change(numbers, seconds, begin))
-    happened = there.take()
-    return summary(given(happened, numbers), arrived(happened, label))
+    found = happened(there, count, label)
+    return summary(given(found, numbers), arrived(found, label))
 
 
-def ours(count: int, seconds: float, beside: int) -> dict[str, dict[str, float]]:
+def ours(count: int, seconds: float, beside: int, ways: Sequence[str]) -> dict[str, dict[str, float]]:
     """The daemon: pushed at rest, polled at rest, and both beside so many polled sources."""
     found: dict[str, dict[str, float]] = {}
-    for what, sources in (("rest", 0), ("rest", count), (f"{beside} polled", max(beside, count))):
+    cases = {"pushed": ("rest", 0), "polled": ("rest", count), "beside": (f"{beside} polled", max(beside, count))}
+    for what, sources in (cases[way] for way in ways):
         with servers(min(max(sources, 1), PORTS)) as there, ExitStack() as running:
             folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
             daemon = running.enter_context(setpoint(folder, configuration(there, sources, count)))
             if sources:
                 warm(there, {"setpoint"}, sources, 10.0 if sources > count else 1.0)
-            if sources != count:
+            if sources != count or what != "rest":
                 found[f"pushed, {what}"] = pushed(daemon.url, there, count, seconds)
             if sources:
                 found[f"polled, {what}"] = polled(there, count, seconds, "target")
@@ -176,9 +190,10 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0, help="over which the changes are spread")
     parser.add_argument("--beside", type=int, default=1_000, help="sources polled meanwhile")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="Prometheus beside all of them only")
     chosen = parser.parse_args()
-    found = ours(chosen.changes, chosen.seconds, chosen.beside)
-    if has_prometheus():
+    found = ours(chosen.changes, chosen.seconds, chosen.beside, chosen.ways)
+    if has_prometheus() and set(chosen.ways) == set(WAYS):
         found |= theirs(chosen.changes, chosen.seconds, chosen.beside)
     print(f"{'from a value to its webhook':26} {'p50 ms':>8} {'p99 ms':>8} {'most ms':>8} {'missing':>8}")
     for what, row in found.items():

@@ -26,6 +26,7 @@ from record import record
 HEALTHY = 8
 PACE = 10  # alerts a second
 PATIENCE = 120.0
+CASES = {"healthy": ("/ok/8", "/ok/9"), "slow, refuses": ("/slow", "refuses"), "slow, silent": ("/slow", "/silent")}
 
 
 def configuration(sinks: list[str]) -> str:
@@ -105,14 +106,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--alerts", type=int, default=300, help="in the burst")
     parser.add_argument("--seconds", type=float, default=10.0, help="of ten alerts each after it")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
     chosen = parser.parse_args()
     print(
         f"{'the two beside eight':22} {'a second':>9} {'CPU µs':>7} {'p50 ms':>7} {'p99 ms':>7} {'most ms':>8} missing"
     )
     found: dict[str, Any] = {}
-    for sick in (("/ok/8", "/ok/9"), ("/slow", "refuses"), ("/slow", "/silent")):
-        what = "healthy" if sick[0] == "/ok/8" else ", ".join(path.strip("/") for path in sick)
-        one = found[what] = measure(sick, chosen.alerts, chosen.seconds)
+    for what in chosen.cases:
+        one = found[what] = measure(CASES[what], chosen.alerts, chosen.seconds)
         print(f"{what:22} {one['per_s']:9,} {one['cpu_us']:7,} {one['delay_p50_ms']:7.1f}", end="")
         print(f" {one['delay_p99_ms']:7.1f} {one['delay_most_ms']:8.1f} {one['missing']:7}", flush=True)
     record("outbox", found)
