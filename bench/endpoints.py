@@ -1,8 +1,8 @@
-"""A process of servers on the loopback: endpoints that are polled, sinks that are called, and when each of it happened.
+"""Servers on the loopback: endpoints that are polled, sinks that are called, and when each of it happened.
 
-It has a process of its own, so that its work is not counted with that of what is measured. Every endpoint answers to
-`/<who>/<number>`: JSON, or to `prometheus` its text; a sink takes POST at `/ok`, `/slow` (after two seconds) and
-`/silent` (never answers). Times are those of `time.monotonic`, which all processes of a machine share.
+They have processes of their own, so that their work is not counted with that of what is measured. Every endpoint
+answers to `/<who>/<number>`: JSON, or to `prometheus` its text; a sink takes POST at `/ok`, `/slow` (after two seconds)
+and `/silent` (never answers). Times are those of `time.monotonic`, which all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ NORMAL = 1_234
 HIGH = 9_999
 LIMIT = 2_000
 SLOW = 2.0
+WHO = ("setpoint", "bare", "prometheus")
 
 
 class Poll(NamedTuple):
@@ -112,7 +113,7 @@ def _serve(count: int, pipe: Connection) -> None:
         else:
             number, value = what
             values[number] = value
-            pipe.send(time.monotonic())
+            pipe.send(None)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -129,51 +130,62 @@ def _serve(count: int, pipe: Connection) -> None:
 
 
 class Servers:
-    """The near end."""
+    """The near end: one process for all who ask, or one for each, since open files are limited for each process."""
 
-    def __init__(self, pipe: Connection, ports: list[int]) -> None:
-        self._pipe = pipe
-        self._ports = ports
+    def __init__(self, pipes: list[Connection]) -> None:
+        self._pipes = pipes
+        self._ports: list[list[int]] = [pipe.recv() for pipe in pipes]
 
-    def host(self, number: int) -> str:
-        """Host and port of an endpoint."""
-        return f"127.0.0.1:{self._ports[number % len(self._ports)]}"
+    def host(self, who: str, number: int) -> str:
+        """Host and port of an endpoint, as `who` asks for it."""
+        ports = self._ports[WHO.index(who) % len(self._ports)]
+        return f"127.0.0.1:{ports[number % len(ports)]}"
 
     def url(self, who: str, number: int) -> str:
         """The address of an endpoint, as `who` asks for it."""
-        return f"http://{self.host(number)}/{who}/{number}"
+        return f"http://{self.host(who, number)}/{who}/{number}"
 
     def sink(self, path: str) -> str:
         """The address of a sink."""
-        return f"http://{self.host(0)}{path}"
+        return f"http://{self.host(WHO[0], 0)}{path}"
 
-    def set(self, number: int, value: int) -> float:
-        """Changes the value of an endpoint; when that was."""
-        self._pipe.send((number, value))
-        changed: float = self._pipe.recv()
-        return changed
+    def set(self, number: int, value: int) -> None:
+        """Changes the value of an endpoint."""
+        for pipe in self._pipes:
+            pipe.send((number, value))
+            pipe.recv()
 
     def take(self) -> Happened:
         """What happened since the last time this was called."""
-        self._pipe.send(None)
-        found: Happened = self._pipe.recv()
+        found = Happened([], [])
+        for pipe in self._pipes:
+            pipe.send(None)
+            polls, calls = pipe.recv()
+            found.polls.extend(polls)
+            found.calls.extend(calls)
         return found
 
 
 @contextmanager
-def servers(ports: int) -> Iterator[Servers]:
-    """Servers on so many ports, which end with the block."""
+def servers(ports: int, processes: int = 1) -> Iterator[Servers]:
+    """Servers on so many ports each, which end with the block."""
     allow_open_files()
     context = multiprocessing.get_context("spawn")
-    near, far = context.Pipe()
-    process = context.Process(target=_serve, args=(ports, far), daemon=True)
-    process.start()
-    far.close()
+    pipes = []
+    started = []
+    for _ in range(processes):
+        near, far = context.Pipe()
+        process = context.Process(target=_serve, args=(ports, far), daemon=True)
+        process.start()
+        far.close()
+        pipes.append(near)
+        started.append(process)
     try:
-        yield Servers(near, near.recv())
+        yield Servers(pipes)
     finally:
-        near.close()
-        process.join()
+        for pipe, process in zip(pipes, started, strict=True):
+            pipe.close()
+            process.join()
 
 
 def allow_open_files() -> None:

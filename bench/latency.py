@@ -26,8 +26,8 @@ from typing import Any
 import aiohttp
 import orjson
 from endpoints import HIGH, LIMIT, Happened, Servers, servers
-from polls import PORTS, READING, warm
-from processes import Job, has_prometheus, prometheus, setpoint
+from polls import PORTS, READING, scraped, warm
+from processes import has_prometheus, prometheus, setpoint
 from record import record
 
 PATIENCE = 10.0  # seconds for the last ones to arrive; then they are missing
@@ -174,10 +174,7 @@ def theirs(count: int, seconds: float, beside: int) -> dict[str, dict[str, float
     for what, endpoints in (("rest", count), (f"{beside} polled", max(beside, count))):
         with servers(min(endpoints, PORTS)) as there, ExitStack() as running:
             folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-            jobs = [
-                Job(number, there.host(number), f"/prometheus/{number}", "1s" if number < count else "10s")
-                for number in range(endpoints)
-            ]
+            jobs = scraped(there, ["1s" if number < count else "10s" for number in range(endpoints)])
             running.enter_context(prometheus(folder, jobs, "1s", there.sink("/ok")))
             warm(there, {"prometheus"}, endpoints, 10.0 if endpoints > count else 1.0)
             found[f"prometheus, {what}"] = polled(there, count, seconds, "number")

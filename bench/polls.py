@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from endpoints import LIMIT, Poll, Servers, servers
+from endpoints import LIMIT, WHO, Poll, Servers, servers
 from processes import Job, bare, cpu, has_prometheus, memory, prometheus, setpoint
 from record import record
 
@@ -41,6 +41,12 @@ def configuration(urls: list[str], every: str, sink: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def scraped(there: Servers, every: list[str]) -> list[Job]:
+    """What Prometheus is to scrape, each endpoint so often."""
+    who = "prometheus"
+    return [Job(number, there.host(who, number), f"/{who}/{number}", often) for number, often in enumerate(every)]
+
+
 def started(running: ExitStack, there: Servers, endpoints: int, interval: float) -> dict[str, tuple[int, ...]]:
     """Starts all there is to compare: the pids by name."""
     every = f"{interval:g}s"
@@ -49,7 +55,9 @@ def started(running: ExitStack, there: Servers, endpoints: int, interval: float)
     daemon = running.enter_context(setpoint(folder, configuration(urls, every, there.sink("/ok"))))
     pids: dict[str, tuple[int, ...]] = {"setpoint": (daemon.pid,)}
     if has_prometheus():
-        jobs = [Job(number, there.host(number), f"/prometheus/{number}", every) for number in range(endpoints)]
+        jobs = [
+            Job(number, there.host("prometheus", number), f"/prometheus/{number}", every) for number in range(endpoints)
+        ]
         pids["prometheus"] = running.enter_context(prometheus(folder, jobs, every, there.sink("/ok")))
     urls = [there.url("bare", number) for number in range(endpoints)]
     pids["bare"] = (running.enter_context(bare(urls, interval)),)
@@ -83,7 +91,7 @@ def lags(polls: list[Poll], interval: float) -> dict[str, list[float]]:
 
 def measure(endpoints: int, interval: float, rounds: int) -> dict[str, Any]:
     """The medians of the rounds."""
-    with servers(min(endpoints, PORTS)) as there, ExitStack() as running:
+    with servers(min(endpoints, PORTS), len(WHO)) as there, ExitStack() as running:
         pids = started(running, there, endpoints, interval)
         warm(there, set(pids), endpoints, interval)
         there.take()
@@ -117,7 +125,6 @@ def main() -> None:
     parser.add_argument("--interval", type=float, default=10.0, help="seconds, whole ones")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    names = ("setpoint", "bare", "prometheus")
     print(
         f"{'endpoints':>9} {'setpoint µs':>12} {'bare µs':>8} {'ratio':>6} {'prometheus µs':>14} {'ratio':>6}", end=""
     )
@@ -125,7 +132,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     for endpoints in chosen.endpoints:
         one = found[str(endpoints)] = measure(endpoints, chosen.interval, chosen.rounds)
-        ours, loop, other = (one.get(f"{name}_us", float("nan")) for name in names)
+        ours, loop, other = (one.get(f"{name}_us", float("nan")) for name in WHO)
         ratio = one.get("ratio_prometheus", float("nan"))
         print(f"{endpoints:9,} {ours:12.0f} {loop:8.0f} {one['ratio_bare']:6.2f} {other:14.0f} {ratio:6.2f}", end="")
         print(f" {one['made']:7.2%} {one['lag_p99_s']:10.3f} {one['rss_mb']:7.0f}", flush=True)
