@@ -53,6 +53,10 @@ bench: $(EDITABLE) ## measure polls, decisions, starts and backtests beside bare
 	python bench/start.py
 	python bench/backtest.py
 
+.PHONY: crash
+crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again
+	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)")
+
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code
 	python tools/reference.py
