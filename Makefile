@@ -51,6 +51,10 @@ bench: $(EDITABLE) ## measure every budget beside its reference into bench/resul
 	@tools/programs.sh $(BIN) bench
 	python bench/run.py --date "$$(date -u +%F)" $(if $(QUICK),--quick) $(BENCH_ARGS)
 
+.PHONY: crash
+crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again
+	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)")
+
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code
 	python tools/reference.py

@@ -204,7 +204,7 @@ class Setpoint(Approving, Reporting, Silencing):
 
     def _replace_sources(self, config: Configuration) -> None:
         shards = assign(self.pipeline.decider.specs)
-        last = {name: state.last_success for name, state in self.pipeline.sources().items()}
+        last = {n: state.last_success or state.since or None for n, state in self.pipeline.sources().items()}
         polled = self.connections.polled()
         self.poller.replace({name: (config.sources[name], source) for name, source in polled.items()}, shards, last)
 

@@ -39,18 +39,21 @@ _READINGS = 500  # between two steps
 _LOOKS_AHEAD = 12  # to find what comes next: enough for what is near, and little to decide
 
 
-def sorted_out(history: History, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
-    """Adds readings to the history: those to store, and of these those to decide on. What is known is neither."""
-    return at_once(sorting_out(history, readings))
+def sorted_out(history: History, readings: Iterable[Reading], now: int) -> tuple[list[Reading], list[Reading]]:
+    """Adds readings that come now to the history: those to store, and of these those to decide on.
+
+    What is known is neither.
+    """
+    return at_once(sorting_out(history, readings, now))
 
 
-def sorting_out(history: History, readings: Iterable[Reading]) -> Steps[tuple[list[Reading], list[Reading]]]:
+def sorting_out(history: History, readings: Iterable[Reading], now: int) -> Steps[tuple[list[Reading], list[Reading]]]:
     """As `sorted_out`, in steps."""
     store, fresh = [], []
     for number, reading in enumerate(readings, 1):
         if not number % _READINGS:
             yield
-        added = history.add(reading)
+        added = history.add(reading, now)
         if added is not Added.KNOWN:
             store.append(reading)
         if added is Added.NEW:

@@ -70,6 +70,7 @@ class Memory:
         self._outcomes: dict[str, list[Outcome]] = {}
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
+        self._scheduled: frozenset[str] = frozenset()
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
         known = [*ended, *remembered.corrections]
@@ -103,9 +104,16 @@ class Memory:
             self._listen(min(self.listening, now))
             self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
             return [key for key, state in self.instances.items() if state.wake is not None]
-        if now - before > _PAUSE:
-            self._listen(now)
+        self._resume(before, now)
         return self._timers.take_due(now)
+
+    def resume(self, now: int) -> None:
+        """Takes note of a pause before the first tick after it: something else looks at instances first."""
+        self._resume(self._ticked, now)
+
+    def _resume(self, ticked: int, now: int) -> None:
+        if now - ticked > _PAUSE:
+            self._listen(now)
 
     def ticked(self, now: int) -> None:
         """Time went on without a break, so that readings could be sent up to now: for a time that is only virtual."""
@@ -167,6 +175,14 @@ class Memory:
         """A call decided on at that time was not made, so no budget counts it."""
         self._calls[action] = without(self.calls_of(action), [at])
 
+    def schedule(self, sources: Iterable[str], now: int) -> list[SourceState]:
+        """These are read by the calendar; returns how those stand of which nothing is known.
+
+        What the calendar names from now on is missed by them if they are not read, and made up for.
+        """
+        self._scheduled = frozenset(sources)
+        return [SourceState(name, since=now) for name in sorted(self._scheduled - self.sources.keys())]
+
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""
         return [state for state in changed if self._worth_storing(state)]
@@ -177,6 +193,8 @@ class Memory:
             return True
         if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
             return True
+        if state.name in self._scheduled:  # else a restart would take a run for missed that was made
+            return state.last_success != stored.last_success
         return abs((state.last_success or 0) - (stored.last_success or 0)) >= _SOURCE_EVERY  # a clock may be set back
 
     def remember(

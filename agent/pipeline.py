@@ -175,7 +175,7 @@ class Pipeline:
     async def _decide(self, works: Sequence[Work]) -> None:
         now = self.clock.now()
         works, receipts = await self._new(works, now)
-        readings, fresh = await self._sorted_out(reading for work in works for reading in work.readings)
+        readings, fresh = await self._sorted_out((reading for work in works for reading in work.readings), now)
         polls = [work.polled for work in works if work.polled is not None]
         due = [key for work in works for key in work.due]
         looks = [name for work in works for name in work.looks]
@@ -200,9 +200,9 @@ class Pipeline:
                     receipts.append(Receipt(*work.message, now))
         return [work for work in works if not work.repeated], receipts
 
-    async def _sorted_out(self, readings: Iterable[Reading]) -> tuple[list[Reading], list[Reading]]:
+    async def _sorted_out(self, readings: Iterable[Reading], now: int) -> tuple[list[Reading], list[Reading]]:
         """Those to store, and of these those to decide on. What is known already is neither."""
-        store, fresh = await in_steps(sorting_out(self.decider.history, readings))
+        store, fresh = await in_steps(sorting_out(self.decider.history, readings, now))
         if self._meanwhile is not None:
             self._meanwhile += store
         return store, fresh
@@ -351,13 +351,15 @@ class Pipeline:
         async with self._lock:
             self._meanwhile = None
             for reading in meanwhile:
-                history.add(reading)
+                history.add(reading, self.clock.now())
             now = self.clock.now()
+            self.memory.resume(now)
             retired = retire(specs, self.memory.states, now, history)
             ending = getattr(self, "decider", None) or Decider(specs, notices, self.memory, history)
             decision = ending.retire(retired.transitions, now, notices.config.actions)
             decision.instances.update({state.key: state for state in retired.instances})
-            decision.sources.update({state.name: state for state in retired.sources})
+            new = self.memory.schedule((n for n, one in notices.config.sources.items() if one.cron is not None), now)
+            decision.sources.update({state.name: state for state in (*retired.sources, *new)})
             await self._commit(decision, forget=retired.forget)
             self.decider = Decider(specs, notices, self.memory, history)
             await self._commit(self.decider.adopt(now))

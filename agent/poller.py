@@ -74,7 +74,8 @@ class Poller:
     ) -> None:
         """Polls these sources from now on; those that stay as they are keep their times.
 
-        `last` are the times of their last success: a cron run missed since then is made up for once.
+        `last` are the times of their last success, or since when they are known: a cron run missed since then is made
+        up for once.
         """
         now = self._clock.now()
         crowd = len(sources) > _CROWD

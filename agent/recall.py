@@ -25,16 +25,19 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
             some = names[at : at + _AT_ONCE]
             if reach.horizon:
                 span = now - reach.past, now - reach.horizon, _END_OF_TIME
+                few: dict[str, None] = {}
                 for series, times, values in await store.reaching(some, span, PAST_MOST + 1):
-                    history.fill(series, times, values)
-            else:
-                for reading in await _newest(store, some):
-                    history.add(reading)
+                    history.fill(series, times, values, now)
+                    if len(times) < NEWEST:
+                        few[series.name] = None
+                some = list(few)
+            for reading in await _newest(store, some):
+                history.add(reading, now)
     return history
 
 
 async def _newest(store: Store, names: Sequence[str]) -> list[Reading]:
-    """As many as are held of a series without a horizon, and the newest value."""
+    """As many as are held of a series however old they are, and the newest value."""
     return [*await store.latest(names), *await store.newest_of(names, _BEGINNING, _END_OF_TIME, NEWEST)]
 
 
@@ -43,14 +46,13 @@ async def read_from(
 ) -> list[Reading]:
     """The stored readings of series from `start` to `end` (exclusive), and before as far as they reach.
 
-    Of a series without a horizon as many from before as are held of it. Raises StoreError.
+    The newest few before are among them however old they are. Raises StoreError.
     """
     first = start - reach.horizon
     before: list[Reading] = []
     if reach.past > reach.horizon:
         before += await store.newest_of(names, start - reach.past, first, PAST_MOST + 1)
-    if not reach.horizon:
-        before += await store.newest_of(names, _BEGINNING, first, NEWEST)
+    before += await store.newest_of(names, _BEGINNING, first, NEWEST)
     before += await store.reading_before(names, first)
     once = {(reading.series, reading.time): reading for reading in before}
     return [*once.values(), *await store.window(names, first, end)]

@@ -113,8 +113,10 @@ class Teller:
     def _became(self, decision: Decision, transition: Transition) -> list[str]:
         """Takes in that an open alert became graver, flaps or has settled, or could not be corrected.
 
-        Who knows of it hears of it now. A graver one may concern others too.
+        Who knows of it hears of it now. A graver one may concern others too, or others alone.
         """
+        if reason_of(transition) is Reason.RAISED:
+            self._leave(decision, transition)
         known = decision.groups.of_alert(transition.fingerprint)
         later: list[str] = []
         for name in known:
@@ -296,7 +298,7 @@ class Teller:
         return [one for one in members if one.told and one.ended is None and not (one.muted and one.news)]
 
     def _leave(self, decision: Decision, transition: Transition) -> None:
-        """Where nobody was told of a graver alert yet, a milder one does not belong."""
+        """Where nobody was told of the alert yet, it does not belong if another severity leads elsewhere."""
         wanted = self.wanted(decision, transition)
         for name in decision.groups.of_alert(transition.fingerprint):
             renew(self, decision, name, transition, wanted)

@@ -26,7 +26,12 @@ def advance(
     idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
     if found is None or (idle and not found):
         return before, _NONE
-    return _step(asked, before, may_fire, found=found)
+    after, said = _step(asked, before, may_fire, found=found)
+    if asked.rule.often is not None and alerts.is_open(before) and after.state is _INACTIVE:
+        # Some of the last readings may breach still. A second look would find it pending, so the first one does.
+        after, begun = _step(asked, after, may_fire, found=found)
+        said = [*said, *begun]
+    return after, said
 
 
 def _step(

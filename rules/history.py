@@ -15,7 +15,7 @@ from typing import cast
 from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
 from rules.projection import Projector
 from rules.specs import Places, Specs
-from rules.tracks import Added, Track
+from rules.tracks import LATEST, Added, Track
 
 
 @dataclass(slots=True)
@@ -85,19 +85,19 @@ class History:
         for key in specs.lone_instances():
             self._of_target.setdefault(key.target, {})[key] = None
 
-    def add(self, reading: Reading) -> Added:
-        """Records a reading. Series that no target reads are out of view."""
+    def add(self, reading: Reading, now: int = LATEST) -> Added:
+        """Records a reading that comes now. Series that no target reads are out of view."""
         track = self._tracks.get(reading.series) or self._begin(reading.series)
         if track is None:
             return Added.OUT_OF_VIEW
         value = reading.value
-        return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None)
+        return track.add(reading.time, value if value is not None and -LARGEST <= value <= LARGEST else None, now)
 
-    def fill(self, series: Series, times: Sequence[int], values: Sequence[float | None]) -> None:
+    def fill(self, series: Series, times: Sequence[int], values: Sequence[float | None], now: int = LATEST) -> None:
         """Records the readings of a series that has none yet; the times rise."""
         track = self._begin(series) if times else None
         if track is not None:
-            track.fill(array("q", times), _numbers(values))
+            track.fill(array("q", times), _numbers(values), now)
 
     def _begin(self, series: Series) -> Track | None:
         places = self.specs.places_of(series)

@@ -18,8 +18,9 @@ from rules.model import Goal, Measure
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
-NEWEST = 16  # readings held of a series without a horizon: late ones and a slow recovery are judged by them
+NEWEST = 16  # readings held of a series however old: late ones, N of M and a slow recovery are judged by them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
+LATEST = 2**63 - 1  # of all times
 _TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
 _KEPT = 8  # summaries and windows kept to go on from
 
@@ -47,7 +48,9 @@ class Watch:
 class Track:
     """One series' readings, in time order. NaN stands for a reading without a value.
 
-    All within the horizon are held, and beyond it, as far as `past`, the newest `PAST_MOST`: projections learn by them.
+    The newest few are held, all within the horizon, and beyond it, as far as `past`, the newest `PAST_MOST`:
+    projections learn by them. Both reach back from the newest reading, but for those ahead of now: a clock that leaps
+    at the source hides nothing.
     """
 
     __slots__ = (
@@ -75,13 +78,13 @@ class Track:
         self._gap: int | None = None  # known until another reading comes
         self._look_at = _TRIM_AT if horizon else 2 * NEWEST
 
-    def add(self, time: int, value: float | None) -> Added:
-        """Records a reading. Those older than the horizon are not held, but for the last value before it."""
+    def add(self, time: int, value: float | None, now: int = LATEST) -> Added:
+        """Records a reading that comes now. Older than the horizon only the last value before it is held."""
         number = nan if value is None else value
         times = self.times
         added = _NEW
         if times and time <= times[-1]:
-            added = self._insert(time, number)
+            added = self._insert(time, number, now)
         else:
             if self.watches:
                 self._tell(time)
@@ -90,20 +93,20 @@ class Track:
             if self._gap is not None and not self._keeps_pace():
                 self._gap = None
         if len(times) > self._look_at:
-            self._trim()
+            self._trim(now)
             self._look_at = len(times) + (_TRIM_AT if self.horizon else NEWEST)
         return added
 
-    def fill(self, times: array[int], values: array[float]) -> None:
+    def fill(self, times: array[int], values: array[float], now: int = LATEST) -> None:
         """As many `add`, for a track without a reading yet; the times rise. NaN stands for none."""
         self.times, self.values, self._gap = times, values, None
         if len(times) > self._look_at:
-            self._trim()
+            self._trim(now)
             self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
 
-    def _insert(self, time: int, number: float) -> Added:
+    def _insert(self, time: int, number: float, now: int) -> Added:
         index = bisect_left(self.times, time)
-        if self._is_out_of_view(index, time):
+        if self._is_out_of_view(index, time, min(self.times[-1], now)):
             return Added.OUT_OF_VIEW
         if self.times[index] != time:
             self.times.insert(index, time)
@@ -126,31 +129,34 @@ class Track:
             if time < watch.until:
                 watch.stale = True
 
-    def _is_out_of_view(self, index: int, time: int) -> bool:
-        if not self.horizon:
-            return index == 0 and len(self.times) >= NEWEST and time != self.times[0]
-        if time >= self.times[-1] - self.horizon or self._counted_from(index, time):
+    def _is_out_of_view(self, index: int, time: int, newest: int) -> bool:
+        if len(self.times) - index < NEWEST:
             return False
-        return time < self.times[-1] - self.past or (index == 0 and self._beyond() > PAST_MOST)
+        if not self.horizon:
+            return index == 0 and time != self.times[0]
+        if time >= newest - self.horizon or self._counted_from(index, time, newest):
+            return False
+        return time < newest - self.past or (index == 0 and self._beyond(newest) > PAST_MOST)
 
-    def _beyond(self) -> int:
+    def _beyond(self, newest: int) -> int:
         """How many readings older than the horizon are held."""
-        return bisect_left(self.times, self.times[-1] - self.horizon)
+        return bisect_left(self.times, newest - self.horizon)
 
-    def _counted_from(self, index: int, time: int) -> bool:
+    def _counted_from(self, index: int, time: int, newest: int) -> bool:
         """Whether a reading before the horizon, to be put at `index`, is held or would be the last value before it."""
-        inside = bisect_left(self.times, self.times[-1] - self.horizon)
+        inside = self._beyond(newest)
         return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
 
-    def _trim(self) -> None:
+    def _trim(self, now: int) -> None:
         if not self.horizon:
             del self.times[:-NEWEST]
             del self.values[:-NEWEST]
             return
         # The last value before the horizon stays: an increase counts from it.
-        beyond = self._beyond()
-        old = max(bisect_left(self.times, self.times[-1] - self.past), beyond - PAST_MOST - 1)
-        cut = min(beyond, old) - 1
+        newest = min(self.times[-1], now)
+        beyond = self._beyond(newest)
+        old = max(bisect_left(self.times, newest - self.past), beyond - PAST_MOST - 1)
+        cut = min(beyond, old, len(self.times) - NEWEST + 1) - 1
         while cut > 0 and isnan(self.values[cut]):
             cut -= 1
         if cut > len(self.times) // 2:

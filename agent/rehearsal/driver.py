@@ -81,7 +81,7 @@ class Rehearsal:
             due_at = memory.next_due()
             if due_at is not None and due_at < at:
                 yield from self.wait(at)
-            fresh = sorted_out(self.history, moment.readings)[1]
+            fresh = sorted_out(self.history, moment.readings, at)[1]
             polls = [*beside(at, memory.sources), *moment.polls]
             memory.ticked(at)
             is_due = due_at is not None and due_at <= at

@@ -105,6 +105,10 @@ def test_after_a_pause_readings_can_be_sent_from_then_on():
     assert memory.states.listening == SECOND
     memory.take_due(HOUR)
     assert memory.states.listening == HOUR
+    memory.resume(HOUR + SECOND)  # no pause
+    assert memory.states.listening == HOUR
+    memory.resume(2 * HOUR)  # a reload comes before the first tick
+    assert memory.states.listening == 2 * HOUR
 
 
 def test_times_that_move_later_with_each_reading_gather_nothing():
@@ -141,6 +145,16 @@ class TestSources:
             memory.remember((), [later], [], ())
         assert memory.sources["a"].last_success == 59 * SECOND
         assert memory.sources_to_store([replace(self.UP, last_success=MINUTE)])
+
+    def test_of_one_read_by_the_calendar_each_success_is_stored(self):
+        memory = Memory(Remembered({}, {"a": self.UP}, []))
+        assert memory.schedule(["a"], MINUTE) == []
+        assert memory.sources_to_store([replace(self.UP, last_success=SECOND)])
+        assert memory.sources_to_store([self.UP]) == []
+
+    def test_one_read_by_the_calendar_is_known_from_when_it_is_configured(self):
+        memory = Memory(Remembered({}, {"a": self.UP}, []))
+        assert memory.schedule(["a", "b"], MINUTE) == [SourceState("b", since=MINUTE)]
 
 
 def run(

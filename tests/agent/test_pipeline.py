@@ -26,9 +26,12 @@ from rules.model import (
     CorrectRule,
     Goal,
     InstanceKey,
+    Measure,
     NoData,
+    Often,
     Polled,
     Reading,
+    RollingPeriod,
     RunState,
     Selector,
     SourceRule,
@@ -385,3 +388,20 @@ async def test_an_alert_that_fires_again_is_another_episode_with_other_keys(worl
     assert len({d.key for d in deliveries}) == 3
     assert world.pipeline.instances()[KEY].alerts["hot"].episode == 2
     assert world.pipeline.instances()[KEY].alerts["hot"].state is AlertState.FIRING
+
+
+async def test_n_of_m_counts_readings_from_before_a_restart_that_another_target_would_not_need(world: World):
+    often = AlertRule("hot", Standing.OUT_OF_BAND, often=Often(2, 4), notify=("team",))
+    mean = Goal(Measure.MEAN, at_most=50, per=RollingPeriod(MINUTE))
+    target = replace(TARGET, alerts=(often,))
+    world.config = replace(
+        configuration(target), targets={"room": target, "mean": replace(target, name="mean", goal=mean)}
+    )
+    await world.pipeline.use(*world.compiled())
+    for value in (20, 30, 30, 20):
+        await world.read(value)
+    await world.restart(after=20 * MINUTE)
+    await world.read(20)
+    assert [one for one in await world.told() if "resolved" in one] == []
+    await world.read(20)
+    assert (await world.told())[-1] == "team resolved hot"

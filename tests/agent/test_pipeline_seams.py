@@ -14,6 +14,7 @@ from agent.explaining import Known, Told
 from agent.explaining_past import explained_at
 from agent.notices import Notices
 from agent.store.records import DeliveryKind
+from rules.matchers import parse_alert_matchers
 from rules.model import (
     HOUR,
     MINUTE,
@@ -26,6 +27,7 @@ from rules.model import (
     SeverityStep,
     Target,
 )
+from rules.routing import Route, child_key
 from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
 
 
@@ -75,6 +77,19 @@ class TestGroups:
         await plant.see(x=30)
         await plant.wait(HOUR)
         assert await severities(plant) == [("firing", "warning"), ("firing", "critical")]
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_one_that_becomes_graver_before_it_was_told_goes_where_it_leads_then(
+        self, plant: Plant, restarts: bool
+    ) -> None:
+        grave = Route("oncall", parse_alert_matchers('severity="critical"'), group_by=("target",), group_wait=0)
+        await plant.begin(GRAVER, route=replace(ROUTE, routes=(replace(grave, key=child_key("{}", grave.matchers)),)))
+        await plant.see(x=11)
+        await plant.see(x=30)
+        if restarts:
+            await plant.restart()
+        await plant.wait(HOUR)
+        assert await plant.told() == ["oncall: raised: x firing"]
 
     async def test_one_that_fires_again_milder_is_none(self, plant: Plant) -> None:
         await plant.begin(GRAVER, route=ROUTE)

@@ -74,12 +74,14 @@ def state(world: World) -> str:
 CASES = [
     (3, 5, "++-+", "pppF"),
     (3, 5, "+++--", "ppFFF"),  # three of the last five still do
-    (3, 5, "+++---", "ppFFF."),  # it ends with two, and begins anew from nothing
-    (3, 5, "+-+-+-+", "ppppF.F"),
+    (3, 5, "+++---", "ppFFFp"),  # it ends with two, which make it pending
+    (3, 5, "+++----", "ppFFFpp"),
+    (3, 5, "+++-----", "ppFFFpp."),
+    (3, 5, "+-+-+-+", "ppppFpF"),
     (3, 5, "+----", "ppppp"),
     (3, 5, "+-----", "ppppp."),
     (1, 1, "-+-+", ".F.F"),
-    (2, 2, "+--++-", "pp.pF."),
+    (2, 2, "+--++-", "pp.pFp"),
     (1, 3, "+---", "FFF."),
     (3, 3, "++n+", "pppF"),  # no value is no judgement
     (2, 2, "nn", ".."),
@@ -96,6 +98,15 @@ def test_a_reading_short_of_the_recover_band_breaches_if_the_one_before_did() ->
     recover = Recover(20.5, 22.5)
     assert life(room(2, 3, recover=recover), "m+mm-") == ".pFFF"
     assert life(room(2, 3, recover=recover), "-mm+--") == "...ppp"
+
+
+@pytest.mark.parametrize("make", [room, condition])
+@given(st.text("+-mn", max_size=24))
+def test_a_look_without_a_reading_changes_nothing(make, values: str) -> None:
+    world = World(make(2, 4))
+    for minute, sign in enumerate(values):
+        world.step(NOON + minute * MINUTE, reading(minute, {"+": 30.0, "-": 21.0, "m": 22.8, "n": None}[sign]))
+        assert world.step(NOON + minute * MINUTE + SECOND, due=[KEY]) == []
 
 
 @given(st.text("+-mn", max_size=24))

@@ -85,7 +85,7 @@ class World:
         due: Iterable[InstanceKey] | None = None,
     ) -> list[str]:
         """What happened to alerts: `alert event` for each transition."""
-        fresh = [reading for reading in readings if self.history.add(reading) is Added.NEW]
+        fresh = [reading for reading in readings if self.history.add(reading, now) is Added.NEW]
         keys = self.woken(now) if due is None else list(due)
         changed, moved = evaluate(self.specs, self.states, Batch(fresh, list(polls), keys), now, self.history)
         instances = {**self.states.instances, **changed.instances}

@@ -1,0 +1,136 @@
+"""What a run with kills shows that one without them does not, in words."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from agent.store.records import Delivery, DeliveryKind, DeliveryState
+from rules.model import Correction, Event, Transition
+from rules.periods import EPOCH
+from tests.crash.play import Played
+from tests.crash.world import Arrival
+
+MOST = 12  # lines that are shown
+
+
+def differences(whole: Played, killed: Played) -> list[str]:
+    """Each in a line; none if the kills changed nothing but that some messages came twice, as they may."""
+    return [
+        *_compared("alert", _by_alert(whole.transitions), _by_alert(killed.transitions)),
+        *_repeated("transition", (one.id for one in killed.transitions)),
+        *_compared("correction", _by_run(whole.corrections), _by_run(killed.corrections)),
+        *_compared("delivery", _by_lane(whole.deliveries), _by_lane(killed.deliveries)),
+        *_compared("told", _told(whole), _told(killed)),
+        *_arrivals(killed),
+    ]
+
+
+_PORT = re.compile(r"127\.0\.0\.1:\d+")
+
+
+def _compared(what: str, whole: Mapping[str, Sequence[str]], killed: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for name in sorted(whole.keys() | killed.keys()):
+        one, other = whole.get(name, ()), killed.get(name, ())
+        if list(one) == list(other):
+            continue
+        place = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+        lines = [f"{what} {name}: differs from place {place} on", *(f"    both   {said}" for said in one[:place][-2:])]
+        lines += [f"    whole  {said}" for said in one[place : place + 3]]
+        lines += [f"    killed {said}" for said in other[place : place + 3]]
+        yield "\n".join(lines)
+
+
+def _by_alert(transitions: Iterable[Transition]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in transitions:
+        if one.event in {Event.PENDING, Event.INACTIVE}:
+            continue  # nobody is told, and whether a poll came first decides whether it was so for no time at all
+        said = f"{_time(one.at)} {one.event} (to {one.after}) {_PORT.sub('world', one.detail)}".rstrip()
+        found[f"{one.alert} of {one.key.target or dict(one.labels)} {dict(one.key.labels) or ''}".rstrip()].append(said)
+    return found
+
+
+def _by_run(corrections: Iterable[Correction]) -> dict[str, list[str]]:
+    return {
+        f"{one.action} of {one.key.target} {_time(one.created)}{' undoing' if one.undoes else ''}": [
+            f"{one.state} after {one.attempt} at {_time(one.updated)}, called {_time(one.called_at)}: {_PORT.sub('world', one.detail)}"
+        ]
+        for one in corrections
+    }
+
+
+def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
+    """By lane: the key of a group's message is made of whichever of its alerts is named first."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in deliveries:
+        at = "" if one.kind is DeliveryKind.REPORT else _time(one.created)  # a start waits some seconds with one
+        found[f"{one.kind} {one.lane}"].append(f"{at} {one.state}".strip())
+    return found
+
+
+def _told(played: Played) -> dict[str, list[str]]:
+    """What each receiver took of each alert or group, in order and without repetitions; and the calls of each thing."""
+    found: dict[str, list[str]] = defaultdict(list)
+    seen: set[tuple[str, str]] = set()
+    for one in played.arrived:
+        if (one.path, one.key) in seen or not _is_taken(one):
+            continue
+        seen.add((one.path, one.key))
+        found[f"{one.path} {_about(one.body)}"].append(_status(one.body))
+    return found
+
+
+def _is_taken(arrival: Arrival) -> bool:
+    return arrival.answer in {"200", "lost", "late"}
+
+
+def _about(body: Any) -> str:
+    if not isinstance(body, dict):
+        return ""
+    return str(body.get("groupKey") or body.get("report"))
+
+
+def _status(body: Any) -> str:
+    if not isinstance(body, dict) or "status" not in body:
+        return "called" if body is None else "report"
+    return f"{body['status']} " + ", ".join(sorted(f"{a['fingerprint']} {a['status']}" for a in body["alerts"]))
+
+
+def _arrivals(played: Played) -> Iterator[str]:
+    """Every sent delivery arrived; a repetition only of what a kill left unrecorded, or of an answer that was none."""
+    sent = {one.key: one for one in played.deliveries if one.state is DeliveryState.SENT}
+    known = {one.key: one for one in played.deliveries}
+    by_key: dict[str, list[Arrival]] = defaultdict(list)
+    for one in played.arrived:
+        by_key[one.key].append(one)
+    for key, one in sent.items():
+        if not any(_is_taken(arrival) for arrival in by_key[key]):
+            yield f"delivery {one.kind} {one.receiver} {key} is recorded as sent and never arrived"
+    for key, arrivals in by_key.items():
+        if key not in known:
+            yield f"{arrivals[0].path} got {key}, which is not in the outbox"
+            continue
+        ended = {arrival.life for arrival in arrivals if key in played.queued.get(arrival.life, ())}
+        if len(arrivals) > known[key].attempts + len(ended):
+            yield f"{arrivals[0].path} got {key} {len(arrivals)} times, in steps {[one.step for one in arrivals]}"
+        if len({str(arrival.body) for arrival in arrivals}) > 1:
+            yield f"{arrivals[0].path} got {key} with different bodies"
+    unsent = [one for one in played.deliveries if one.state is DeliveryState.QUEUED]
+    for one in unsent:
+        yield f"delivery {one.kind} {one.receiver} {one.key} was never sent: {one.error}"
+
+
+def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield f"{what} {name} is there twice"
+        seen.add(name)
+
+
+def _time(at: int | None) -> str:
+    return "-" if at is None else (EPOCH + timedelta(microseconds=at)).strftime("%H:%M:%S.%f").rstrip("0").rstrip(".")

@@ -1,0 +1,283 @@
+"""The daemon with a clock that a test steps and with instants at which it kills itself.
+
+It is the daemon of `setpoint run`: the same composition, sockets, database and signals. Only what says the time is
+another, and what ticks, and the store and the outbox have fault points. Nothing of this is in the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, ClassVar
+
+import agent.app
+import agent.process
+import agent.watch
+from agent import log
+from agent.app import Setpoint
+from agent.clock import Clock
+from agent.outgoing import Outgoing
+from agent.runtime import Reloaded
+from agent.settings import Settings, read_settings
+from agent.shards import SHARDS
+from agent.store.records import Attempt, Commit, Delivery
+from agent.store.store import Store
+from rules.model import MINUTE, SECOND
+
+POINTS = ("asked", "BEGIN", "COMMIT", "committed", "claimed", "before-send", "after-send", "settled")
+"""Where it can kill itself: before a transaction is asked for, before its BEGIN, with its jobs done before its COMMIT,
+after it before who asked goes on; after a claim, before a send, after the receiver's answer, after that is recorded."""
+
+
+class Points:
+    """Counts how often each fault point was crossed; at the `nth` crossing from `arm` on the process is no more."""
+
+    def __init__(self) -> None:
+        self.crossed: Counter[str] = Counter()
+        self._armed: tuple[str, int] | None = None
+
+    def arm(self, point: str, nth: int) -> None:
+        self._armed = point, self.crossed[point] + nth
+
+    def cross(self, point: str) -> None:
+        self.crossed[point] += 1
+        if self._armed == (point, self.crossed[point]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SteppedClock(Clock):
+    """Stands still until it is set."""
+
+    def __init__(self, now: int) -> None:
+        self.time = now
+        self.gone = 0.0
+
+    def now(self) -> int:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.gone
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Its time goes on as ever, and jumps with the clock: whoever sleeps until then wakes up."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+class SteppedScheduler:
+    """Ticks each shard when it is told to."""
+
+    now: ClassVar[SteppedScheduler]
+
+    def __init__(
+        self, clock: Clock, on_tick: Callable[[int, int], Awaitable[None]], on_lag: Callable[[float], None]
+    ) -> None:
+        self._clock, self._on_tick = clock, on_tick
+        self._jobs: dict[str, tuple[int, int, Callable[[], Awaitable[None]]]] = {}
+        SteppedScheduler.now = self
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def every(self, name: str, seconds: int, job: Callable[[], Awaitable[None]]) -> None:
+        self._jobs[name] = self._clock.now() + MINUTE, seconds, job
+
+    async def tick(self) -> None:
+        now = self._clock.now()
+        for shard in range(SHARDS):
+            await self._on_tick(shard, now)
+        for name, (due, seconds, job) in self._jobs.items():
+            if due <= now:
+                self._jobs[name] = now + seconds * SECOND, seconds, job
+                await job()
+
+
+class Faulty:
+    """A database connection that crosses the points of its transactions; all else is the connection's."""
+
+    def __init__(self, connection: Any, points: Points) -> None:
+        self._connection, self._points = connection, points
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql == "BEGIN IMMEDIATE":
+            self._points.cross("BEGIN")
+        elif sql == "COMMIT":
+            self._points.cross("COMMIT")
+        return self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class FaultyStore(Store):
+    """The store with fault points; it knows when the dispatcher has looked and found nothing to send."""
+
+    points: ClassVar[Points]
+    looked: ClassVar[asyncio.Event]
+    _found = 0
+    found_nothing = False
+
+    @classmethod
+    async def open(cls, url: str, now: int) -> FaultyStore:
+        store = await super().open(url, now)
+        assert isinstance(store, FaultyStore)
+        assert store._writer is not None
+        store._writer._connection = Faulty(store._writer._connection, cls.points)
+        return store
+
+    async def commit(self, commit: Commit) -> None:
+        self.points.cross("asked")
+        await super().commit(commit)
+        self.points.cross("committed")
+
+    async def settle(self, delivery: Delivery, attempt: Attempt, **outcome: Any) -> bool:
+        self.points.cross("asked")
+        kept = await super().settle(delivery, attempt, **outcome)
+        self.points.cross("settled")
+        return kept
+
+    async def claim(self, *wanted: Any, **more: Any) -> list[Delivery]:
+        found = await super().claim(*wanted, **more)
+        self._found += len(found)
+        if found:
+            self.points.cross("claimed")
+        return found
+
+    async def next_delivery_at(self, after: int = -1) -> int | None:
+        at = await super().next_delivery_at(after)
+        self.found_nothing, self._found = self._found == 0, 0
+        self.looked.set()
+        return at
+
+
+class FaultyOutgoing(Outgoing):
+    """What leaves, with fault points."""
+
+    points: ClassVar[Points]
+
+    async def notify(self, delivery: Delivery) -> Mapping[str, Any] | None:
+        return await self._cross(super().notify(delivery))
+
+    async def call(self, delivery: Delivery) -> str:
+        return str(await self._cross(super().call(delivery)))
+
+    async def _cross(self, sending: Awaitable[Any]) -> Any:
+        self.points.cross("before-send")
+        try:
+            return await sending
+        finally:
+            self.points.cross("after-send")
+
+
+class Stepped(Setpoint):
+    """The daemon as the driver at the other end of a pipe moves it on."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], clock: SteppedClock, pipe: Connection) -> None:
+        super().__init__(settings, environ, clock)
+        self.stepped, self.pipe = clock, pipe
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await super().start()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.pipe.fileno(), self._take_up)
+        loop.call_soon(self._say, "up")  # when the signals are heard
+
+    def _say(self, what: str, *more: Any) -> None:
+        self.pipe.send((what, dict(FaultyStore.points.crossed), *more))
+
+    def _take_up(self) -> None:
+        what, *how = self.pipe.recv()
+        task = asyncio.create_task(getattr(self, f"do_{what}")(*how))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def do_clock(self, now: int, gone: float, kill: tuple[str, int] | None) -> None:
+        """Sets the clock, `gone` seconds of which really passed."""
+        self.stepped.time = now
+        self.stepped.gone += gone
+        asyncio.get_running_loop().ahead += gone
+        if kill is not None:
+            FaultyStore.points.arm(*kill)
+        self._say("set")
+
+    async def do_tick(self) -> None:
+        """What time alone brings about comes first, and its calls are made: else whether a poll was faster decides."""
+        now = self.stepped.now()
+        for _ in range(5):  # what was due may make more due at once
+            self.pipeline.tick(now)
+            await self._settle()
+            if (self.pipeline.memory.next_due() or now + 1) > now:
+                break
+        await SteppedScheduler.now.tick()
+        await self.do_settle()
+
+    async def do_settle(self) -> None:
+        """Says when nothing is left to do at this time."""
+        await self._settle()
+        self._say("quiet")
+
+    async def _settle(self) -> None:
+        while not await self._is_quiet():
+            pass
+
+    async def _is_quiet(self) -> bool:
+        polls = [due.task for due in self.poller._due.values() if due.task is not None]
+        report = self.reporter._task
+        if report is not None and not report.done():
+            polls.append(report)
+        if polls:
+            await asyncio.wait(polls)
+            return False
+        await self.pipeline._queue.join()
+        if self.dispatcher._in_flight:
+            await asyncio.wait(set().union(*self.dispatcher._sends.values()))
+            return False
+        FaultyStore.looked.clear()
+        self.dispatcher.wake()
+        await FaultyStore.looked.wait()
+        store = self.store
+        assert isinstance(store, FaultyStore)
+        return store.found_nothing and not self.dispatcher._woken.is_set() and not self.dispatcher._in_flight
+
+    async def reload(self) -> Reloaded:
+        done = await super().reload()
+        self._say("reloaded", done.errors)
+        return done
+
+
+async def _watch_nothing(_path: Path, _reload: Callable[[], None], stopping: asyncio.Event) -> None:
+    """A changed file is noticed at an instant nobody chose: here it is SIGHUP that says so."""
+    await stopping.wait()
+
+
+def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill: tuple[str, int] | None) -> None:
+    """Runs in a process of its own until it is killed or stopped."""
+    os.chdir(folder)
+    said = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.environ.update(environ)
+    points = FaultyStore.points = FaultyOutgoing.points = Points()
+    FaultyStore.looked = asyncio.Event()
+    if kill is not None:
+        points.arm(*kill)
+    clock = SteppedClock(now)
+    agent.app.Store, agent.app.Outgoing, agent.app.Scheduler = FaultyStore, FaultyOutgoing, SteppedScheduler
+    agent.process.Setpoint = lambda settings, given: Stepped(settings, given, clock, pipe)
+    agent.watch.watch_files = _watch_nothing
+    settings = read_settings()
+    log.configure(settings.log_format, settings.log_level, settings.secrets)
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(agent.process.run(settings, os.environ))

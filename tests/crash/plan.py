@@ -1,0 +1,54 @@
+"""Where a run is killed, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from tests.crash.launch import POINTS
+from tests.crash.play import Played, Strike
+from tests.crash.scenario import LENGTH, Scenario
+
+AFTERMATH = 6  # steps
+
+
+def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -> list[Strike]:
+    """So many kills: most while the daemon works on a step, some while it starts or is gone for minutes.
+
+    None while a source fails or has just failed: one that is down is read less and less often, but by a restart at once.
+    """
+    failing = [step for step, rows in enumerate(scenario.values["flaky"]) if isinstance(rows, int)]
+    calm = [step for step in range(1, LENGTH) if not any(step - AFTERMATH <= other <= step for other in failing)]
+    steps = sorted(rng.choices(calm, k=kills))
+    return [_strike(whole, step, rng) for step in steps]
+
+
+def _strike(whole: Played, step: int, rng: random.Random) -> Strike:
+    chance = rng.random()
+    if chance < 0.1:
+        return Strike(step, "down")
+    if chance < 0.3:
+        if rng.random() < 0.4:
+            return Strike(step, "start", "time", rng.randrange(800))
+        return Strike(
+            step, "start", rng.choice(["BEGIN", "COMMIT", "asked", "committed", "claimed"]), rng.randint(1, 6)
+        )
+    if chance < 0.5:
+        return Strike(step, "step", "time", rng.randrange(1 + int(whole.took[step] * 1000)))
+    crossed = whole.crossed[step]
+    point = rng.choice([point for point in POINTS if crossed.get(point)])
+    return Strike(step, "step", point, rng.randint(1, crossed[point]))
+
+
+def read(text: str) -> list[Strike]:
+    """What `str` of strikes says, with spaces between them. Raises ValueError."""
+    found = []
+    for one in text.split():
+        step, when, point, nth = one.split(":")
+        found.append(Strike(int(step), when, point, int(nth)))
+    return found
+
+
+def shown(strikes: Sequence[Strike]) -> str:
+    """As `read` takes it."""
+    return " ".join(str(one) for one in strikes)

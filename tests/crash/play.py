@@ -1,0 +1,180 @@
+"""Plays a scenario, with or without kills, and takes down what the daemon remembers and what the world was told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.store.records import Delivery, DeliveryState
+from agent.store.store import Store
+from rules.model import Correction, Transition
+from tests.crash.driver import Driven, Kill, Killed
+from tests.crash.scenario import Act, Scenario
+from tests.crash.world import Arrival, World
+
+MOST = 1_000_000
+
+
+class Strike(NamedTuple):
+    """One kill: at which step, `when` (start, step, or down: while the clock moves on to the step), and where.
+
+    `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds.
+    """
+
+    step: int
+    when: str
+    point: str = "time"
+    nth: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.step}:{self.when}:{self.point}:{self.nth}"
+
+    @property
+    def kill(self) -> Kill | None:
+        return None if self.point == "time" else (self.point, self.nth)
+
+    @property
+    def delay(self) -> float | None:
+        return self.nth / 1000 if self.point == "time" else None
+
+
+@dataclass
+class Played:
+    """What came of a run."""
+
+    transitions: Sequence[Transition] = ()
+    deliveries: Sequence[Delivery] = ()
+    corrections: Sequence[Correction] = ()
+    arrived: Sequence[Arrival] = ()
+    queued: Mapping[int, set[str]] = field(default_factory=dict)  # keys not yet recorded when a life ended
+    struck: list[Strike] = field(default_factory=list)  # that came in time
+    crossed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # fault points by step
+    took: Mapping[int, float] = field(default_factory=dict)  # seconds by step
+
+
+class Player:
+    """One run of a scenario in a folder."""
+
+    def __init__(self, scenario: Scenario, folder: Path, database: str, strikes: Sequence[Strike] = ()) -> None:
+        self.scenario = scenario
+        self.world = World(scenario)
+        self.daemon = Driven(folder, database)
+        self.strikes = {step: [one for one in strikes if one.step == step] for step in {one.step for one in strikes}}
+        self.played = Played(queued={}, crossed={}, took={})
+        self._up = False
+
+    async def play(self) -> Played:
+        await self.world.start()
+        try:
+            for step, now in enumerate(self.scenario.times):
+                await self._step(step, now)
+            await self._lose()
+        finally:
+            await self.daemon.kill()
+            await self.world.stop()
+        played = self.played
+        played.arrived = self.world.arrived
+        store = await Store.open_readonly(self.daemon.database)
+        played.transitions = (await store.transitions(MOST))[::-1]
+        played.deliveries = (await store.deliveries(MOST))[::-1]
+        played.corrections = (await store.corrections(MOST))[::-1]
+        await store.close()
+        return played
+
+    async def _step(self, step: int, now: int) -> None:
+        """Everything of one step, again after each kill, until it was whole."""
+        self.world.step = step
+        if step == 0 or step in self.scenario.reloads:
+            self.daemon.configure(self.scenario.config(self.scenario.version_at(step), self.world.url))
+        strikes = self.strikes.get(step, [])
+        if any(one.when == "down" for one in strikes) and self._up:
+            await self._lose()
+        fresh = True
+        while True:
+            strike = next((one for one in strikes if one not in self.played.struck and one.when != "down"), None)
+            try:
+                await self._whole(step, now, strike, fresh=fresh)
+                if strike is None:
+                    return
+                await self._lose()  # it was done before the instant came
+            except Killed:
+                await self._note()
+            if strike is not None:
+                self.played.struck.append(strike)
+            fresh = False
+
+    async def _whole(self, step: int, now: int, strike: Strike | None, *, fresh: bool) -> None:
+        began = time.monotonic()
+        daemon, before = self.daemon, dict(self.daemon.crossed)
+        kill, delay = (strike.kill, strike.delay) if strike else (None, None)
+        if not self._up:
+            at_start = strike is not None and strike.when == "start"
+            await daemon.start(now, kill if at_start else None, delay if at_start else None)
+            self._up, before = True, {}
+            await daemon.set_clock(now, 0.0, None if at_start else kill, None if at_start else delay)
+        else:
+            gone = (now - self.scenario.times[step - 1]) / 1e6 if fresh else 0.0
+            if strike is not None and strike.when == "start":
+                await self._lose()
+                raise Killed
+            await daemon.set_clock(now, gone, kill, delay)
+            if fresh and step in self.scenario.reloads:
+                await daemon.reload()
+        await daemon.tick()
+        await self._act(step)
+        if strike is None:
+            crossed = {point: count - before.get(point, 0) for point, count in daemon.crossed.items()}
+            self.played.crossed |= {step: crossed}
+            self.played.took |= {step: time.monotonic() - began}
+
+    async def _lose(self) -> None:
+        if self._up:
+            await self.daemon.kill()
+            await self._note()
+
+    async def _note(self) -> None:
+        """What was not recorded as sent when the daemon went away may be sent again."""
+        self._up = False
+        self.played.queued |= {self.world.life: await self._queued()}
+        self.world.life += 1
+
+    async def _queued(self) -> set[str]:
+        store = await Store.open_readonly(self.daemon.database)
+        found = {one.key for one in await store.deliveries(MOST) if one.state is DeliveryState.QUEUED}
+        await store.close()
+        return found
+
+    # what sources and people do, so that doing it again does nothing
+
+    async def _act(self, step: int) -> None:
+        rows = self.world.rows("pushed")
+        headers = {"Idempotency-Key": f"push {step}"}
+        status, said = await self.daemon.call("POST", "/in/pushed", json={"rows": rows}, headers=headers)
+        assert status in {200, 202, 422}, said
+        for job in self.scenario.pings.get(step, ()):
+            await self.daemon.call("POST", f"/ping/{job}")
+        for act in self.scenario.acts.get(step, ()):
+            await self._do(act)
+        await self.daemon.settle()
+
+    async def _do(self, act: Act) -> None:
+        daemon = self.daemon
+        if act.path == "silences":
+            known = (await daemon.call("GET", "/api/v1/silences"))[1]["silences"]
+            if all(one["reason"] != act.body["reason"] for one in known):
+                await daemon.call("POST", "/api/v1/silences", json=act.body)
+        elif act.path == "ack":
+            alerts = (await daemon.call("GET", "/api/v1/alerts"))[1]["alerts"]
+            firing = sorted((one["fingerprint"], one["acknowledged_by"]) for one in alerts if one["state"] == "firing")
+            if firing and firing[0][1] is None:
+                await daemon.call("POST", f"/api/v1/alerts/{firing[0][0]}/ack", json=act.body)
+        elif act.path in {"approve", "reject"}:
+            runs = (await daemon.call("GET", "/api/v1/corrections?limit=1000"))[1]["corrections"]
+            for run in runs:
+                if run["state"] == "proposed":
+                    await daemon.call("POST", f"/api/v1/corrections/{run['id']}/{act.path}", json=act.body)
+        else:
+            await daemon.call("POST", f"/api/v1/{act.path}", json=act.body)

@@ -1,0 +1,40 @@
+"""A few kills of the real daemon, always the same; `make crash` makes as many as you like."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.crash.compare import differences
+from tests.crash.plan import planned, read, shown
+from tests.crash.play import Played, Player
+from tests.crash.scenario import scenario
+
+SEED, KILLS = 3, 8
+
+
+async def play(folder: Path, at: str = "") -> Played:
+    folder.mkdir()
+    return await Player(scenario(SEED), folder, f"sqlite:///{folder}/setpoint.db", read(at)).play()
+
+
+@pytest.mark.timeout(400)
+async def test_kills_change_nothing(tmp_path: Path):
+    whole = await play(tmp_path / "whole")
+    assert len(whole.transitions) > 500
+    assert len(whole.corrections) > 10
+    strikes = planned(scenario(SEED), whole, 2 * KILLS, random.Random(SEED))
+    at = shown([one for one in strikes if one.point != "time" or one.when == "down"][:KILLS])
+    killed = await play(tmp_path / "killed", at)
+    assert len(killed.queued) > KILLS  # that many lives, and the last one
+    found = differences(whole, killed)
+    if found:  # a machine that stalls for seconds makes a difference too, but not the same one again
+        found = differences(await play(tmp_path / "whole again"), await play(tmp_path / "killed again", at))
+    assert not found, "\n".join([*found, f'again: make crash SEED={SEED} AT="{at}"'])
+    lost = replace(killed, transitions=killed.transitions[:-1])
+    again = replace(killed, arrived=[*killed.arrived, killed.arrived[0]])
+    unsent = replace(killed, arrived=killed.arrived[:-1])
+    assert all(differences(whole, wrong) for wrong in (lost, again, unsent))  # who compares would see it

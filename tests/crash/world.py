@@ -1,0 +1,95 @@
+"""The world around the daemon: sources, receivers and what corrective calls act on, in the driver's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from tests.crash.scenario import BAND, LENGTH, Scenario
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One request at a receiver or an action: in which life of the daemon, with which key, and how it was answered."""
+
+    path: str
+    key: str
+    life: int
+    step: int
+    answer: str
+    body: Any
+
+
+class World:
+    """Answers as the scenario says for the step that is `now`; `arrived` are all requests, in order."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.step = 0
+        self.life = 0
+        self.arrived: list[Arrival] = []
+        self._healed: dict[str, int] = {}  # room -> from which step on
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/source/{name}", self._source)
+        app.router.add_post("/{kind:hook|act}/{path:.*}", self._take)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def rows(self, source: str) -> Any:
+        """What a source says now: a list of rows, or the status of a failure."""
+        rows = self.scenario.values[source][self.step]
+        return rows if isinstance(rows, int) else [self._as_healed(row) for row in rows]
+
+    def _as_healed(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A room that a call has healed is in band for a while."""
+        healed = self._healed.get(row.get("room", ""), self.step + 1)
+        return {**row, "value": BAND} if healed <= self.step < healed + 6 else row
+
+    async def _source(self, request: web.Request) -> web.Response:
+        rows = self.rows(request.match_info["name"])
+        if isinstance(rows, int):
+            return web.Response(status=rows)
+        return web.Response(body=orjson.dumps({"rows": rows}), content_type="application/json")
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        kind, path = request.match_info["kind"], request.match_info["path"]
+        key, step, life = request.headers["Idempotency-Key"], self.step, self.life
+        body = orjson.loads(await request.read() or b"null")
+        how = self._call(path, key) if kind == "act" else self.scenario.receivers.get(path, {}).get(step, "200")
+        self.arrived.append(Arrival(f"{kind}/{path}", key, life, step, how, body))
+        if how == "late":  # until the daemon waits no more
+            await asyncio.Event().wait()
+        if how == "lost" and request.transport is not None:
+            request.transport.abort()
+        headers = {"Retry-After": "15"} if how == "429" else None
+        return web.Response(status=int(how) if how.isdigit() else 200, headers=headers)
+
+    def _call(self, path: str, key: str) -> str:
+        """Healing helps from the next step on, busy asks to come again at times, idle says yes and does nothing."""
+        action, room = path.split("/")
+        chance = hashlib.sha256(key.encode()).digest()[0]
+        if action == "busy" and chance < 100:
+            return "503"
+        if action == "busy" and chance < 140:
+            return "lost"
+        if action in {"heal", "busy"} and self.step < LENGTH:
+            self._healed.setdefault(room.removeprefix("room"), self.step + 1)
+            if self.step > self._healed[room.removeprefix("room")] + 6:
+                self._healed[room.removeprefix("room")] = self.step + 1
+        return "200"
