@@ -264,6 +264,10 @@ class Setpoint(Approving, Reporting, Silencing):
         """The hosts that no source got a connection to."""
         return self.poller.given_up()
 
+    def unstored(self) -> int:
+        """How many readings and polls wait to be stored."""
+        return self.pipeline.spool.held
+
     def receivers(self) -> Sequence[ReceiverState]:
         """How the notifiers of receivers were reached last; those never tried are absent."""
         return self.reached.states()

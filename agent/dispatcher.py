@@ -100,6 +100,7 @@ class Dispatcher:
         self._wait_until = wait_until or self._sleep_until
         self._woken = asyncio.Event()
         self._stopping = False
+        self._waiting = False  # for the database
         self._ahead = self._offset()
         self._in_flight: dict[int, Delivery] = {}  # with the newest lease
         self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {
@@ -119,8 +120,10 @@ class Dispatcher:
                 await self._mind_the_clock()
                 until = await self._claim()
             except StoreUnavailable as error:
-                log.warning("dispatcher.waiting", error=str(error))
+                self._say_waiting(error)
                 until = self._clock.now() + SECOND
+            else:
+                self._waiting = False
             if not self._stopping:
                 await self._wait(self._woken.wait(), until)
 
@@ -292,8 +295,13 @@ class Dispatcher:
             try:
                 return await record()
             except StoreUnavailable as error:
-                log.warning("dispatcher.waiting", error=str(error))
+                self._say_waiting(error)
                 await self._wait_until(self._clock.now() + SECOND)
+
+    def _say_waiting(self, error: StoreUnavailable) -> None:
+        if not self._waiting:  # once, not each second
+            log.warning("dispatcher.waiting", error=str(error))
+        self._waiting = True
 
     def _settled(
         self, delivery: Delivery, attempt: Attempt, error: ConnectorError | None, *, kept: bool, again: int | None

@@ -149,6 +149,7 @@ class Metrics:
             tuple(runtime.actions()),
             frozenset(one.cause for one in runtime.troubles()),
             tuple(runtime.receivers()),
+            runtime.unstored(),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -184,6 +185,7 @@ class _State(Collector):
     actions: Sequence[ActionState]
     blind: frozenset[str]
     receivers: Sequence[ReceiverState]
+    unstored: int
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -195,6 +197,9 @@ class _State(Collector):
         yield self._slack()
         yield from self._correcting()
         yield self._blind()
+        yield GaugeMetricFamily(
+            "setpoint_unstored_readings", "Readings and polls that wait to be stored.", self.unstored
+        )
         yield self._receivers()
 
     def _receivers(self) -> Metric:

@@ -24,10 +24,11 @@ from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
 from agent.recall import read_history
+from agent.spool import Spool, batches
 from agent.steps import in_steps
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
-from agent.works import Work, fail
+from agent.works import Work
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.breaker import REMEMBERED
@@ -54,7 +55,6 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _ENDED_RUNS = 10_000
-MAX_BATCH = 5_000  # readings in one transaction
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 
@@ -71,7 +71,7 @@ class Pipeline:
     memory: Memory = field(init=False)
     decider: Decider = field(init=False)
     failed: asyncio.Future[None] = field(init=False)
-    _queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
+    spool: Spool = field(init=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _worker: asyncio.Task[None] | None = None
     unstored_since: int | None = None
@@ -81,6 +81,7 @@ class Pipeline:
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
         now = self.clock.now()
+        self.spool = Spool(self.clock)
         cooldown = max((rule.cooldown for one in specs.targets.values() for rule in one.correct), default=0)
         ended = await self.store.corrections(_ENDED_RUNS, since=now - max(REMEMBERED, cooldown))
         calls = await self.store.calls(now - corrections.LONGEST_BUDGET)
@@ -94,8 +95,6 @@ class Pipeline:
         if task.cancelled():
             return
         error = task.exception() or RuntimeError("the pipeline ended")
-        while not self._queue.empty():
-            fail(self._queue.get_nowait(), error)
         if not self.failed.done():
             self.failed.set_exception(error)
 
@@ -105,7 +104,7 @@ class Pipeline:
             return
         if not self._worker.done():
             with suppress(TimeoutError):  # a database that can't be written is not waited for
-                await asyncio.wait_for(self._queue.join(), _STOP_SECONDS)
+                await asyncio.wait_for(self.spool.join(), _STOP_SECONDS)
             self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
 
@@ -117,16 +116,21 @@ class Pipeline:
     # what comes in
 
     async def handle(self, readings: Sequence[Reading], polled: Polled) -> None:
-        """Decides on one poll's readings; returns once they are committed."""
-        await self._enqueue(readings=readings, polled=polled).done
+        """Decides on one poll's readings; returns once they are committed, or kept while nothing can be."""
+        work = self._enqueue(readings=readings, polled=polled, kept=True)
+        if self.healthy or self.spool.full:
+            await work.done
 
     async def receive(
         self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
     ) -> bool:
         """Decides on readings that were sent to a source; returns once they are committed.
 
-        False if the `message` of that id was taken before; nothing of it is taken again.
+        False if the `message` of that id was taken before; nothing of it is taken again. Raises StoreUnavailable where
+        nothing can be stored and enough waits already.
         """
+        if not self.healthy and self.spool.full:
+            raise StoreUnavailable(self.unstored)
         work = self._enqueue(
             readings=readings,
             polled=Polled(source, self.clock.now()),
@@ -145,35 +149,23 @@ class Pipeline:
     def _enqueue(self, **what: Any) -> Work:
         if self.failed.done():
             self.failed.result()
-        work = Work(asyncio.get_running_loop().create_future(), **what)
-        self._queue.put_nowait(work)
-        return work
+        return self.spool.put(**what)
 
     # deciding
 
     async def _run(self) -> None:
         while True:
-            batch = [await self._queue.get()]
-            size = len(batch[0].readings)
-            while size < MAX_BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-                size += len(batch[-1].readings)
+            works = await self.spool.take()
             try:
-                async with self._lock:
-                    await self._decide(batch)
+                async with self._lock:  # nothing newer is decided on between what waited
+                    for batch, now in batches(works, self.clock.now()):
+                        await self._decide(batch, now)
             except BaseException as error:
-                for work in batch:
-                    fail(work, error)
+                self.spool.give_up(error)
                 raise
-            finally:
-                for _ in batch:
-                    self._queue.task_done()
-            for work in batch:
-                if not work.done.done():
-                    work.done.set_result(None)
+            self.spool.over()
 
-    async def _decide(self, works: Sequence[Work]) -> None:
-        now = self.clock.now()
+    async def _decide(self, works: Sequence[Work], now: int) -> None:
         works, receipts = await self._new(works, now)
         readings, fresh = await self._sorted_out((reading for work in works for reading in work.readings), now)
         polls = [work.polled for work in works if work.polled is not None]
@@ -265,6 +257,7 @@ class Pipeline:
                 if self.unstored_since is None:
                     log.error("store.unavailable", error=str(error))  # noqa: TRY400 - the words say it all
                     self.unstored_since = self.clock.now()
+                    self.spool.let_go()
                 self.unstored = str(error)
                 await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                 attempt += 1

@@ -135,6 +135,9 @@ class Runtime(Protocol):
     def given_up(self) -> Sequence[str]:
         """The hosts that no source got a connection to; one at a time tries."""
 
+    def unstored(self) -> int:
+        """How many readings and polls wait to be stored."""
+
     def receivers(self) -> Sequence[ReceiverState]:
         """How the notifiers of receivers were reached last; those never tried are absent."""
 

@@ -12,14 +12,19 @@ from rules.model import InstanceKey, Polled, Reading
 
 @dataclass(slots=True)
 class Work:
-    """One thing to decide on; `done` is set when it is committed."""
+    """One thing to decide on, that came `at`; `done` is set when it is committed.
+
+    Or, if it is `kept`, as soon as nothing can be stored: nobody outside was promised anything.
+    """
 
     done: asyncio.Future[None]
+    at: int
     readings: Sequence[Reading] = ()
     polled: Polled | None = None
     pings: Sequence[Ping] = ()
     message: tuple[str, str] | None = None  # source and id
     repeated: bool = False
+    kept: bool = False
     due: Sequence[InstanceKey] = ()
     looks: Sequence[str] = ()
 

@@ -20,6 +20,11 @@ async def healthy(request: web.Request) -> web.Response:
     return _say(daemon.alive(), [f"blind: {one.words}" for one in daemon.troubles()])
 
 
+async def alive(_: web.Request) -> web.Response:
+    """200 while the event loop turns: whoever restarts what is not alive must not do it for a database that is away."""
+    return _say(None)
+
+
 async def ready(request: web.Request) -> web.Response:
     """200 once it has started."""
     return _say(runtime(request).ready())

@@ -14,8 +14,10 @@ _REST = "{rest:(?:/.*)?}"
 
 
 def _watched(path: str, what: str) -> Route:
-    handler = health.ready if "ready" in path else health.healthy
+    handler = {"/-/ready": health.ready, "/readyz": health.ready, "/livez": health.alive}.get(path, health.healthy)
     answers = {200: (f"It {what}.", _PLAIN), 503: ("It is not; the text says why.", _PLAIN)}
+    if handler is health.alive:
+        del answers[503]
     return Route("GET", path, handler, f"Whether the daemon {what}", answers, open=True, quiet=True)
 
 
@@ -25,7 +27,7 @@ def _errors(**said: str) -> dict[int, tuple[str, str]]:
 
 _WATCHED = (
     _watched("/-/healthy", "does its work"),
-    _watched("/livez", "does its work"),
+    _watched("/livez", "is alive, whatever it can do"),
     _watched("/healthz", "does its work"),
     _watched("/-/ready", "has started"),
     _watched("/readyz", "has started"),

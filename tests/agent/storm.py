@@ -189,7 +189,7 @@ class Storm:
             at = min(max(min(due, default=until), self.clock.time), until)
             self.clock.go_to(at)
             self.pipeline.tick(at)
-            await self.pipeline._queue.join()
+            await self.pipeline.spool.join()
             if at >= until:
                 return
 

@@ -72,6 +72,9 @@ class Daemon:
     def given_up(self) -> list[str]:
         return ["https://gone.example:8443"]
 
+    def unstored(self) -> int:
+        return 3
+
     def troubles(self) -> list[Trouble]:
         return []
 

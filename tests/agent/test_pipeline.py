@@ -116,7 +116,7 @@ class World:
     async def wait(self, after: int) -> None:
         self.clock.time += after
         self.pipeline.tick(self.clock.time)
-        await self.pipeline._queue.join()
+        await self.pipeline.spool.join()
 
     async def outbox(self, kind: DeliveryKind = DeliveryKind.NOTICE) -> list[Delivery]:
         return [d for d in reversed(await self.store.deliveries(100)) if d.kind is kind]

@@ -74,7 +74,7 @@ class Plant(World):
         self.clock.time += after
         now = self.clock.time
         self.pipeline.tick(now)
-        await self.pipeline._queue.join()
+        await self.pipeline.spool.join()
         readings = [
             Reading(series("db") if name == "db" else series("app", site=name), now, value)
             for name, value in values.items()
@@ -88,7 +88,7 @@ class Plant(World):
             due = self.pipeline.memory.next_due()
             self.clock.time = end if due is None else min(max(due, self.clock.time), end)
             self.pipeline.tick(self.clock.time)
-            await self.pipeline._queue.join()
+            await self.pipeline.spool.join()
             if self.clock.time >= end:
                 return
 
@@ -593,6 +593,6 @@ class TestGraver:
         await plant.see(x=11)
         plant.clock.time -= 30 * 24 * HOUR
         plant.pipeline.tick(plant.clock.time)
-        await plant.pipeline._queue.join()
+        await plant.pipeline.spool.join()
         await plant.wait(HOUR + SECOND)
         assert (await plant.told())[1:] == ["team: reminder: x firing"]

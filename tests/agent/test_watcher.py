@@ -95,8 +95,9 @@ async def broken(world: World, monkeypatch: pytest.MonkeyPatch) -> asyncio.Task[
     return task
 
 
-def mended(world: World) -> None:
+async def mended(world: World) -> None:
     del world.store.__dict__["commit"]
+    await world.pipeline.spool.join()
 
 
 async def later(world: World, watcher: Watcher, by: int) -> list[str]:
@@ -113,7 +114,7 @@ async def test_a_database_that_can_not_be_written_is_told_once_and_directly(worl
     assert await later(world, watcher, SECOND) == [blind]
     assert await later(world, watcher, 10 * MINUTE) == [blind]
     assert [one.cause for one in watcher.troubles()] == [DATABASE]
-    mended(world)
+    await mended(world)
     await task
     assert await later(world, watcher, SECOND) == [blind, "I can see again: the database can be written again"]
     assert await later(world, watcher, 10 * MINUTE) == [blind, "I can see again: the database can be written again"]
@@ -127,7 +128,7 @@ async def test_a_database_that_can_not_be_written_is_told_once_and_directly(worl
 async def test_what_is_over_soon_is_not_told(world, watcher, room, monkeypatch):
     task = await broken(world, monkeypatch)
     await later(world, watcher, PATIENCE - SECOND)
-    mended(world)
+    await mended(world)
     await task
     assert await later(world, watcher, 10 * MINUTE) == []
 
@@ -139,7 +140,7 @@ async def test_a_receiver_that_fails_is_tried_again(world, watcher, room, monkey
     watcher._outgoing.told.fails = False
     assert await later(world, watcher, 5 * SECOND) == []
     assert len(await later(world, watcher, 25 * SECOND)) == 1
-    mended(world)
+    await mended(world)
     await task
 
 
@@ -147,7 +148,7 @@ async def test_who_was_not_told_that_it_began_does_not_hear_that_it_is_over(worl
     task = await broken(world, monkeypatch)
     watcher._outgoing.told.fails = True
     await later(world, watcher, PATIENCE)
-    mended(world)
+    await mended(world)
     await task
     watcher._outgoing.told.fails = False
     assert await later(world, watcher, MINUTE) == []

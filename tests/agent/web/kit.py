@@ -262,6 +262,9 @@ class Daemon:
     def given_up(self) -> Sequence[str]:
         return ()
 
+    def unstored(self) -> int:
+        return 0
+
     def troubles(self) -> Sequence[Trouble]:
         return self.in_trouble
 
