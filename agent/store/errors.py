@@ -16,7 +16,10 @@ class StoreInUse(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """It did not work this time: disk full, locked by another program, input/output error. Trying again can help."""
+    """It does not work now: disk full, locked by another program, input/output error, damaged.
+
+    Trying again can help, after a person has helped too: whoever runs stays up.
+    """
 
 
 class Fenced(StoreError):

@@ -79,7 +79,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     if primary in _TRANSIENT:
         return StoreUnavailable(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
     if primary in _BROKEN:
-        return StoreError(f"{path} is not a database or is damaged ({error}); restore a backup or choose another file")
+        words = f"{path} is not a database or is damaged ({error}); restore a backup or choose another file"
+        return StoreUnavailable(words)  # a daemon that runs stays up: it can still look, and tell of it
     return StoreError(f"the database {path} does not work: {error}")
 
 
