@@ -44,7 +44,6 @@ from agent.silencing import Silencing
 from agent.slack.opening import open_slack
 from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping, Receipt, ReceiverState
-from agent.store.sqlite import path_of
 from agent.store.store import Store
 from agent.trials import Trials
 from agent.watcher import Watcher
@@ -148,7 +147,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self.reached.use(self.config)
         self.reporter = Reporter(self.clock, self.store, self.pipeline, self.outgoing.rendering, self.dispatcher.wake)
         self.reporter.use(self.config, self.settings.external_url)
-        self.watcher = Watcher(self.clock, self.pipeline, self.outgoing, path_of(self.settings.database_url).parent)
+        self.watcher = Watcher(self.clock, self.pipeline, self.outgoing, self.store.folder)
         self.sending = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
         stack.push_async_callback(self._stop_dispatcher)
         stack.push_async_callback(self.reporter.stop)

@@ -21,6 +21,7 @@ PREFIX = "SETPOINT_"
 ENV_FILE = ".env"
 _NO_TEXT = f"{ENV_FILE}: is not a text in UTF-8"
 _SECRETS = ("api_key", "database_url", "slack_app_token", "slack_bot_token", "slack_signing_secret", "smtp_url")
+_POSTGRES = ("postgresql://", "postgres://", "postgresql+asyncpg://")
 _PLAIN = {
     "log_level": "has to be debug, info, warning or error",
     "log_format": "has to be console or json",
@@ -77,11 +78,10 @@ def _url(value: object) -> object:
 
 
 def _database(value: object) -> object:
-    scheme = str(value).partition(":")[0].partition("+")[0]
-    if scheme in {"postgresql", "postgres"}:
-        raise ValueError("PostgreSQL is not built yet; use sqlite:///<path>")
-    if not str(value).startswith("sqlite:///"):
-        raise ValueError("has to be the address of an SQLite database, for example sqlite:///setpoint.db")
+    if not str(value).startswith(("sqlite:///", *_POSTGRES)):
+        raise ValueError(
+            "has to be an address such as sqlite:///setpoint.db or postgresql://user:password@host/database"
+        )
     return value
 
 

@@ -33,9 +33,9 @@ _SECONDS = 20.0  # for one sending
 
 
 class Watcher:
-    """`folder` is where the database is. `look` is one look; `start` looks every few seconds."""
+    """`folder` is where the database is, if it is a file. `look` is one look; `start` looks every few seconds."""
 
-    def __init__(self, clock: Clock, pipeline: Pipeline, outgoing: Outgoing, folder: Path) -> None:
+    def __init__(self, clock: Clock, pipeline: Pipeline, outgoing: Outgoing, folder: Path | None) -> None:
         self._clock = clock
         self._pipeline = pipeline
         self._outgoing = outgoing
@@ -86,17 +86,17 @@ class Watcher:
         elif since is None and self._database is not None:
             self._say(replace(self._database, over=now), "the database can be written again", now)
             self._database = None
-        if since is None:
-            await self._look_at_disk()
+        if since is None and self._folder is not None:
+            await self._look_at_disk(self._folder)
         if self._untold and now >= self._again:
             await self._tell(now)
 
-    async def _look_at_disk(self) -> None:
+    async def _look_at_disk(self, folder: Path) -> None:
         """A note of it is a commit, which may have to wait for the database: nothing here waits for it."""
         if self._noting is not None and not self._noting.done():
             return
         with suppress(OSError):
-            free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+            free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
             words = f"the database's disk is nearly full: {free // 1_000_000:,} MB are free" if free < LITTLE else None
             known = self._pipeline.memory.troubles.get(DISK)
             open_ = known is not None and known.over is None

@@ -1,6 +1,30 @@
-"""How every property test runs: a machine that is busy for a moment fails none of them."""
+"""How every property test runs: a machine that is busy for a moment fails none of them. And the database server."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from tests.databases import Databases
+from tests.servers import Postgres, postgres
 
 settings.register_profile("setpoint", deadline=None)
 settings.load_profile("setpoint")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-database", action="store_true", help="every acceptance test on SQLite and PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Postgres]:
+    """A PostgreSQL server, started when it is first asked for."""
+    with postgres() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def databases(database: Postgres) -> Iterator[Databases]:
+    """Databases of Setpoint's own on it."""
+    with Databases(database) as made:
+        yield made

@@ -11,9 +11,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 CERTIFICATE = Path(__file__).parent / "connectors" / "data" / "self-signed.pem"
@@ -94,6 +94,7 @@ class Postgres:
     user: str = "setpoint"
     password: str = "Dat@base-S3cret"
     quoted: str = "Dat%40base-S3cret"
+    control: Callable[..., None] = print  # runs pg_ctl for its data
 
     @property
     def url(self) -> str:
@@ -132,10 +133,14 @@ def postgres() -> Iterator[Postgres]:
             "-N",
         )
         options = f"-p {made.port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run(program("pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+
+        def control(*words: str) -> None:
+            run(program("pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, *words)
+
+        control("start")
         try:
-            yield made
+            yield replace(made, control=control)
         finally:
-            run(program("pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+            control("-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)

@@ -218,7 +218,7 @@ def test_the_reference_is_current():
 
 def test_every_setting_of_the_image_exists():
     settings = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    for file in ("Dockerfile", "compose.yaml"):
+    for file in ("Dockerfile", "compose.yaml", "compose.postgresql.yaml"):
         for name in re.findall(r"SETPOINT_\w+", (ROOT / file).read_text(encoding="utf-8")):
             assert f"`{name}`" in settings
 

@@ -44,6 +44,7 @@ PLACES = {
         "connectors/template.py",
     },
     "sqlite3": {"agent/store/"},
+    "asyncpg": {"agent/store/postgres"},
     "paho": {"connectors/actions/mqtt.py"},
 }
 # What decides may use beside itself: nothing that waits, asks for the time, talks or writes.

@@ -32,6 +32,7 @@ COMMANDS = {
     "run-action": "Call an action for an open alert.",
     "audit": "Show who did what, and why.",
     "send-test": "Send a test notice to a receiver.",
+    "db": "Migrate the database, back it up, restore it, move it.",
     "slack": "Set up the Slack app, and check it.",
     "demo": "Show the main job in under a minute.",
     "completion": "Print the shell's completion script.",

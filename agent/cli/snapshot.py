@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.store.records import ReceiverState, Remembered
 
 Snapshot = dict[str, Any]
-"""`from` (daemon or database), `at` (its address or file), and as the API says them: `time`, `problems`,
+"""`from` (daemon or database), `at` (its address, or where it is), and as the API says them: `time`, `problems`,
 `corrections_on`, `failing_receivers`, `targets`, `alerts`, `sources`."""
 
 
@@ -64,7 +64,6 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     from agent.memory import CORRECTIONS
     from agent.receivers import configured
     from agent.store.errors import StoreError
-    from agent.store.sqlite import path_of
     from agent.web import views
 
     refused: ConfigErrors | None = None
@@ -73,8 +72,7 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     except ConfigErrors as errors:
         refused = errors
     try:
-        remembered, unreached = asyncio.run(_load(settings.database_url))
-        path = path_of(settings.database_url)
+        remembered, unreached, place = asyncio.run(_load(settings.database_url))
     except StoreError as error:
         if refused is not None:
             print_lines(refused.errors, err=True)
@@ -94,7 +92,7 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
         "corrections_on": switch is None or switch.on,
         "failing_receivers": [views.receiver_of(one, config) for one in configured(unreached, config)],
     }
-    return {"from": "database", "at": str(path), **said, **known}
+    return {"from": "database", "at": place, **said, **known}
 
 
 def _problems(refused: ConfigErrors | None) -> list[str]:
@@ -124,12 +122,12 @@ def _as_remembered(remembered: Remembered) -> Configuration:
     )
 
 
-async def _load(url: str) -> tuple[Remembered, list[ReceiverState]]:
+async def _load(url: str) -> tuple[Remembered, list[ReceiverState], str]:
     from agent.store.store import Store
 
     store = await Store.open_readonly(url)
     try:
-        return await store.load(), await store.failing()
+        return await store.load(), await store.failing(), store.place
     finally:
         await store.close()
 

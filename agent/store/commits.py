@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 
 from agent.store import outbox, rows
+from agent.store.connection import Connection
 from agent.store.errors import Fenced
 from agent.store.records import Commit, Receipt
 from rules.model import DAY, Reading, Series
@@ -13,10 +13,6 @@ from rules.model import DAY, Reading, Series
 SHARDS = 16
 RECEIPTS_KEPT = 7 * DAY  # senders give up after one to three days, and sign each try anew
 
-_READING = (
-    "INSERT INTO readings (series_id, time, value) VALUES (?, ?, ?) ON CONFLICT (series_id, time) "
-    "DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value"  # what did not change is not written
-)
 _INSTANCE = rows.insert("instances", rows.INSTANCE, ("target", "labels"), replace=True)
 _SOURCE = rows.insert("sources", rows.SOURCE, ("name",), replace=True)
 _PING = rows.insert("pings", rows.PING)
@@ -45,11 +41,11 @@ class Committer:
         """After a rollback: numbers given in it don't exist."""
         self._ids.clear()
 
-    def apply(self, connection: sqlite3.Connection, commit: Commit) -> None:
+    def apply(self, connection: Connection, commit: Commit) -> None:
         """Writes all of it. Raises Fenced."""
         check_shards(connection, commit.shards)
         if commit.readings:
-            connection.executemany(_READING, self._readings(connection, commit.readings))
+            connection.put(self._readings(connection, commit.readings))
         if commit.pings:
             connection.executemany(_PING, map(rows.ping_row, commit.pings))
         if commit.receipts:
@@ -71,22 +67,20 @@ class Committer:
             connection.executemany(_MENTION, [row for one in commit.deliveries for row in rows.mention_rows(one)])
         _apply_told(connection, commit)
 
-    def _readings(
-        self, connection: sqlite3.Connection, readings: Sequence[Reading]
-    ) -> list[tuple[int, int, float | None]]:
+    def _readings(self, connection: Connection, readings: Sequence[Reading]) -> list[tuple[int, int, float | None]]:
         ids = self._ids
         for series in {reading.series for reading in readings if reading.series not in ids}:
             ids[series] = series_id(connection, series)
         return [(ids[series], time, value) for series, time, value in readings]
 
 
-def take_receipts(connection: sqlite3.Connection, receipts: Sequence[Receipt], now: int) -> int:
+def take_receipts(connection: Connection, receipts: Sequence[Receipt], now: int) -> int:
     """Writes receipts, and forgets old ones; returns how many are new."""
     connection.execute("DELETE FROM receipts WHERE at < ?", (now - RECEIPTS_KEPT,))
-    return connection.executemany(_RECEIPT, map(rows.receipt_row, receipts)).rowcount
+    return sum(connection.execute(_RECEIPT, rows.receipt_row(one)).rowcount for one in receipts)
 
 
-def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
+def _apply_told(connection: Connection, commit: Commit) -> None:
     if commit.switches:
         connection.executemany(_SWITCH, [rows.switch_row(*item) for item in commit.switches.items()])
     if commit.acts:
@@ -108,7 +102,7 @@ def _apply_told(connection: sqlite3.Connection, commit: Commit) -> None:
     connection.executemany("DELETE FROM members WHERE group_id = ? AND fingerprint = ?", gone)
 
 
-def series_id(connection: sqlite3.Connection, series: Series) -> int:
+def series_id(connection: Connection, series: Series) -> int:
     """The number of a series, given to it if it is new."""
     key = (series.name, rows.labels_text(series.labels))
     row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
@@ -118,17 +112,17 @@ def series_id(connection: sqlite3.Connection, series: Series) -> int:
     return int(row[0])
 
 
-def check_shards(connection: sqlite3.Connection, shards: Mapping[int, int]) -> None:
+def check_shards(connection: Connection, shards: Mapping[int, int]) -> None:
     """Raises Fenced unless every shard still has the version its holder knows."""
     if not shards:
         return
-    stored = dict(connection.execute("SELECT shard, version FROM shards").fetchall())
+    stored = connection.shards()
     for shard, version in shards.items():
         if stored.get(shard) != version:
             raise Fenced(shard)
 
 
-def take_shards(connection: sqlite3.Connection, holder: str, now: int) -> dict[int, int]:
+def take_shards(connection: Connection, holder: str, now: int) -> dict[int, int]:
     """Takes every shard and returns their versions; leases of the holder before are dropped, since it is gone."""
     sql = (
         "INSERT INTO shards (shard, version, holder, taken_at) VALUES (?, 1, ?, ?) ON CONFLICT (shard) "
@@ -139,4 +133,4 @@ def take_shards(connection: sqlite3.Connection, holder: str, now: int) -> dict[i
     connection.execute(
         "UPDATE deliveries SET lease_until = NULL, fence = fence + 1 WHERE state = 'queued' AND lease_until IS NOT NULL"
     )
-    return {int(row[0]): int(row[1]) for row in connection.execute("SELECT shard, version FROM shards")}
+    return connection.shards()

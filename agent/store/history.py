@@ -5,7 +5,6 @@ Imported at the first question, because SQLAlchemy is heavy.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 from agent.acts import Act
 from agent.store import rows
 from agent.store.codec import decode
+from agent.store.connection import LISTED, Connection
 from agent.store.records import Attempt, Delivery, Ping
 from agent.store.tables import acts, attempts, corrections, deliveries, mentions, pings, transitions
 from rules.model import Correction, Transition
@@ -23,13 +23,13 @@ from rules.model import Correction, Transition
 _DIALECT = sqlite.dialect(paramstyle="named")
 
 
-def _rows(connection: sqlite3.Connection, statement: Select[Any]) -> list[sqlite3.Row]:
+def _rows(connection: Connection, statement: Select[Any]) -> list[Any]:
     compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     return connection.execute(str(compiled), compiled.params).fetchall()
 
 
 def read_transitions(
-    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None, fingerprint: str | None
+    connection: Connection, limit: int, target: str | None, since: int | None, fingerprint: str | None
 ) -> list[Transition]:
     """Newest first."""
     table = transitions.c
@@ -58,13 +58,11 @@ _CHANGED = (
 )
 
 
-def read_changes(
-    connection: sqlite3.Connection, start: int, end: int, targets: Sequence[str] | None
-) -> list[Transition]:
+def read_changes(connection: Connection, start: int, end: int, targets: Sequence[str] | None) -> list[Transition]:
     """In order of what happened: those of `start` to `end`, and before it those that tell how open alerts stood."""
     sql = f"{_OPEN_AT} UNION {_TAKEN} UNION {_CHANGED}"
     if targets is not None:
-        sql = f"{_TAKEN} AND target IN (SELECT value FROM json_each(:targets))"
+        sql = f"{_TAKEN} AND target IN {LISTED.replace('?', ':targets')}"
     given = {"start": start, "end": end, "targets": orjson.dumps(targets).decode()}
     found = connection.execute(f"{sql} ORDER BY id", given)
     return [decode(Transition, row["record"]) for row in found]
@@ -76,14 +74,14 @@ _OF_CORRECTIONS = (
 )
 
 
-def read_said(connection: sqlite3.Connection, target: str, start: int, end: int) -> list[Transition]:
+def read_said(connection: Connection, target: str, start: int, end: int) -> list[Transition]:
     """What was said of a target's corrections and escalations, in order."""
     found = connection.execute(_OF_CORRECTIONS, {"target": target, "start": start, "end": end})
     return [decode(Transition, row["record"]) for row in found]
 
 
 def read_corrections(
-    connection: sqlite3.Connection, limit: int, target: str | None, since: int | None, until: int | None
+    connection: Connection, limit: int, target: str | None, since: int | None, until: int | None
 ) -> list[Correction]:
     """Newest first; `since` compares with the last change, `until` with the beginning."""
     table = corrections.c
@@ -97,7 +95,7 @@ def read_corrections(
     return [decode(Correction, row["record"]) for row in _rows(connection, statement)]
 
 
-def read_deliveries(connection: sqlite3.Connection, limit: int, fingerprint: str | None) -> list[Delivery]:
+def read_deliveries(connection: Connection, limit: int, fingerprint: str | None) -> list[Delivery]:
     """Newest first."""
     statement = select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
     if fingerprint is not None:
@@ -106,19 +104,19 @@ def read_deliveries(connection: sqlite3.Connection, limit: int, fingerprint: str
     return [rows.delivery_of(row) for row in _rows(connection, statement)]
 
 
-def read_delivery(connection: sqlite3.Connection, key: str) -> Delivery | None:
+def read_delivery(connection: Connection, key: str) -> Delivery | None:
     """The one of that key."""
     found = _rows(connection, select(deliveries).where(deliveries.c.key == key))
     return rows.delivery_of(found[0]) if found else None
 
 
-def read_attempts(connection: sqlite3.Connection, delivery_id: int) -> list[Attempt]:
+def read_attempts(connection: Connection, delivery_id: int) -> list[Attempt]:
     """In order."""
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
     return [rows.attempt_of(row) for row in _rows(connection, statement)]
 
 
-def read_acts(connection: sqlite3.Connection, limit: int, since: int | None) -> list[Act]:
+def read_acts(connection: Connection, limit: int, since: int | None) -> list[Act]:
     """Newest first."""
     statement = select(acts).order_by(acts.c.id.desc()).limit(limit)
     if since is not None:
@@ -126,7 +124,7 @@ def read_acts(connection: sqlite3.Connection, limit: int, since: int | None) -> 
     return [rows.act_of(row) for row in _rows(connection, statement)]
 
 
-def read_pings(connection: sqlite3.Connection, source: str, limit: int) -> list[Ping]:
+def read_pings(connection: Connection, source: str, limit: int) -> list[Ping]:
     """Newest first."""
     statement = select(pings).where(pings.c.source == source).order_by(pings.c.id.desc()).limit(limit)
     return [rows.ping_of(row) for row in _rows(connection, statement)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
+
+from agent.store.connection import Connection
 
 _SIZE = 32  # bytes
 
 
-def key_of(connection: sqlite3.Connection, name: str, now: int) -> bytes:
+def key_of(connection: Connection, name: str, now: int) -> bytes:
     """The key of that name. Runs in the writer's thread, inside its transaction."""
     made = (name, secrets.token_bytes(_SIZE), now)
     connection.execute("INSERT INTO keys (name, secret, created) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING", made)

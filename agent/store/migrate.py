@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 from alembic import command
@@ -26,15 +27,31 @@ def upgrade(connect: Callable[[], sqlite3.Connection], revision: str = "head") -
 
 def _upgrade(connect: Callable[[], sqlite3.Connection], revision: str) -> None:
     engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=sqlalchemy.NullPool)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.connect() as connection:
         # By hand: the driver opens no transaction for statements that change the schema.
         connection.exec_driver_sql("BEGIN EXCLUSIVE")
-        config.attributes["connection"] = connection
         try:
-            command.upgrade(config, revision)
+            _run(connection, revision)
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
         connection.exec_driver_sql("COMMIT")
+
+
+async def upgrade_postgres(connect: Callable[[], Awaitable[Any]], revision: str = "head") -> None:
+    """Migrates in one transaction; `connect` has to give connections of asyncpg. Raises asyncpg's errors."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=sqlalchemy.NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_run, revision)
+    except sqlalchemy.exc.DBAPIError as error:
+        raise getattr(error.orig, "__cause__", None) or error from error
+
+
+def _run(connection: sqlalchemy.Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,12 +11,13 @@ import orjson
 
 from agent.coalescing import REMEMBERED, Told, coalesced, held_until
 from agent.store import rows
+from agent.store.connection import Connection
 from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats, ReceiverState
 
 # Only the first queued delivery of a lane may go out. Those under a lease take their receiver's places first.
-_HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane)"
+_HEADS = "(SELECT min(id) AS id FROM deliveries WHERE state = 'queued' GROUP BY lane) AS first"
 _CLAIMABLE = f"""
-SELECT d.*, t.reference, t.starts_at IS d.starts_at AS same,
+SELECT d.*, t.reference, t.starts_at IS NOT DISTINCT FROM d.starts_at AS same,
        EXISTS (SELECT 1 FROM deliveries n WHERE n.state = 'queued' AND n.lane = d.lane AND n.id > d.id) AS followed
 FROM (
   SELECT id, next_at, kind, next_at <= :now AND coalesce(lease_until, 0) <= :now AS due,
@@ -28,16 +28,17 @@ FROM (
 JOIN deliveries d ON d.id = head.id
 LEFT JOIN threads t ON t.receiver = d.receiver AND t.position = d.position AND t.fingerprint = d.fingerprint
                     AND d.kind = 'notice'
-WHERE head.due AND head.place <= :per_receiver AND (:kind IS NULL OR (head.kind = 'call') = (:kind = 'call'))
+WHERE head.due AND head.place <= :per_receiver
+AND (CAST(:kind AS TEXT) IS NULL OR (head.kind = 'call') = (:kind = 'call'))
 ORDER BY head.next_at, head.id LIMIT :limit
 """
 _TOLD = (
-    "SELECT json_extract(payload, '$.reason') AS reason, json_extract(payload, '$.severity') AS severity, settled_at "
-    "FROM deliveries WHERE fingerprint = ? AND lane = ? AND state = 'sent' AND settled_at > ? ORDER BY id"
+    "SELECT payload, settled_at FROM deliveries "
+    "WHERE fingerprint = ? AND lane = ? AND state = 'sent' AND settled_at > ? ORDER BY id"
 )
-_WAITING = "SELECT id, payload FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
+_WAITING = "SELECT id, payload, next_at FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
 _SUPERSEDE = "UPDATE deliveries SET state = 'superseded', settled_at = ? WHERE id = ?"
-_CARRY = "UPDATE deliveries SET payload = ?, next_at = min(next_at, ?) WHERE id = ?"
+_CARRY = "UPDATE deliveries SET payload = ?, next_at = ? WHERE id = ?"
 _HOLD = "UPDATE deliveries SET next_at = ? WHERE id = ?"
 _HURRY = "UPDATE deliveries SET next_at = ? WHERE lane = ? AND state = 'queued' AND attempts = 0 AND next_at > ?"
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"
@@ -54,8 +55,8 @@ _THREAD = (
 )
 _MOVE = "UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE state = 'queued'"
 _NEXT = (
-    f"SELECT min(max(next_at, coalesce(lease_until, 0))) FROM deliveries JOIN {_HEADS} USING (id) "
-    "WHERE max(next_at, coalesce(lease_until, 0)) > ?"
+    "SELECT min(due) FROM (SELECT CASE WHEN lease_until > next_at THEN lease_until ELSE next_at END AS due "
+    f"FROM deliveries JOIN {_HEADS} USING (id)) AS head WHERE due > ?"
 )
 
 # The newest error of each notifier, and the first since its last success.
@@ -64,13 +65,16 @@ WITH tries AS (
   SELECT d.receiver, d.position, a.at, a.error FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
   WHERE d.kind <> ?
 ), good AS (SELECT receiver, position, max(at) AS at FROM tries WHERE error IS NULL GROUP BY receiver, position)
-SELECT t.receiver, t.position, min(t.at), substr(max(printf('%020d', t.at) || t.error), 21)
-FROM tries t LEFT JOIN good g ON g.receiver = t.receiver AND g.position = t.position
-WHERE t.error IS NOT NULL AND (g.at IS NULL OR t.at > g.at) GROUP BY t.receiver, t.position
+SELECT receiver, position, since, error FROM (
+  SELECT t.receiver, t.position, t.error, min(t.at) OVER notifier AS since,
+         row_number() OVER (PARTITION BY t.receiver, t.position ORDER BY t.at DESC, t.error DESC) AS place
+  FROM tries t LEFT JOIN good g ON g.receiver = t.receiver AND g.position = t.position
+  WHERE t.error IS NOT NULL AND (g.at IS NULL OR t.at > g.at) WINDOW notifier AS (PARTITION BY t.receiver, t.position)
+) AS bad WHERE place = 1 ORDER BY receiver, position
 """
 
 
-def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any]) -> tuple[list[Delivery], Counter[str]]:
+def claim(connection: Connection, until: int, wanted: Mapping[str, Any]) -> tuple[list[Delivery], Counter[str]]:
     """Leases what is due until `until`; also says how many of each receiver a newer one took the place of.
 
     `wanted` has now, kind, limit and per_receiver.
@@ -88,7 +92,7 @@ def claim(connection: sqlite3.Connection, until: int, wanted: Mapping[str, Any])
     return claimed, superseded
 
 
-def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int, superseded: Counter[str]) -> bool:
+def _gives_way(connection: Connection, head: Any, now: int, superseded: Counter[str]) -> bool:
     """Whether the head of a lane does not go out now: a newer notice takes its place, or it has to wait."""
     if head["manner"] == Manner.EVERY or head["lease_until"] is not None:
         return False
@@ -103,18 +107,20 @@ def _gives_way(connection: sqlite3.Connection, head: sqlite3.Row, now: int, supe
     return until > now and bool(connection.execute(_HOLD, (until, head["id"])).rowcount)
 
 
-def _thin_out(connection: sqlite3.Connection, head: sqlite3.Row, now: int, *, known: bool) -> int:
+def _thin_out(connection: Connection, head: Any, now: int, *, known: bool) -> int:
     """How many of a lane's deliveries a newer one takes the place of."""
     waiting = connection.execute(_WAITING, (head["lane"],)).fetchall()
     place, notice = coalesced([orjson.loads(row["payload"]) for row in waiting], known=known)
     if place == 0:
         return 0
     connection.executemany(_SUPERSEDE, [(now, row["id"]) for row in waiting[:place]])
-    connection.execute(_CARRY, (orjson.dumps(notice).decode(), head["next_at"], waiting[place]["id"]))
+    taken = waiting[place]
+    due = min(taken["next_at"], head["next_at"])
+    connection.execute(_CARRY, (orjson.dumps(notice).decode(), due, taken["id"]))
     return place
 
 
-def hurry(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> None:
+def hurry(connection: Connection, deliveries: Iterable[Delivery]) -> None:
     """Ends the pause of lanes in which a new delivery must not wait."""
     for delivery in deliveries:
         if delivery.manner is Manner.CALM:
@@ -123,13 +129,14 @@ def hurry(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> Non
                 connection.execute(_HURRY, (now, delivery.lane, now))
 
 
-def _told(connection: sqlite3.Connection, about: str, lane: str, now: int) -> list[Told]:
+def _told(connection: Connection, about: str, lane: str, now: int) -> list[Told]:
     """What was sent in a lane lately."""
     found = connection.execute(_TOLD, (about, lane, now - REMEMBERED))
-    return [Told(row["reason"], row["severity"] or "", row["settled_at"]) for row in found]
+    told = [(orjson.loads(row["payload"]), row["settled_at"]) for row in found]
+    return [Told(notice.get("reason"), notice.get("severity") or "", at) for notice, at in told]
 
 
-def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt, outcome: Mapping[str, Any]) -> bool:
+def settle(connection: Connection, delivery: Delivery, attempt: Attempt, outcome: Mapping[str, Any]) -> bool:
     """Records how a try ended. `outcome` has now, sent, retry_at and thread. False if the lease was lost."""
     now, retry_at = outcome["now"], outcome["retry_at"]
     if outcome["sent"]:
@@ -154,29 +161,29 @@ def settle(connection: sqlite3.Connection, delivery: Delivery, attempt: Attempt,
     return True
 
 
-def move_queued(connection: sqlite3.Connection, by: int) -> None:
+def move_queued(connection: Connection, by: int) -> None:
     """Moves what is queued, and its leases, in time."""
     connection.execute(_MOVE, (by, by))
 
 
-def next_at(connection: sqlite3.Connection, after: int) -> int | None:
+def next_at(connection: Connection, after: int) -> int | None:
     """When the next delivery becomes claimable, later than `after`."""
     found: int | None = connection.execute(_NEXT, (after,)).fetchone()[0]
     return found
 
 
-def stats(connection: sqlite3.Connection) -> OutboxStats:
+def stats(connection: Connection) -> OutboxStats:
     """What is queued."""
     row = connection.execute("SELECT count(*), min(created) FROM deliveries WHERE state = 'queued'").fetchone()
     return OutboxStats(row[0], row[1])
 
 
-def failing(connection: sqlite3.Connection) -> list[ReceiverState]:
+def failing(connection: Connection) -> list[ReceiverState]:
     """The notifiers whose last try failed."""
     return [ReceiverState(*row) for row in connection.execute(_FAILING, (DeliveryKind.CALL.value,))]
 
 
-def calls(connection: sqlite3.Connection, since: int) -> list[tuple[str, int]]:
+def calls(connection: Connection, since: int) -> list[tuple[str, int]]:
     """(action, time) of the calls decided on since, but for those that were withheld; oldest first."""
     sql = "SELECT receiver, created FROM deliveries WHERE kind = ? AND created >= ? AND state <> ? ORDER BY id"
     wanted = (DeliveryKind.CALL.value, since, DeliveryState.WITHHELD.value)

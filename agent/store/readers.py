@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.store.connection import Database, Link
 from agent.store.errors import StoreError
-from agent.store.sqlite import connect, explain
 
 T = TypeVar("T")
 THREADS = 4
@@ -20,10 +18,10 @@ THREADS = 4
 class Readers:
     """One connection for each thread, opened at its first question."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._own = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[Link] = []
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="store-reader")
         self._closed = False
 
@@ -37,15 +35,12 @@ class Readers:
         """Waits for what is being read."""
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
-        for connection in self._all:
-            connection.close()
+        for link in self._all:
+            await asyncio.to_thread(link.close)
 
     def _ask(self, question: Callable[..., T], args: tuple[Any, ...]) -> T:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = connect(self._path, write=False)
-            self._all.append(connection)
-        try:
-            return question(connection, *args)
-        except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+        link: Link | None = getattr(self._own, "link", None)
+        if link is None:
+            link = self._own.link = self._database.reader()
+            self._all.append(link)
+        return link.ask(question, *args)

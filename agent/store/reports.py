@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from agent.store.codec import decode
+from agent.store.connection import Connection
 from agent.store.records import ReportRun
 from rules.model import Transition
 
@@ -20,20 +19,20 @@ _CHANGES = (
 _OLD = (
     "DELETE FROM reports AS r WHERE scheduled < ? "
     "AND scheduled <> (SELECT max(scheduled) FROM reports WHERE name = r.name) "
-    "AND scheduled IS NOT (SELECT max(scheduled) FROM reports WHERE name = r.name AND made IS NOT NULL)"
+    "AND scheduled IS DISTINCT FROM (SELECT max(scheduled) FROM reports WHERE name = r.name AND made IS NOT NULL)"
 )
 
 
-def newest(connection: sqlite3.Connection, until: int) -> list[ReportRun]:
+def newest(connection: Connection, until: int) -> list[ReportRun]:
     """Of each report what was noted last until a time and the last that was made, in order of their times."""
     return [decode(ReportRun, row[0]) for row in connection.execute(_NEWEST, (until,))]
 
 
-def changes(connection: sqlite3.Connection, start: int, end: int, most: int) -> list[Transition]:
+def changes(connection: Connection, start: int, end: int, most: int) -> list[Transition]:
     """Alerts that fired or resolved with start < at <= end, the newest first."""
     return [decode(Transition, row[0]) for row in connection.execute(_CHANGES, (start, end, most))]
 
 
-def forget(connection: sqlite3.Connection, before: int) -> int:
+def forget(connection: Connection, before: int) -> int:
     """Removes what no later report needs; returns how many rows."""
     return connection.execute(_OLD, (before,)).rowcount

@@ -6,27 +6,27 @@ queued, what belongs to an open alert and the newest reading of each series stay
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 
 import orjson
 
+from agent.store.connection import LISTED, Connection
 from agent.store.reports import forget
 from agent.store.rows import ENDED
 from rules.specs import Reach
 from rules.tracks import PAST_MOST
 
 CHUNK = 5_000
-Step = Callable[[sqlite3.Connection], int]
+Step = Callable[[Connection], int]
 
 _OPEN = (
-    "SELECT fingerprint FROM (SELECT fingerprint, after, max(id) FROM transitions GROUP BY fingerprint) "
-    "WHERE after <> 'inactive' UNION SELECT id FROM groups"
+    "SELECT fingerprint FROM transitions WHERE id IN (SELECT max(id) FROM transitions GROUP BY fingerprint) "
+    "AND after <> 'inactive' UNION SELECT id FROM groups"
 )
-_NOT_OPEN = "fingerprint NOT IN (SELECT value FROM json_each(?))"
+_NOT_OPEN = f"fingerprint NOT IN {LISTED}"
 
 
-def open_fingerprints(connection: sqlite3.Connection) -> str:
+def open_fingerprints(connection: Connection) -> str:
     """The alerts that are not over, and the groups they are in, as a JSON list."""
     return orjson.dumps([row[0] for row in connection.execute(_OPEN)]).decode()
 
@@ -58,7 +58,7 @@ def _rows(table: str, key: str, time: str, before: int, open_alerts: str) -> Ste
     return lambda connection: connection.execute(sql, (before, open_alerts)).rowcount
 
 
-def _corrections(connection: sqlite3.Connection, before: int, open_alerts: str) -> int:
+def _corrections(connection: Connection, before: int, open_alerts: str) -> int:
     sql = (
         "DELETE FROM corrections WHERE id IN (SELECT id FROM corrections WHERE updated < ? "
         f"AND state IN {ENDED} AND {_NOT_OPEN} LIMIT {CHUNK})"
@@ -66,7 +66,7 @@ def _corrections(connection: sqlite3.Connection, before: int, open_alerts: str) 
     return connection.execute(sql, (before, open_alerts)).rowcount
 
 
-def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -> int:
+def _deliveries(connection: Connection, before: int, open_alerts: str) -> int:
     sql = (
         "SELECT id FROM deliveries WHERE settled_at < ? AND state <> 'queued' "
         f"AND {_NOT_OPEN} ORDER BY settled_at LIMIT {CHUNK}"
@@ -79,7 +79,7 @@ def _deliveries(connection: sqlite3.Connection, before: int, open_alerts: str) -
 
 
 def readings(
-    connection: sqlite3.Connection, before: int, now: int, needed: Mapping[str, Reach], after_series: int
+    connection: Connection, before: int, now: int, needed: Mapping[str, Reach], after_series: int
 ) -> tuple[int, int | None]:
     """Removes old readings of the series after `after_series`; returns how many, and the series to go on after.
 
@@ -101,23 +101,23 @@ def readings(
     return removed, cursor
 
 
-def _oldest_needed(connection: sqlite3.Connection, series: int, now: int, reach: Reach) -> int:
+def _oldest_needed(connection: Connection, series: int, now: int, reach: Reach) -> int:
     sql = (
         "SELECT min(time) FROM (SELECT time FROM readings WHERE series_id = ? AND time >= ? AND time < ?"
-        f" ORDER BY time DESC LIMIT {PAST_MOST + 1})"
+        f" ORDER BY time DESC LIMIT {PAST_MOST + 1}) AS past"
     )
     start = now - reach.horizon
     oldest = connection.execute(sql, (series, now - max(reach), start)).fetchone()[0]
     return start if oldest is None else int(oldest)
 
 
-def _readings_of(connection: sqlite3.Connection, series: int, before: int) -> int:
+def _readings_of(connection: Connection, series: int, before: int) -> int:
     """Removes at most CHUNK; keeps the newest reading and the newest with a value."""
     sql = (
         "DELETE FROM readings WHERE series_id = :series AND time IN ("
         "  SELECT time FROM readings WHERE series_id = :series AND time < :before"
         "  AND time <> (SELECT max(time) FROM readings WHERE series_id = :series)"
-        "  AND time IS NOT (SELECT time FROM readings WHERE series_id = :series AND value IS NOT NULL"
+        "  AND time IS DISTINCT FROM (SELECT time FROM readings WHERE series_id = :series AND value IS NOT NULL"
         "                   ORDER BY time DESC LIMIT 1)"
         f"  ORDER BY time LIMIT {CHUNK})"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -206,7 +205,7 @@ def delivery_row(delivery: Delivery) -> Row:
     )
 
 
-def delivery_of(row: sqlite3.Row, reference: str | None = None, *, same: bool = True) -> Delivery:
+def delivery_of(row: Any, reference: str | None = None, *, same: bool = True) -> Delivery:
     """The delivery of a row of the table `deliveries`; `reference` is its thread's, of the `same` firing or not."""
     thread = None if reference is None else orjson.loads(reference)
     return Delivery(
@@ -235,7 +234,7 @@ def attempt_row(attempt: Attempt) -> Row:
     return attempt.delivery_id, attempt.number, attempt.at, attempt.took, attempt.error, int(attempt.permanent)
 
 
-def attempt_of(row: sqlite3.Row) -> Attempt:
+def attempt_of(row: Any) -> Attempt:
     """The attempt of a row of the table `attempts`."""
     return Attempt(row["delivery_id"], row["number"], row["at"], row["took"], row["error"], bool(row["permanent"]))
 
@@ -256,7 +255,7 @@ def switch_row(name: str, switch: Switch) -> Row:
     return name, int(switch.on), encode(switch).decode()
 
 
-def act_of(row: sqlite3.Row) -> Act:
+def act_of(row: Any) -> Act:
     """The act of a row of the table `acts`."""
     return Act(row["at"], Person(row["name"], row["via"], row["person"]), row["act"], row["subject"], row["note"])
 
@@ -266,6 +265,6 @@ def report_row(run: ReportRun) -> Row:
     return run.name, run.scheduled, run.made, run.schedule, encode(run).decode()
 
 
-def ping_of(row: sqlite3.Row) -> Ping:
+def ping_of(row: Any) -> Ping:
     """The ping of a row of the table `pings`."""
     return Ping(row["source"], row["at"], row["kind"], row["exit_status"], row["body"])

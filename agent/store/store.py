@@ -7,15 +7,15 @@ help. Times are UTC microseconds.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.acts import Act
 from agent.store import keys, outbox, readings, reports, retention
 from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_receipts, take_shards
+from agent.store.connection import Connection, Database, Link
+from agent.store.databases import database_of
 from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
 from agent.store.readers import Readers
 from agent.store.records import (
@@ -31,7 +31,6 @@ from agent.store.records import (
     ReportRun,
 )
 from agent.store.rows import ENDED
-from agent.store.sqlite import Lock, look, path_of, prepare
 from agent.store.writer import Writer
 from rules.model import (
     Correction,
@@ -56,40 +55,34 @@ __all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavai
 class Store:
     """Opened by `open` (one daemon) or `open_readonly` (anybody)."""
 
-    def __init__(self, path: Path, lock: Lock | None, writing: sqlite3.Connection | None) -> None:
-        self._lock = lock
+    def __init__(self, database: Database, writing: Link | None) -> None:
+        self.place = database.place  # where it is, for people
+        self.folder = database.folder  # whose disk can run full; a server looks after its own
         self._committer = Committer()
-        self._readers = Readers(path)
-        self._writer = None if writing is None else Writer(path, writing, self._committer.forget)
+        self._readers = Readers(database)
+        self._writer = None if writing is None else Writer(writing, self._committer.forget)
 
     @classmethod
     async def open(cls, url: str, now: int) -> Store:
-        """Takes the database, creating and migrating it where needed.
+        """Takes the database, creating its schema, and bringing a file's up to date, where needed.
 
         Raises StoreInUse if another daemon has it, StoreError if it can't be used.
         """
-        path = path_of(url)
-        lock = Lock(path, now)
-        try:
-            return cls(path, lock, await asyncio.to_thread(prepare, path))
-        except BaseException:
-            lock.release()
-            raise
+        database = database_of(url)
+        return cls(database, await asyncio.to_thread(database.take, now))
 
     @classmethod
     async def open_readonly(cls, url: str) -> Store:
         """For looking only, also while a daemon runs. Creates and migrates nothing."""
-        path = path_of(url)
-        (await asyncio.to_thread(look, path)).close()
-        return cls(path, None, None)
+        database = database_of(url)
+        await asyncio.to_thread(database.check)
+        return cls(database, None)
 
     async def close(self) -> None:
         """Writes what is waiting and lets go of the database."""
         await self._readers.close()
         if self._writer is not None:
             await self._writer.close()
-        if self._lock is not None:
-            self._lock.release()
 
     @property
     def transactions(self) -> int:
@@ -202,7 +195,7 @@ class Store:
         """
         outcome = {"now": now, "sent": sent, "retry_at": retry_at, "thread": thread}
 
-        def job(connection: sqlite3.Connection) -> bool:
+        def job(connection: Connection) -> bool:
             if not outbox.settle(connection, delivery, attempt, outcome):
                 return False
             if commit is not None:
@@ -328,7 +321,7 @@ class Store:
         return await self._write().run(lambda connection: retention.readings(connection, before, now, needed, after))
 
 
-def _load(connection: sqlite3.Connection) -> Remembered:
+def _load(connection: Connection) -> Remembered:
     def records(kind: type[T], sql: str) -> Iterator[T]:
         """One after another, since all texts at once would take as much memory as what is made of them."""
         return (decode(kind, row[0]) for row in connection.execute(sql))
@@ -346,6 +339,6 @@ def _load(connection: sqlite3.Connection) -> Remembered:
     )
 
 
-def _silences(connection: sqlite3.Connection) -> list[Silence]:
+def _silences(connection: Connection) -> list[Silence]:
     """All that are stored."""
     return [decode(Silence, row[0]) for row in connection.execute("SELECT record FROM silences")]

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+Whole = Integer().with_variant(BigInteger, "postgresql")  # 64 bits in both
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 
 series = Table(
@@ -62,7 +63,7 @@ sources = Table(
     Column("name", Text, primary_key=True),
     Column("health", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
-    Column("failures", Integer, nullable=False),
+    Column("failures", Whole, nullable=False),
     Column("last_success", BigInteger),
     Column("last_error", Text),
     Column("record", Text, nullable=False),
@@ -76,7 +77,7 @@ pings = Table(
     Column("source", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("exit_status", Integer),
+    Column("exit_status", Whole),
     Column("body", Text, nullable=False),
     Index("ix_pings_source", "source", "at"),
 )
@@ -100,7 +101,7 @@ transitions = Table(
     Column("labels", Text, nullable=False),  # of the instance, JSON object
     Column("alert", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
-    Column("episode", Integer, nullable=False),
+    Column("episode", Whole, nullable=False),
     Column("event", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("before", Text, nullable=False),
@@ -123,7 +124,7 @@ corrections = Table(
     Column("fingerprint", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
+    Column("attempt", Whole, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
@@ -139,7 +140,7 @@ deliveries = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("receiver", Text, nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", Whole, nullable=False),
     Column("lane", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("starts_at", BigInteger),
@@ -148,8 +149,8 @@ deliveries = Table(
     Column("next_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("fence", Integer, nullable=False),
+    Column("attempts", Whole, nullable=False),
+    Column("fence", Whole, nullable=False),
     Column("lease_until", BigInteger),
     Column("settled_at", BigInteger),
     Column("error", Text),
@@ -171,11 +172,11 @@ attempts = Table(
     "attempts",
     metadata,
     Column("delivery_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("number", Whole, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("took", BigInteger, nullable=False),
     Column("error", Text),
-    Column("permanent", Integer, nullable=False),
+    Column("permanent", Whole, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -183,7 +184,7 @@ threads = Table(
     "threads",
     metadata,
     Column("receiver", Text, primary_key=True),
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("position", Whole, primary_key=True, autoincrement=False),
     Column("fingerprint", Text, primary_key=True),
     Column("starts_at", BigInteger),
     Column("reference", Text, nullable=False),  # JSON
@@ -272,7 +273,7 @@ switches = Table(
     "switches",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("enabled", Integer, nullable=False),
+    Column("enabled", Whole, nullable=False),
     Column("record", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -291,7 +292,7 @@ reports = Table(
 shards = Table(
     "shards",
     metadata,
-    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("shard", Whole, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
     Column("holder", Text, nullable=False),
     Column("taken_at", BigInteger, nullable=False),

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
 import structlog
 
+from agent.store.connection import Connection, Job, Link, Outcome
 from agent.store.errors import StoreError
-from agent.store.sqlite import connect, explain
 
 T = TypeVar("T")
-Job = Callable[[sqlite3.Connection], Any]
 Waiting = list[tuple[Job, "asyncio.Future[Any]"]]
 
 GATHER_SECONDS = 0.01
@@ -31,10 +28,9 @@ class Writer:
     `undo` is called after a rollback, for what jobs keep in memory. `transactions` counts those committed.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, undo: Callable[[], None]) -> None:
+    def __init__(self, link: Link, undo: Callable[[], None]) -> None:
         self.transactions = 0
-        self._path = path
-        self._connection = connection
+        self._link = link
         self._undo = undo
         self._loop = asyncio.get_running_loop()
         self._waiting: Waiting = []
@@ -44,7 +40,7 @@ class Writer:
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[sqlite3.Connection], T], *, soon: bool = False) -> T:
+    async def run(self, job: Callable[[Connection], T], *, soon: bool = False) -> T:
         """The job's result, after its transaction was committed. `soon`: somebody waits, so it gathers no others.
 
         Raises what the job raises, StoreUnavailable if the database can't take it now, StoreError if it never will.
@@ -65,7 +61,7 @@ class Writer:
         self._flush()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._connection.close()
+        await asyncio.to_thread(self._link.close)
 
     def _flush(self) -> None:
         if self._waiting:
@@ -87,63 +83,23 @@ class Writer:
                 group += also
             self._answer(group, self._transaction(group))
 
-    def _transaction(self, group: Waiting) -> list[tuple[Any, Exception | None]]:
+    def _transaction(self, group: Waiting) -> list[Outcome]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._one(job) for job, _ in group]
-            self._connection.execute("COMMIT")
-        except Exception as error:  # every caller of the group is told
-            failure = self._explain(error)
+            outcomes = self._link.transaction([job for job, _ in group], self._undo)
+        except Exception as failure:  # every caller of the group is told
             log.error("store.failed", error=str(failure), commits=len(group))  # noqa: TRY400 - told in plain words
-            self._roll_back()
             return [(None, failure)] * len(group)
         self.transactions += 1
         return outcomes
 
-    def _one(self, job: Job) -> tuple[Any, Exception | None]:
-        """Runs a job in a savepoint, so that its failure is its own."""
-        self._connection.execute("SAVEPOINT job")
-        try:
-            result = job(self._connection)
-        except Exception as error:  # the caller is told
-            if not self._connection.in_transaction:
-                raise  # SQLite gave up the whole transaction
-            self._connection.execute("ROLLBACK TO job")
-            self._connection.execute("RELEASE job")
-            self._undo()
-            return None, self._explain(error)
-        self._connection.execute("RELEASE job")
-        return result, None
-
-    def _explain(self, error: Exception) -> Exception:
-        if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError):
-            return explain(error, self._path)
-        return error
-
-    def _roll_back(self) -> None:
-        self._undo()
-        try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._reopen()
-
-    def _reopen(self) -> None:
-        """A connection that can't even roll back is given up; closing it rolls back."""
-        self._connection.close()
-        try:
-            self._connection = connect(self._path, write=True)
-        except StoreError as error:
-            log.error("store.failed", error=str(error), commits=0)  # noqa: TRY400
-
-    def _answer(self, group: Waiting, outcomes: list[tuple[Any, Exception | None]]) -> None:
+    def _answer(self, group: Waiting, outcomes: list[Outcome]) -> None:
         try:
             self._loop.call_soon_threadsafe(_tell, group, outcomes)
         except RuntimeError:  # the loop ended without closing the store; nobody is waiting any more
             log.warning("store.unheard", commits=len(group))
 
 
-def _tell(group: Waiting, outcomes: list[tuple[Any, Exception | None]]) -> None:
+def _tell(group: Waiting, outcomes: list[Outcome]) -> None:
     for (_, future), (result, error) in zip(group, outcomes, strict=True):
         if future.done():  # the caller was cancelled
             continue

@@ -17,7 +17,9 @@ from typing import Any
 import aiohttp
 import yaml
 
+from agent.store.postgres_connection import translated
 from tests.acceptance.waiting import Happenings
+from tests.databases import Databases
 
 PROGRAM = Path(sys.executable).with_name("setpoint")
 START = 20.0  # seconds, on a busy machine
@@ -33,18 +35,25 @@ def free_port() -> int:
 class Daemon:
     """One daemon after another on the same database. `log` holds the log lines of all of them, `out` what they print."""
 
-    def __init__(self, folder: Path, happenings: Happenings, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        happenings: Happenings,
+        environ: Mapping[str, str] | None = None,
+        server: tuple[Databases, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.happenings = happenings
         self.config = folder / "setpoint.yaml"
         self.database = folder / "setpoint.db"
+        self.server = server  # PostgreSQL with the database's address, instead of the file
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "SETPOINT_CONFIG": str(self.config),
-            "SETPOINT_DATABASE_URL": f"sqlite:///{self.database}",
+            "SETPOINT_DATABASE_URL": server[1] if server else f"sqlite:///{self.database}",
             "SETPOINT_LISTEN": f"127.0.0.1:{self.port}",
             "SETPOINT_LOG_FORMAT": "json",
             **(environ or {}),
@@ -186,13 +195,16 @@ class Daemon:
 
     # its database
 
-    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, sql: str, *values: Any) -> list[Any]:
         """Read beside the daemon, as any tool may."""
+        if self.server is not None:
+            databases, url = self.server
+            return databases.run(url, translated(sql)[0], *values)
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, values).fetchall()
 
-    def changes(self) -> list[sqlite3.Row]:
+    def changes(self) -> list[Any]:
         """The transitions that are told: firing and resolved, in order."""
         return self.rows(
             "SELECT * FROM transitions WHERE event = 'resolved' OR (event = 'firing' AND before <> 'recovering') ORDER BY id"
@@ -200,12 +212,15 @@ class Daemon:
 
     def check_database(self) -> None:
         """It is whole."""
-        if self.database.exists():
+        if self.server is None and self.database.exists():
             assert [tuple(row) for row in self.rows("PRAGMA integrity_check")] == [("ok",)]
 
     def dump(self) -> str:
         """Every value in it, as text."""
-        tables = [row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        catalogue = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if self.server is not None:
+            catalogue = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        tables = [row["name"] for row in self.rows(catalogue)]
         return "\n".join(str(tuple(row)) for table in tables for row in self.rows(f'SELECT * FROM "{table}"'))
 
 

@@ -101,6 +101,9 @@ def test_one_of_two_settings_lets_clicks_in(monkeypatch: pytest.MonkeyPatch, nam
     assert settings.secrets == ("hunter2",)
 
 
+_NO_DATABASE = "has to be an address such as sqlite:///setpoint.db or postgresql://user:password@host/database"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -111,12 +114,8 @@ def test_one_of_two_settings_lets_clicks_in(monkeypatch: pytest.MonkeyPatch, nam
         ("LOG_FORMAT", "xml", "has to be console or json"),
         ("RETENTION", "400", "'400' is not a duration; write for example 500ms, 30s, 1h30m or 7d"),
         ("RETENTION", "0s", "has to be longer than nothing"),
-        ("DATABASE_URL", "postgresql://u:hunter2@db/x", "PostgreSQL is not built yet; use sqlite:///<path>"),
-        (
-            "DATABASE_URL",
-            "hunter2.db",
-            "has to be the address of an SQLite database, for example sqlite:///setpoint.db",
-        ),
+        ("DATABASE_URL", "mysql://u:hunter2@db/x", _NO_DATABASE),
+        ("DATABASE_URL", "hunter2.db", _NO_DATABASE),
         ("EXTERNAL_URL", "setpoint.example.com", "has to be an address such as https://setpoint.example.com"),
         (
             "ALLOWED_COMMANDS",

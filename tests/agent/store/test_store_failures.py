@@ -80,11 +80,11 @@ async def test_kill_in_the_middle_loses_nothing_that_was_answered_and_leaves_no_
 
 
 async def test_a_database_locked_by_another_program_is_unavailable_then_works(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    file_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.0)
-    store = await Store.open(url, 0)
-    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    store = await Store.open(file_url, 0)
+    other = sqlite3.connect(file_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="another program has locked it"):
         await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
@@ -96,7 +96,8 @@ async def test_a_database_locked_by_another_program_is_unavailable_then_works(
     await store.close()
 
 
-async def test_a_full_disk_is_unavailable_and_leaves_the_database_whole(store: Store) -> None:
+async def test_a_full_disk_is_unavailable_and_leaves_the_database_whole(file_url: str) -> None:
+    store = await Store.open(file_url, 0)
     await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
     assert store._writer is not None
     await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
@@ -111,17 +112,18 @@ async def test_a_full_disk_is_unavailable_and_leaves_the_database_whole(store: S
     await store.commit(Commit(1, readings=many, deliveries=[NOTICE]))
     assert await store.latest(["s7"]) == [Reading(Series("s7"), 7, 1.0)]
     assert await store.deliveries(9) == [replace(NOTICE, id=1)]
+    await store.close()
 
 
-async def test_a_damaged_database_is_said_to_be_so_and_waited_for(url: str) -> None:
-    store = await Store.open(url, 0)
+async def test_a_damaged_database_is_said_to_be_so_and_waited_for(file_url: str) -> None:
+    store = await Store.open(file_url, 0)
     await store.commit(Commit(1, readings=[Reading(S, n, 1.0) for n in range(50_000)]))
     await store.close()
-    path = Path(url.removeprefix("sqlite:///"))
+    path = Path(file_url.removeprefix("sqlite:///"))
     with path.open("r+b") as file:
         file.seek(4096 * 40)
         file.write(os.urandom(4096 * 100))
-    store = await Store.open(url, 0)
+    store = await Store.open(file_url, 0)
     with pytest.raises(StoreUnavailable, match="damaged"):  # the daemon stays up, and tells of it
         await store.window(["s"], 0, 2**62)
     await store.close()

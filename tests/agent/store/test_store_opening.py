@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 
 from agent.store import migrate, sqlite
 from agent.store.records import Commit
+from agent.store.revisions import REVISIONS
 from agent.store.store import Store, StoreError, StoreInUse
 from agent.store.tables import metadata
 from rules.model import Reading, Series
@@ -29,9 +30,11 @@ def file_of(url: str) -> Path:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://me:geheim@db/setpoint", "only sqlite:///… is built yet"),
-        ("setpoint.db", "only sqlite:///"),
-        ("sqlite://", "only sqlite:///"),
+        ("mysql://me:geheim@db/setpoint", "has to begin with sqlite:/// or postgresql://"),
+        ("setpoint.db", "has to begin with sqlite:/// or postgresql://"),
+        ("sqlite://", "has to be a file"),
+        ("postgresql://me:geheim@db:port/setpoint", "is not an address like postgresql://"),
+        ("postgresql://me:geheim@127.0.0.1:1/setpoint?sslmode=maybe", "sslmode"),
         ("sqlite:///:memory:", "has to be a file"),
         ("sqlite:////no/such/folder/setpoint.db", "can't write beside|does not exist"),
     ],
@@ -64,10 +67,13 @@ async def test_another_process_is_told_too(url: str) -> None:
     await store.close()
 
 
-async def test_looking_works_beside_a_daemon_and_after_it(url: str) -> None:
+async def test_looking_creates_nothing(file_url: str) -> None:
     with pytest.raises(StoreError, match="there is no database"):
-        await Store.open_readonly(url)
-    assert not file_of(url).exists()
+        await Store.open_readonly(file_url)
+    assert not file_of(file_url).exists()
+
+
+async def test_looking_works_beside_a_daemon_and_after_it(url: str) -> None:
     store = await Store.open(url, 0)
     await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
     beside = await Store.open_readonly(url)
@@ -82,17 +88,20 @@ async def test_looking_works_beside_a_daemon_and_after_it(url: str) -> None:
     await after.close()
 
 
-async def test_looking_works_in_a_folder_one_may_not_write(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await Store.open(url, 0)
+async def test_looking_works_in_a_folder_one_may_not_write(file_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await Store.open(file_url, 0)
     await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
-    beside = await Store.open_readonly(url)
+    beside = await Store.open_readonly(file_url)
     assert await beside.latest(["s"]) == [Reading(S, 1, 1.0)]
     await beside.close()
     await store.close()
-    after = await Store.open_readonly(url)
+    after = await Store.open_readonly(file_url)
     assert await after.latest(["s"]) == [Reading(S, 1, 1.0)]
-    assert {path.name for path in file_of(url).parent.iterdir()} == {"setpoint.db", "setpoint.db.lock"}  # wrote nothing
+    assert {path.name for path in file_of(file_url).parent.iterdir()} == {
+        "setpoint.db",
+        "setpoint.db.lock",
+    }  # wrote nothing
     await after.close()
 
 
@@ -105,46 +114,46 @@ async def test_a_closed_store_says_so(url: str) -> None:
         await store.load()
 
 
-async def test_files_that_are_something_else(url: str) -> None:
-    path = file_of(url)
+async def test_files_that_are_something_else(file_url: str) -> None:
+    path = file_of(file_url)
     path.write_text("site,visitors\nwww,5\n" * 100)
     with pytest.raises(StoreError, match="not a database or is damaged"):
-        await Store.open(url, 0)
+        await Store.open(file_url, 0)
     with pytest.raises(StoreError, match="not a database or is damaged"):
-        await Store.open_readonly(url)
+        await Store.open_readonly(file_url)
     path.unlink()
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE customers (id INTEGER)")
     other.close()
     with pytest.raises(StoreError, match="another program's database"):
-        await Store.open(url, 0)
+        await Store.open(file_url, 0)
     path.unlink()
     path.mkdir()
     with pytest.raises(StoreError, match="can't be opened"):
-        await Store.open(url, 0)
+        await Store.open(file_url, 0)
 
 
-async def test_a_newer_schema_is_left_alone(url: str) -> None:
+async def test_a_newer_schema_is_left_alone(url: str, elsewhere) -> None:
     await (await Store.open(url, 0)).close()
-    with sqlite3.connect(file_of(url)) as other:
-        other.execute("UPDATE alembic_version SET version_num = '9999'")
-    other.close()
+    elsewhere(url, "UPDATE alembic_version SET version_num = '9999'")
     for opening in (Store.open(url, 0), Store.open_readonly(url)):
         with pytest.raises(StoreError, match="newer version of Setpoint"):
             await opening
 
 
-async def test_an_older_schema_is_migrated_by_the_daemon_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sqlite.connect(file_of(url), write=True).close()  # an empty file is the oldest schema
+async def test_an_older_schema_is_migrated_by_the_daemon_only(file_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite.connect(file_of(file_url), write=True).close()  # an empty file is the oldest schema
     with pytest.raises(StoreError, match="older schema"):
-        await Store.open_readonly(url)
-    await (await Store.open(url, 0)).close()
+        await Store.open_readonly(file_url)
+    await (await Store.open(file_url, 0)).close()
     monkeypatch.setattr(migrate, "upgrade", lambda *_: pytest.fail("migrated again"))
-    await (await Store.open(url, 0)).close()
+    await (await Store.open(file_url, 0)).close()
 
 
-async def test_a_migration_that_fails_leaves_the_schema_it_found(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = file_of(url)
+async def test_a_migration_that_fails_leaves_the_schema_it_found(
+    file_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(file_url)
     blocked = sqlite.connect(path, write=True)
     blocked.execute("PRAGMA max_page_count = 20")  # full in the middle
 
@@ -157,7 +166,7 @@ async def test_a_migration_that_fails_leaves_the_schema_it_found(url: str, monke
         migrate.upgrade(connect)
     assert blocked.execute("SELECT name FROM sqlite_master").fetchall() == []
     blocked.close()
-    await (await Store.open(url, 0)).close()
+    await (await Store.open(file_url, 0)).close()
 
 
 async def test_a_daemon_does_not_load_alembic_for_a_database_that_is_up_to_date(url: str) -> None:
@@ -172,7 +181,8 @@ async def test_a_daemon_does_not_load_alembic_for_a_database_that_is_up_to_date(
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, stdout=asyncio.subprocess.PIPE)
     said, _ = await process.communicate()
-    assert said.decode().strip() == "[]"
+    # SQLAlchemy's bridge is what PostgreSQL's driver is asked through
+    assert said.decode().strip() == ("[]" if url.startswith("sqlite") else "['sqlalchemy']")
 
 
 def test_migrations_build_exactly_the_tables(tmp_path: Path) -> None:
@@ -194,4 +204,4 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     scripts = ScriptDirectory.from_config(config).walk_revisions()
-    assert tuple(reversed([script.revision for script in scripts])) == sqlite.REVISIONS
+    assert tuple(reversed([script.revision for script in scripts])) == REVISIONS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 
 import pytest
 
@@ -55,11 +54,9 @@ async def test_points_of_a_long_span_keep_the_extremes(store: Store) -> None:
     assert await store.points(C, 0, 5_000, 100) == []
 
 
-async def test_other_tools_can_read_it(store: Store, url: str) -> None:
+async def test_other_tools_can_read_it(store: Store, url: str, elsewhere) -> None:
     await store.commit(Commit(1, readings=[Reading(A, 1_700_000_000_250_000, 21.5)]))
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
-        rows = other.execute("SELECT name, labels, time, value FROM readings_view").fetchall()
-    other.close()
+    rows = elsewhere(url, "SELECT name, labels, time, value FROM readings_view")
     assert rows == [("temperature", '{"room":"a"}', "2023-11-14T22:13:20.250Z", 21.5)]
 
 

@@ -8,7 +8,7 @@ from connectors.base import Services
 from connectors.gateway import GatewayConfig
 from connectors.http import HttpClient
 from tests.connectors.notifiers.kit import NOW
-from tests.servers import Mosquitto, Postgres, mosquitto, postgres
+from tests.servers import Mosquitto, mosquitto
 
 
 @pytest.fixture
@@ -27,10 +27,4 @@ def through(services: Services, base_url: str, **keys: object) -> Services:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     with mosquitto(tmp_path_factory.mktemp("mosquitto")) as one:
-        yield one
-
-
-@pytest.fixture(scope="session")
-def database() -> Iterator[Postgres]:
-    with postgres() as one:
         yield one

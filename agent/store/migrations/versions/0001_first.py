@@ -7,12 +7,18 @@ revision = "0001"
 down_revision = None
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")  # 64 bits in both
 READINGS_VIEW = """
 CREATE VIEW readings_view AS
 SELECT series.name AS name, series.labels AS labels,
-       strftime('%Y-%m-%dT%H:%M:%fZ', readings.time / 1000000.0, 'unixepoch') AS time, readings.value AS value
+       {time} AS time, readings.value AS value
 FROM readings JOIN series ON series.id = readings.series_id
 """
+TIME = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', readings.time / 1000000.0, 'unixepoch')",
+    "postgresql": "to_char(to_timestamp(readings.time / 1000000.0) AT TIME ZONE 'UTC', "
+    '\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')',
+}
 
 
 def upgrade() -> None:
@@ -22,7 +28,7 @@ def upgrade() -> None:
     _corrected()
     _queued()
     _sent()
-    op.execute(READINGS_VIEW)
+    op.execute(READINGS_VIEW.format(time=TIME[op.get_bind().dialect.name]))
 
 
 def _read() -> None:
@@ -49,7 +55,7 @@ def _read() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("exit_status", sa.Integer(), nullable=True),
+        sa.Column("exit_status", INTEGER, nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -76,7 +82,7 @@ def _judged() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("health", sa.Text(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failures", INTEGER, nullable=False),
         sa.Column("last_success", sa.BigInteger(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("record", sa.Text(), nullable=False),
@@ -91,7 +97,7 @@ def _judged() -> None:
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("alert", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("episode", sa.Integer(), nullable=False),
+        sa.Column("episode", INTEGER, nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("before", sa.Text(), nullable=False),
@@ -118,7 +124,7 @@ def _corrected() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("attempt", INTEGER, nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("updated", sa.BigInteger(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
@@ -129,7 +135,7 @@ def _corrected() -> None:
     op.create_index("ix_corrections_created", "corrections", ["created"], unique=False)
     op.create_table(
         "shards",
-        sa.Column("shard", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("shard", INTEGER, autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("taken_at", sa.BigInteger(), nullable=False),
@@ -145,7 +151,7 @@ def _queued() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("receiver", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("position", INTEGER, nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=True),
@@ -154,8 +160,8 @@ def _queued() -> None:
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("attempts", INTEGER, nullable=False),
+        sa.Column("fence", INTEGER, nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
@@ -181,18 +187,18 @@ def _sent() -> None:
     op.create_table(
         "attempts",
         sa.Column("delivery_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", INTEGER, autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("took", sa.BigInteger(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("permanent", sa.Integer(), nullable=False),
+        sa.Column("permanent", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("delivery_id", "number"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "threads",
         sa.Column("receiver", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", INTEGER, autoincrement=False, nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=True),
         sa.Column("reference", sa.Text(), nullable=False),

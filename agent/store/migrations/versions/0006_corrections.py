@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.create_table(
         "switches",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("enabled", sa.Integer(), nullable=False),
+        sa.Column("enabled", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), nullable=False),
         sa.Column("record", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,

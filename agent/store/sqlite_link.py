@@ -1,0 +1,137 @@
+"""SQLite behind the store: one connection, and its transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from agent.store.connection import Job, Link, Outcome
+from agent.store.errors import StoreError
+from agent.store.revisions import NEWEST
+from agent.store.sqlite import Lock, SqliteConnection, connect, explain, look, path_of, prepare
+
+if TYPE_CHECKING:
+    from agent.store.ends import End
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class SqliteFile:
+    """The database in a file (`agent.store.connection.Database`)."""
+
+    def __init__(self, url: str) -> None:
+        """Raises StoreError if the address names no file."""
+        self.path = path_of(url)
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file is, with its log beside it."""
+        return self.path.parent
+
+    def take(self, now: int) -> Link:
+        """Locks the file, creates it and migrates it."""
+        lock = Lock(self.path, now)
+        try:
+            return SqliteLink(self.path, prepare(self.path), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def reader(self) -> Link:
+        """A connection that can't write."""
+        return SqliteLink(self.path, connect(self.path, write=False))
+
+    def migrate(self, now: int) -> tuple[str | None, str]:
+        """As a daemon does when it starts."""
+        with closing(self.end(now)) as end:
+            before = end.revision()
+            prepare(self.path).close()
+        return before, NEWEST
+
+    def end(self, now: int | None) -> End:
+        """The file need not be there."""
+        from agent.store.ends import FileEnd
+
+        return FileEnd(self.path, now)
+
+    def check(self) -> None:
+        """Creates nothing."""
+        look(self.path).close()
+
+
+class SqliteLink:
+    """One connection to the file; the one that writes holds the lock."""
+
+    def __init__(self, path: Path, connection: SqliteConnection, lock: Lock | None = None) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = lock
+
+    def ask(self, question: Callable[..., T], *args: Any) -> T:
+        """Each statement sees what is committed then."""
+        try:
+            return question(self._connection, *args)
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
+        """Each job has a savepoint."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [self._one(job, undo) for job in jobs]
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            undo()
+            self._roll_back()
+            raise self._explained(error) from error
+        return outcomes
+
+    def close(self) -> None:
+        """The lock goes last."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _one(self, job: Job, undo: Callable[[], None]) -> Outcome:
+        """Runs a job in a savepoint, so that its failure is its own."""
+        self._connection.execute("SAVEPOINT job")
+        try:
+            result = job(self._connection)
+        except Exception as error:  # the caller is told
+            if not self._connection.in_transaction:
+                raise  # SQLite gave up the whole transaction
+            self._connection.execute("ROLLBACK TO job")
+            self._connection.execute("RELEASE job")
+            undo()
+            return None, self._explained(error)
+        self._connection.execute("RELEASE job")
+        return result, None
+
+    def _explained(self, error: Exception) -> Exception:
+        return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        """A connection that can't even roll back is given up; closing it rolls back."""
+        self._connection.close()
+        try:
+            self._connection = connect(self._path, write=True)
+        except StoreError as error:
+            log.error("store.failed", error=str(error), commits=0)  # noqa: TRY400
