@@ -217,7 +217,7 @@ class Dispatcher:
                 now=self._clock.now(),
                 sent=error is None,
                 retry_at=again,
-                thread=_reference(delivery, answer),
+                thread=_reference(delivery, answer if error is None else error.thread),
                 commit=commit,
             )
         )

@@ -17,6 +17,8 @@ from agent.settings import Settings
 
 log = structlog.get_logger()
 
+_RELOAD_SECONDS = 2.0  # that are waited at the end for one that is under way
+
 
 async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
     """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
@@ -31,15 +33,10 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    reloads: set[asyncio.Task[Any]] = set()
-
-    def reload() -> None:
-        task = asyncio.create_task(daemon.reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    watching = asyncio.create_task(watch_files(settings.config, reload, stopping))
+    changed = asyncio.Event()
+    reloading = asyncio.create_task(_reload(daemon, changed, stopping))
+    loop.add_signal_handler(signal.SIGHUP, changed.set)
+    watching = asyncio.create_task(watch_files(settings.config, changed.set, stopping))
     waiting = asyncio.create_task(stopping.wait())
     try:
         log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
@@ -47,9 +44,22 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()
+        changed.set()  # ends what reloads once it has
+        await asyncio.wait({reloading}, timeout=_RELOAD_SECONDS)
         watching.cancel()
-        await asyncio.gather(watching, *reloads, return_exceptions=True)
+        reloading.cancel()
+        await asyncio.gather(watching, reloading, return_exceptions=True)
         await daemon.stop()
         collector.let_go()
     if daemon.pipeline.failed.done():
         daemon.pipeline.failed.result()
+
+
+async def _reload(daemon: Setpoint, changed: asyncio.Event, stopping: asyncio.Event) -> None:
+    """Reads the configuration again when it may have changed; however often while it is being read, then once more."""
+    while await changed.wait() and not stopping.is_set():
+        changed.clear()
+        try:
+            await daemon.reload()
+        except Exception:
+            log.exception("config.not_reloaded")

@@ -33,13 +33,15 @@ class ConnectorError(Exception):
     `retry_after` is in seconds, as the other side asked for it. `unanswered`: it was sent, or may have been, and nobody
     knows whether the other side did it. `until_mended`: nothing gets through there until a person has mended something
     (a token, a scope); what is to be sent waits for that, and people are told. `unsent`: nothing was sent, since it is
-    not its turn for a while, or must not be any more.
+    not its turn for a while, or must not be any more. `thread`: as a notifier's answer, where some got the message all
+    the same.
     """
 
     permanent = False
     unanswered = False
     until_mended = False
     unsent = False
+    thread: Mapping[str, Any] | None = None
 
     def __init__(
         self,

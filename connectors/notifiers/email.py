@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from connectors.facts import plain, shortened
 from connectors.mail import SmtpServer, address_of, check_address, parse_smtp_url
 from connectors.mail_message import Envelope, FirstMail, compose, first_mail, written
 from rules.model import SECOND, Reason
+
+_REMEMBERED = 1_000  # mails that some have and others don't
 
 
 def _check_smtp_url(value: fields.Secret) -> fields.Secret:
@@ -64,6 +67,7 @@ class EmailNotifier:
     def __init__(self, config: EmailConfig, services: Services) -> None:
         self._config = config
         self._services = services
+        self._took: dict[str, set[str]] = {}  # who has a mail that others are still to get
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
         """Mails the notice; returns what later mails of the alert's thread refer to. Raises ConnectorError."""
@@ -71,11 +75,14 @@ class EmailNotifier:
         first = first_mail(sending)
         envelope = Envelope(self._sender(server), tuple(self._config.to), self._services.now(), first)
         mail = compose(sending, envelope)
-        await self._deliver(written(mail), envelope, server)
-        if sending.notice.reason is Reason.UNDELIVERABLE:
-            return sending.thread
+        if first is not None and first.message_id == mail["Message-ID"]:  # that one itself, for those who lack it
+            mail, first = compose(sending, replace(envelope, first_mail=None)), None
         known = first or FirstMail(str(mail["Message-ID"]), str(mail["Subject"]))
-        return {**known._asdict(), "starts_at": sending.notice.episode}
+        thread: Mapping[str, Any] | None = {**known._asdict(), "starts_at": sending.notice.episode}
+        if sending.notice.reason is Reason.UNDELIVERABLE:
+            thread = sending.thread
+        await self._deliver(written(mail), envelope, server, (sending.key, thread))
+        return thread
 
     async def report(self, sending: ReportSending) -> None:
         """Mails a report. Raises ConnectorError."""
@@ -83,7 +90,7 @@ class EmailNotifier:
 
         server = self._server()
         envelope = Envelope(self._sender(server), tuple(self._config.to), self._services.now())
-        await self._deliver(written(compose_report(sending, envelope)), envelope, server)
+        await self._deliver(written(compose_report(sending, envelope)), envelope, server, (sending.key, None))
 
     async def close(self) -> None:
         """Nothing is held open: each mail has its own connection."""
@@ -104,7 +111,25 @@ class EmailNotifier:
             sender = server.username
         return sender or f"setpoint@{_domain(self._services.external_url)}"
 
-    async def _deliver(self, mail: bytes, envelope: Envelope, server: SmtpServer) -> None:
+    async def _deliver(
+        self, mail: bytes, envelope: Envelope, server: SmtpServer, about: tuple[str, Mapping[str, Any] | None]
+    ) -> None:
+        """Sends to all that have not taken it yet. `about` is the key, and what to remember if only some take it."""
+        key, thread = about
+        took = self._took.setdefault(key, set())
+        while len(self._took) > _REMEMBERED:
+            del self._took[next(iter(self._took))]
+        waiting = [one for one in (address_of(address).addr_spec for address in envelope.to) if one not in took]
+        refused = await self._hand_over(mail, envelope.sender, waiting, server)
+        took |= set(waiting) - set(refused)
+        if refused:
+            raise _partly(refused, f"{server.host}:{server.port}", thread)
+        self._took.pop(key, None)
+
+    async def _hand_over(
+        self, mail: bytes, sender: str, to: list[str], server: SmtpServer
+    ) -> Mapping[str, tuple[int, str]]:
+        """Gives the mail to the server; returns the replies for those it was not taken for."""
         import aiosmtplib
 
         place = f"{server.host}:{server.port}"
@@ -112,8 +137,8 @@ class EmailNotifier:
         try:
             refused, _ = await aiosmtplib.send(
                 mail,
-                sender=address_of(envelope.sender).addr_spec,
-                recipients=[address_of(address).addr_spec for address in envelope.to],
+                sender=address_of(sender).addr_spec,
+                recipients=to,
                 hostname=server.host,
                 port=server.port,
                 username=server.username,
@@ -124,10 +149,17 @@ class EmailNotifier:
             )
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _mapped(error, place, seconds) from None
-        if refused:
-            # the others have it; sending again would send it to them twice
-            said = ", ".join(sorted(refused))
-            raise Refused(f"{place} took the mail, but not for {plain(said)}", permanent=True)
+        return {address: (reply.code, reply.message) for address, reply in refused.items()}
+
+
+def _partly(refused: Mapping[str, tuple[int, str]], place: str, thread: Mapping[str, Any] | None) -> Refused:
+    """For whom it was not taken, with the gravest reply. Who is put off, as by greylisting, is tried again."""
+    code, message = max(refused.values())
+    named = ", ".join(sorted(refused))
+    said = f"{place} took the mail, but not for {plain(named)}: {code} {shortened(plain(message), 200)}".rstrip()
+    error = Refused(said, status=code, permanent=all(reply >= 500 for reply, _ in refused.values()))
+    error.thread = thread
+    return error
 
 
 def _domain(external_url: str) -> str:

@@ -296,6 +296,31 @@ async def test_one_refused_address_among_others_is_said_and_not_sent_twice(servi
     assert [recipients for _, recipients, _ in inbox.mails] == [["ops@example.com"]]
 
 
+async def test_who_is_put_off_gets_the_same_mail_later_and_the_others_no_second_one(services, inbox):
+    inbox.replies["grey@example.com"] = "451 4.7.1 greylisted"
+    mailer = notifier(services, inbox.port, to=["ops@example.com", "grey@example.com"])
+    error = await kit.refusal(mailer, kit.sending())
+    assert not error.permanent
+    assert "but not for grey@example.com: 451" in str(error)
+    inbox.replies.clear()
+    thread = await mailer.send(dataclasses.replace(kit.sending(), thread=error.thread))
+    assert [recipients for _, recipients, _ in inbox.mails] == [["ops@example.com"], ["grey@example.com"]]
+    first, later = inbox.parsed(0), inbox.parsed(1)
+    assert (later["Message-ID"], later["Subject"]) == (first["Message-ID"], first["Subject"])
+    assert later["In-Reply-To"] is None
+    assert thread == error.thread
+    assert mailer._took == {}
+
+
+async def test_a_conversation_goes_on_with_those_who_have_it(services, inbox):
+    inbox.replies["gone@example.com"] = "550 no such user"
+    mailer = notifier(services, inbox.port, to=["ops@example.com", "gone@example.com"])
+    error = await kit.refusal(mailer, kit.sending())
+    resolved = dataclasses.replace(kit.sending(), key="another", thread=error.thread)
+    await kit.refusal(mailer, resolved)
+    assert inbox.parsed()["In-Reply-To"] == inbox.parsed(0)["Message-ID"]
+
+
 async def test_all_refused_for_now_is_transient_if_one_may_come_back(services, inbox):
     inbox.replies |= {"a@example.com": "550 no such user", "b@example.com": "450 busy"}
     error = await kit.refusal(notifier(services, inbox.port, to=["a@example.com", "b@example.com"]), kit.sending())
