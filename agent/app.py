@@ -69,6 +69,11 @@ _FACES = "/"  # whose messages these are; no source is called so
 DRAIN = 6 * SECOND  # of the ten seconds a stop may take; requests being answered have had two
 
 
+def prune_seconds(retention: int) -> int:
+    """How often what is old is removed: six hours, more often where so little is kept that this would be much more."""
+    return max(60, min(6 * 3600, retention // (4 * SECOND)))
+
+
 class Setpoint(Approving, Reporting, Silencing):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
@@ -174,7 +179,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self.scheduler = Scheduler(self.clock, self._tick, on_lag=self.metrics.scheduler_lag)
         self.scheduler.start()
         stack.callback(self.scheduler.stop)
-        self.scheduler.every("retention", 6 * 3600, self._prune)
+        self.scheduler.every("retention", prune_seconds(self.settings.retention), self._prune)
         self._started = self.clock.now()
 
     # parts

@@ -150,6 +150,7 @@ class Metrics:
             frozenset(one.cause for one in runtime.troubles()),
             tuple(runtime.receivers()),
             runtime.unstored(),
+            len(asyncio.all_tasks()),
         )
         encode, content_type = choose_encoder(accept)
         # Tens of thousands of lines take a while, in which the loop has polls to make.
@@ -186,6 +187,7 @@ class _State(Collector):
     blind: frozenset[str]
     receivers: Sequence[ReceiverState]
     unstored: int
+    tasks: int
 
     def collect(self) -> Iterable[Metric]:
         """Outbox, sources, instances and alerts."""
@@ -201,6 +203,7 @@ class _State(Collector):
             "setpoint_unstored_readings", "Readings and polls that wait to be stored.", self.unstored
         )
         yield self._receivers()
+        yield GaugeMetricFamily("setpoint_tasks", "What runs or waits in the event loop.", self.tasks)
 
     def _receivers(self) -> Metric:
         family = GaugeMetricFamily(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.app import Setpoint
+from agent.app import Setpoint, prune_seconds
 from agent.cli.snapshot import take
 from agent.cli.status import _failing
 from agent.demo.slack import TOKEN, SlackServer
@@ -18,7 +18,7 @@ from agent.process import run
 from agent.settings import Settings, read_settings
 from agent.store.records import Commit
 from agent.store.store import Store, StoreError
-from rules.model import DAY, Reading, Series
+from rules.model import DAY, SECOND, Reading, Series
 
 CONFIG = """
 sources: {push: {type: webhook, readings: [{series: visitors, value: v}]}}
@@ -152,3 +152,10 @@ async def test_a_revoked_token_loses_nothing_is_told_once_and_is_seen(
     assert "token_revoked" in left["error"]
     shown = "\n".join(_failing({"failing_receivers": [left], "time": left["since"]}))
     assert re.search(r"growth\[0\] +slack +0s +Slack refused: token_revoked", shown)
+
+
+@pytest.mark.parametrize(
+    ("retention", "seconds"), [(400 * DAY, 6 * 3600), (DAY, 6 * 3600), (3600 * SECOND, 900), (SECOND, 60)]
+)
+def test_what_is_kept_a_short_while_is_removed_the_more_often(retention: int, seconds: int) -> None:
+    assert prune_seconds(retention) == seconds
