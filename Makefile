@@ -55,6 +55,11 @@ bench: $(EDITABLE) ## measure every budget beside its reference into bench/resul
 crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again
 	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)")
 
+.PHONY: soak
+soak: $(EDITABLE) ## run the daemon for HOURS (0.3) with 1,000 sources among faults; fails where it grows, loses or breaks; SEED=
+	@tools/programs.sh $(BIN)
+	python -m tests.soak --hours $(or $(HOURS),0.3) $(if $(SEED),--seed $(SEED))
+
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code
 	python tools/reference.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -273,6 +274,13 @@ async def test_the_outbox_is_absent_where_nobody_can_say(metrics: Metrics):
     assert full[named("setpoint_outbox_oldest_age_seconds")] == 60
     ahead = await samples(metrics, OutboxStats(1, NOW + MINUTE))  # the clock was set back
     assert ahead[named("setpoint_outbox_oldest_age_seconds")] == 0
+
+
+async def test_what_waits_in_the_loop_is_counted(metrics: Metrics):
+    alone = (await samples(metrics))[named("setpoint_tasks")]
+    other = asyncio.create_task(asyncio.Event().wait())
+    assert (await samples(metrics))[named("setpoint_tasks")] == alone + 1
+    other.cancel()
 
 
 async def test_a_refused_reload_keeps_the_time_of_the_last_good_one(daemon: Daemon, metrics: Metrics):

@@ -1,0 +1,110 @@
+"""A run of seconds, and what a run is judged by; `make soak` runs as long as you like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.soak import world
+from tests.soak.faults import Course, course, faults
+from tests.soak.fleet import Fleet
+from tests.soak.page import page, sparkline
+from tests.soak.play import Soak
+from tests.soak.verdict import Sample, Told, failures, lost, slope, trends
+from tests.soak.watched import quantile, read
+
+SEED = 4
+FLAT = Sample(0.0, 1, True, 150_000_000, 90, 9, 40, 50_000_000, 0, 0, 0.001, 0.005, 0.005, 10, 10, 1)
+
+
+async def test_a_run_of_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(world, "OFF", 0.6)
+    soak = Soak(Fleet(18, 1), Course(4.0, 4.0), SEED, tmp_path)
+    played = await soak.play()
+    assert played.findings == []
+    assert {"process kill", "process reload"} <= played.happened.keys()
+    assert soak.daemon.life == 2
+    assert played.wanted
+    told = {**soak.tell.told, **soak.flaky.told}
+    assert lost([*played.wanted, played.wanted[0]], told)  # one more than there were
+    assert sum(sample.polls_made for sample in played.samples) > 0
+    text = page(soak, trends(played.samples, 4.0), ["nothing"])
+    assert "| starts of the process | 2 |" in text
+    assert "- **nothing**" in text
+
+
+def run(lines: dict[int, float], **more: float) -> list[Sample]:
+    """Samples each ten seconds of lives that begin at `lines` and gain so many bytes a second."""
+    found: list[Sample] = []
+    for at in range(0, 1000, 10):
+        life = max(start for start in lines if start <= at)
+        rss = FLAT.rss + int(lines[life] * (at - life))
+        found.append(replace(FLAT, at=float(at), life=life, rss=rss, **more))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lines", "grows"),
+    [({0: 0.0}, False), ({0: 10_000.0}, False), ({0: 40_000.0}, True), ({0: 0.0, 700: 40_000.0}, True)],
+)
+def test_what_grows_is_found_in_each_life(lines: dict[int, float], grows: bool):
+    found = trends(run(lines), 1000.0)
+    assert [trend.name for trend in found if trend.grows] == (["rss"] if grows else [])
+    assert bool(failures(found, [], 1000.0)) == grows
+
+
+def test_storms_starts_and_single_peaks_are_no_growth():
+    storms = [replace(one, calm=False, rss=one.rss + int(one.at) * 10**6) for one in run({0: 0.0})]
+    peaks = [replace(one, rss=one.rss * 2) if one.at in {600.0, 950.0} else one for one in run({0: 0.0, 700: 0.0})]
+    higher = [replace(one, rss=one.rss + 10**8) if one.life == 700 else one for one in peaks]
+    assert not [trend for trend in trends([*storms, *higher], 1000.0) if trend.grows]
+
+
+def test_of_too_little_nothing_is_said():
+    assert failures(trends([FLAT] * 3, 1000.0), ["finding"], 1000.0) == [
+        "there are too few samples to say whether anything grows", "finding"
+    ]  # fmt: skip
+
+
+def test_the_slope_is_the_median_of_all_pairs_of_a_line():
+    assert slope([[(0, 0), (1, 1), (2, 2), (3, 30)]]) == pytest.approx(1.0, abs=10)
+    assert slope([[(0, 5), (1, 5)], [(0, 100), (1, 100)]]) == 0
+
+
+def test_who_was_told_less_often_than_it_happened():
+    one, other = Told("all", "f1", "firing"), Told("all", "f1", "resolved")
+    told = {("all", "f1", "firing"): {"a", "b"}, ("all", "f1", "resolved"): {"c"}}
+    assert lost([one, one, other], told) == []
+    assert lost([one, other, other], told) == ["all was told 1 of 2 times that f1 is resolved"]
+
+
+@pytest.mark.parametrize("seconds", [360.0, 1080.0, 8 * 3600.0])
+def test_a_seed_draws_a_course_with_calm(seconds: float):
+    plan = course(seconds)
+    drawn = faults(5, plan)
+    assert drawn == faults(5, plan) != faults(6, plan)
+    assert not any(plan.is_calm(fault.begin) or plan.is_calm(fault.end) for fault in drawn)
+    assert drawn[-1].end < seconds
+    killed = [fault.begin for fault in drawn if fault.how == "kill"]
+    assert len(killed) == max(1, seconds // 3600)
+    assert killed[0] < seconds / 2
+
+
+def test_figures_are_read_as_they_are_exposed():
+    text = 'setpoint_tasks 7.0\nsetpoint_x_bucket{le="1.0"} 1.0\n' + "".join(
+        f'setpoint_event_loop_lag_seconds_bucket{{le="{le}"}} {count}\n'
+        for le, count in (("0.1", 90.0), ("0.5", 99.0), ("+Inf", 100.0))
+    )
+    counts = read(text)
+    assert counts["setpoint_tasks"] == {"": 7.0}
+    lag = counts["setpoint_event_loop_lag_seconds_bucket"]
+    assert (quantile(lag, {}, 0.9), quantile(lag, {}, 0.99), quantile(lag, {}, 1.0)) == (0.1, 0.5, float("inf"))
+    assert quantile(lag, lag, 0.99) == 0.0
+
+
+def test_a_sparkline_shows_peaks():
+    assert sparkline([0, 0, 7, 0]) == "▁▁█▁"
+    assert sparkline([3] * 500) == "▁" * 60
+    assert sparkline([]) == ""
