@@ -31,7 +31,7 @@ class Course:
 
     def is_calm(self, at: float) -> bool:
         """Whether nothing fails and nothing still comes back."""
-        return at % self.cycle >= (STORM + SETTLE) * self.cycle
+        return at < self.seconds and at % self.cycle >= (STORM + SETTLE) * self.cycle
 
     @property
     def cycles(self) -> int:

@@ -62,7 +62,7 @@ class Fleet:
             sources[name] = self._http(name, places)
             targets[f"t-{name}"] = target(name, 0, version)
         return {"defaults": {"timezone": "Europe/Amsterdam", "every": f"{self.every}s"}, "sources": sources} | {
-            "targets": targets, **_telling(places)
+            "targets": targets, **_telling(places, self.every)
         }  # fmt: skip
 
     def _http(self, name: str, places: Places) -> Section:
@@ -134,7 +134,7 @@ def _wing() -> Section:
     return made | {"alerts": [{"name": "off", "when": "out_of_band"}]}
 
 
-def _telling(places: Places) -> Section:
+def _telling(places: Places, every: int) -> Section:
     def hook(at: str, path: str) -> list[Section]:
         return [{"type": "webhook", "url": f"{at}/{path}", "secret": HOOK, "timeout": "3s"}]
 
@@ -151,5 +151,5 @@ def _telling(places: Places) -> Section:
             "heal": {**call, "url": f"{places.act}/heal/{{{{ target }}}}"},
             "idle": {**call, "url": f"{places.act}/idle/{{{{ target }}}}", "breaker": {"failures": 100}},
         },
-        "route": {"receiver": "rest", "group_by": ["target"], "group_wait": "2s", "group_interval": "10s"},
+        "route": {"receiver": "rest", "group_by": ["target"], "group_wait": "1s", "group_interval": f"{every}s"},
     }

@@ -82,6 +82,7 @@ class Soak:
             self._began = time.monotonic()
             await asyncio.gather(self._feeding(), self._looking(), self._failing("process"), self._failing())
             await self._settle()
+            await self._look()
             self._conclude()
             await self._end()
 
