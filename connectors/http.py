@@ -18,6 +18,7 @@ from connectors.again import KEPT, Again
 from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
+from connectors.connector import NewestFirst
 from connectors.failures import failure
 from connectors.limits import Limits
 from connectors.pace import Pace
@@ -110,7 +111,7 @@ class HttpClient:
             # No limit for a host: a wait for a connection would count as a wait for the answer. Who polls limits that.
             self._resolver = self._resolver or Resolver()
             resolver = PublicOnly(self._resolver) if public else self._resolver
-            connector = aiohttp.TCPConnector(limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60, resolver=resolver)
+            connector = NewestFirst(limit=10_000, keepalive_timeout=KEPT, ttl_dns_cache=60, resolver=resolver)
             session = self._sessions[public] = aiohttp.ClientSession(
                 connector=connector,
                 request_class=aiohttp.ClientRequest if public else request_class(self._proxies),

@@ -26,16 +26,20 @@ class Server:
         self.connections = 0
         self.open = 0
         self.requests: list[bytes] = []
+        self.answered: list[int] = []  # by connection
         self.idle = asyncio.Event()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = self.connections
         self.connections += 1
         self.open += 1
+        self.answered.append(0)
         try:
             for number in range(self.answers + 1):
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.requests.append(head.split()[0])
                 if number < self.answers:
+                    self.answered[place] += 1
                     writer.write(OK.removesuffix(b"{}") if head.startswith(b"HEAD") else OK)
         except asyncio.IncompleteReadError:
             pass
@@ -73,6 +77,20 @@ async def test_many_polls_use_one_connection_that_is_closed_with_the_client(http
         await http.close()
         await server.idle.wait()
     assert len(server.requests) == 50
+
+
+async def test_after_many_requests_at_once_the_others_stay_idle(http):
+    server = Server(1_000)
+    async with listening(server) as url:
+        await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(20)))
+        assert server.open == 20
+        before = list(server.answered)
+        for _ in range(60):
+            await http.fetch(Request("GET", url))
+        assert server.connections == 20
+        assert sum(after > was for after, was in zip(server.answered, before, strict=True)) == 1
+        await http.close()
+        await server.idle.wait()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

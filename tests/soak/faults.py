@@ -6,9 +6,10 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-STORM = 0.5  # of a cycle
-SETTLE = 0.25  # of a cycle, in which what failed comes back
+STORM = 0.3  # of a cycle
+SETTLE = 0.45  # of a cycle, in which what failed comes back and connections that are too many are closed
 SOURCE_FAULTS = ("500", "429", "garbage", "slow", "drips", "breaks")
+STOPPED = 6.0  # seconds that the process is stopped or away; always alike, since connections are counted after it
 SLICE = 0.05  # of the HTTP sources fail in one way at a time
 
 
@@ -39,8 +40,8 @@ class Course:
 
 
 def course(seconds: float) -> Course:
-    """A cycle is a quarter of a short run and two minutes of a long one."""
-    return Course(seconds, min(max(seconds / 4, 4.0), 120.0))
+    """A cycle is a quarter of a short run and four minutes of a long one."""
+    return Course(seconds, min(max(seconds / 4, 4.0), 240.0))
 
 
 def kills(plan: Course) -> list[int]:
@@ -81,9 +82,9 @@ def _of_the_world(rng: random.Random, begin: float, length: float) -> Iterator[F
 
 def _of_the_process(rng: random.Random, begin: float, length: float, *, kill: bool) -> Iterator[Fault]:
     """One after another, since each needs the process as it was."""
-    hows = ["reload", rng.choice(["reload", "bad reload", "SIGSTOP"]), "kill" if kill else "reload"]
+    hows = ["SIGSTOP", rng.choice(["reload", "bad reload"]), "kill" if kill else "reload"]
     for place, how in enumerate(hows):
         at = begin + (0.1 + 0.3 * place) * length
-        lasts = min(rng.uniform(2, 8), 0.1 * length) if how in {"SIGSTOP", "bad reload", "kill"} else 0.0
+        lasts = 0.0 if how == "reload" else min(STOPPED, 0.1 * length)
         if kill or place < 2:
             yield Fault(at, at + lasts, "process", how)

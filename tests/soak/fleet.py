@@ -113,7 +113,7 @@ def target(room: str, place: int, version: int) -> Section:
     ]
     of_alert, of_target = kinds[place % len(kinds)]
     alert |= of_alert
-    if place % 40 == 25:
+    if place % 8 == 5:
         alert["notify"] = ["team"]
     made |= of_target | {"alerts": [{key: value for key, value in alert.items() if value is not None}]}
     return {key: value for key, value in made.items() if value is not None}

@@ -16,8 +16,15 @@ from tests.soak.verdict import Sample, Trend
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 WIDTH = 60
 _BARS = "▁▂▃▄▅▆▇█"
-_UNITS = {"rss": (1e6, " MB"), "database": (1e6, " MB"), "handles": (1, ""), "threads": (1, ""), "tasks": (1, "")}
-_NAMES = {"rss": "memory (RSS)", "database": "database file", "handles": "open handles"}
+_UNITS = {
+    "rss": (1e6, " MB"),
+    "database": (1e6, " MB"),
+    "handles": (1, ""),
+    "connections": (1, ""),
+    "threads": (1, ""),
+    "tasks": (1, ""),
+}
+_NAMES = {"rss": "memory (RSS)", "database": "database file", "handles": "open files"}
 
 _TEXT = """\
 # How it stands up
@@ -26,10 +33,10 @@ _TEXT = """\
 
 `make soak HOURS=0.3` starts the daemon as users do, lets it read {size} sources (HTTP, files, SQL, check-ins, pushed readings) with a target
 on each and receivers, corrective calls and Slack on this machine, and breaks what it is connected to, by a schedule drawn from a seed. Each cycle of
-{cycle:.0f} s is half storm, then what failed comes back, and the last quarter is calm. `SEED=` repeats a schedule; any length will do, and
+{cycle:.0f} s begins with a storm, then what failed comes back, and the last quarter is calm. `SEED=` repeats a schedule; any length will do, and
 longer runs see smaller leaks. It ends with an error if
 
-- **memory, handles, threads, tasks or the database grow**: the median slope of all pairs of samples (Theil–Sen) in the calm of the second half, each
+- **memory, open files, connections, threads, tasks or the database grow**: the median slope of all pairs of samples (Theil–Sen) in the calm of the second half, each
   life of the process by itself, may not amount to more than what is allowed below over that half. Readings are kept {retention} s
   (`SETPOINT_RETENTION`), and some of the pushed ones are older than that when they come;
 - **a message was lost**: each change of an alert that a receiver hears of by itself has to have arrived there as a message of its own, every delivery has to be
@@ -131,7 +138,8 @@ def _lines(samples: Sequence[Sample]) -> list[str]:
         ("memory", lambda one: one.rss / 1e6, "MB"),
         ("database", lambda one: one.database / 1e6, "MB"),
         ("write-ahead log", lambda one: one.wal / 1e6, "MB"),
-        ("handles", lambda one: one.handles, ""),
+        ("open files", lambda one: one.handles, ""),
+        ("connections", lambda one: one.connections, ""),
         ("tasks", lambda one: one.tasks, ""),
         ("loop lag p99", lambda one: one.lag_p99 * 1000, "ms"),
         ("outbox", lambda one: one.outbox, ""),

@@ -15,7 +15,7 @@ ENOUGH = 6  # samples of a life that say something of it
 class Sample:
     """How the daemon stood, `at` seconds from the start of the run; `life` counts its starts.
 
-    `lag` is the event loop's since the sample before, in seconds: the bounds of the histogram's buckets.
+    `handles` are those that are no sockets, which are `connections`. `lag` is the event loop's since the sample before, in seconds: the bounds of the histogram's buckets.
     """
 
     at: float
@@ -23,6 +23,7 @@ class Sample:
     calm: bool
     rss: int
     handles: int
+    connections: int
     threads: int
     tasks: int
     database: int
@@ -47,7 +48,8 @@ class Bound:
 
 BOUNDS = (
     Bound("rss", 0.05, 8e6),
-    Bound("handles", 0.05, 20),
+    Bound("handles", 0.05, 10),
+    Bound("connections", 0.25, 100),
     Bound("threads", 0.0, 4),
     Bound("tasks", 0.05, 20),
     Bound("database", 0.10, 4e6),

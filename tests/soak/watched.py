@@ -92,12 +92,15 @@ class Watched(Daemon):
 
         self.readings += risen("setpoint_readings_total")
         lag, tick = ("setpoint_event_loop_lag_seconds_bucket", "setpoint_scheduler_lag_seconds_bucket")
+        open_now = list(Path(f"/proc/{self.pid}/fd").iterdir())
+        sockets = sum(_is_socket(one) for one in open_now)
         return Sample(
             at=at,
             life=self.life,
             calm=calm,
             rss=self.memory(),
-            handles=len(list(Path(f"/proc/{self.pid}/fd").iterdir())),
+            handles=len(open_now) - sockets,
+            connections=sockets,
             threads=len(list(Path(f"/proc/{self.pid}/task").iterdir())),
             tasks=int(counts["setpoint_tasks"][""]),
             database=self.database.stat().st_size,
@@ -114,3 +117,10 @@ class Watched(Daemon):
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _is_socket(handle: Path) -> bool:
+    try:
+        return str(handle.readlink()).startswith("socket:")
+    except OSError:  # closed meanwhile
+        return False
