@@ -108,9 +108,9 @@ def facts(soak: Soak) -> list[tuple[str, str]]:
         ("starts of the process", f"{soak.daemon.life}"),
         ("event loop lag in calm", f"p99 {_ms(calm, 'lag_p99')}, at most {_most(calm, 'lag_max')}"),
         ("lag of ticks in calm", f"p99 {_ms(calm, 'tick_lag_p99')}"),
-        ("outbox", f"at most {max((one.outbox for one in samples), default=0):,}, empty in the end"),
+        ("outbox", f"at most {max((one.outbox for one in samples), default=0):,}, {samples[-1].outbox if samples else 0} in the end"),
         ("write-ahead log", f"at most {max((one.wal for one in samples), default=0) / 1e6:.1f} MB"),
-        ("all was well again", f"{played.settled_after:.0f} s after the run"),
+        ("waited for all to be well again", f"{played.settled_after:.0f} s"),
     ]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class Soak:
     async def _play(self) -> None:
         async with self._world():
             self._began = time.monotonic()
-            await asyncio.gather(self._feeding(), self._looking(), self._failing("process"), self._failing())
+            await asyncio.gather(self._feeding(), self._looking(), self._failing(faults(self.seed, self.plan)))
             await self._settle()
             await self._look()
             self._conclude()
@@ -164,16 +164,16 @@ class Soak:
 
     # what goes wrong
 
-    async def _failing(self, of: str = "") -> None:
-        """The faults of the process one after another, or all others, which overlap."""
-        chosen = [fault for fault in faults(self.seed, self.plan) if (fault.what == of) == bool(of)]
-        if of:
-            for fault in chosen:
-                await passed(max(fault.begin - self.now, 0.0))
-                self._note(fault)
-                await self._disturb(fault)
-        else:
-            await asyncio.gather(*(self._fail(fault) for fault in chosen))
+    async def _failing(self, plan: list[Fault]) -> None:
+        """The faults of the process one after another, all others side by side."""
+        others = [self._fail(fault) for fault in plan if fault.what != "process"]
+        await asyncio.gather(self._disturbing([fault for fault in plan if fault.what == "process"]), *others)
+
+    async def _disturbing(self, plan: list[Fault]) -> None:
+        for fault in plan:
+            await passed(max(fault.begin - self.now, 0.0))
+            self._note(fault)
+            await self._disturb(fault)
 
     def _note(self, fault: Fault) -> None:
         name = f"{fault.what.split()[0]} {fault.how}"
@@ -204,7 +204,7 @@ class Soak:
             self.feed.garbage = on
         elif what == "pings":
             self.feed.silent = on
-        elif on:
+        elif what == "burst" and on:
             await self.feed.burst(self._session)
 
     def _set_sources(self, start: int, how: str | None) -> None:
