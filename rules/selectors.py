@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rules.model import Labels, Matcher, Selector, Series
-from rules.patterns import check_pattern
+from rules.patterns import check_pattern, compiled
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')\s*')
@@ -57,18 +56,13 @@ def make_matcher(name: str, op: str, value: str) -> Matcher:
     return Matcher(name, op, value)
 
 
-@lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
-
-
 def holds(matcher: Matcher, value: str) -> bool:
     """Whether a label's value (empty if the label is absent) satisfies the matcher."""
     if matcher.op == "=":
         return value == matcher.value
     if matcher.op == "!=":
         return value != matcher.value
-    return (_pattern(matcher.value).fullmatch(value) is not None) == (matcher.op == "=~")
+    return (compiled(matcher.value).fullmatch(value) is not None) == (matcher.op == "=~")
 
 
 def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:
