@@ -196,7 +196,7 @@ class Teller:
             members,
             decision.now,
             lambda member: self._muted(decision, group, member),
-            lambda member: self._status(decision, member).acknowledged is not None,
+            lambda member: _is_hushed(self._status(decision, member)),
         )
         for fingerprint in found.gone:
             decision.groups.drop_member(name, fingerprint)
@@ -371,6 +371,10 @@ class Teller:
         decision.groups.put_member(after)
         if before is not None and _is_held(before) and not _is_held(after):
             self.release(decision, as_it_fires(self.specs, decision, after))
+
+
+def _is_hushed(status: AlertStatus) -> bool:
+    return status.acknowledged is not None or status.flapping_since is not None
 
 
 def _is_held(member: Member) -> bool:

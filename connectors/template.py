@@ -7,6 +7,7 @@ statements, filters and methods are white lists, and every text or list an expre
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
@@ -58,6 +59,8 @@ _METHODS: Mapping[type, frozenset[str]] = {
 
 _Mode = Literal["text", "annotation", "url", "value", "known", "mrkdwn"]
 
+_OF_PROMETHEUS = re.compile(r"\{\{[^{}]*?\$((?:[lL]abels|[vV]alue)[\w.]*)")
+
 
 class TemplateError(ValueError):
     """A template that can't be used or did not come out; the message is for people."""
@@ -69,7 +72,12 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
 
     if len(text) > MAX_TEMPLATE:
         raise TemplateError(f"a template has at most {MAX_TEMPLATE} characters")
-    tree = _parsed(text, "text")
+    try:
+        tree = _parsed(text, "text")
+    except TemplateError:
+        if dollar := _OF_PROMETHEUS.search(text):
+            raise TemplateError(f"names have no $ here; write {{{{ {dollar[1].lower()} }}}}") from None
+        raise
     environment = _environment("text")
     for used in tree.find_all(nodes.Filter):
         if used.name not in environment.filters:

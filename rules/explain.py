@@ -18,6 +18,7 @@ from rules.model import (
     Goal,
     InstanceKey,
     InstanceState,
+    RollingPeriod,
     Series,
     SourceState,
     Standing,
@@ -109,7 +110,7 @@ def explain(specs: Specs, states: States, history: History, key: InstanceKey, no
         now=now,
         before=before,
         after=found,
-        inputs=tuple(_inputs(scene)),
+        inputs=tuple(_inputs(scene, found.assessment)),
         steps=tuple(_steps(scene, found.assessment)),
         alerts=tuple(AlertPart(rule, _status(before, rule), _status(found, rule)) for rule in specs.rules[target.name]),
         sources=tuple(states.sources[name] for name in names if name in states.sources),
@@ -125,11 +126,16 @@ def _sources(scene: Scene) -> Iterator[str]:
     return (value for one in scene.series for name, value in one.labels if name == "source")
 
 
-def _inputs(scene: Scene) -> Iterator[Input]:
-    for series, track in (*zip(scene.series, scene.tracks, strict=True), *scene.beside):
-        newest = track.newest
-        if newest is not None:
-            yield Input(series, newest[1], newest[0], len(track.times))
+def _inputs(scene: Scene, found: Assessment) -> Iterator[Input]:
+    for series, track in zip(scene.series, scene.tracks, strict=True):
+        if track.newest is not None:
+            yield Input(series, track.newest[1], track.newest[0], len(track.times))
+    per = scene.target.goal.per if scene.target.goal else None
+    until = scene.now if found.end is None or isinstance(per, RollingPeriod) else found.end - 1
+    for series, track in scene.beside:
+        counts = track.newest_at(until)  # of a plan that lies ahead the part that is compared
+        if counts is not None:
+            yield Input(series, counts[1], counts[0], len(track.times))
 
 
 # The comparisons
@@ -290,7 +296,12 @@ def _why(found: Explanation, alert: str) -> Iterator[str]:
     zone = found.target.zone
     for one in found.inputs[:3]:
         value = "no value" if one.value is None else number(one.value, found.target.unit)
-        yield f"Read {one.series} = {value}, {span(found.now - one.time)} old"
+        age = (
+            f"{span(found.now - one.time)} old"
+            if one.time <= found.now
+            else f"of {clock_time(one.time, zone, found.now)}"
+        )
+        yield f"Read {one.series} = {value}, {age}"
     if len(found.inputs) > 3:
         yield f"and {len(found.inputs) - 3} more series"
     said = [f"{step.text} {_of(step.value)}" for step in found.steps[:4]]

@@ -19,6 +19,11 @@ MAX_CONSTANT = 1e15
 NUMBER, TRUTH = "number", "truth"
 _SAID = {NUMBER: "a number", TRUTH: "a yes or no, such as a comparison"}
 
+# A percent sign is one of a percentage where no number to divide by can follow.
+_PERCENT = re.compile(r"(?<![\w.])(\d+(?:\.\d*)?|\.\d+) ?%(?=\s*(?:$|[),<>=!])|\s+(?:and|or|if|else)\b)")
+_OPEN = re.compile(r"(?:^|[-+*/%(,<>=!]|\b(?:and|or|not|if|else))\s*$")
+_NEXT = re.compile(r"\w+|[<>=!]=|\S")
+
 Value = float | None
 Truth = bool | None
 Position = int
@@ -56,6 +61,7 @@ class Checker:
     def __init__(self, text: str, source: str) -> None:
         """`source` is what Python parses for `text`: of the same length, on one line."""
         self.text = text
+        source, self.percents = _hide_percents(source)
         self.lead = len(source) - len(source.lstrip())
         self.line = source.strip()
         self.leaves: dict[Position, int] = {}
@@ -66,12 +72,23 @@ class Checker:
     def tree(self) -> ast.expr:
         """The syntax tree, not yet checked. Raises ConditionError."""
         try:
-            return ast.parse(self.line, mode="eval").body
+            found = ast.parse(self.line, mode="eval")
         except SyntaxError as error:
             at = error.offset - 1 if error.offset else len(self.line)  # 0 means the end
-            raise ConditionError(f"can't be read: {error.msg}", self.lead + at) from None
+            said = self._expected(at) if error.msg == "invalid syntax" else error.msg
+            raise ConditionError(f"can't be read: {said}", self.lead + at) from None
         except (ValueError, RecursionError, MemoryError):
             raise ConditionError("can't be read: nested too deeply", 0) from None
+        _Percents(self).visit(found)
+        return found.body
+
+    def _expected(self, at: Position) -> str:
+        """What is missing at a place where Python only says that it can't read on."""
+        found = _NEXT.match(self.line, at)
+        where = f"before {found[0]!r}" if found else "at the end"
+        if _OPEN.search(self.line[:at]):
+            return f"a number or a call is missing {where}"
+        return f"an operator is missing {where}, such as and, or, < or +"
 
     def position(self, node: ast.AST, *, end: bool = False) -> Position:
         """Where a node begins or ends. Python counts bytes, people count characters."""
@@ -213,6 +230,23 @@ def _parts(node: ast.expr, checker: Checker) -> Iterator[ast.expr]:
     if parts:
         yield node
         yield from parts
+
+
+def _hide_percents(source: str) -> tuple[str, dict[Position, float]]:
+    """Puts a plain name of the same length where a percentage stands, such as `99.9%`, and says where."""
+    found = {match.start(): float(f"{match[1]}e-2") for match in _PERCENT.finditer(source)}  # 99.9% is exactly 0.999
+    return _PERCENT.sub(lambda match: "_" * len(match[0]), source), found
+
+
+class _Percents(ast.NodeTransformer):
+    """Puts the numbers back."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self.checker.percents.get(self.checker.position(node))
+        return node if value is None else ast.copy_location(ast.Constant(value), node)
 
 
 _COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}

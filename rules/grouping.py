@@ -129,9 +129,10 @@ def look(
     members: Iterable[Member],
     now: int,
     muted: Callable[[Member], Muted | None],
-    taken: Callable[[Member], bool],
+    hushed: Callable[[Member], bool],
 ) -> Look:
-    """Looks at a group: what is told now, and when to look again. `taken` says whether a person took the alert."""
+    """Looks at a group: what is told now, and when to look again. Nobody is reminded of what is `hushed`:
+    of an alert that a person took, or that flaps."""
     if group.told_at is not None and group.told_at > now:  # the clock was set back
         group = replace(group, told_at=now)
     staying, gone, resolved = [], [], []
@@ -144,7 +145,7 @@ def look(
         if member.told or (group.burst and member.muted is None):
             resolved.append(member)
     firing = tuple(member for member in staying if member.muted is None)
-    reason = _reason(group, firing, resolved, now, taken)
+    reason = _reason(group, firing, resolved, now, hushed)
     told = None if reason is None else Told(reason, firing, tuple(resolved))
     if told is not None:
         staying = [_named(member) for member in staying]
@@ -152,7 +153,7 @@ def look(
     if not staying:
         remembered = replace(group, next_look=group.begun[-1] + _LIVES) if goes_on(group, now) else None
         return Look(remembered, (), tuple(gone), told)
-    after = replace(group, looked=True, next_look=_next_look(group, staying, now, taken))
+    after = replace(group, looked=True, next_look=_next_look(group, staying, now, hushed))
     return Look(after, tuple(staying), tuple(gone), told)
 
 
@@ -166,28 +167,28 @@ def _reason(
     firing: tuple[Member, ...],
     resolved: list[Member],
     now: int,
-    taken: Callable[[Member], bool],
+    hushed: Callable[[Member], bool],
 ) -> Reason | None:
     if any(member.news or not member.told for member in firing):
         return Reason.FIRING
     if resolved:
         return Reason.RESOLVED
-    due = any((at := _reminder(group, member, taken)) is not None and at <= now for member in firing)
+    due = any((at := _reminder(group, member, hushed)) is not None and at <= now for member in firing)
     return Reason.REMINDER if due else None
 
 
-def _reminder(group: Group, member: Member, taken: Callable[[Member], bool]) -> int | None:
-    """When the receiver is reminded of a firing member; never of one that a person took."""
+def _reminder(group: Group, member: Member, hushed: Callable[[Member], bool]) -> int | None:
+    """When the receiver is reminded of a firing member."""
     repeat = member.repeat or group.repeat
-    return None if repeat is None or group.told_at is None or taken(member) else group.told_at + repeat
+    return None if repeat is None or group.told_at is None or hushed(member) else group.told_at + repeat
 
 
-def _next_look(group: Group, members: list[Member], now: int, taken: Callable[[Member], bool]) -> int | None:
+def _next_look(group: Group, members: list[Member], now: int, hushed: Callable[[Member], bool]) -> int | None:
     if not group.own:
         if group.next_look is not None and now < group.next_look <= now + group.interval:
             return group.next_look  # this one came between two
         # On the grid of its first look, so that a look that came late, after a restart too, moves none of the others.
         late = now - group.next_look if group.next_look is not None else 0
         return now + group.interval - max(late, 0) % group.interval
-    moments = [m.muted.until if m.muted else _reminder(group, m, taken) for m in members]
+    moments = [m.muted.until if m.muted else _reminder(group, m, hushed) for m in members]
     return min((max(moment, now) for moment in moments if moment is not None), default=None)

@@ -202,7 +202,7 @@ def parse_measure(text: str) -> tuple[Measure, float]:
     if match and float(match[1]) <= 100:
         return Measure.QUANTILE, float(match[1]) / 100
     if text not in NAMES:
-        near = get_close_matches(text, NAMES, 1)
+        near = ["mean"] if text in {"avg", "average"} else get_close_matches(text, NAMES, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"has to be one of {', '.join(NAMES)}, or a quantile such as p95{hint}")
     return Measure(text), 0.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rules.model import Labels, Matcher, Selector, Series
-from rules.patterns import check_pattern
+from rules.patterns import check_pattern, compiled
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')\s*')
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPES = {"n": "\n", "t": "\t"}
+_ESCAPE = re.compile(r"\\(?:([0-7]{3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")  # as in Go
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def parse_selector(text: str) -> Selector:
@@ -46,8 +45,18 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
 
 
 def _matcher(name: str, op: str, quoted: str) -> Matcher:
-    value = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), quoted) if op in {"=", "!="} else quoted
+    value = _ESCAPE.sub(_escaped, quoted) if op in {"=", "!="} else quoted
     return make_matcher(name, op, value)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    octal, *hexadecimal, sign = match.groups()
+    if sign:
+        return _ESCAPES.get(sign, sign)
+    code = int(octal, 8) if octal else int(next(filter(None, hexadecimal)), 16)
+    if code > 0x10FFFF:
+        raise ValueError(f"{match[0]} is no character")
+    return chr(code)
 
 
 def make_matcher(name: str, op: str, value: str) -> Matcher:
@@ -57,18 +66,13 @@ def make_matcher(name: str, op: str, value: str) -> Matcher:
     return Matcher(name, op, value)
 
 
-@lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
-
-
 def holds(matcher: Matcher, value: str) -> bool:
     """Whether a label's value (empty if the label is absent) satisfies the matcher."""
     if matcher.op == "=":
         return value == matcher.value
     if matcher.op == "!=":
         return value != matcher.value
-    return (_pattern(matcher.value).fullmatch(value) is not None) == (matcher.op == "=~")
+    return (compiled(matcher.value).fullmatch(value) is not None) == (matcher.op == "=~")
 
 
 def matches(matchers: tuple[Matcher, ...], labels: Labels) -> bool:

@@ -145,8 +145,9 @@ def _facts(found: dict[str, Any], instance: dict[str, Any]) -> Iterator[tuple[st
     yield "in words", line(instance["description"], 300)
     for one in instance["inputs"]:
         value = "no value" if one["value"] is None else figure(one["value"], found["unit"])
-        age = f"{span_between(one['time'], now)} old, {one['readings']:,} in view"
-        yield "read", f"{line(one['series'])} = {line(value)}, {age}"
+        lies_ahead = one["time"] > now
+        age = f"of {local_time(one['time'], zone)}" if lies_ahead else f"{span_between(one['time'], now)} old"
+        yield "read", f"{line(one['series'])} = {line(value)}, {age}, {one['readings']:,} in view"
     for source in instance["sources"]:
         last = f"read {span_between(source['last_success'], now)} ago" if source["last_success"] else "never read"
         yield "source", f"{line(source['name'])} {coloured(source['health'])}, {last}" + _wrong(source)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agent.cli.options import Failed, Unusable, environment, json_option, print_json, print_lines
+from agent.cli.options import Unusable, environment, json_option, print_json, print_lines
 
 if TYPE_CHECKING:
     from agent.config.errors import ConfigError
@@ -37,9 +37,9 @@ def command(files: tuple[str, ...], pattern: str | None, junit: str | None, as_j
     outcomes = list(_run(_read(files), wanted))
     if not outcomes:
         raise Unusable(f"no test has {pattern!r} in its name")
+    _say(outcomes, as_json=as_json)
     if junit is not None:
         _write(Path(junit), outcomes)
-    _say(outcomes, as_json=as_json)
     if any(one.failures for one in outcomes):
         raise click.exceptions.Exit(1)
 
@@ -91,7 +91,7 @@ def _write(path: Path, outcomes: list[Outcome]) -> None:
     try:
         path.write_bytes(junit(outcomes))
     except OSError as error:
-        raise Failed(f"--junit: {path}: {error.strerror or error}") from None
+        raise Unusable(f"--junit: {path}: {error.strerror or error}") from None
 
 
 def _say(outcomes: list[Outcome], *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from agent.config.document import Document
-from agent.config.errors import Path
+from agent.config.errors import Path, near
 from agent.config.validate import validated
 from agent.config.values import Text
 from connectors.fields import Config, Zone
@@ -29,8 +29,8 @@ def _minute(value: object) -> object:
     return local_minute(value)
 
 
-def _range(one: Callable[[str], int], example: str) -> Callable[[object], object]:
-    """Reads `x` or `x:y`, both ends included."""
+def _range(one: Callable[[str], int], example: str, names: Sequence[str] = ()) -> Callable[[object], object]:
+    """Reads `x` or `x:y`, both ends included, which may have names."""
 
     def read(value: object) -> object:
         if isinstance(value, tuple):
@@ -39,7 +39,9 @@ def _range(one: Callable[[str], int], example: str) -> Callable[[object], object
         try:
             return one(first.strip()), one((last if colon else first).strip())
         except ValueError:
-            raise ValueError(f"has to be written like {example}") from None
+            unknown = (part.strip() for part in (first, last) if part.strip() and part.strip() not in names)
+            hint = next(filter(None, (near(part, names) for part in unknown)), "")
+            raise ValueError(f"has to be written like {example}" + (f" ({hint})" if hint else "")) from None
 
     return read
 
@@ -76,11 +78,15 @@ def _example(*examples: str) -> WithJsonSchema:
 
 
 _Pair = tuple[int, int]
-Weekdays = Annotated[_Pair, BeforeValidator(_range(_weekday, "monday:friday or sunday")), _example("monday:friday")]
+Weekdays = Annotated[
+    _Pair, BeforeValidator(_range(_weekday, "monday:friday or sunday", _WEEKDAYS)), _example("monday:friday")
+]
 """Days of the week, from Sunday = 0."""
 Days = Annotated[_Pair, BeforeValidator(_range(_day, "1:7 or -1")), _example("1:7", "-1")]
 """Days of the month; negative ones count from its end."""
-Months = Annotated[_Pair, BeforeValidator(_range(_month, "january:march or 12")), _example("january:march", "12")]
+Months = Annotated[
+    _Pair, BeforeValidator(_range(_month, "january:march or 12", _MONTHS)), _example("january:march", "12")
+]
 """Months, from January = 1."""
 Years = Annotated[_Pair, BeforeValidator(_range(_year, "2026:2028 or 2026")), _example("2026:2028", "2026")]
 """Years."""

@@ -8,12 +8,13 @@ from agent.config.alerting import check_life
 from agent.config.configuration import ActionEntry
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
-from agent.config.language import WEEKDAYS, GoalSection, TargetSection
+from agent.config.language import WEEKDAYS, AlertSection, GoalSection, TargetSection
 from agent.config.series import report_mistakes
+from rules.alerts import NO_DATA_ALERT, SOURCE_ALERT
 from rules.conditions import compile_where
 from rules.expressions import ConditionError
 from rules.measures import MEASURES, NAMES
-from rules.model import CalendarPeriod, CorrectRule, Measure, RollingPeriod, Sign, Standing, Target
+from rules.model import CalendarPeriod, CorrectRule, Measure, NoDataThen, RollingPeriod, Sign, Standing, Target
 
 _ALWAYS = frozenset({Standing.NO_DATA})
 _SIGNS = frozenset({Sign.UNUSUAL})  # burning says itself what it needs
@@ -132,6 +133,7 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
             place = document.place((*path, "alerts", first[alert.name], "name"))
             document.report((*at, "name"), f"this target has two alerts of this name; the first is at {place}")
         first.setdefault(alert.name, index)
+        _check_name(alert, target, (*at, "name"), document)
         if alert.when is not Sign.BURNING and alert.when not in possible:
             can = choices(possible)
             document.report((*at, "when"), f"{alert.when} never happens to {why}", f"what can happen: {can}")
@@ -149,6 +151,16 @@ def check_alerts(target: TargetSection, path: Path, document: Document) -> None:
             document.report(
                 (*path, "by", index), f"{name} is a label of the alert itself; give the series' label another name"
             )
+
+
+def _check_name(alert: AlertSection, target: TargetSection, path: Path, document: Document) -> None:
+    """No alert has the name of one that is there by itself."""
+    if alert.name == SOURCE_ALERT:
+        document.report(path, f"{SOURCE_ALERT} is the alert of sources that can't be read; give this one another name")
+    adds_one = target.no_data is not None and target.no_data.then is NoDataThen.ALERT
+    if alert.name == NO_DATA_ALERT and adds_one and all(one.when is not Standing.NO_DATA for one in target.alerts):
+        said = f"{NO_DATA_ALERT} is the alert that no_data adds to this target"
+        document.report(path, f"{said}; give this one another name, or when: no_data in place of that")
 
 
 def check_calls(targets: Iterable[Target], actions: Mapping[str, ActionEntry], document: Document) -> None:

@@ -116,8 +116,31 @@ def _texts_in(node: Node | None) -> Iterator[str]:
 
 
 def _inside(node: Node | None, place: Place, offset: int) -> Place:
-    """The place `offset` characters into a scalar, where it is written on one line and as it is."""
-    if not isinstance(node, ScalarNode) or "${" in node.value or node.start_mark.line != node.end_mark.line:
+    """The place `offset` characters into a scalar, where it is written as it is: on one line, or as a block."""
+    if not isinstance(node, ScalarNode) or "${" in node.value:
+        return place
+    if node.style in {"|", ">"}:
+        return _in_block(node, place, offset)
+    if node.start_mark.line != node.end_mark.line:
         return place
     quote = 1 if node.style in {"'", '"'} else 0
     return Place(place.file, place.line, place.column + offset + quote)
+
+
+def _in_block(node: ScalarNode, place: Place, offset: int) -> Place:
+    """Marks know only where the block begins, so its lines are read again. Not where they are folded otherwise."""
+    try:
+        lines = Path(place.file).read_text(encoding="utf-8").splitlines()[node.start_mark.line + 1 :]
+    except (OSError, UnicodeDecodeError):
+        return place
+    indent = len(lines[0]) - len(lines[0].lstrip(" ")) if lines else 0
+    begin = 0
+    for number, line in enumerate(lines, place.line + 1):
+        content = line[indent:]
+        is_kept = node.style == "|" or content[:1].strip()
+        if not is_kept or not node.value.startswith(content, begin):
+            return place
+        if offset <= begin + len(content):
+            return Place(place.file, number, indent + offset - begin + 1)
+        begin += len(content) + 1
+    return place

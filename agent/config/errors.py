@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_ALSO_CALLED = {"average": "mean", "avg": "mean"}
 Path = tuple[str | int, ...]
 """Keys and list positions from the root, for example ("targets", "room", "alerts", 0, "when")."""
 
@@ -71,6 +72,8 @@ def meant(word: str, known: Iterable[str]) -> str:
     names = list(known)
     by_fold = {name.casefold().replace("-", "_"): name for name in names}
     folded = word.casefold().replace("-", "_")
+    if _ALSO_CALLED.get(folded) in names:
+        return _ALSO_CALLED[folded]
     found = difflib.get_close_matches(folded, by_fold, 1, cutoff=0.6)
     return by_fold[found[0]] if found else ""
 

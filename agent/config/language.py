@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from agent.config.errors import near
 from agent.config.remedies import CorrectSection
 from agent.config.values import LabelTexts, Names, Number, Share, Somebody, Text
 from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
@@ -98,7 +99,9 @@ def _period(value: object) -> object:
     except ValueError:
         length = 0
     if not 0 < length <= LONGEST:
-        raise ValueError(f"has to be one of {', '.join(CALENDAR)}, a duration such as 30d, or {{from: …, to: …}}")
+        hint = near(value, CALENDAR) if isinstance(value, str) else ""
+        said = f"has to be one of {', '.join(CALENDAR)}, a duration such as 30d, or {{from: …, to: …}}"
+        raise ValueError(f"{said} ({hint})" if hint else said)
     return RollingPeriod(length)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -10,7 +10,7 @@ from agent.config.values import Text
 from agent.testing.notation import check
 from connectors.fields import Config, Duration, KeyProblem, Span
 from connectors.values import moment
-from rules.model import MINUTE, RunState, Standing
+from rules.model import MINUTE, Reason, RunState, Standing, duration_text
 
 
 def _as_text(value: object) -> object:
@@ -33,6 +33,16 @@ def _start(value: object) -> int:
         return moment(value, "UTC")
     except ValueError:
         raise ValueError("has to be a time such as 2026-03-01T00:00:00Z, or Unix time") from None
+
+
+M = TypeVar("M")
+
+
+def in_order(span: M, begin: int, end: int | None) -> M:
+    """A span that does not end before it begins."""
+    if end is not None and end < begin:
+        raise KeyProblem("to", f"ends before it begins, at {duration_text(begin)}")
+    return span
 
 
 Values = Annotated[str, BeforeValidator(_as_text), AfterValidator(check)]
@@ -86,12 +96,16 @@ class BetweenSection(Config):
     from_: Elapsed = Field(0, alias="from")
     to: Elapsed
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        return in_order(self, self.from_, self.to)
+
 
 class ExpectedDelivery(Config):
     """One notice, as far as it is said."""
 
     at: Elapsed | None = None
-    reason: Text | None = None
+    reason: Reason | None = None
     alertname: Text | None = None
     target: Text | None = None
     severity: Text | None = None
@@ -140,12 +154,10 @@ class CorrectionCase(Expectation):
     exp_corrections: Annotated[list[ExpectedCorrection], BeforeValidator(_or_none_at_all)] = Field(default_factory=list)
 
 
-class FailingSection(Config):
+class FailingSection(BetweenSection):
     """A span in which a source can't be read: what its series say then is lost."""
 
     source: Text
-    from_: Elapsed = Field(0, alias="from")
-    to: Elapsed
     error: Text = "can't be read"
 
 
@@ -157,6 +169,10 @@ class CallSection(Config):
     to: Elapsed | None = None
     error: Text
     permanent: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        return in_order(self, self.from_, self.to)
 
 
 class AnswerSection(Config):

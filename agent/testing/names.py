@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -33,11 +33,16 @@ class Names:
 
     def check(self, test: TestSection, path: Path) -> Iterator[Series]:
         """Checks what a test names; yields its input series, each with the label of its source."""
+        first: dict[Series, Path] = {}
         for index, series in enumerate(test.input_series):
             at = (*path, "input_series", index, "series")
             found = self._series(series, at)
-            if found is not None:
-                yield found
+            if found is None:
+                continue
+            if found in first:
+                self._document.report(at, f"is given twice; first at {self._document.place(first[found])}")
+            first.setdefault(found, at)
+            yield found
         for key, name, known, what in self._named(test):
             reference((*path, *key), name, known, what, self._document)
         for index, case in enumerate(test.target_test):
@@ -90,14 +95,29 @@ class Names:
             self._document.report(path, f"no target reads the series {selector.name}", hint)
             return None
         source = labels.get("source") or self._source_of(selector.name, path)
-        if source is None:
-            return None
-        if source != PUSHED and not reference(path, source, self._config.sources, "source", self._document):
+        if source is None or not self._gives(source, selector.name, labels, path):
             return None
         series = Series(selector.name, labels_of({**labels, "source": source}))
         if not any(self._specs.places_of(series)):
             self._document.report(path, "falls into no target: their selectors leave these labels out")
         return series
+
+    def _gives(self, source: str, name: str, labels: Mapping[str, str], path: Path) -> bool:
+        """Whether there is such a source, which gives the series with these labels; what is pushed may have any."""
+        if source == PUSHED:
+            return True
+        if not reference(path, source, self._config.sources, "source", self._document):
+            return False
+        entry = self._config.sources.get(source)
+        readings = [one for one in getattr(entry and entry.config, "readings", ()) if one.series == name]
+        if not readings:
+            return True
+        given = {"source", *(label for reading in readings for label in reading.labels)}
+        wrong = [label for label in labels if label not in given]
+        for label in wrong:
+            hint = near(label, given) or f"there are {choices(given)}"
+            self._document.report(path, f"no source gives {name} with a label {label}", hint)
+        return not wrong
 
     def _source_of(self, name: str, path: Path) -> str | None:
         """The one source that gives a series; what none gives is pushed."""

@@ -15,13 +15,16 @@ MOST = 10_000_000  # samples of one series
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _ITEM = re.compile(rf"([+-]?{_NUMBER})(?:([+-]{_NUMBER})?x(\d+))?")
 _MISSING = re.compile(r"_(?:x(\d+))?")
+_REFUSED = frozenset({"inf", "+inf", "-inf"})
+_NO_VALUE = frozenset({"stale", "nan"})
 
 Sample = tuple[int, float | None]
-"""Its place in the series, and its value: None where the source says there is none (`stale`)."""
+"""Its place in the series, and its value: None where the source says there is none (`stale`, `NaN`)."""
 
 
 def expand(text: str) -> Iterator[Sample]:
-    """The samples that are there, by place. `a+bxn` are n + 1 of them, `_xn` leaves n out.
+    """The samples that are there, by place. `a+bxn` are n + 1 of them, `_xn` leaves n out, and `Inf` one: a source that
+    gives it has given no reading.
 
     Raises ValueError with what can't be read.
     """
@@ -33,8 +36,9 @@ def expand(text: str) -> Iterator[Sample]:
         if missing:
             place += _bounded(int(missing[1] or 1), item, place)
             continue
-        if item == "stale":
+        if item.lower() in _NO_VALUE:
             yield place, None
+        if item.lower() in _NO_VALUE | _REFUSED:
             place += 1
             continue
         first, step, count = _parts(item)
@@ -46,8 +50,6 @@ def expand(text: str) -> Iterator[Sample]:
 
 def check(text: str) -> str:
     """The text itself, if it can be expanded. Raises ValueError."""
-    if not text.strip():
-        raise ValueError("is empty; write values such as 0+10x20")
     for _ in expand(text):
         pass
     return text

@@ -21,6 +21,7 @@ from rules.model import (
     Reading,
     Recover,
     Selector,
+    SourceRule,
     SourceState,
     Standing,
     Target,
@@ -124,6 +125,21 @@ def test_a_period_with_its_pace_and_its_end():
     assert {text.partition(" ")[0] for text, _ in steps(got)[2:]} == {"expected", "projected"}
     assert got.alerts[0].after.state is AlertState.PENDING
     assert got.coming[0] == Coming(got.alerts[0].after.since + 9 * DAY, "behind fires")
+
+
+@pytest.mark.parametrize("per", [None, CalendarPeriod("month")])
+def test_of_a_plan_that_lies_ahead_the_part_that_is_compared_is_shown(per: CalendarPeriod | None):
+    goal = Goal(Measure.LAST, at_least_from=Selector("plan"), per=per)
+    world = World(Target("t", "T", goal, Selector("n")), sources=[SourceRule("a", ("n", "plan"), None)])
+    march, later, april = at("2026-03-01T00:00"), at("2026-03-20T00:00"), at("2026-04-01T00:00")
+    for time, value in ((march, 180.0), (later, 200.0), (april, 494.0)):
+        world.history.add(Reading(series("plan"), time, value), NOW)
+    world.step(NOW, Reading(series("n"), NOW, 190.0))
+    got = found(world, NOW)
+    assert [(one.value, one.time) for one in got.inputs] == [(190.0, NOW), (200.0, later) if per else (180.0, march)]
+    assert got.after.assessment.at_least == got.inputs[1].value
+    said = f"Read {got.inputs[1].series} = " + ("200, of 2026-03-20 00:00" if per else "180, 9d 12h old")
+    assert said in why(got, "")
 
 
 def test_a_checkin_says_by_when_it_has_to_call():

@@ -56,7 +56,12 @@ def test_says_it_to_programs(here, project):
         ("low again", False),
     ]
     assert ET.parse(project / "report.xml").getroot().get("failures") == "1"
-    assert here("test", "t_test.yaml", "--junit", "no/such/folder.xml").status == 1
+
+
+def test_says_what_came_of_it_before_a_report_that_can_not_be_written(here):
+    said = here("test", "t_test.yaml", "--run", "high", "--junit", "no/such/folder.xml")
+    assert (said.status, said.out.splitlines()[-1]) == (2, "1 test, none failed")
+    assert "--junit: no/such/folder.xml: No such file" in said.err
 
 
 def test_what_can_not_be_used(here, project):

@@ -20,7 +20,21 @@ from rules.routing import routes_for
 
 NAMES = ("team", "site", "severity")
 VALUES = ("a", "b", "ab", "", "a.b", 'say "x"', "ü")
-PATTERNS = ("a|b", "a.*", ".*", ".+", "", "[ab]+", "a\\.b", "(?i)A")
+PATTERNS = (
+    "a|b",
+    "a.*",
+    ".*",
+    ".+",
+    "",
+    "[ab]+",
+    "a\\.b",
+    "(?i)A",
+    "[[:alpha:]]+",
+    r"\w+",
+    "x|(?i)A",
+    r"\Qa.b\E",
+    r"a\z",
+)
 
 
 @pytest.fixture(scope="module")

@@ -261,3 +261,25 @@ def test_burning_that_can_not_be(tmp_path: Path, name: str) -> None:
 def test_a_goal_without_errors_has_no_budget(tmp_path: Path) -> None:
     (said,) = errors_of(tmp_path, written("when: burning", share("100%")))
     assert said.endswith("targets.t.goal.at_least: leaves no errors to burn; nothing but 100% is good enough")
+
+
+@pytest.mark.parametrize(
+    ("more", "alerts", "said"),
+    [
+        ("no_data: {after: 5m}", "{name: no-data, when: out_of_band}", "no-data is the alert that no_data adds to"),
+        ("no_data: {after: 5m, then: keep}", "{name: no-data, when: out_of_band}", ""),
+        ("no_data: {after: 5m}", "{name: no-data, when: no_data}", ""),
+        ("no_data: {after: 5m}", "{name: silent, when: no_data}, {name: no-data, when: out_of_band}", ""),
+        ("unit: x", "{name: no-data, when: out_of_band}", ""),
+        ("unit: x", "{name: source-down, when: out_of_band}", "source-down is the alert of sources that can't be read"),
+    ],
+)
+def test_no_alert_has_the_name_of_one_that_is_there_by_itself(tmp_path: Path, more: str, alerts: str, said: str):
+    target = f"{{series: sales, goal: {{at_least: 1}}, {more}, alerts: [{alerts}]}}"
+    file = tmp_path / "setpoint.yaml"
+    file.write_text(f"{SOURCES}targets:\n  t: {target}\n", encoding="utf-8")
+    if said:
+        (found,) = errors_of(tmp_path, file.read_text(encoding="utf-8"))
+        assert f"targets.t.alerts[0].name: {said}" in found
+    else:
+        load(file, {})

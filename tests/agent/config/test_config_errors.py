@@ -33,6 +33,20 @@ def target(body: str) -> str:
 
 
 TARGETS = {
+    "words that are near": (
+        "series: sales, combine: average, goal: {measure: avg, at_least: 5, per: mnth}",
+        [
+            "8:31: targets.t.combine: has to be one of sum, mean, min, max, last (did you mean mean?)",
+            (
+                "8:56: targets.t.goal.measure: has to be one of sum, last, increase, count, min, max, mean, share, "
+                "or a quantile such as p95 (did you mean mean?)"
+            ),
+            (
+                "8:79: targets.t.goal.per: has to be one of hour, day, week, month, quarter, year, "
+                "a duration such as 30d, or {from: …, to: …} (did you mean month?)"
+            ),
+        ],
+    ),
     "unknown key": (
         "series: sales, goal: {at_leest: 3}",
         ["8:29: targets.t.goal.at_leest: unknown key (did you mean at_least?)"],
@@ -68,7 +82,7 @@ TARGETS = {
     "broken selector": (
         "series: 'sales{region=~\"(\"}', goal: {at_least: 3}",
         [
-            "8:15: targets.t.series: '(' is not a regular expression: missing ), unterminated subpattern at position 0",
+            "8:15: targets.t.series: '(' is not a regular expression: a bracket ( is not closed",
         ],
     ),
     "label nobody gives": (
@@ -356,7 +370,7 @@ OTHERS = {
         ),
         [
             "2:24: time_intervals.a[0].times[0].start: '9:00' is not a time of day; write for example 09:30",
-            "2:59: time_intervals.a[0].weekdays[0]: has to be written like monday:friday or sunday",
+            "2:59: time_intervals.a[0].weekdays[0]: has to be written like monday:friday or sunday (did you mean monday?)",
             "2:65: time_intervals.a[0].dayz: unknown key (known here: days_of_month, location, months, times, weekdays, years)",
             "3:24: time_intervals.b[0].days_of_month[0]: has to be written like 1:7 or -1",
             "3:39: time_intervals.b[0].months[0]: has to be written like january:march or 12",

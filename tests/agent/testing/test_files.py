@@ -345,6 +345,22 @@ tests:
         ("tests: [{target_test: [{eval_time: 1m, target: gone, exp_values: {vaule: 1}}]}]", "did you mean value?"),
         ("tests: [{target_test: [{eval_time: soon, target: gone}]}]", "'soon' is not a duration"),
         ("tests: [{delivery_test: [{eval_time: 1m, receiver: consle}]}]", "did you mean console?"),
+        (
+            "tests: [{delivery_test: [{eval_time: 1m, receiver: quiet, exp_deliveries: [{reason: reslved}]}]}]",
+            "did you mean resolved?",
+        ),
+        ("tests: [{delivery_test: [{receiver: quiet, between: {from: 3m, to: 1m}}]}]", "ends before it begins"),
+        ("tests: [{failing: [{source: scrape, from: 6m, to: 1m}]}]", "ends before it begins"),
+        ("tests: [{calls: [{action: x, from: 6m, to: 1m, error: e}]}]", "ends before it begins"),
+        (
+            "tests: [{input_series: [{series: 'up{a=\"x\"}', values: '1'}]}]",
+            "no source gives up with a label a (there are",
+        ),
+        ("tests: [{input_series: [{series: 'up{jop=\"x\"}', values: '1'}]}]", "with a label jop (did you mean job?)"),
+        (
+            "tests: [{input_series: [{series: up, values: '1'}, {series: 'up{source=\"scrape\"}', values: '2'}]}]",
+            "is given twice; first at",
+        ),
         ("tests: [{failing: [{source: scrape, to: 1m}]}]", "there is no source that is read scrape"),
         ("tests: [{answers: [{at: 1m, action: lowr}]}]", "there is no action lowr"),
         ("tests: [{promql_expr_test: []}]", "there is no PromQL"),
@@ -403,3 +419,24 @@ def test_the_examples_pass():
     for path in files:
         file = read_tests(path, {})
         assert [failures_of(file, number) for number, _ in enumerate(file.tests)] == [[] for _ in file.tests]
+
+
+FLAPS = """
+sources: {s: {type: webhook, secret: whatever-it-is, readings: [{series: m, value: v}]}}
+targets:
+  t: {series: m, goal: {at_least: 1}, alerts: [{name: f, when: out_of_band, flapping: true, NOTIFY}]}
+receivers: {r: [{type: console}]}
+route: {receiver: r, group_wait: 0s, group_interval: 1m, repeat_interval: 3m}
+tests:
+  - name: reminders stop while it flaps
+    input_series: [{series: m, values: "1x25 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0x30"}]
+    delivery_test:
+      - receiver: r
+        between: {from: 34m, to: 60m}
+        exp_deliveries: [{at: 34m, reason: flapping}, {at: 55m, reason: settled}, {at: 58m, reason: reminder}]
+"""
+
+
+@pytest.mark.parametrize("notify", ["severity: warning", "notify: [r], repeat_interval: 3m"])
+def test_nobody_is_reminded_of_an_alert_that_flaps(outcome, notify):
+    passes(outcome(FLAPS.replace("NOTIFY", notify), ""))
