@@ -31,6 +31,7 @@ from agent.metrics import Metrics
 from agent.muted import Mutes
 from agent.notices import Notices
 from agent.outgoing import Outgoing
+from agent.past import kept_reaches
 from agent.pipeline import Pipeline
 from agent.poller import Poller
 from agent.receivers import Receivers
@@ -228,12 +229,13 @@ class Setpoint(Approving, Reporting, Silencing):
             self.reporter.tick(self.clock.now())
 
     async def _prune(self) -> None:
-        now = self.clock.now()
+        now, config = self.clock.now(), self.config
         # Without the readings that its targets reach back to, a restart would see a period short of them.
-        needed = self.pipeline.decider.specs.series_names()
-        removed = await self.store.prune(now - self.settings.retention, now, needed)
+        needed = kept_reaches(self.pipeline.decider.specs)
+        removed = await self.store.prune(now - self.settings.retention)
+        rolled_up = await self.store.roll_up(now, lambda one: config.keeping.of(one, self.settings.kept), needed)
         self.pipeline.memory.forget_silences(now - self.settings.retention)
-        log.info("store.pruned", rows=removed)
+        log.info("store.pruned", rows=removed, readings=rolled_up)
 
     async def _call(self, delivery: Delivery) -> str:
         if why := self.pipeline.stopped(delivery):
