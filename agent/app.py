@@ -25,7 +25,7 @@ from agent.config.needs import missing_settings
 from agent.connections import Connections
 from agent.dispatcher import Dispatcher, Edges, Settle, Withheld
 from agent.explaining import Explained, Known
-from agent.explaining_past import explained_at
+from agent.explaining_past import explained_at, explained_now
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.muted import Mutes
@@ -342,7 +342,8 @@ class Setpoint(Approving, Reporting, Silencing):
         if at is not None:
             return await explained_at(self.store, self.config, target, at)
         changes = await self.store.transitions(100, target)
-        return Known(self.pipeline.decider, changes).explained(target, self.clock.now())
+        known = Known(self.pipeline.decider, changes)
+        return await explained_now(self.store, known, self.config.targets[target], self.clock.now())
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""
