@@ -20,9 +20,12 @@ from rules.specs import Reach
 from rules.tracks import NEWEST, PAST_MOST
 
 CHUNK = 2_000
-"""How many readings one transaction rolls up or removes, or those of one hour or day, if it has more."""
+"""How many readings one transaction rolls up or removes, or those of one hour or day, if it has more.
 
-FEW = 3
+A roll-up of an hour is as much work as `FEW` of them.
+"""
+
+FEW = 4
 """So many readings take less room as they are than the roll-up of their hour or day, so they stay for another age."""
 
 _BEGINNING = -(2**63)
@@ -132,11 +135,11 @@ def _stretches(connection: Connection, whole: Stretch) -> Iterator[Stretch]:
     start = last = _BEGINNING
     size = 0
     for begin, raw, hours in map(tuple, connection.execute(_FOUND, given)):
-        if size and (begin != last or size + raw + hours > CHUNK):
+        if size and (begin != last or size + raw + FEW * hours > CHUNK):
             yield Stretch(series, width, start, last, held)
             size = 0
         start, last = begin if not size else start, begin + width
-        size += raw + hours or 1
+        size += raw + FEW * hours or 1
     if size:
         yield Stretch(series, width, start, last, held)
 
