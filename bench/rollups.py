@@ -14,6 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from record import record
+
 from agent.keeping import Retention
 from agent.store.records import Commit
 from agent.store.store import Store
@@ -71,6 +73,7 @@ async def main(series: int, days: int, every: int) -> None:
         count = await _fill(store, series, days, every)
         raw = _used(path) - empty
         print(f"{count:,} readings as they came: {raw / count:.1f} bytes each, {raw / 1e6:.1f} MB")
+        figures: dict[str, Any] = {"readings": count, "bytes a reading": raw / count}
         for words, kept in (
             ("older than a day by the hour", Retention(DAY, 2 * days * DAY)),
             ("older than a day by the day", Retention(DAY, DAY)),
@@ -80,8 +83,10 @@ async def main(series: int, days: int, every: int) -> None:
             cpu = time.process_time() - began
             left = _used(path) - empty
             print(f"{words}: {left / count:.2f} bytes each, {left / 1e6:.2f} MB; {cpu:.1f} s of CPU")
+            figures[words] = {"bytes a reading": left / count, "cpu_seconds": cpu}
             for name, times in zip(("CPU", "wall"), zip(*took, strict=True), strict=True):
                 ordered = sorted(times)
+                figures[words] |= {f"{name} ms a transaction": ordered[len(ordered) // 2] * 1e3}
                 half, most = ordered[len(ordered) // 2], ordered[-1]
                 print(
                     f"  {len(took):,} transactions, {name}: {half * 1e3:.1f} ms in the middle, {most * 1e3:.1f} at most"
@@ -89,6 +94,7 @@ async def main(series: int, days: int, every: int) -> None:
             began = time.process_time()
             await store.roll_up(NOW, lambda _, kept=kept: kept, {})  # type: ignore[misc]
             print(f"  again, with nothing to do: {(time.process_time() - began) * 1e3:.0f} ms of CPU")
+        record("rollups", figures)
         await store.close()
 
 

@@ -173,6 +173,15 @@ class TestRollingUp:
         # One value more: what held when the span began.
         assert await store.window(["s"], 0, NOW) == given[-181:]
 
+    async def test_the_value_known_last_stays_however_long_nothing_is_known(self, store: Store) -> None:
+        unknown = [Reading(A, NOW - DAY + n * HOUR, None) for n in range(20)]
+        await store.commit(Commit(1, readings=[*by_minute(NOW - 9 * DAY, 9), *unknown]))
+        (known, _) = await store.latest(["s"])
+        for reach in (Reach(), Reach(HOUR), Reach(2 * DAY)):
+            await store.roll_up(NOW, kept(1, 1, 1), {"s": reach})
+            assert await store.latest(["s"]) == [known, unknown[-1]]
+            assert await store.reading_before(["s"], NOW - reach.horizon) == [known]
+
 
 class TestReading:
     async def test_charts_have_the_same_extremes(self, store: Store) -> None:
