@@ -232,10 +232,9 @@ class Setpoint(Approving, Reporting, Silencing):
         now, config = self.clock.now(), self.config
         # Without the readings that its targets reach back to, a restart would see a period short of them.
         needed = kept_reaches(self.pipeline.decider.specs)
-        removed = await self.store.prune(now - self.settings.retention)
         rolled_up = await self.store.roll_up(now, lambda one: config.keeping.of(one, self.settings.kept), needed)
         self.pipeline.memory.forget_silences(now - self.settings.retention)
-        log.info("store.pruned", rows=removed, readings=rolled_up)
+        log.info("store.pruned", rows=await self.store.prune(now - self.settings.retention), readings=rolled_up)
 
     async def _call(self, delivery: Delivery) -> str:
         if why := self.pipeline.stopped(delivery):
