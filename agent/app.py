@@ -25,12 +25,13 @@ from agent.config.needs import missing_settings
 from agent.connections import Connections
 from agent.dispatcher import Dispatcher, Edges, Settle, Withheld
 from agent.explaining import Explained, Known
-from agent.explaining_past import explained_at
+from agent.explaining_past import explained_at, explained_now
 from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.muted import Mutes
 from agent.notices import Notices
 from agent.outgoing import Outgoing
+from agent.past import kept_reaches
 from agent.pipeline import Pipeline
 from agent.poller import Poller
 from agent.receivers import Receivers
@@ -228,12 +229,12 @@ class Setpoint(Approving, Reporting, Silencing):
             self.reporter.tick(self.clock.now())
 
     async def _prune(self) -> None:
-        now = self.clock.now()
+        now, config = self.clock.now(), self.config
         # Without the readings that its targets reach back to, a restart would see a period short of them.
-        needed = self.pipeline.decider.specs.series_names()
-        removed = await self.store.prune(now - self.settings.retention, now, needed)
+        needed = kept_reaches(self.pipeline.decider.specs)
+        rolled_up = await self.store.roll_up(now, lambda one: config.keeping.of(one, self.settings.kept), needed)
         self.pipeline.memory.forget_silences(now - self.settings.retention)
-        log.info("store.pruned", rows=removed)
+        log.info("store.pruned", rows=await self.store.prune(now - self.settings.retention), readings=rolled_up)
 
     async def _call(self, delivery: Delivery) -> str:
         if why := self.pipeline.stopped(delivery):
@@ -340,7 +341,8 @@ class Setpoint(Approving, Reporting, Silencing):
         if at is not None:
             return await explained_at(self.store, self.config, target, at)
         changes = await self.store.transitions(100, target)
-        return Known(self.pipeline.decider, changes).explained(target, self.clock.now())
+        known = Known(self.pipeline.decider, changes)
+        return await explained_now(self.store, known, self.config.targets[target], self.clock.now())
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

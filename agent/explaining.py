@@ -40,7 +40,7 @@ class Explained:
     are the last ones of its alerts, newest first.
 
     `known` is since when it is known, of the past. What began by then may have begun before: the standing, if it is
-    since then, and the alerts in `begun_before`.
+    since then, and the alerts in `begun_before`. `missing` says which readings that would count are no more.
     """
 
     found: Explanation
@@ -49,6 +49,7 @@ class Explained:
     changes: Sequence[Transition]
     known: int | None = None
     begun_before: frozenset[str] = frozenset()
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from agent.decision import Decider, take_in
 from agent.explaining import Explained, Known
 from agent.memory import Memory
 from agent.past import learn_before, rehearsed_reaches
-from agent.recall import read_from
+from agent.recall import read_from, rolled_up
 from agent.rehearsal import Failing, Moment, Polls, Rehearsal
 from agent.store.records import Remembered
 from agent.store.store import Store
@@ -89,7 +89,15 @@ async def explained_at(store: Store, config: Configuration, target: str, at: int
     past = Past(silences, changes, runs, await store.said(target, min([start, *(run.created for run in runs)]), at))
     found = await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
     lines = past.corrections(at)
-    return [replace(one, corrections=lines.get(one.found.key, [])) for one in found]
+    missing = await rolled_up(store, specs.series_names(), (start, at + 1), config.targets[target].zone)
+    return [replace(one, corrections=lines.get(one.found.key, []), missing=missing) for one in found]
+
+
+async def explained_now(store: Store, known: Known, target: Target, now: int) -> list[Explained]:
+    """Every instance of a target as it is now, and what of its readings is no more. Raises StoreError."""
+    reaches = Specs([target], ()).series_names()
+    missing = await rolled_up(store, reaches, (now, now), target.zone)
+    return [replace(one, missing=missing) for one in known.explained(target.name, now)]
 
 
 def known_at(config: Configuration, target: str, readings: Iterable[Reading], at: int, past: Past = Past()) -> Known:

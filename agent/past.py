@@ -34,11 +34,20 @@ async def learn_past(store: Store, history: History, known: Mapping[InstanceKey,
 
 def rehearsed_reaches(specs: Specs) -> dict[str, Reach]:
     """How far before a rehearsal each series is needed: what is usual is learned of what was before it."""
+    return _with_learned(specs, Reach(past=_PAST))
+
+
+def kept_reaches(specs: Specs) -> dict[str, Reach]:
+    """How far before now each series has to be stored as it came: as far as `learn_past` and what is held look."""
+    return _with_learned(specs, Reach(_PAST))
+
+
+def _with_learned(specs: Specs, learned: Reach) -> dict[str, Reach]:
     reaches = dict(specs.series_names())
     for target in specs.learned_of:
         selector = specs.targets[target].selector
         if selector is not None:
-            reaches[selector.name] = reaches[selector.name].with_(Reach(past=_PAST))
+            reaches[selector.name] = reaches[selector.name].with_(learned)
     return reaches
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.store.store import Store
 from rules.history import History
 from rules.model import Reading
 from rules.specs import Reach, Specs
 from rules.tracks import NEWEST, PAST_MOST
+from rules.words import clock_time
 
 _AT_ONCE = 100  # names whose readings are read at once: more would only cost memory
 _BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
@@ -39,6 +40,22 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
 async def _newest(store: Store, names: Sequence[str]) -> list[Reading]:
     """As many as are held of a series however old they are, and the newest value."""
     return [*await store.latest(names), *await store.newest_of(names, _BEGINNING, _END_OF_TIME, NEWEST)]
+
+
+async def rolled_up(store: Store, reaches: Mapping[str, Reach], span: tuple[int, int], zone: str) -> list[str]:
+    """In words: the series of which readings are no more that count from one time to another. Raises StoreError.
+
+    A restart keeps those that its targets need; a target that came later, and a look at the past, may need others.
+    """
+    start, end = span
+    found: list[str] = []
+    for name, reach in reaches.items():
+        for series, first, last in await store.rolled_up([name], start - reach.horizon, end):
+            found.append(
+                f"{series}: readings between {clock_time(first, zone)} and {clock_time(last, zone)} were rolled up"
+                " (retention), and are not counted"
+            )
+    return found
 
 
 async def read_from(

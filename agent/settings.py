@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.keeping import Retention
 from connectors.fields import Span
 from connectors.secret_files import read_small
 from rules.model import DAY
@@ -141,6 +142,11 @@ class Settings(BaseSettings):
     api_key_hash: Annotated[str, BeforeValidator(key_hash)] | None = Field(
         default=None, validation_alias=f"{PREFIX}API_KEY", repr=False
     )
+
+    @property
+    def kept(self) -> Retention:
+        """How long readings are kept where the configuration says nothing: as ever, where `retention` is given."""
+        return Retention(*3 * [self.retention]) if "retention" in self.model_fields_set else Retention()
 
     @property
     def secrets(self) -> tuple[str, ...]:

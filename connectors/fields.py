@@ -66,7 +66,7 @@ def given_as(data: Mapping[str, Any], key: str) -> str | None:
     return next((name for name in (key, f"{key}_file") if name in data), None)
 
 
-def _duration(value: object) -> object:
+def _duration(value: object) -> int:
     if isinstance(value, str):
         length = parse_duration(value)
         if length > LONGEST:
@@ -181,6 +181,14 @@ Duration = Annotated[
 
 Span = Annotated[Duration, AfterValidator(_span)]
 """A duration longer than nothing."""
+
+FOREVER = 2**62
+Kept = Annotated[
+    int,
+    BeforeValidator(lambda value: FOREVER if value == "forever" else _span(_duration(value))),
+    WithJsonSchema({"type": "string", "examples": ["14d", "forever"]}),
+]
+"""A duration longer than nothing, or FOREVER."""
 
 Rate = Annotated[tuple[int, int], BeforeValidator(_rate), WithJsonSchema({"type": "string", "pattern": _RATE.pattern})]
 """(count, seconds), written `20/s`."""
@@ -340,6 +348,14 @@ def _ahead(value: int) -> int:
     return value
 
 
+class RetentionSection(Config):
+    """How long readings are kept: as they came, rolled up by the hour, by the day. Without a key, as said above it."""
+
+    raw: Kept | None = None
+    hourly: Kept | None = None
+    daily: Kept | None = None
+
+
 class ReadingConfig(Config):
     """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row.
 
@@ -354,6 +370,7 @@ class ReadingConfig(Config):
     value: JmesPath
     labels: dict[str, JmesPath] = {}
     ahead: Annotated[Duration, AfterValidator(_ahead)] = DAY
+    retention: RetentionSection | None = None
 
     @field_validator("time_format")
     @classmethod
@@ -378,4 +395,5 @@ class PolledConfig(Config):
     timezone: Zone | None = None
     timeout: Span = 10_000_000
     max_series: MostSeries = MOST_SERIES
+    retention: RetentionSection | None = None
     readings: Annotated[list[ReadingConfig], Field(min_length=1)]

@@ -18,6 +18,7 @@ SMALL = {
     "commit.py": "--batches 1 10 --readings 20 --rounds 1",
     "polls.py": "--endpoints 5 --interval 1 --rounds 1",
     "latency.py": "--ways pushed --changes 3 --seconds 0.2",
+    "rollups.py": "--series 1 --days 3 --every 600",
     "outbox.py": "--cases healthy --alerts 2 --seconds 0.2",
 }
 

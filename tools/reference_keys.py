@@ -29,6 +29,7 @@ ABOUT = {
 }
 PARTS = (
     ("`readings[]` of a source", "ReadingConfig"),
+    ("`retention` of a source, a reading or the defaults", "RetentionSection"),
     ("Targets", "TargetSection"),
     ("`goal` of a target", "GoalSection"),
     ("`at_least`, `at_most` or `plan` of a goal, as a series", "SeriesValue"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.config.configuration import Configuration
 from agent.past import rehearsed_reaches
-from agent.recall import read_from
+from agent.recall import read_from, rolled_up
 from connectors.extract import Extractor, Table
 from connectors.formats import csv_rows, parse_csv, too_many
 from connectors.values import moment, number
@@ -87,8 +87,13 @@ def _counts(specs: Specs, series: Series) -> bool:
     return any(g and MEASURES[g.measure].counts and isinstance(g.per, CalendarPeriod | FixedPeriod) for g in goals)
 
 
-async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int | None) -> list[Reading]:
-    """What the database holds of the series that the targets read, as far back as they reach. Raises StoreError."""
+async def stored(
+    url: str, specs: Sequence[Specs], start: int | None, end: int | None, zone: str
+) -> tuple[list[Reading], list[str]]:
+    """What the database holds of the series that the targets read, as far back as they reach. Raises StoreError.
+
+    Beside it in words what it holds no more.
+    """
     from agent.store.store import Store
 
     reaches: dict[str, Reach] = {}
@@ -104,14 +109,17 @@ async def stored(url: str, specs: Sequence[Specs], start: int | None, end: int |
                 found += await store.window([name], -(2**62), until)
             else:
                 found += await read_from(store, [name], reach, start, until)
-        return found
+        span = -(2**62) if start is None else start, _END_OF_TIME if end is None else end
+        return found, await rolled_up(store, reaches, span, zone)
     finally:
         await store.close()
 
 
-def stored_now(url: str, specs: Sequence[Specs], start: int | None, end: int | None) -> list[Reading]:
+def stored_now(
+    url: str, specs: Sequence[Specs], start: int | None, end: int | None, zone: str
+) -> tuple[list[Reading], list[str]]:
     """The same, outside an event loop."""
-    return asyncio.run(stored(url, specs, start, end))
+    return asyncio.run(stored(url, specs, start, end, zone))
 
 
 def of_csv(path: Path, config: Configuration, series: str | None, now: int) -> list[Reading]:

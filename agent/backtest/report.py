@@ -25,6 +25,7 @@ class Report:
     delays: Mapping[Series, int]
     seconds: float
     zone: str
+    missing: Sequence[str] = ()
 
     @property
     def differs(self) -> bool:
@@ -95,6 +96,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{report.readings:,} readings from {first} to {last} ({report.zone}), replayed in {report.seconds:.1f} s"
     for series, late in sorted(report.delays.items()):
         yield f"{series} is taken to arrive {span(late)} after its time, when what it counts is complete (--delay)"
+    yield from report.missing
 
 
 def standings(report: Report) -> Iterator[str]:
@@ -120,6 +122,7 @@ def plain(report: Report, files: Sequence[str]) -> dict[str, Any]:
         "to": _iso(report.old.end),
         "readings": report.readings,
         "delays": {str(series): late / 1e6 for series, late in report.delays.items()},
+        "missing": list(report.missing),
         "seconds": round(report.seconds, 3),
         "differs": report.differs,
         "configurations": [

@@ -113,7 +113,7 @@ def _replayed(settings: Settings, configs: list[Configuration], given: dict[str,
     clock, zone = Clock(), configs[0].timezone
     specs = [Specs(one.targets.values(), (entry.rule for entry in one.sources.values())) for one in configs]
     start, end = _moment("--from", given["start"], zone), _moment("--to", given["end"], zone)
-    found = _readings(settings, configs[0], specs, given, (start, end))
+    found, missing = _readings(settings, configs[0], specs, given, (start, end))
     names = {name for one in specs for name in one.series_names()}
     times = [reading.time for reading in found if reading.series.name in names]
     if not times:
@@ -126,7 +126,7 @@ def _replayed(settings: Settings, configs: list[Configuration], given: dict[str,
     began = clock.monotonic()
     outcomes = [replay(config, past, (first, last), points=points) for config in configs]
     new = outcomes[1] if len(outcomes) > 1 else None
-    return Report(outcomes[0], new, len(past.readings), past.delays, clock.monotonic() - began, zone)
+    return Report(outcomes[0], new, len(past.readings), past.delays, clock.monotonic() - began, zone, missing)
 
 
 def _readings(
@@ -135,7 +135,7 @@ def _readings(
     specs: list[Specs],
     given: dict[str, Any],
     span: tuple[int | None, int | None],
-) -> list[Reading]:
+) -> tuple[list[Reading], list[str]]:
     from agent.backtest.past import of_csv, stored_now
     from agent.clock import Clock
     from agent.store.errors import StoreError
@@ -145,12 +145,12 @@ def _readings(
         if given["series"] is not None:
             raise Unusable("--series says what a file holds; give --csv too")
         try:
-            return stored_now(settings.database_url, specs, *span)
+            return stored_now(settings.database_url, specs, *span, config.timezone)
         except StoreError as error:
             raise Failed(str(error)) from None
     path = Path(given["csv"])
     try:
-        return of_csv(path, config, given["series"], Clock().now())
+        return of_csv(path, config, given["series"], Clock().now()), []
     except (ValueError, ConnectorError) as error:
         raise Unusable(f"{path}: {error}") from None
 

@@ -98,7 +98,7 @@ def _of_database(settings: Settings, target: str, at: str | None, absent: str) -
 async def _read(url: str, config: Configuration, target: str, at: int | None, now: int) -> list[Explained]:
     from agent.decision import Decider
     from agent.explaining import Known
-    from agent.explaining_past import explained_at
+    from agent.explaining_past import explained_at, explained_now
     from agent.memory import Memory
     from agent.notices import Notices
     from agent.recall import read_history
@@ -113,7 +113,7 @@ async def _read(url: str, config: Configuration, target: str, at: int | None, no
         memory = Memory(await store.load(), now=now)
         changes = await store.transitions(100, target)
         decider = Decider(specs, Notices(config, specs), memory, await read_history(store, specs, now))
-        return Known(decider, changes).explained(target, now)
+        return await explained_now(store, Known(decider, changes), config.targets[target], now)
     finally:
         await store.close()
 
@@ -148,6 +148,8 @@ def _facts(found: dict[str, Any], instance: dict[str, Any]) -> Iterator[tuple[st
         lies_ahead = one["time"] > now
         age = f"of {local_time(one['time'], zone)}" if lies_ahead else f"{span_between(one['time'], now)} old"
         yield "read", f"{line(one['series'])} = {line(value)}, {age}, {one['readings']:,} in view"
+    for text in instance["missing"]:
+        yield "missing", line(text, 300)
     for source in instance["sources"]:
         last = f"read {span_between(source['last_success'], now)} ago" if source["last_success"] else "never read"
         yield "source", f"{line(source['name'])} {coloured(source['health'])}, {last}" + _wrong(source)

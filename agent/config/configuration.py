@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.keeping import Keeping
 from rules.breaker import BREAKER, Breaker
 from rules.inhibition import InhibitRule
 from rules.intervals import TimeInterval
@@ -94,6 +95,7 @@ class Configuration:
     inhibit: tuple[InhibitRule, ...] = ()
     intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     timezone: str = "UTC"
+    keeping: Keeping = field(default_factory=Keeping)
     reports: Mapping[str, ReportEntry] = field(default_factory=dict)
     heartbeat_url: str | None = None
     heartbeat_every: int = 60_000_000

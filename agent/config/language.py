@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from agent.config.errors import near
 from agent.config.remedies import CorrectSection
 from agent.config.values import LabelTexts, Names, Number, Share, Somebody, Text
-from connectors.fields import LONGEST, Config, Duration, Secret, Span, Zone
+from connectors.fields import LONGEST, Config, Duration, RetentionSection, Secret, Span, Zone
 from rules.measures import NAMES as MEASURE_NAMES
 from rules.measures import parse_measure
 from rules.model import (
@@ -121,6 +121,7 @@ class Defaults(Config):
 
     timezone: Zone = "UTC"
     every: Span = MINUTE
+    retention: RetentionSection | None = None
 
 
 class Heartbeat(Config):

@@ -16,6 +16,7 @@ from agent.config.convert import read
 from agent.config.corrections import build_corrections, check_outputs
 from agent.config.document import MOST_ERRORS, Document
 from agent.config.errors import ConfigErrors, near
+from agent.config.keeping import build_keeping
 from agent.config.kinds import build_actions, build_gateways, build_receivers
 from agent.config.language import Defaults, Heartbeat, Watch
 from agent.config.operators import build_operators
@@ -67,6 +68,7 @@ def configuration_of(document: Document, commands: Sequence[str] | None = None) 
         inhibit=build_inhibit_rules(document),
         intervals=build_intervals(document),
         timezone=defaults.timezone,
+        keeping=build_keeping(defaults, sources, document),
         reports=build_reports(document, defaults, receivers),
         heartbeat_url=heartbeat.url.get_secret_value() if heartbeat else None,
         heartbeat_every=heartbeat.every if heartbeat else Heartbeat.model_fields["every"].default,

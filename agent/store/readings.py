@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 
 import orjson
 
-from agent.store.connection import LISTED, Connection
+from agent.store import rollups
+from agent.store.connection import LISTED, Connection, Value
+from agent.store.rollups import Rollup
 from agent.store.rows import labels_text, series_of
-from rules.model import Reading, Series
+from rules.model import HOUR, Reading, Series
 
 Held = tuple[Series, tuple[int, ...], tuple[float | None, ...]]  # a series, times that rise, values
+Gone = tuple[Series, int, int]  # a series, since when and until when its readings are rolled up
 _SERIES = f"SELECT id, name, labels FROM series WHERE name IN {LISTED}"
+_END_OF_TIME = 2**63 - 1
 _NEWEST = "SELECT time, value FROM readings WHERE series_id = ? ORDER BY time DESC LIMIT 1"
 _NEWEST_VALUE = (
     "SELECT time, value FROM readings WHERE series_id = ? AND time < ? AND value IS NOT NULL ORDER BY time DESC LIMIT 1"
@@ -98,9 +104,18 @@ def before(connection: Connection, names: Iterable[str], time: int) -> list[Read
 
 
 def sample(connection: Connection, series: Series, since: int, most: int) -> list[Reading]:
-    """The readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
+    """The readings with a value from `since` on, in order; of more than `most` every so many, the newest too.
+
+    Where some are rolled up, the first of each hour or day, so that none counts for more because it is newer.
+    """
     number = _number(connection, series)
-    found = [] if number is None else connection.execute(_VALUES_SINCE, (number, since)).fetchall()
+    if number is None:
+        return []
+    found: list[Value] = list(connection.values(_VALUES_SINCE, (number, since)))
+    rolled = rollups.over(connection, number, (since, _END_OF_TIME))
+    if rolled:
+        firsts = [(one.first_at, one.first) for one in rolled if one.first_at >= since]
+        found = sorted(firsts + [next(some) for _, some in groupby(found, lambda pair: pair[0] // HOUR)])
     return [Reading(series, *pair) for pair in found[:: -max(1, -(-len(found) // most))]][::-1]
 
 
@@ -111,13 +126,49 @@ def _number(connection: Connection, series: Series) -> int | None:
 
 
 def points(connection: Connection, series: Series, span: tuple[int, int], limit: int) -> list[Reading]:
-    """At most `limit` readings of a span, in order: all of them, or the lowest and highest of even stretches."""
+    """At most `limit` readings of a span, in order: all of them, or the lowest and highest of even stretches.
+
+    Of what was rolled up the lowest and the highest of each roll-up are among them.
+    """
     start, end = span
     number = _number(connection, series)
     if number is None or limit <= 0:
         return []
-    found = connection.execute(f"{_RANGE} LIMIT ?", (number, start, end, limit + 1)).fetchall()
-    if len(found) > limit:
+    found: list[Value] = list(connection.values(f"{_RANGE} LIMIT ?", (number, start, end, limit + 1)))
+    rolled = list(_extremes(rollups.over(connection, number, span), span))
+    if len(found) + len(rolled) > limit:
         width = max(1, -(-(end - start) // max(1, limit // 2)))
-        found = sorted(set(connection.extremes((number, start, end), width)))
+        if len(found) > limit:
+            found = sorted(set(connection.extremes((number, start, end), width)))
+        if rolled:
+            found = _thinned([*found, *rolled], start, width)
+    else:
+        found = sorted([*found, *rolled], key=itemgetter(0))
     return [Reading(series, *pair) for pair in found][:limit]
+
+
+def _extremes(rolled: Iterable[Rollup], span: tuple[int, int]) -> Iterator[tuple[int, float]]:
+    for one in rolled:
+        yield from sorted(
+            {pair for pair in ((one.low_at, one.low), (one.high_at, one.high)) if span[0] <= pair[0] < span[1]}
+        )
+
+
+def _thinned(found: Iterable[Value], start: int, width: int) -> list[Value]:
+    """The lowest and the highest of each stretch, in order."""
+    known = sorted((time, value) for time, value in found if value is not None)
+    kept: set[Value] = set()
+    for _, some in groupby(known, lambda pair: (pair[0] - start) // width):
+        stretch = list(some)
+        kept |= {min(stretch, key=itemgetter(1)), max(stretch, key=itemgetter(1))}
+    return sorted(kept, key=itemgetter(0))
+
+
+def rolled_up(connection: Connection, names: Iterable[str], span: tuple[int, int]) -> list[Gone]:
+    """Of each series the span in which its readings of this one are no more."""
+    out: list[Gone] = []
+    for series, number in _named(connection, names):
+        rolled = rollups.over(connection, number, span)
+        if rolled:
+            out.append((series, min(one.first_at for one in rolled), max(one.last_at for one in rolled)))
+    return out

@@ -1,20 +1,18 @@
-"""Forgetting what is old, a little at a time, so that nobody waits for it.
+"""Forgetting what is old but for readings, a little at a time, so that nobody waits for it.
 
 Each step is one job of the writer and says how many rows it removed; it is repeated until it removes none. What is
-queued, what belongs to an open alert and the newest reading of each series stay.
+queued and what belongs to an open alert stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import orjson
 
 from agent.store.connection import LISTED, Connection
 from agent.store.reports import forget
 from agent.store.rows import ENDED
-from rules.specs import Reach
-from rules.tracks import PAST_MOST
 
 CHUNK = 5_000
 Step = Callable[[Connection], int]
@@ -76,49 +74,3 @@ def _deliveries(connection: Connection, before: int, open_alerts: str) -> int:
     connection.executemany("DELETE FROM attempts WHERE delivery_id = ?", old)
     connection.executemany("DELETE FROM deliveries WHERE id = ?", old)
     return len(old)
-
-
-def readings(
-    connection: Connection, before: int, now: int, needed: Mapping[str, Reach], after_series: int
-) -> tuple[int, int | None]:
-    """Removes old readings of the series after `after_series`; returns how many, and the series to go on after.
-
-    None means that the last series was done. Of series named in `needed` those within reach before `now` stay.
-    """
-    removed = 0
-    cursor: int | None = after_series
-    while removed < CHUNK:
-        row = connection.execute("SELECT id, name FROM series WHERE id > ? ORDER BY id LIMIT 1", (cursor,)).fetchone()
-        if row is None:
-            return removed, None
-        reach = needed.get(row[1])
-        oldest = before if reach is None else min(before, _oldest_needed(connection, row[0], now, reach))
-        gone = _readings_of(connection, row[0], oldest)
-        removed += gone
-        if gone >= CHUNK:
-            return removed, cursor  # the same series again
-        cursor = row[0]
-    return removed, cursor
-
-
-def _oldest_needed(connection: Connection, series: int, now: int, reach: Reach) -> int:
-    sql = (
-        "SELECT min(time) FROM (SELECT time FROM readings WHERE series_id = ? AND time >= ? AND time < ?"
-        f" ORDER BY time DESC LIMIT {PAST_MOST + 1}) AS past"
-    )
-    start = now - reach.horizon
-    oldest = connection.execute(sql, (series, now - max(reach), start)).fetchone()[0]
-    return start if oldest is None else int(oldest)
-
-
-def _readings_of(connection: Connection, series: int, before: int) -> int:
-    """Removes at most CHUNK; keeps the newest reading and the newest with a value."""
-    sql = (
-        "DELETE FROM readings WHERE series_id = :series AND time IN ("
-        "  SELECT time FROM readings WHERE series_id = :series AND time < :before"
-        "  AND time <> (SELECT max(time) FROM readings WHERE series_id = :series)"
-        "  AND time IS DISTINCT FROM (SELECT time FROM readings WHERE series_id = :series AND value IS NOT NULL"
-        "                   ORDER BY time DESC LIMIT 1)"
-        f"  ORDER BY time LIMIT {CHUNK})"
-    )
-    return connection.execute(sql, {"series": series, "before": before}).rowcount

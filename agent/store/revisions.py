@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from agent.store.errors import StoreError
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision of the schema there has been, oldest first; the last is the one this version works with."""
 
 NEWEST = REVISIONS[-1]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agent.acts import Act
-from agent.store import keys, outbox, readings, reports, retention
+from agent.store import keys, outbox, readings, reports, retention, rolling
 from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_receipts, take_shards
 from agent.store.connection import Connection, Database, Link
@@ -151,8 +151,12 @@ class Store:
         """Its readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
         return await self._readers.run(readings.sample, series, since, most)
 
+    async def rolled_up(self, names: Iterable[str], start: int, end: int) -> list[readings.Gone]:
+        """Of each series the span in which its readings from `start` to `end` are no more, only roll-ups."""
+        return await self._readers.run(readings.rolled_up, tuple(names), (start, end))
+
     async def points(self, series: Series, start: int, end: int, limit: int) -> list[Reading]:
-        """At most `limit` readings for a chart: all, or the lowest and highest of even stretches."""
+        """At most `limit` readings for a chart: all that are kept, or the lowest and highest of even stretches."""
         return await self._readers.run(readings.points, series, (start, end), limit)
 
     # Deliveries
@@ -299,26 +303,31 @@ class Store:
 
         return await self._readers.run(read_pings, source, limit)
 
-    async def prune(self, before: int, now: int = 0, needed: Mapping[str, Reach] | None = None) -> int:
-        """Forgets what is older than `before`, a little at a time; returns how many rows.
+    async def prune(self, before: int) -> int:
+        """Forgets what is older than `before`, but for readings, a little at a time; returns how many rows.
 
-        What is queued, what belongs to an open alert and the newest reading of each series stay; of series named in
-        `needed` what is within that reach before `now`.
+        What is queued and what belongs to an open alert stay.
+        """
+        return await self._steps(retention.steps(before, await self._readers.run(retention.open_fingerprints)))
+
+    async def roll_up(self, now: int, kept: rolling.Keep, needed: Mapping[str, Reach]) -> int:
+        """Rolls up or removes readings as old as `kept` says of their series; returns how many rows are gone.
+
+        The newest readings of each series stay as they are, and of series named in `needed` those within that reach
+        before `now`.
         """
         removed = 0
-        for step in retention.steps(before, await self._readers.run(retention.open_fingerprints)):
-            while gone := await self._write().run(step):
-                removed += gone
-        series: int | None = 0
-        while series is not None:
-            gone, series = await self._prune_readings(before, now, needed or {}, series)
-            removed += gone
+        for number, series in await self._readers.run(rolling.all_series):
+            given = number, kept(series), now, needed.get(series.name)
+            removed += await self._steps(await self._readers.run(rolling.steps, *given))
         return removed
 
-    async def _prune_readings(
-        self, before: int, now: int, needed: Mapping[str, Reach], after: int
-    ) -> tuple[int, int | None]:
-        return await self._write().run(lambda connection: retention.readings(connection, before, now, needed, after))
+    async def _steps(self, steps: Iterable[Callable[[Connection], int]]) -> int:
+        removed = 0
+        for step in steps:
+            while gone := await self._write().run(step):
+                removed += gone
+        return removed
 
 
 def _load(connection: Connection) -> Remembered:

@@ -43,6 +43,25 @@ readings = Table(
     sqlite_with_rowid=False,
 )
 
+rollups = Table(  # of readings that are no more: how many, their sum, and four of them
+    "rollups",
+    metadata,
+    Column("series_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("width", BigInteger, primary_key=True, autoincrement=False),  # an hour or a day, UTC
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("readings", BigInteger, nullable=False),
+    Column("sum", Float),
+    Column("low", Float, nullable=False),
+    Column("low_at", BigInteger, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("high_at", BigInteger, nullable=False),
+    Column("first", Float, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 instances = Table(
     "instances",
     metadata,

@@ -38,6 +38,7 @@ def _instance(one: Explained) -> dict[str, Any]:
         "since_before": after.since == one.known,
         "description": describe(found.target, after.assessment, found.now),
         "inputs": [_input(part, found.now) for part in found.inputs],
+        "missing": list(one.missing),
         "steps": [{"text": step.text, "value": step.value} for step in found.steps],
         "sources": [_source(state) for state in found.sources],
         "alerts": [_alert(part, one) for part in found.alerts],

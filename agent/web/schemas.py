@@ -147,6 +147,7 @@ SCHEMAS: dict[str, Schema] = {
             "items": shape(name=TEXT, health={"enum": list(HEALTH)}, last_success=maybe(TIME), last_error=maybe(TEXT)),
         },
         alerts=some("ExplainedAlert"),
+        missing={"type": "array", "items": TEXT},
         corrections={"type": "array", "items": TEXT},
         changes=some("Transition"),
         next={"type": "array", "items": shape(at=TIME, what=TEXT)},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from connectors.base import Inbound, Refused, Services
-from connectors.fields import Config, Cron, Duration, Span, Zone
+from connectors.fields import Config, Cron, Duration, RetentionSection, Span, Zone
 from rules.model import Reading, Series, labels_of
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
@@ -26,6 +26,7 @@ class CheckinSourceConfig(Config):
     every: Span | None = None
     timezone: Zone | None = None
     grace: Duration = 300_000_000
+    retention: RetentionSection | None = None
 
 
 class CheckinSource:

@@ -55,9 +55,12 @@ async def test_readings_of_the_year_before_outlive_the_retention_while_they_coun
     try:
         now = daemon.clock.now()
         days = [Reading(Series("visitors", (("source", "push"),)), now - day * DAY, 1.0) for day in (1200, 401, 1)]
+        days = [one._replace(time=one.time + n) for one in days for n in range(9)]
         await daemon.store.commit(Commit(now, readings=days))
         await daemon._prune()
-        assert await daemon.store.window(["visitors"], 0, now) == days[1:]
+        # And the value that held when what counts began.
+        assert await daemon.store.window(["visitors"], 0, now) == days[8:]
+        assert await daemon.store.points(days[0].series, 0, now, 99) == [days[0], *days[8:]]
     finally:
         await daemon.stop()
 

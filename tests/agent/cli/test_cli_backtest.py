@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from agent.keeping import Retention
 from agent.store.records import Commit
 from agent.store.store import Store
-from rules.model import MINUTE, Reading
+from rules.model import DAY, MINUTE, Reading
 from tests.agent.rehearsal.scenes import series
 from tests.rules.world import at
 
@@ -51,6 +52,24 @@ def test_out_of_the_database(here):
     assert last == "room: in band: 20, wanted at most 23"
     later = here("backtest", "room", "--from", "2026-01-01T00:03:30Z", "--json").json
     assert (later["readings"], later["configurations"][0]["alerts"][0]["firings"]) == (2, 1)
+
+
+def test_what_was_rolled_up_is_told(here):
+    remember()
+    assert here("backtest", "room", "--to", "2026-01-01T01:00:00Z", "--json").json["missing"] == []
+
+    async def roll_up():
+        store = await Store.open("sqlite:///setpoint.db", START)
+        await store.roll_up(START + 9 * DAY, lambda _: Retention(DAY), {})
+        await store.close()
+
+    asyncio.run(roll_up())
+    words = 'temperature{source="a"}: readings between 2026-01-01 00:00 and 2026-01-01 00:04 were rolled up'
+    said = here("backtest", "room", "--to", "2026-01-01T01:00:00Z")
+    assert words in said.out
+    assert said.out.startswith("1 readings from 2026-01-01 00:05")
+    assert words in here("explain", "room", "--at", "2026-01-01T00:30:00Z").out
+    assert words not in here("explain", "room").out
 
 
 def test_out_of_a_file_against_another_configuration_with_a_picture(here, project):

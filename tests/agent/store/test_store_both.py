@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orjson import JSONDecodeError
 
+from agent.keeping import Retention
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, Manner, Ping, Receipt
 from agent.store.store import Fenced, Store
 from rules.model import Assessment, InstanceKey, InstanceState, Reading, Series, SourceState, Standing
@@ -67,7 +68,7 @@ async def outcome(url: str, given: Sequence[Sequence[Commit]]) -> list[object]:
     said.append([replace(one, id=0) for one in await store.deliveries(99)])
     said += [await store.window(["a", "b"], 0, 9), await store.latest(["a"]), await store.points(SERIES[0], 0, 9, 2)]
     said += [await store.received([("s", "m"), ("s", "n")]), await store.outbox(), await store.next_delivery_at(9)]
-    said.append(await store.prune(4))
+    said += [await store.prune(4), await store.roll_up(4, lambda _: Retention(1, 1, 1), {})]
     said += [await store.window(["a", "b"], 0, 9), len(await store.deliveries(99))]
     await store.close()
     return said

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from agent.store import retention
+from agent.keeping import Retention
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, Ping
 from agent.store.store import Store
 from rules.model import (
@@ -23,18 +21,16 @@ from rules.specs import Reach
 
 A, B, C = Series("s", (("n", "a"),)), Series("s", (("n", "b"),)), Series("s", (("n", "c"),))
 KEY = InstanceKey("t")
+GONE = lambda _: Retention(9, 9, 9)  # noqa: E731
 OPEN = Transition(KEY, "x", "open", 1, Event.FIRING, 5, AlertState.PENDING, AlertState.FIRING, ())
 OVER = replace(OPEN, fingerprint="over", event=Event.RESOLVED, before=AlertState.FIRING, after=AlertState.INACTIVE)
 
 
-async def test_readings_go_but_the_newest_of_each_series(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "CHUNK", 7)
+async def test_readings_go_but_the_newest_of_each_series(store: Store) -> None:
     many = [Reading(A, time, 1.0) for time in range(50)]
     silent = [Reading(B, 1, 1.0), Reading(B, 2, 2.0), Reading(B, 3, None), Reading(B, 4, None)]
     await store.commit(Commit(1, readings=[*many, *silent, Reading(C, 3, 3.0)]))
-    before = store.transactions
-    assert await store.prune(40) == 42
-    assert store.transactions > before + 40 // 7
+    assert await store.roll_up(49, GONE, {}) == 42
     left = [
         *(Reading(A, time, 1.0) for time in range(40, 50)),
         Reading(B, 2, 2.0),
@@ -42,15 +38,16 @@ async def test_readings_go_but_the_newest_of_each_series(store: Store, monkeypat
         Reading(C, 3, 3.0),
     ]
     assert await store.window(["s"], 0, 99) == left
-    assert await store.prune(40) == 0
+    assert await store.roll_up(49, GONE, {}) == 0
 
 
 async def test_readings_that_targets_reach_back_to_stay(store: Store) -> None:
     other = Series("other")
     await store.commit(Commit(1, readings=[Reading(one, time, 1.0) for one in (A, other) for time in range(50)]))
-    assert await store.prune(40, 100, {"s": Reach(90), "other": Reach(40)}) == 50
-    assert [reading.time for reading in await store.window(["s"], 0, 99)] == list(range(10, 50))
-    assert [reading.time for reading in await store.window(["other"], 0, 99)] == list(range(40, 50))
+    kept = Retention(60, 60, 60)
+    assert await store.roll_up(100, lambda _: kept, {"s": Reach(90), "other": Reach(70)}) == 38
+    assert [reading.time for reading in await store.window(["s"], 0, 99)] == list(range(9, 50))
+    assert [reading.time for reading in await store.window(["other"], 0, 99)] == list(range(29, 50))
 
 
 async def test_what_is_queued_or_of_an_open_alert_stays(store: Store) -> None:
