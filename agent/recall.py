@@ -29,7 +29,7 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
                 few: dict[str, None] = {}
                 for series, times, values in await store.reaching(some, span, PAST_MOST + 1):
                     history.fill(series, times, values, now)
-                    if len(times) < NEWEST:
+                    if len(times) - values.count(None) < NEWEST:
                         few[series.name] = None
                 some = list(few)
             for reading in await _newest(store, some):
@@ -38,8 +38,14 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
 
 
 async def _newest(store: Store, names: Sequence[str]) -> list[Reading]:
-    """As many as are held of a series however old they are, and the newest value."""
-    return [*await store.latest(names), *await store.newest_of(names, _BEGINNING, _END_OF_TIME, NEWEST)]
+    """As many readings, and as many values, as are held of a series however old they are."""
+    return await _newest_before(store, names, _END_OF_TIME)
+
+
+async def _newest_before(store: Store, names: Sequence[str], end: int) -> list[Reading]:
+    readings = await store.newest_of(names, _BEGINNING, end, NEWEST)
+    values = await store.newest_values_of(names, end, NEWEST)
+    return list({(reading.series, reading.time): reading for reading in [*values, *readings]}.values())
 
 
 async def rolled_up(store: Store, reaches: Mapping[str, Reach], span: tuple[int, int], zone: str) -> list[str]:
@@ -69,7 +75,6 @@ async def read_from(
     before: list[Reading] = []
     if reach.past > reach.horizon:
         before += await store.newest_of(names, start - reach.past, first, PAST_MOST + 1)
-    before += await store.newest_of(names, _BEGINNING, first, NEWEST)
-    before += await store.reading_before(names, first)
+    before += await _newest_before(store, names, first)
     once = {(reading.series, reading.time): reading for reading in before}
     return [*once.values(), *await store.window(names, first, end)]

@@ -6,15 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rules import episodes, whens
-from rules.bounds import Unsettled
+from rules import episodes, hindsight, whens
 from rules.checkins import checkin_wake
-from rules.goals import assess, judge
+from rules.goals import assess
 from rules.health import evaluate_sources
 from rules.history import History
 from rules.learning import beside, learned
 from rules.model import (
-    MINUTE,
     SECOND,
     AlertState,
     AlertStatus,
@@ -32,6 +30,7 @@ from rules.model import (
     Usual,
 )
 from rules.model.quick import maker, quick, replace
+from rules.periods import look_within
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 from rules.steps import OFTEN, Steps, at_once
@@ -81,7 +80,7 @@ def evaluating(
         for key in _others(specs, states, history, batch, sources):
             fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
-    for number, (key, values) in enumerate(fresh.items(), 1):
+    for number, (key, came) in enumerate(fresh.items(), 1):
         if not number % OFTEN:
             yield
         target = specs.targets.get(key.target)
@@ -90,7 +89,7 @@ def evaluating(
         before = states.instances.get(key)
         own = not_later(before, now) if before else unknown(key, now)
         instance = Instance(specs, target, own, states, sources, history, now)
-        state = instance.evaluate(values)
+        state = instance.evaluate(came)
         transitions += instance.moved
         if before is None or differs(state, before):
             instances[key] = state
@@ -114,13 +113,11 @@ def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: 
 
 
 def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
-    """The instances that got readings, with those that have a value."""
+    """The instances that got readings, with these."""
     fresh: dict[InstanceKey, list[Reading]] = {}
     for reading in readings:
         for key in history.instances_of(reading.series):
-            values = fresh.setdefault(key, [])
-            if reading.value is not None:
-                values.append(reading)
+            fresh.setdefault(key, []).append(reading)
     return fresh
 
 
@@ -202,26 +199,27 @@ class Instance:
         if not self.members.series:
             self.members = self.history.members(before.key)  # perhaps it has some by now
 
-    def evaluate(self, values: Sequence[Reading]) -> InstanceState:
-        """Its state after readings that are new and have a value; what happened to its alerts is in `moved`."""
+    def evaluate(self, readings: Sequence[Reading]) -> InstanceState:
+        """Its state after readings that are new; what happened to its alerts is in `moved`."""
         newest = self.assessment.time
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
-        for reading in values:
-            if newest is None or newest > self.now or reading.time >= newest:
+        for reading in readings:
+            if reading.value is not None and (newest is None or newest > self.now or reading.time >= newest):
                 self.seen = self.now
                 break
         scene = self.scene()
         findings = _NONE
         if self.of:
+            values = [reading for reading in readings if reading.value is not None]
             self.usual, findings = self.learn(self.usual, scene, values)
-        if len(values) > 1:
-            for passed in self._passed_through(scene, values, findings):
-                self._apply(scene, passed)
-            if self.verdict is not scene.verdict:
-                scene = replace(scene, verdict=self.verdict)
+        apart = len(readings) > 1 or self.assessment.hold or (bool(readings) and readings[0].time <= (newest or 0))
+        if readings and (apart or (scene.condition and hindsight.is_old(scene, readings))):
+            scene = self._catch_up(scene, readings, findings)
         assessment = assess(scene)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
+        if assessment.hold and readings and (apart or hindsight.is_old(scene, readings)):
+            self._settle(scene, assessment)
         self._apply(scene, assessment)
         if self.alerts:
             self._escalate(scene)
@@ -298,26 +296,30 @@ class Instance:
                 down = (*down, name)
         return down
 
-    def _passed_through(
-        self, scene: Scene, readings: Sequence[Reading], findings: Mapping[int, Finding | None]
-    ) -> Iterable[Assessment]:
-        """Every reading counts that is judged alone, so those before the newest of a batch are judged too.
+    def _catch_up(self, scene: Scene, readings: Sequence[Reading], findings: Mapping[int, Finding | None]) -> Scene:
+        """Judges what came late or several at once at its own time, all but the newest; returns the scene after that.
 
-        An instance that is seen for the first time has no past to answer for, nor have readings that come late.
+        Every reading counts that is judged alone, so those before the newest of a batch move the alerts on too.
         """
+        self.alerts = hindsight.judged_anew(scene, self.rules, self.alerts, readings)
         goal = self.target.goal
-        last = self.assessment.time
-        if last is None or scene.down or len(scene.tracks) != 1:
-            return
-        alone = self.of if goal is None else not goal.per and not goal.condition
-        for reading in sorted(readings, key=lambda reading: reading.time)[:-1]:
-            if reading.time <= last or not (alone or reading.time in findings):
-                continue
-            try:
-                passed = judge(replace(scene, verdict=self.verdict), reading.time) if alone else self.assessment
-            except Unsettled:
-                continue  # what was wanted then is not known
-            yield beside(passed, self.target, findings.get(reading.time)) if self.of else passed
+        alone = self.of or goal if goal is None or not goal.per else None
+        for time in hindsight.passed(scene, readings):
+            assessment: Assessment | None = None
+            if alone:
+                assessment = hindsight.stood(replace(scene, verdict=self.verdict), time)
+            elif time in findings:
+                assessment = self.assessment
+            if assessment is not None:
+                self._apply(scene, beside(assessment, self.target, findings.get(time)) if self.of else assessment)
+        return scene if self.verdict is scene.verdict else replace(scene, verdict=self.verdict)
+
+    def _settle(self, scene: Scene, assessment: Assessment) -> None:
+        """By the newest reading nothing is known, so alerts follow from what was known last, which may be another."""
+        known = None if scene.down or assessment.silent else hindsight.last_known(scene)
+        if known is not None:
+            self.verdict = known.standing
+            self._advance(scene, known, still=True)
 
     def _apply(self, scene: Scene, assessment: Assessment) -> None:
         """Takes the assessment in and moves the alerts on."""
@@ -326,9 +328,12 @@ class Instance:
         if assessment.standing is not _NO_DATA:
             self.verdict = assessment.standing
         self.assessment = assessment
+        self._advance(scene, assessment)
+
+    def _advance(self, scene: Scene, assessment: Assessment, *, still: bool = False) -> None:
         for rule in self.rules:
             status = self.alerts.get(rule.name, _INACTIVE)
-            after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self.recent)
+            after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self.recent, still=still)
             if after is not status:
                 self.alerts = {**self.alerts, rule.name: after}
                 self.moved += happened
@@ -357,7 +362,8 @@ class Instance:
 
     def _moments(self, scene: Scene) -> list[int]:
         """When time alone may change something."""
-        moments = episodes.moments(self.rules, self.alerts, scene)
+        held = self.assessment.hold and not self.assessment.silent
+        moments = episodes.moments(self.rules, self.alerts, scene, held=held)
         if scene.down:
             return moments
         if self.target.no_data and not self.assessment.silent:
@@ -383,16 +389,3 @@ class Instance:
         if target.goal is None or target.goal.per is None or not scene.tracks:
             return None
         return look_within(self.now, self.assessment.start, self.assessment.end)
-
-
-def look_within(now: int, start: int | None, end: int | None) -> int | None:
-    """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
-    if start is None or end is None:
-        return None
-    soon = now + look_every(start, end)
-    return soon if end <= now else min(soon, end)
-
-
-def look_every(start: int, end: int) -> int:
-    """How long after a look at a period the next one is."""
-    return min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)

@@ -16,37 +16,39 @@ _INACTIVE = AlertState.INACTIVE
 
 
 def advance(
-    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool]
+    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, still: bool = False
 ) -> tuple[AlertStatus, Sequence[Transition]]:
     """The alert after its instance was found to stand so, and what happened to it.
 
-    `may_fire` says whether the readings are recent enough to fire on.
+    `may_fire` says whether the readings are recent enough to fire on. What `still` counts was found of the past, and
+    nothing is known by now: no time goes on.
     """
     found = KINDS[asked.rule.when](asked)
     idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
     if found is None or (idle and not found):
         return before, _NONE
-    after, said = _step(asked, before, may_fire, found=found)
+    after, said = _step(asked, before, may_fire, found=found, still=still)
     if asked.rule.often is not None and alerts.is_open(before) and after.state is _INACTIVE:
         # Some of the last readings may breach still. A second look would find it pending, so the first one does.
-        after, begun = _step(asked, after, may_fire, found=found)
+        after, begun = _step(asked, after, may_fire, found=found, still=still)
         said = [*said, *begun]
     return after, said
 
 
 def _step(
-    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, found: bool
+    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, found: bool, still: bool
 ) -> tuple[AlertStatus, Sequence[Transition]]:
     rule, active, enough, status = asked.rule, found, True, before
     if rule.often is not None:
         status, breaches = often.count(asked, rule.often, before, holds=found)
         enough = breaches >= rule.often.breaches
         active = enough if alerts.is_open(before) else breaches > 0
+    stays_open = before.flapping_since is not None or (still and rule.keep_firing_for > 0)
     after, event = alerts.step(
         status,
         active=active,
-        for_=rule.for_,
-        keep_firing_for=rule.keep_firing_for if before.flapping_since is None else flapping.FOR_EVER,
+        for_=flapping.FOR_EVER if still and rule.for_ else rule.for_,
+        keep_firing_for=flapping.FOR_EVER if stays_open else rule.keep_firing_for,
         now=asked.scene.now,
         may_fire=enough and may_fire(),
     )
@@ -161,13 +163,18 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
     )
 
 
-def moments(rules: Sequence[AlertRule], statuses: Mapping[str, AlertStatus], scene: Scene) -> list[int]:
-    """When time alone may move any of an instance's alerts on."""
+def moments(
+    rules: Sequence[AlertRule], statuses: Mapping[str, AlertStatus], scene: Scene, *, held: bool = False
+) -> list[int]:
+    """When time alone may move any of an instance's alerts on; while they are `held`, only what is due to persons."""
     found: list[int] = []
     for rule in rules if statuses else ():
         status = statuses.get(rule.name)
         if status is not None and status.state is not _INACTIVE:
-            found += _moments(rule, status, scene)
+            if not held:
+                found += _moments(rule, status, scene)
+            elif (step := _next_step(rule, status)) is not None:
+                found.append(step)
     return found
 
 

@@ -51,18 +51,22 @@ class Need(Enum):
 @quick
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a function sees: one series as of `end`. Without `offset` the newest reading counts, whatever its time."""
+    """What a function sees: one series as of `end`. Without `offset` the newest reading counts, whatever its time.
+
+    Where `end` is `past`, what was read later does not count.
+    """
 
     track: Track
     end: int
     window: int
     offset: int
     fraction: float
+    past: bool = False
 
     @property
     def newest(self) -> tuple[int, Value] | None:
         """Time and value of the newest reading, then."""
-        return self.track.newest_at(self.end) if self.offset else self.track.newest
+        return self.track.newest_at(self.end) if self.offset or self.past else self.track.newest
 
     @property
     def values(self) -> list[float]:
@@ -120,6 +124,11 @@ class Query:
         return self.window + self.offset + a_day_more
 
     @property
+    def sight(self) -> int:
+        """How long before the newest reading it can be asked for its value of then; 0: as far as readings are held."""
+        return min(self.window + self.offset, DAY)
+
+    @property
     def look_again(self) -> int | None:
         """After how long it may have another value though nothing was read; None: never."""
         if self.window:
@@ -127,11 +136,11 @@ class Query:
         return MINUTE if self.offset else FUNCTIONS[self.function].drifts
 
 
-def ask(query: Query, track: Track, now: int, zone: str) -> Value:
-    """The query's value at `now`, of a target in `zone`. None: there is no value."""
+def ask(query: Query, track: Track, now: int, zone: str, *, past: bool = False) -> Value:
+    """The query's value at `now`, which may be `past`, of a target in `zone`. None: there is no value."""
     offset = query.offset
     end = shifted(now, offset, zone) if offset else now
-    return FUNCTIONS[query.function].compute(_view(track, end, query.window, offset, query.fraction))
+    return FUNCTIONS[query.function].compute(_view(track, end, query.window, offset, query.fraction, past))
 
 
 def until_asked(query: Query, track: Track, now: int) -> int:

@@ -7,19 +7,14 @@ from functools import partial
 from math import isnan
 from typing import NamedTuple
 
-from rules.bounds import Unsettled, settled
+from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
 from rules.combining import combine_of, combined
 from rules.conditions import Condition
 from rules.functions import FUNCTIONS, Query, ask
-from rules.model import (
-    Assessment,
-    Combine,
-    Goal,
-    Recover,
-    Standing,
-)
-from rules.model.quick import maker, replace
+from rules.levels import NO_GOAL, breaching, held, judge, judge_several, last_read
+from rules.model import Assessment, Combine, Goal, Standing
+from rules.model.quick import replace
 from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
 from rules.selectors import selects
@@ -27,8 +22,6 @@ from rules.tracks import Track
 from rules.words import number
 
 _IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
-_NO_GOAL = Goal()
-_assessment = maker(Assessment)
 _COMBINED = {combine: partial(combined, combine) for combine in (None, *Combine)}
 
 
@@ -53,7 +46,7 @@ def glance(scene: Scene, now: int) -> Glance | None:
     """
     goal = scene.target.goal
     if goal is None:
-        return _glance_at_level(scene, _NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
+        return _glance_at_level(scene, NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
     if scene.condition:
         return _glance_at_condition(scene, scene.condition, now)
     if len(scene.tracks) != 1:
@@ -72,7 +65,7 @@ def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
         return None
     track = scene.tracks[0]
     value = track.values[-1]
-    breaches = _breaches(goal, scene.target.recover, value) if not isnan(value) else None
+    breaches = breaching(goal, scene.target.recover, value) if not isnan(value) else None
     return None if breaches is None else Glance(_OUT if breaches else _IN, value, track.times[-1])
 
 
@@ -89,164 +82,33 @@ def assess(scene: Scene) -> Assessment:
     """How the instance stands now."""
     target = scene.target
     if scene.down:
-        return _held(scene, f"source {', '.join(scene.down)} can't be read")
+        return held(scene, f"source {', '.join(scene.down)} can't be read")
     if target.checkin:
         return assess_checkin(target.checkin, _by_name(scene), scene.now, scene.created)
     after = target.no_data.after if target.no_data else None
     if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
-        return replace(_held(scene, "no reading"), silent=True)
+        return replace(held(scene, "no reading"), silent=True)
     if scene.condition:
-        return _assess_condition(scene, scene.condition)
+        return assess_condition(scene, scene.condition)
     try:
-        return _assess_goal(scene, target.goal or _NO_GOAL)
+        return _assess_goal(scene, target.goal or NO_GOAL)
     except Unsettled as lack:
-        return _held(scene, str(lack))
+        return held(scene, str(lack))
 
 
 def _assess_goal(scene: Scene, goal: Goal) -> Assessment:
     if not scene.tracks:
-        return _held(scene, "no reading yet")
+        return held(scene, "no reading yet")
     if len(scene.tracks) == 1 and goal.per is None:
         return judge(scene)
     combine = combine_of(scene.target)
     if len(scene.tracks) > 1 and combine is None:
-        return _held(scene, _two_series(scene))
+        return held(scene, _two_series(scene))
+    if goal.per is None:
+        return judge_several(scene, combine)
     if len(scene.tracks) > 1 and combine is Combine.LAST:
-        scene = replace(scene, tracks=_last_read(scene.tracks))
-    if goal.per is not None:
-        return assess_period(scene, goal, goal.per, _COMBINED[combine])
-    return judge(scene) if len(scene.tracks) == 1 else _judge_several(scene, combine)
-
-
-def _judge_several(scene: Scene, combine: Combine | None) -> Assessment:
-    """How an instance stands whose goal has no period, by what its series' newest values make together."""
-    goal = _settled(scene, scene.now)
-    time, value = _newest(scene.tracks, combine)
-    if value is None:
-        return replace(_held(scene, "no value"), time=time)
-    breaches = _breaches(goal, scene.target.recover, value)
-    out = scene.verdict is _OUT if breaches is None else breaches
-    return _leveled(goal, value, time, breaches=breaches, out=out)
-
-
-def judge(scene: Scene, until: int | None = None) -> Assessment:
-    """How an instance of one series whose goal has no period stands, now or as of its reading at `until`.
-
-    The newest value that is either outside the goal or inside the recover band decides; one between the two leaves it
-    as it was. So the verdict follows from the readings alone, in whatever order they came. Raises Unsettled.
-    """
-    goal, recover = _settled(scene, scene.now if until is None else until), scene.target.recover
-    track = scene.tracks[0]
-    newest = index = track.valued(len(track.times) if until is None else track.count(until))
-    if newest < 0:
-        return _held(replace(scene, previous=None), "no value")
-    out = breaches = _breaches(goal, recover, track.values[newest])
-    while out is None and (index := track.valued(index)) >= 0:
-        out = _breaches(goal, recover, track.values[index])
-    if out is None:
-        out = scene.verdict is _OUT
-    return _leveled(goal, track.values[newest], track.times[newest], breaches=breaches, out=out)
-
-
-def judgements(scene: Scene, until: int | None, count: int) -> list[bool] | None:
-    """Whether the instance was out of band as of each of the last `count` readings up to `until`, oldest first.
-
-    None where it is not judged reading by reading. Readings before the first that is either outside the goal or inside
-    the recover band count as in band, unless no reading is either: then all are as the verdict is.
-    """
-    goal, tracks = scene.target.goal or _NO_GOAL, scene.tracks
-    if goal.per is not None or scene.condition or scene.target.checkin or not tracks:
-        return None
-    if len(tracks) > 1:
-        return None
-    found: list[bool | None] = []
-    same = goal.at_least_from is None and goal.at_most_from is None
-    for time, value in tracks[0].backwards(until):
-        found.append(_breaches(goal, scene.target.recover, value) if same else _breached(scene, time, value))
-        if len(found) >= count and found[-1] is not None:
-            break
-    last = scene.verdict is _OUT and all(out is None for out in found)
-    outs: list[bool] = []
-    for out in reversed(found):
-        last = last if out is None else out
-        outs.append(last)
-    return outs[-count:]
-
-
-def _breached(scene: Scene, time: int, value: float) -> bool | None:
-    """Whether a value breached what was wanted at its time; None where that is not known either."""
-    try:
-        return _breaches(_settled(scene, time), scene.target.recover, value)
-    except Unsettled:
-        return None
-
-
-def _settled(scene: Scene, at: int) -> Goal:
-    """The goal with the numbers that it looks up, as of a time. Raises Unsettled where there is none."""
-    goal = scene.target.goal or _NO_GOAL
-    if goal.at_least_from is None and goal.at_most_from is None:
-        return goal
-    return settled(goal, scene, at, at + 1)
-
-
-def _breaches(goal: Goal, recover: Recover | None, value: float) -> bool | None:
-    """Whether a value is outside the goal; None where it is inside, but not yet inside the recover band."""
-    low, high = goal.at_least, goal.at_most
-    if (low is not None and value < low) or (high is not None and value > high):
-        return True
-    if recover is None:
-        return False
-    low, high = recover.at_least, recover.at_most
-    return None if (low is not None and value < low) or (high is not None and value > high) else False
-
-
-def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | None, out: bool) -> Assessment:
-    return _assessment(
-        _OUT if out else _IN,
-        value,
-        time,
-        goal.at_least,
-        goal.at_most,
-        breaching=breaches is True,
-        recovered=breaches is False,
-    )
-
-
-def _held(scene: Scene, reason: str) -> Assessment:
-    goal, last = scene.target.goal or _NO_GOAL, scene.previous
-    return Assessment(
-        Standing.NO_DATA,
-        value=last.value if last else None,
-        time=last.time if last else None,
-        at_least=last.at_least if last and goal.at_least_from else goal.at_least,
-        at_most=last.at_most if last and goal.at_most_from else goal.at_most,
-        start=last.start if last else None,
-        end=last.end if last else None,
-        reason=reason,
-        hold=True,
-    )
-
-
-def newest(scene: Scene) -> tuple[int | None, float | None]:
-    """Time and value of the newest reading of an instance; of several series, of what their newest combine to."""
-    combine = combine_of(scene.target)
-    if len(scene.tracks) > 1 and combine is None:
-        return None, None
-    return _newest(_last_read(scene.tracks) if combine is Combine.LAST else scene.tracks, combine)
-
-
-def _newest(tracks: Sequence[Track], combine: Combine | None) -> tuple[int | None, float | None]:
-    pairs = [pair for pair in (track.newest for track in tracks) if pair is not None]
-    values = [value for _, value in pairs if value is not None]
-    time = max((time for time, _ in pairs), default=None)
-    return time, combined(combine, values) if len(values) == len(pairs) else None
-
-
-def _last_read(tracks: Sequence[Track]) -> list[Track]:
-    """The track with the newest reading; of several with one of the same time the one with the largest value."""
-    read = [(*track.newest, track) for track in tracks if track.newest is not None]
-    best = max(read, key=lambda one: (one[0], one[1] is not None, one[1] or 0.0), default=None)
-    return [best[2]] if best else []
+        scene = replace(scene, tracks=last_read(scene.tracks))
+    return assess_period(scene, goal, goal.per, _COMBINED[combine])
 
 
 def _two_series(scene: Scene) -> str:
@@ -274,22 +136,30 @@ def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> 
     return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
 
 
-def _assess_condition(scene: Scene, condition: Condition) -> Assessment:
+def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
+    """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
     combine = combine_of(scene.target)
     values: list[float | None] = []
     for query in condition.queries:
         tracks = selected(scene, query)
+        if until is not None:
+            tracks = [track for track in tracks if track.count(until)]
         if _is_open(query, tracks, combine):
-            return _held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(_asked(query, tracks, scene, combine, scene.now))
+            return held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
+        values.append(
+            _asked(query, tracks, scene, combine, scene.now if until is None else until, past=until is not None)
+        )
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, "no value" if value is None else number(value)) for text, value in found.items())
-    time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+    if until is None:
+        time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+    else:
+        time = max((pair[0] for track in scene.tracks if (pair := track.newest_at(until)) is not None), default=None)
     if truth is None:
         missing = [text for text, value in found.items() if value is None]
         reason = f"no value for {' and '.join(missing)}" if missing else "it can't be calculated"
-        return replace(_held(scene, reason), inputs=inputs, time=time)
+        return Assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
     return Assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
         value=values[0] if len(values) == 1 else None,
@@ -308,15 +178,17 @@ def selected(scene: Scene, query: Query) -> Sequence[Track]:
     return [track for one, track in zip(series, scene.tracks, strict=True) if selects(selector, one)]
 
 
-def _asked(query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int) -> float | None:
+def _asked(
+    query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int, *, past: bool = False
+) -> float | None:
     if len(tracks) == 1:  # as nearly always
-        return ask(query, tracks[0], now, scene.target.zone)
+        return ask(query, tracks[0], now, scene.target.zone, past=past)
     function = FUNCTIONS[query.function]
     if not tracks:
         return function.of_none
     if combine is Combine.LAST and function.of_several is None:
-        tracks = _last_read(tracks)
-    answers = [ask(query, track, now, scene.target.zone) for track in tracks]
+        tracks = last_read(tracks, now if past else None)
+    answers = [ask(query, track, now, scene.target.zone, past=past) for track in tracks]
     values = [value for value in answers if value is not None]
     if len(values) < len(answers):
         return None

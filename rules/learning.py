@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rules.goals import newest
+from rules.levels import newest
 from rules.model import Assessment, Finding, Reading, Standing, Target, Usual
 from rules.model.quick import replace
 from rules.scene import Scene

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, MINUTE, CalendarPeriod, FixedPeriod, Period
+from rules.model import DAY, HOUR, MINUTE, SECOND, CalendarPeriod, FixedPeriod, Period
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -127,3 +127,16 @@ def _next_first_day(unit: str, first: datetime) -> datetime:
         return first + timedelta(days=1 if unit == "day" else 7)
     months = first.month - 1 + {"month": 1, "quarter": 3, "year": 12}[unit]
     return first.replace(year=first.year + months // 12, month=months % 12 + 1)
+
+
+def look_within(now: int, start: int | None, end: int | None) -> int | None:
+    """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
+    if start is None or end is None:
+        return None
+    soon = now + look_every(start, end)
+    return soon if end <= now else min(soon, end)
+
+
+def look_every(start: int, end: int) -> int:
+    """How long after a look at a period the next one is."""
+    return min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)

@@ -21,6 +21,7 @@ from rules.model import (
     Assessment,
     FixedPeriod,
     Goal,
+    Measure,
     Period,
     Projection,
     RollingPeriod,
@@ -42,6 +43,7 @@ _BEHIND, _MET, _MISSED = Standing.BEHIND, Standing.MET, Standing.MISSED
 _SHORT, _FINE = frozenset({_BEHIND, _MISSED}), frozenset({_ON_TRACK, _MET})
 _assessment = maker(Assessment)
 ONE_NUMBER = frozenset({None, model.Combine.SUM, model.Combine.LAST})  # how several series may combine to be projected
+_LAST = Measure.LAST  # a member of an enum is slow to look up
 _WAITING = "waiting for the period's last readings"
 
 Combine = Callable[[Sequence[float]], float | None]
@@ -153,7 +155,8 @@ def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[i
         summaries = [(track.window if rolls else track.summary)(goal, start, end) for track in scene.tracks]
         measured = zip(scene.tracks, summaries, strict=True)
         found = [_value(goal, track, summary, start, end) for track, summary in measured]
-        value = combine([value for value in found if value is not None])
+        known = [value for value in found if value is not None]
+        value = None if any(_is_unread(goal, track, start, end) for track in scene.tracks) else combine(known)
         covered = max([_covered(track, start, end, now, zone) for track in scene.tracks])
     way = None
     if goal.plan is not None or goal.weekdays:
@@ -164,9 +167,16 @@ def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[i
 
 def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> float | None:
     """What a series measures. Readings without a value make none, where no reading at all adds up to nothing."""
+    if _is_unread(goal, track, start, end):
+        return None
     if not summary.count and track.has_only_gaps(start, end):
         return None
     return summary.measure(goal)
+
+
+def _is_unread(goal: Goal, track: Track, start: int, end: int) -> bool:
+    """Whether the last value of a period that rolls is not known, since the newest reading has none."""
+    return goal.measure is _LAST and isinstance(goal.per, RollingPeriod) and track.ends_in_gap(start, end)
 
 
 def _projector(scene: Scene) -> Projector:

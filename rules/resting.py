@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rules import burning, episodes
-from rules.engine import Instance, look_every, look_within
+from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
 from rules.learning import beside
@@ -28,6 +28,7 @@ from rules.model import (
     Usual,
 )
 from rules.model.quick import maker, replace
+from rules.periods import look_every, look_within
 from rules.progress import later
 from rules.scene import Scene
 from rules.whens import Asked

@@ -159,7 +159,7 @@ class Specs:
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
+                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach + query.sight))
             elif target.selector:
                 name = target.selector.name
                 burn = max((pair.long for rule in target.alerts for pair in rule.burn), default=0)

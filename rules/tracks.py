@@ -18,7 +18,7 @@ from rules.model import Goal, Measure
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
-NEWEST = 16  # readings held of a series however old: late ones, N of M and a slow recovery are judged by them
+NEWEST = 16  # readings, and values, held of a series however old: late ones, N of M and a slow recovery need them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
 LATEST = 2**63 - 1  # of all times
 _TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
@@ -130,7 +130,7 @@ class Track:
                 watch.stale = True
 
     def _is_out_of_view(self, index: int, time: int, newest: int) -> bool:
-        if len(self.times) - index < NEWEST:
+        if len(self.times) - index < NEWEST or len(self._valued_from(index)) < NEWEST:
             return False
         if not self.horizon:
             return index == 0 and time != self.times[0]
@@ -148,23 +148,31 @@ class Track:
         return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
 
     def _trim(self, now: int) -> None:
-        if not self.horizon:
-            del self.times[:-NEWEST]
-            del self.values[:-NEWEST]
-            return
-        # The last value before the horizon stays: an increase counts from it.
-        newest = min(self.times[-1], now)
-        beyond = self._beyond(newest)
-        old = max(bisect_left(self.times, newest - self.past), beyond - PAST_MOST - 1)
-        cut = min(beyond, old, len(self.times) - NEWEST + 1) - 1
-        while cut > 0 and isnan(self.values[cut]):
-            cut -= 1
-        if cut > len(self.times) // 2:
-            del self.times[:cut]
-            del self.values[:cut]
-            self._summaries.clear()
-            self._windows.clear()
-            self._tallies.clear()
+        cut = len(self.times) - NEWEST
+        if self.horizon:
+            # The last value before the horizon stays: an increase counts from it.
+            newest = min(self.times[-1], now)
+            beyond = self._beyond(newest)
+            old = max(bisect_left(self.times, newest - self.past), beyond - PAST_MOST - 1)
+            cut = min(beyond, old, cut + 1) - 1
+            if cut <= len(self.times) // 2:
+                return
+        kept = [index for index in self._valued_from(0) if index < cut]
+        if not kept and isnan(self.values[cut]) and (before := self.valued(cut)) >= 0:
+            kept = [before]
+        self.times[:cut] = array("q", [self.times[index] for index in kept])
+        self.values[:cut] = array("d", [self.values[index] for index in kept])
+        self._summaries.clear()
+        self._windows.clear()
+        self._tallies.clear()
+
+    def _valued_from(self, first: int) -> list[int]:
+        """The indices, from `first` on, of its newest readings with a value, as many as are held however old."""
+        found: list[int] = []
+        index = len(self.times)
+        while len(found) < NEWEST and (index := self.valued(index)) >= first:
+            found.append(index)
+        return found[::-1]
 
     @property
     def newest(self) -> tuple[int, float | None] | None:
@@ -271,6 +279,11 @@ class Track:
         """Whether none of its readings with start <= time < end has a value; without any there, none at all."""
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
         return all(map(isnan, self.values[first:last] if last > first else self.values))
+
+    def ends_in_gap(self, start: int, end: int) -> bool:
+        """Whether the newest of its readings with start <= time < end has no value."""
+        index = bisect_left(self.times, end) - 1
+        return index >= 0 and self.times[index] >= start and isnan(self.values[index])
 
     def _value_before(self, index: int) -> float | None:
         found = self.valued(index)

@@ -47,7 +47,7 @@ class Turn:
             if passed is not None:
                 self._passed, self.wake = passed, resting.wake(at)
                 return None
-        return self._evaluated(at, [reading for reading in readings if reading.value is not None])
+        return self._evaluated(at, readings)
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""

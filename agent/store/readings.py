@@ -25,6 +25,7 @@ _NEWEST_VALUE = (
 _NEWEST_OF = (
     "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT ?"
 )
+_NEWEST_VALUES = _NEWEST_VALUE.replace("LIMIT 1", "LIMIT ?")
 _VALUES_SINCE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND value IS NOT NULL ORDER BY time"
 _RANGE = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND time < ? ORDER BY time"
 
@@ -69,6 +70,15 @@ def newest_of(connection: Connection, names: Iterable[str], span: tuple[int, int
     out: list[Reading] = []
     for series, number in _named(connection, names):
         rows = list(connection.values(_NEWEST_OF, (number, *span, most)))
+        out += [Reading(series, time, value) for time, value in reversed(rows)]
+    return out
+
+
+def newest_values_of(connection: Connection, names: Iterable[str], end: int, most: int) -> list[Reading]:
+    """The newest readings with a value earlier than `end`, at most `most` of each series, by series, then time."""
+    out: list[Reading] = []
+    for series, number in _named(connection, names):
+        rows = connection.values(_NEWEST_VALUES, (number, end, most))
         out += [Reading(series, time, value) for time, value in reversed(rows)]
     return out
 

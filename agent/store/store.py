@@ -136,6 +136,10 @@ class Store:
         """The newest readings with start <= time < end, at most so many of a series; by series, then time."""
         return await self._readers.run(readings.newest_of, tuple(names), (start, end), most)
 
+    async def newest_values_of(self, names: Iterable[str], end: int, most: int) -> list[Reading]:
+        """The newest readings with a value earlier than `end`, at most so many of a series; by series, then time."""
+        return await self._readers.run(readings.newest_values_of, tuple(names), end, most)
+
     async def reaching(self, names: Iterable[str], span: tuple[int, int, int], most: int) -> list[readings.Held]:
         """Times and values of each series: all since span[1], before that as far as span[0] the newest so many.
 

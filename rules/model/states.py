@@ -118,7 +118,7 @@ class AlertStatus:
 
     `told` are the receivers that heard of the firing: its resolve goes to the same, even if the configuration changed.
     `judged` says of the last judgements, oldest first, whether they breached, where they can't be made anew from the
-    readings; `judged_at` is the time of the newest reading they know.
+    readings; `judged_at` is the time of the newest reading they know, `judged_times` when the last of them were.
 
     Of the episode: `open_since` is `fired_at`, moved with a clock that was set back; `escalated` counts the escalation
     steps done, `changes` what was said beside changes of the state. `severity` is the severity step in force (empty:
@@ -150,6 +150,7 @@ class AlertStatus:
     checks: tuple[bool, ...] = ()
     checked_at: int | None = None
     said: str = ""
+    judged_times: tuple[int, ...] = ()
 
 
 @quick

@@ -1,0 +1,158 @@
+"""What readings change that come late, or several at once: how an instance stood at the times of its last readings.
+
+Bands, conditions and the last value of a rolling period are judged as of each time at which one of their series has a
+reading, as if the readings had come one by one. In sight are as many such times as each series holds readings however
+old they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rules import often
+from rules.bounds import Unsettled
+from rules.combining import combine_of
+from rules.goals import assess, assess_condition
+from rules.levels import NO_GOAL, OF_A_LEVEL, judge, judge_several, reading_times
+from rules.model import AlertRule, AlertStatus, Assessment, Measure, Reading, RollingPeriod
+from rules.model.quick import replace
+from rules.scene import Scene
+from rules.tracks import NEWEST, Track
+
+
+def stood(scene: Scene, time: int) -> Assessment | None:
+    """How the instance stood as of a time; None where nothing was known, or where it is not judged by readings."""
+    goal = scene.target.goal or NO_GOAL
+    if scene.target.checkin:
+        return None
+    try:
+        if scene.condition:
+            found = assess_condition(scene, scene.condition, time)
+        elif goal.per is not None:
+            found = assess(_as_of(scene, time))
+        elif len(scene.tracks) == 1:
+            found = judge(scene, time)
+        elif combine_of(scene.target) is not None:
+            found = judge_several(scene, combine_of(scene.target), time)
+        else:
+            return None
+    except Unsettled:
+        return None  # what was wanted then is not known
+    return None if found.hold else found
+
+
+def _as_of(scene: Scene, time: int) -> Scene:
+    """The scene at a time, with the newest readings of then: enough for a last value."""
+    tracks = [_cut(track, time) for track in scene.tracks if track.count(time)]
+    return replace(scene, tracks=tracks, now=time, silent_until=None)
+
+
+def _cut(track: Track, time: int) -> Track:
+    end = track.count(time)
+    first = max(0, end - NEWEST)
+    cut = Track(track.horizon)
+    cut.fill(track.times[first:end], track.values[first:end])
+    return cut
+
+
+def is_by_reading(scene: Scene) -> bool:
+    """Whether it is judged at each reading: not over a period, but for the last value of one that rolls."""
+    goal = scene.target.goal
+    if goal is None or scene.target.checkin:
+        return False
+    return goal.per is None or (isinstance(goal.per, RollingPeriod) and goal.measure is Measure.LAST)
+
+
+def _in_sight(scene: Scene, until: int | None = None) -> list[int]:
+    """The times, up to one, as of which the instance can be judged: those for which all that is asked is held."""
+    times = reading_times(scene.tracks, until)
+    spans = [query.sight for query in scene.condition.queries if query.sight] if scene.condition else []
+    if not spans:
+        return times
+    oldest = max(track.times[-1] for track in scene.tracks if track.times) - min(spans) if times else 0
+    return [time for time in times if time >= oldest]
+
+
+def last_known(scene: Scene) -> Assessment | None:
+    """How the instance stood when anything was last known of it; None if that is out of sight."""
+    if is_by_reading(scene):
+        for time in _changes(scene):
+            found = stood(scene, time)
+            if found is not None:
+                return found
+    return None
+
+
+def _changes(scene: Scene) -> list[int]:
+    """When the instance may have begun to stand otherwise, the last first: at readings, or as they left a window."""
+    times = _in_sight(scene)
+    queries = scene.condition.queries if scene.condition else ()
+    spans = {query.window + query.offset for query in queries} | {query.offset for query in queries}
+    left = {time + span for span in spans for time in times if span and time + span <= scene.now}
+    changes = sorted({*times, *left}, reverse=True)
+    if any(query.look_again is not None and not query.window for query in queries):  # an age grows between them
+        return [at for time, after in zip(changes, [scene.now, *changes], strict=False) for at in (after - 1, time)]
+    return changes
+
+
+def passed(scene: Scene, readings: Iterable[Reading]) -> list[int]:
+    """The times before the newest of a batch at which something was read, as far as they are in sight.
+
+    An instance that is seen for the first time has no past to answer for, nor have readings that come late.
+    """
+    last = scene.previous.time if scene.previous is not None else None
+    if last is None or scene.down:
+        return []
+    times = [time for time in sorted({reading.time for reading in readings})[:-1] if time > last]
+    if len(scene.tracks) == 1 and not scene.condition:
+        return times
+    seen = _in_sight(scene)
+    return [time for time in times if time in seen]
+
+
+def is_old(scene: Scene, readings: Sequence[Reading]) -> bool:
+    """Whether the condition may have changed by time alone since the newest of the readings, before that came."""
+    again = scene.condition.look_again if scene.condition else None
+    return again is not None and max(reading.time for reading in readings) + again <= scene.now
+
+
+def judged_anew(
+    scene: Scene, rules: Sequence[AlertRule], alerts: Mapping[str, AlertStatus], readings: Sequence[Reading]
+) -> Mapping[str, AlertStatus]:
+    """The alerts with what is remembered (N of M) of the readings known before made anew, where some come late.
+
+    That goes as far back as is in sight. Of an instance that is seen for the first time all are made.
+    """
+    last = scene.previous.time if scene.previous is not None else None
+    known = [rule for rule in rules if rule.often is not None and rule.when in OF_A_LEVEL]
+    if scene.down or not known or not is_remembered(scene):
+        return alerts
+    if last is not None and min(reading.time for reading in readings) > last and not is_old(scene, readings):
+        return alerts
+    times = _in_sight(scene, last)
+    if not times:
+        return alerts
+    found = [(time, one) for time, one in zip(times, _stood_through(scene, times), strict=True) if one is not None]
+    changed = dict(alerts)
+    for rule in known:
+        if rule.often is not None:
+            judged = [(time, one.standing is rule.when) for time, one in found]
+            before = changed.get(rule.name, AlertStatus())
+            changed[rule.name] = often.judged_anew(before, rule.often.of, times[0], judged)
+    return changed
+
+
+def _stood_through(scene: Scene, times: Sequence[int]) -> list[Assessment | None]:
+    """How the instance stood as of each reading at last, before the next one came: a window may have moved on."""
+    again = scene.condition.look_again if scene.condition else None
+    found = []
+    for time, after in zip(times, [*times[1:], times[-1]], strict=True):
+        moved = stood(scene, after - 1) if again is not None and after - time > again else None
+        found.append(moved or stood(scene, time))
+    return found
+
+
+def is_remembered(scene: Scene) -> bool:
+    """Whether judgements of its readings are remembered, which can be made anew where those are in sight."""
+    goal = scene.target.goal
+    return goal is not None and goal.per is None and (goal.condition is not None or scene.target.combine is not None)

@@ -1,0 +1,116 @@
+"""Readings that come one by one, in batches, late, twice or revised: the same standing and alerts in the end."""
+
+from __future__ import annotations
+
+from itertools import dropwhile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.model import (
+    HOUR,
+    MINUTE,
+    AlertRule,
+    Combine,
+    Goal,
+    InstanceKey,
+    Measure,
+    Often,
+    Reading,
+    Recover,
+    RollingPeriod,
+    Selector,
+    Standing,
+    Target,
+)
+from tests.rules.world import NOON, World, room, series
+
+ROOMS = {name: series("temperature", room=name) for name in "abc"}
+ALERTS = (
+    AlertRule("out", Standing.OUT_OF_BAND),
+    AlertRule("often", Standing.OUT_OF_BAND, often=Often(2, 3)),
+    AlertRule("out for", Standing.OUT_OF_BAND, for_=10 * HOUR),
+)
+
+
+def condition(text: str) -> Target:
+    return room(goal=Goal(condition=text), selector=None, combine=Combine.MAX, alerts=ALERTS)
+
+
+def band(combine: Combine, recover: Recover | None = None, **goal: float) -> Target:
+    return room(goal=Goal(**goal), combine=combine, recover=recover, alerts=ALERTS)
+
+
+LAST_HOUR = Goal(Measure.LAST, at_most=23, per=RollingPeriod(HOUR))
+KINDS = {
+    "mean": band(Combine.MEAN, Recover(at_most=22), at_most=23),
+    "mean, no recover": band(Combine.MEAN, at_most=23),
+    "max": band(Combine.MAX, Recover(at_most=22), at_most=23),
+    "min": band(Combine.MIN, Recover(at_least=22.5), at_least=22),
+    "sum": band(Combine.SUM, Recover(at_most=45), at_most=46),
+    "last of several": band(Combine.LAST, Recover(at_most=22), at_most=23),
+    "last": condition("last(temperature) <= 23"),
+    "two": condition("last(temperature{room='a'}) <= 23 and last(temperature{room='b'}) <= 23"),
+    "window": condition("avg(temperature, '10m') <= 23 and not absent(temperature, '10m')"),
+    "rolling last": room(goal=LAST_HOUR, combine=Combine.MAX, alerts=(AlertRule("out", Standing.MISSED),)),
+    "single": room(goal=Goal(at_most=23), recover=Recover(at_most=22), selector=Selector("temperature"), alerts=ALERTS),
+}
+
+_rows = st.lists(
+    st.tuples(
+        st.integers(0, 8), st.sampled_from("abc"), st.sampled_from([25.0, 24.0, 22.5, 21.0, 21.0, None, float("nan")])
+    ),
+    min_size=1,
+    max_size=10,
+    unique_by=lambda row: row[:2],
+)
+Row = tuple[int, str, float | None]
+
+
+def readings(rows: list[Row], kind: str) -> list[Reading]:
+    return [
+        Reading(ROOMS["a" if kind == "single" else room], NOON + minute * MINUTE, value) for minute, room, value in rows
+    ]
+
+
+def found(world: World) -> object:
+    """How it stands in the end, and the alerts but for when and how often they changed."""
+    state = world.look(NOON + 10 * MINUTE)
+    alerts = {}
+    for name, one in state.alerts.items():
+        if one.state != "inactive":
+            judged = dropwhile(lambda breaches: not breaches, one.judged)  # as good as none
+            alerts[name] = str(one.state), tuple(judged)
+    verdict = state.verdict if state.assessment.hold else None
+    return state.assessment.standing, state.assessment.value, verdict, alerts
+
+
+def in_order(target: Target, rows: list[Reading]) -> World:
+    """Each at its time, and looks between; those of one time are one step, as in a rehearsal."""
+    world = World(target)
+    for minute in range(10):
+        now = NOON + minute * MINUTE
+        came = [row for row in rows if row.time == now]
+        if came or world.states.instances:
+            world.step(now, *came)
+    return world
+
+
+@settings(max_examples=120, deadline=None)
+@pytest.mark.parametrize("kind", KINDS)
+@given(_rows, st.data())
+def test_any_order_and_any_batches_end_as_in_order(kind: str, rows: list[Row], data: st.DataObject) -> None:
+    final = list({(one.series, one.time): one for one in readings(rows, kind)}.values())
+    others = [one._replace(value=data.draw(st.sampled_from([21.0, 25.0, None]))) for one in final[::3]]
+    arrival = [*others, *data.draw(st.permutations(final)), *final[::2]]  # revised, late, and some twice
+    world, at = World(KINDS[kind]), 0
+    while at < len(arrival):
+        size = data.draw(st.integers(1, 5))
+        batch = {(one.series, one.time): one for one in arrival[at : at + size]}
+        world.step(NOON + 10 * MINUTE, *batch.values())
+        at += size
+    expected = in_order(KINDS[kind], final)
+    state = expected.states.instances.get(InstanceKey("t"))
+    if state is not None and state.verdict is not None:  # else nothing was ever known
+        assert found(world) == found(expected)
