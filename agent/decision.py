@@ -16,7 +16,7 @@ from agent.telling import Teller
 from agent.undoing import take_back
 from agent.watching import Watching
 from rules.engine import Batch, States, evaluating
-from rules.explain import explain, why, why_source
+from rules.explain import explain, is_past, why, why_at_once, why_source, why_then
 from rules.health import source_transition
 from rules.history import History
 from rules.model import (
@@ -188,7 +188,10 @@ class Decider:
         state = decision.instance(transition.key)
         if state is None or transition.key.target not in self.specs.targets:
             return ()
+        target = self.specs.targets[transition.key.target]
+        if is_past(state, transition, decision.now):
+            return why_then(target, transition)
         sources = ChainMap(decision.sources, self.memory.sources)
         states = States({state.key: state}, sources, self.memory.listening)
         found = explain(self.specs, states, self.history, state.key, decision.now, _LOOKS_AHEAD)
-        return why(found, transition.alert)
+        return (*why_at_once(target, transition), *why(found, transition.alert))

@@ -213,12 +213,13 @@ class Instance:
             values = [reading for reading in readings if reading.value is not None]
             self.usual, findings = self.learn(self.usual, scene, values)
         apart = len(readings) > 1 or self.assessment.hold or (bool(readings) and readings[0].time <= (newest or 0))
-        if readings and (apart or (scene.condition and hindsight.is_old(scene, readings))):
+        apart = bool(readings) and (apart or (scene.condition is not None and hindsight.is_old(scene, readings)))
+        if apart:
             scene = self._catch_up(scene, readings, findings)
         assessment = assess(scene)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
-        if assessment.hold and readings and (apart or hindsight.is_old(scene, readings)):
+        if apart and assessment.hold:
             self._settle(scene, assessment)
         self._apply(scene, assessment)
         if self.alerts:
@@ -316,10 +317,15 @@ class Instance:
 
     def _settle(self, scene: Scene, assessment: Assessment) -> None:
         """By the newest reading nothing is known, so alerts follow from what was known last, which may be another."""
-        known = None if scene.down or assessment.silent else hindsight.last_known(scene)
+        if scene.down or assessment.silent:
+            return
+        known = hindsight.last_known(scene)
         if known is not None:
             self.verdict = known.standing
             self._advance(scene, known, still=True)
+        elif hindsight.was_never_known(scene, assessment):
+            self.verdict = None
+            self._advance(scene, replace(assessment, hold=False), still=True)
 
     def _apply(self, scene: Scene, assessment: Assessment) -> None:
         """Takes the assessment in and moves the alerts on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rules.alerts import is_open
 from rules.engine import Batch, States, evaluate, scene_of
 from rules.goals import condition_values
 from rules.history import History
@@ -313,6 +314,38 @@ def _why(found: Explanation, alert: str) -> Iterator[str]:
     if found.coming:
         first = found.coming[0]
         yield f"If nothing else comes in: {first.what} at {clock_time(first.at, zone, found.now)}"
+
+
+def is_past(found: InstanceState, transition: Transition, now: int) -> bool:
+    """Whether what happened is of a reading that newer ones came with, so that the instance stands otherwise by now."""
+    status, assessment = found.alerts.get(transition.alert, AlertStatus()), transition.assessment
+    if transition.event is Event.FIRING and not is_open(status):
+        return True
+    newer = (found.assessment.time or 0) > ((assessment.time if assessment else None) or 0)
+    return transition.event is Event.FIRING and transition.at == now and newer
+
+
+def why_then(target: Target, transition: Transition) -> tuple[str, ...]:
+    """The same for what happened by a reading that newer ones came with."""
+    assessment, at = transition.assessment, transition.at
+    if assessment is None:
+        return ()
+    lines = []
+    if assessment.time is not None:
+        lines = [f"By what was read of {clock_time(assessment.time, target.zone, at)}; since then it was read anew"]
+    inputs = [f"{text} = {value}" for text, value in assessment.inputs]
+    if not inputs and assessment.value is not None:
+        inputs = [f"value = {number(assessment.value, target.unit)}"]
+    return (*lines, f"Found {'; '.join(inputs)}") if inputs else tuple(lines)
+
+
+def why_at_once(target: Target, transition: Transition) -> tuple[str, ...]:
+    """What is to be added of an alert that is over at the time it fired: it was so while nothing was read."""
+    time = transition.assessment.time if transition.assessment else None
+    if transition.event is not Event.RESOLVED or transition.fired_at != transition.at or time is None:
+        return ()
+    was = clock_time(time, target.zone, transition.at)
+    return (f"Over by what was read of {was}; it came together with what it fired by",)
 
 
 def why_source(state: SourceState, now: int) -> tuple[str, ...]:

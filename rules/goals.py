@@ -12,7 +12,7 @@ from rules.checkins import assess_checkin
 from rules.combining import combine_of, combined
 from rules.conditions import Condition
 from rules.functions import FUNCTIONS, Query, ask
-from rules.levels import NO_GOAL, breaching, held, judge, judge_several, last_read
+from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, last_read
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import replace
 from rules.progress import Sight, assess_period, sighted
@@ -151,14 +151,14 @@ def assess_condition(scene: Scene, condition: Condition, until: int | None = Non
         )
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
-    inputs = tuple((text, "no value" if value is None else number(value)) for text, value in found.items())
+    inputs = tuple((text, NO_VALUE if value is None else number(value)) for text, value in found.items())
     if until is None:
         time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
     else:
         time = max((pair[0] for track in scene.tracks if (pair := track.newest_at(until)) is not None), default=None)
     if truth is None:
         missing = [text for text, value in found.items() if value is None]
-        reason = f"no value for {' and '.join(missing)}" if missing else "it can't be calculated"
+        reason = f"{NO_VALUE} for {' and '.join(missing)}" if missing else "it can't be calculated"
         return Assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
     return Assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,

@@ -13,7 +13,7 @@ from rules import often
 from rules.bounds import Unsettled
 from rules.combining import combine_of
 from rules.goals import assess, assess_condition
-from rules.levels import NO_GOAL, OF_A_LEVEL, judge, judge_several, reading_times
+from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
 from rules.model import AlertRule, AlertStatus, Assessment, Measure, Reading, RollingPeriod
 from rules.model.quick import replace
 from rules.scene import Scene
@@ -81,6 +81,14 @@ def last_known(scene: Scene) -> Assessment | None:
             if found is not None:
                 return found
     return None
+
+
+def was_never_known(scene: Scene, assessment: Assessment) -> bool:
+    """Whether for want of values nothing was known at any reading there ever was, now that all are there."""
+    times = reading_times(scene.tracks)
+    goal = scene.target.goal
+    wanting = assessment.reason.startswith(NO_VALUE) or (goal is not None and goal.per is not None)
+    return is_by_reading(scene) and wanting and len(times) < NEWEST and len(_in_sight(scene)) == len(times)
 
 
 def _changes(scene: Scene) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.explain import Coming, explain, why, why_source
+from rules.explain import Coming, explain, is_past, why, why_at_once, why_source, why_then
 from rules.model import (
     DAY,
     HOUR,
@@ -180,3 +180,29 @@ def test_a_source_in_a_line():
     assert why_source(down, NOW) == ("shop last read 1h ago, failed 3 times in a row",)
     assert why_source(SourceState("shop", failures=1), NOW) == ("shop never read, failed once",)
     assert why_source(SourceState("shop", Health.UP, last_success=NOW), NOW) == ("shop last read 0s ago",)
+
+
+def test_what_breached_and_was_over_while_nothing_was_read_is_told_of_its_own_reading():
+    """The notice of the firing must not show the newest reading, by which nothing is wrong."""
+    target = Target(
+        "t",
+        "Room",
+        Goal(at_most=23),
+        Selector("temperature"),
+        alerts=(AlertRule("hot", Standing.OUT_OF_BAND),),
+        unit="°C",
+    )
+    world = World(target)
+    world.step(NOW - 3 * HOUR, Reading(series("temperature"), NOW - 3 * HOUR, 20.0))
+    rows = [Reading(series("temperature"), NOW - ago, value) for ago, value in ((HOUR, 25.0), (10 * MINUTE, 20.0))]
+    assert world.step(NOW, *rows) == ["hot firing", "hot resolved"]
+    firing, resolved = world.transitions
+    state = world.states.instances[KEY]
+    assert is_past(state, firing, NOW)
+    assert not is_past(state, resolved, NOW)
+    assert why_then(target, firing) == (
+        "By what was read of 11:00; since then it was read anew",
+        "Found value = 25 °C",
+    )
+    assert why_at_once(target, resolved) == ("Over by what was read of 11:50; it came together with what it fired by",)
+    assert why_at_once(target, firing) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import dropwhile
 
 import pytest
@@ -24,7 +25,7 @@ from rules.model import (
     Standing,
     Target,
 )
-from tests.rules.world import NOON, World, room, series
+from tests.rules.world import NOON, TEMPERATURE, World, room, series
 
 ROOMS = {name: series("temperature", room=name) for name in "abc"}
 ALERTS = (
@@ -112,5 +113,65 @@ def test_any_order_and_any_batches_end_as_in_order(kind: str, rows: list[Row], d
         at += size
     expected = in_order(KINDS[kind], final)
     state = expected.states.instances.get(InstanceKey("t"))
-    if state is not None and state.verdict is not None:  # else nothing was ever known
+    if state is not None:
         assert found(world) == found(expected)
+
+
+FOR = 5 * MINUTE
+A_SERIES = {
+    "band": room(goal=Goal(at_most=10), alerts=(AlertRule("out", Standing.OUT_OF_BAND, for_=FOR),)),
+    "condition": room(
+        goal=Goal(condition="last(temperature) <= 10"),
+        selector=None,
+        alerts=(AlertRule("out", Standing.OUT_OF_BAND, for_=FOR),),
+    ),
+    "rolling last": room(
+        goal=Goal(Measure.LAST, at_most=10, per=RollingPeriod(2 * HOUR)),
+        alerts=(AlertRule("out", Standing.MISSED, for_=FOR),),
+    ),
+}
+
+
+def fed(world: World, *values: float | None, first: int = 0) -> World:
+    for minute, value in enumerate(values, first):
+        world.step(NOON + minute * MINUTE, Reading(TEMPERATURE, NOON + minute * MINUTE, value))
+    return world
+
+
+@pytest.mark.parametrize("kind", A_SERIES)
+def test_for_does_not_go_on_while_the_newest_reading_has_no_value(kind: str) -> None:
+    world = fed(World(A_SERIES[kind]), 1, 11, *[None] * 10)
+    state = world.look(NOON + HOUR)
+    assert state.assessment.standing is Standing.NO_DATA
+    assert str(state.alerts["out"].state) == "pending"
+    assert fed(world, 11, first=61).look(NOON + HOUR + MINUTE).alerts["out"].state == "firing"
+    fed(world, *[None] * 10, first=62)
+    assert world.look(NOON + 2 * HOUR).alerts["out"].state == "firing"  # nor is it a recovery
+
+
+@pytest.mark.parametrize("before", [0, 5, 10, 12, 15, 16, 17, 20, 30])
+@pytest.mark.parametrize("kind", ["band", "condition"])
+def test_gaps_push_no_judgement_out_of_sight(kind: str, before: int) -> None:
+    alerts = (AlertRule("often", Standing.OUT_OF_BAND, often=Often(3, 5)),)
+    world = World(replace(A_SERIES[kind], alerts=alerts))
+    gap = [None] * 7
+    fed(world, *[2.0] * before, 35, *gap, 35, *gap, 35)
+    assert world.transitions[-1].event == "firing"
+    fed(world, *[None] * 40, 2, first=before + 17)
+    assert world.look(NOON + 3 * HOUR).alerts["often"].state == "firing"  # three of the last four values
+
+
+@pytest.mark.parametrize("kind", ["band", "condition"])
+@pytest.mark.parametrize("sent", ["25@0 null@1", "null@1 25@0", "25@0,null@1", "1@0 null@2 25@1"])
+def test_a_breach_before_a_gap_fires_however_it_comes(kind: str, sent: str) -> None:
+    world = World(replace(A_SERIES[kind], alerts=(AlertRule("out", Standing.OUT_OF_BAND),)))
+    for words in sent.split():
+        pairs = [word.split("@") for word in words.split(",")]
+        world.step(
+            NOON + HOUR,
+            *[
+                Reading(TEMPERATURE, NOON + int(time) * MINUTE, None if value == "null" else float(value))
+                for value, time in pairs
+            ],
+        )
+    assert world.look(NOON + HOUR).alerts["out"].state == "firing"

@@ -41,6 +41,13 @@ async def test_reading_before_skips_what_has_no_value(store: Store) -> None:
     assert await store.reading_before(["temperature"], 4) == [Reading(A, 3, 3.0), Reading(B, 3, 1.0)]
 
 
+async def test_the_newest_values_lie_behind_any_gap(store: Store) -> None:
+    rows = [Reading(A, time, None if time % 5 else float(time)) for time in range(1, 30)]
+    await store.commit(Commit(1, readings=[*rows, Reading(B, 3, 1.0)]))
+    found = await store.newest_values_of(["temperature"], 25, 2)
+    assert found == [Reading(A, 15, 15.0), Reading(A, 20, 20.0), Reading(B, 3, 1.0)]
+
+
 async def test_points_of_a_long_span_keep_the_extremes(store: Store) -> None:
     values = [50.0] * 5_000
     values[1234], values[4321] = 1000.0, -1000.0
