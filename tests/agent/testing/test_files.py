@@ -100,9 +100,9 @@ tests:
         # for: pending until the minutes are full, from the first bad reading on
         ("1 0x10", "InstanceDown", {"5m": False, "6m": True, "11m": True}),
         ("0x3 1 0x10", "InstanceDown", {"5m": False, "9m": False, "10m": True}),
-        # a missing sample leaves things as they are, a stale one is no value: neither breaks a breach nor makes one
+        # a missing sample leaves things as they are, a stale one is no value: it neither begins nor ends anything
         ("0 _x8", "InstanceDown", {"4m": False, "5m": True}),
-        ("0 stale _x8", "InstanceDown", {"5m": True}),
+        ("0 stale _x8", "InstanceDown", {"5m": False, "8m": False}),
         ("1 stale stale stale", "InstanceDown", {"9m": False}),
         ("0 0 0 1 1", "InstanceDown", {"5m": False, "8m": False}),
         # keep_firing_for
