@@ -70,7 +70,7 @@ def newest_of(connection: Connection, names: Iterable[str], span: tuple[int, int
     out: list[Reading] = []
     for series, number in _named(connection, names):
         rows = list(connection.values(_NEWEST_OF, (number, *span, most)))
-        out += [Reading(series, time, value) for time, value in reversed(list(rows))]
+        out += [Reading(series, time, value) for time, value in reversed(rows)]
     return out
 
 
