@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -79,9 +81,7 @@ class SteppedScheduler:
 
     now: ClassVar[SteppedScheduler]
 
-    def __init__(
-        self, clock: Clock, on_tick: Callable[[int, int], Awaitable[None]], on_lag: Callable[[float], None]
-    ) -> None:
+    def __init__(self, clock: Clock, on_tick: Callable[[int, int], None], on_lag: Callable[[float], None]) -> None:
         self._clock, self._on_tick = clock, on_tick
         self._jobs: dict[str, tuple[int, int, Callable[[], Awaitable[None]]]] = {}
         SteppedScheduler.now = self
@@ -96,7 +96,7 @@ class SteppedScheduler:
     async def tick(self) -> None:
         now = self._clock.now()
         for shard in range(SHARDS):
-            await self._on_tick(shard, now)
+            self._on_tick(shard, now)
         for name, (due, seconds, job) in self._jobs.items():
             if due <= now:
                 self._jobs[name] = now + seconds * SECOND, seconds, job
@@ -201,7 +201,15 @@ class Stepped(Setpoint):
         what, *how = self.pipe.recv()
         task = asyncio.create_task(getattr(self, f"do_{what}")(*how))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """One that failed ends the daemon: its driver would wait for nothing."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            traceback.print_exception(task.exception())
+            sys.stderr.flush()
+            os._exit(70)
 
     async def do_clock(self, now: int, gone: float, kill: tuple[str, int] | None) -> None:
         """Sets the clock, `gone` seconds of which really passed."""
@@ -240,7 +248,7 @@ class Stepped(Setpoint):
         if polls:
             await asyncio.wait(polls)
             return False
-        await self.pipeline._queue.join()
+        await self.pipeline.spool.join()
         if self.dispatcher._in_flight:
             await asyncio.wait(set().union(*self.dispatcher._sends.values()))
             return False
