@@ -350,9 +350,10 @@ def _named(notice: Notice) -> str:
     return ", ".join(own) or notice.title
 
 
-def _gravity(saying: Saying) -> tuple[int, int]:
+def _gravity(saying: Saying) -> tuple[int, int, str]:
+    """The gravest first, then the longest; of equal ones always the same, whatever order a restart reads them in."""
     severity = dict(saying.transition.labels).get("severity", "")
-    return gravity(severity), saying.transition.fired_at or 0
+    return gravity(severity), saying.transition.fired_at or 0, saying.transition.fingerprint
 
 
 def _counts(notice: Notice, group: Group) -> str:

@@ -219,6 +219,12 @@ class TestSeveral:
         assert (found.group_key, found.group_labels) == ('{}:{target="room"}', {"target": "room"})
         assert found.alerts[1].headline == "Room (attic) out of band: 25.5 °C, wanted at most 23 °C"
 
+    def test_equal_ones_have_an_order_of_their_own(self):
+        others = [saying(fingerprint=name, key=InstanceKey("room", (("room", name),))) for name in "cab"]
+        group = routed_group(Route("team", group_by=("target",)), LABELS, NOW)
+        (one,), (again,) = (told(notices(), Reason.FIRING, *order, group=group) for order in (others, others[::-1]))
+        assert (one.key, one.payload) == (again.key, again.payload)
+
     def test_those_that_ended_come_last(self):
         found = self.notice(*self.two(event=Event.RESOLVED), reason=Reason.RESOLVED)
         assert found.headline == "1 firing, 1 resolved: target room"

@@ -64,11 +64,11 @@ def _by_run(corrections: Iterable[Correction]) -> dict[str, list[str]]:
 
 
 def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
-    """By lane: the key of a group's message is made of whichever of its alerts is named first."""
     found: dict[str, list[str]] = defaultdict(list)
     for one in deliveries:
-        at = "" if one.kind is DeliveryKind.REPORT else _time(one.created)  # a start waits some seconds with one
-        found[f"{one.kind} {one.lane}"].append(f"{at} {one.state}".strip())
+        # a start waits some seconds with a report
+        said = str(one.state) if one.kind is DeliveryKind.REPORT else f"{_time(one.created)} {one.state} {one.key}"
+        found[f"{one.kind} {one.lane}"].append(said)
     return found
 
 
