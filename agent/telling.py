@@ -105,7 +105,9 @@ class Teller:
             self.look_at(decision, group.id, transition)
             return []
         member = decision.groups.member(group.id, transition.fingerprint)
-        return [group.id] if member is not None and member.news else self.due(group, decision.now)
+        if member is not None and member.news and self._muted(decision, group, member) is None:
+            return [group.id]
+        return self.due(group, decision.now)  # what is muted makes no others be told out of turn
 
     def due(self, group: Group, now: int) -> list[str]:
         return [group.id] if group.next_look is not None and group.next_look <= now else []
@@ -123,10 +125,11 @@ class Teller:
             member, group = decision.groups.member(name, transition.fingerprint), decision.groups.group(name)
             if member is None or group is None or member.ended:
                 continue
-            decision.groups.put_member(replace(member, labels=transition.labels, news=member.told))
+            member = replace(member, labels=transition.labels, news=member.told)
+            decision.groups.put_member(member)
             if group.own:
                 self.look_at(decision, name, transition)
-            elif member.told:
+            elif member.told and self._muted(decision, group, member) is None:
                 later.append(name)
         if reason_of(transition) is Reason.RAISED:
             for name, wanted in self.wanted(decision, transition).items():

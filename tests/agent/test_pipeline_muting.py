@@ -571,6 +571,18 @@ class TestGraver:
         await plant.wait(HOUR)
         assert (await plant.told())[1:] == ["team: firing: x firing"]
 
+    @pytest.mark.parametrize("between", [(), (1,)])  # it becomes graver, or is back as a graver one
+    async def test_a_silenced_one_makes_no_others_be_told_out_of_turn(self, plant: Plant, between: tuple) -> None:
+        await plant.begin(self.WORSE, route=ROUTE)
+        await plant.see(x=11, y=11)
+        await plant.wait(MINUTE)
+        await plant.silence('site="x"', HOUR)
+        for value in (*between, 21):
+            await plant.see(x=value, y=1)
+        assert len(await plant.told()) == 1
+        await plant.wait(5 * MINUTE)
+        assert (await plant.told())[1:] == ["team: resolved: y resolved"]
+
     async def test_a_silence_of_the_milder_one_holds_no_more(self, plant: Plant) -> None:
         await plant.begin(notify(self.WORSE, "team"))
         await plant.silence("severity=warning", HOUR)
