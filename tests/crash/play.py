@@ -87,8 +87,8 @@ class Player:
     async def _step(self, step: int, now: int) -> None:
         """Everything of one step, again after each kill, until it was whole."""
         self.world.step = step
-        if step == 0 or step in self.scenario.reloads:
-            self.daemon.configure(self.scenario.config(self.scenario.version_at(step), self.world.url))
+        if step == 0:
+            self._configure(0)
         strikes = self.strikes.get(step, [])
         if any(one.when == "down" for one in strikes) and self._up:
             await self._lose()
@@ -108,8 +108,10 @@ class Player:
 
     async def _whole(self, step: int, now: int, strike: Strike | None, *, fresh: bool) -> None:
         began = time.monotonic()
-        daemon, before = self.daemon, dict(self.daemon.crossed)
         kill, delay = (strike.kill, strike.delay) if strike else (None, None)
+        if strike is not None and strike.when == "start":
+            await self._lose()
+        daemon, before = self.daemon, dict(self.daemon.crossed)
         if not self._up:
             at_start = strike is not None and strike.when == "start"
             await daemon.start(now, kill if at_start else None, delay if at_start else None)
@@ -117,18 +119,20 @@ class Player:
             await daemon.set_clock(now, 0.0, None if at_start else kill, None if at_start else delay)
         else:
             gone = (now - self.scenario.times[step - 1]) / 1e6 if fresh else 0.0
-            if strike is not None and strike.when == "start":
-                await self._lose()
-                raise Killed
             await daemon.set_clock(now, gone, kill, delay)
-            if fresh and step in self.scenario.reloads:
-                await daemon.reload()
         await daemon.tick()
         await self._act(step)
+        if step in self.scenario.reloads:  # at the end: a restart polls before anything fires, a reload need not
+            self._configure(step)
+            await daemon.reload()
+            await daemon.tick()
         if strike is None:
             crossed = {point: count - before.get(point, 0) for point, count in daemon.crossed.items()}
             self.played.crossed |= {step: crossed}
             self.played.took |= {step: time.monotonic() - began}
+
+    def _configure(self, step: int) -> None:
+        self.daemon.configure(self.scenario.config(self.scenario.version_at(step), self.world.url))
 
     async def _lose(self) -> None:
         if self._up:

@@ -65,6 +65,7 @@ def scenario(seed: int) -> Scenario:
     made.values["sales"] = [_sales(rng) for _ in made.times]
     made.values["minutely"] = _rows(rng, "room", [f"minutely-{n:02}" for n in range(6)])
     made.values["pushed"] = _rows(rng, "room", [f"pushed-{n:02}" for n in range(12)], 0.0)
+    _fill_after_pauses(made)
     made.acts = _acts(rng)
     made.pings = {step: [f"job{rng.randrange(6)}"] for step in range(LENGTH) if rng.random() < 0.3}
     made.receivers = _receivers(rng)
@@ -116,6 +117,23 @@ def _turn(rng: random.Random, odd: float, length: int, value: Callable[[], float
         if rng.random() < odd:
             found[step] = rng.choice([None, "missing"])
     return found
+
+
+def _fill_after_pauses(made: Scenario) -> None:
+    """What is read first after minutes is there: else it is looked for again a second later, and by a restart at once."""
+    steps = [step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000]
+    for name in ("flaky", "stamped", "minutely"):
+        for step in steps:
+            rows, before = made.values[name][step], made.values[name][step - 1]
+            if isinstance(rows, int) or isinstance(before, int):
+                continue
+            known = {row["room"]: row["value"] for row in rows if row["value"] is not None}
+            last = {row["room"]: row["value"] for row in before if row["value"] is not None}
+            rooms = {row["room"] for earlier in made.values[name] if not isinstance(earlier, int) for row in earlier}
+            for room in sorted(rooms - known.keys()):
+                rows[:] = [row for row in rows if row["room"] != room]
+                stamp = {key: value for row in rows for key, value in row.items() if key == "time"}
+                rows.append({"room": room, "value": last.get(room, HOT), **stamp})
 
 
 def _with_failures(rng: random.Random, rows: list[Rows | int]) -> list[Rows | int]:
