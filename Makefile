@@ -52,8 +52,8 @@ bench: $(EDITABLE) ## measure every budget beside its reference into bench/resul
 	python bench/run.py --date "$$(date -u +%F)" $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 .PHONY: crash
-crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again
-	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)")
+crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again, DATABASE=postgresql
+	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)") --database $(or $(DATABASE),sqlite)
 
 .PHONY: soak
 soak: $(EDITABLE) ## run the daemon for HOURS (0.3) with 1,000 sources among faults; fails where it grows, loses or breaks; SEED=

@@ -9,24 +9,47 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.crash.compare import differences
 from tests.crash.plan import planned, read, shown
 from tests.crash.play import Played, Player, Strike
 from tests.crash.scenario import scenario
+from tests.databases import Databases
+from tests.servers import postgres
 
 EACH = 10  # kills in a run
 RUNS = 5  # with kills for each one without
 
 
-async def play(seed: int, strikes: list[Strike]) -> Played:
-    """One run in a folder of its own, which stays where something goes wrong."""
+Play = Callable[[int, list[Strike]], Awaitable[Played]]
+
+
+async def on_sqlite(seed: int, strikes: list[Strike]) -> Played:
+    """One run in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="crash") as folder:
         return await Player(scenario(seed), Path(folder), f"sqlite:///{folder}/setpoint.db", strikes).play()
 
 
-async def many(seed: int, kills: int) -> int:
+@contextmanager
+def on_postgresql() -> Iterator[Play]:
+    """Runs in databases of their own on one server."""
+    with postgres() as server, Databases(server) as databases:
+
+        async def play(seed: int, strikes: list[Strike]) -> Played:
+            url = databases.create()
+            try:
+                with tempfile.TemporaryDirectory(prefix="crash") as folder:
+                    return await Player(scenario(seed), Path(folder), url, strikes).play()
+            finally:
+                databases.drop(url)
+
+        yield play
+
+
+async def many(play: Play, seed: int, kills: int) -> int:
     """So many kills, drawn from a seed; 1 if there was a difference."""
     points: Counter[str] = Counter()
     found = runs = 0
@@ -38,7 +61,7 @@ async def many(seed: int, kills: int) -> int:
             if points.total() >= kills:
                 break
             strikes = planned(scenario(world), whole, min(EACH, kills - points.total()), rng)
-            found += await one(world, whole, strikes, points)
+            found += await one(play, world, whole, strikes, points)
             runs += 1
         if points.total() >= kills:
             break
@@ -47,7 +70,7 @@ async def many(seed: int, kills: int) -> int:
     return int(bool(found))
 
 
-async def one(seed: int, whole: Played, strikes: list[Strike], points: Counter[str]) -> int:
+async def one(play: Play, seed: int, whole: Played, strikes: list[Strike], points: Counter[str]) -> int:
     """One run with kills; how many differences it shows."""
     try:
         killed = await play(seed, strikes)
@@ -63,9 +86,9 @@ async def one(seed: int, whole: Played, strikes: list[Strike], points: Counter[s
     return len(found)
 
 
-async def again(seed: int, strikes: list[Strike]) -> int:
+async def again(play: Play, seed: int, strikes: list[Strike]) -> int:
     """The run with these kills once more."""
-    return int(bool(await one(seed, await play(seed, []), strikes, Counter())))
+    return int(bool(await one(play, seed, await play(seed, []), strikes, Counter())))
 
 
 def main() -> int:
@@ -74,8 +97,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--at", default="", help="the kills of one run, as it is said where one differs")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     given = parser.parse_args()
-    return asyncio.run(again(given.seed, read(given.at)) if given.at else many(given.seed, given.kills))
+    with nullcontext(on_sqlite) if given.database == "sqlite" else on_postgresql() as play:
+        doing = again(play, given.seed, read(given.at)) if given.at else many(play, given.seed, given.kills)
+        return asyncio.run(doing)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import agent.app
 import agent.process
+import agent.store.postgres_link
 import agent.watch
 from agent import log
 from agent.app import Setpoint
@@ -28,7 +29,9 @@ from agent.outgoing import Outgoing
 from agent.runtime import Reloaded
 from agent.settings import Settings, read_settings
 from agent.shards import SHARDS
+from agent.store.postgres_connection import PostgresConnection
 from agent.store.records import Attempt, Commit, Delivery
+from agent.store.sqlite_link import SqliteLink
 from agent.store.store import Store
 from rules.model import MINUTE, SECOND
 
@@ -120,6 +123,19 @@ class Faulty:
         return getattr(self._connection, name)
 
 
+class FaultyPostgres(PostgresConnection):
+    """A session that crosses the points of its transactions; only the one that writes has any."""
+
+    points: ClassVar[Points]
+
+    def command(self, sql: str) -> None:
+        if sql in {"BEGIN", "COMMIT"}:
+            if sql == "COMMIT":
+                self.flush()
+            self.points.cross(sql)
+        super().command(sql)
+
+
 class FaultyStore(Store):
     """The store with fault points; it knows when the dispatcher has looked and found nothing to send."""
 
@@ -133,7 +149,9 @@ class FaultyStore(Store):
         store = await super().open(url, now)
         assert isinstance(store, FaultyStore)
         assert store._writer is not None
-        store._writer._connection = Faulty(store._writer._connection, cls.points)
+        link = store._writer._link
+        if isinstance(link, SqliteLink):
+            link._connection = Faulty(link._connection, cls.points)
         return store
 
     async def commit(self, commit: Commit) -> None:
@@ -277,12 +295,13 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.environ.update(environ)
-    points = FaultyStore.points = FaultyOutgoing.points = Points()
+    points = FaultyStore.points = FaultyOutgoing.points = FaultyPostgres.points = Points()
     FaultyStore.looked = asyncio.Event()
     if kill is not None:
         points.arm(*kill)
     clock = SteppedClock(now)
     agent.app.Store, agent.app.Outgoing, agent.app.Scheduler = FaultyStore, FaultyOutgoing, SteppedScheduler
+    agent.store.postgres_link.PostgresConnection = FaultyPostgres
     agent.process.Setpoint = lambda settings, given: Stepped(settings, given, clock, pipe)
     agent.watch.watch_files = _watch_nothing
     settings = read_settings()
