@@ -21,6 +21,7 @@ DATES = (
     datetime(2026, 6, 10, 11, 56, tzinfo=UTC),
 )
 BAND, HOT = 21.0, 30.0
+LOW, HIGH = 20.0, 23.0
 Rows = list[dict[str, Any]]
 
 
@@ -69,6 +70,7 @@ def scenario(seed: int) -> Scenario:
     made.acts = _acts(rng)
     made.pings = {step: [f"job{rng.randrange(6)}"] for step in range(LENGTH) if rng.random() < 0.3}
     made.receivers = _receivers(rng)
+    _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
     made._configs = _config(seed, 0), _config(seed, 1)
     return made
@@ -119,9 +121,22 @@ def _turn(rng: random.Random, odd: float, length: int, value: Callable[[], float
     return found
 
 
+def _after_pauses(made: Scenario) -> list[int]:
+    return [step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000]
+
+
+def _take_before_pauses(made: Scenario) -> None:
+    """Nothing waits to be tried again during a pause: it would be overtaken by a reminder, or not, as it happens."""
+    for step in _after_pauses(made):
+        for answers in made.receivers.values():
+            for before in range(step - 3, step):
+                if answers.get(before) != "410":
+                    answers.pop(before, None)
+
+
 def _fill_after_pauses(made: Scenario) -> None:
     """What is read first after minutes is there: else it is looked for again a second later, and by a restart at once."""
-    steps = [step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000]
+    steps = _after_pauses(made)
     for name in ("flaky", "stamped", "minutely"):
         for step in steps:
             rows, before = made.values[name][step], made.values[name][step - 1]

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.crash.scenario import BAND, LENGTH, Scenario
+from tests.crash.scenario import BAND, HIGH, LENGTH, LOW, Scenario
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class World:
         self.step = 0
         self.life = 0
         self.arrived: list[Arrival] = []
-        self._healed: dict[str, int] = {}  # room -> from which step on
+        self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -57,9 +57,8 @@ class World:
         return rows if isinstance(rows, int) else [self._as_healed(row) for row in rows]
 
     def _as_healed(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A room that a call has healed is in band for a while."""
-        healed = self._healed.get(row.get("room", ""), self.step + 1)
-        return {**row, "value": BAND} if healed <= self.step < healed + 6 else row
+        """A room that a call has healed is in band."""
+        return {**row, "value": BAND} if self.step in self._healed.get(row.get("room", ""), ()) else row
 
     async def _source(self, request: web.Request) -> web.Response:
         rows = self.rows(request.match_info["name"])
@@ -89,7 +88,14 @@ class World:
         if action == "busy" and chance < 140:
             return "lost"
         if action in {"heal", "busy"} and self.step < LENGTH:
-            self._healed.setdefault(room.removeprefix("room"), self.step + 1)
-            if self.step > self._healed[room.removeprefix("room")] + 6:
-                self._healed[room.removeprefix("room")] = self.step + 1
+            self._heal(room.removeprefix("room"))
         return "200"
+
+    def _heal(self, room: str) -> None:
+        """Until it would be in band by itself: what is left of a turn could end just when an alert is due."""
+        courses = self.scenario.values[f"rooms{room.partition('-')[0]}"]
+        end = self.step + 1
+        while any(row["room"] == room and not LOW <= row["value"] <= HIGH for row in courses[end]):
+            end += 1
+        if self.step not in self._healed.get(room, ()):
+            self._healed[room] = range(self.step + 1, end)
