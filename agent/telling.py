@@ -214,7 +214,11 @@ class Teller:
                 return
             self._begin(decision, name)
         if told is not None:
-            firing = self._sayings(decision, told.firing, transition)
+            known = {one.fingerprint for one in members if one.told and not one.news}
+            firing = [
+                replace(one, fresh=one.transition.fingerprint not in known)
+                for one in self._sayings(decision, told.firing, transition)
+            ]
             resolved = self._sayings(decision, told.resolved, transition)
             reason = told.reason
             if transition is not None and reason is Reason.FIRING:

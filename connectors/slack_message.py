@@ -82,7 +82,7 @@ def _taken(notice: Notice) -> str:
     """Who took it, unless a detail says it already."""
     who = plain(notice.acknowledged_by)
     said = f"Taken by {who}"
-    return said if who and not any(plain(detail).startswith(said) for detail in notice.details) else ""
+    return said if who and not any(said in plain(detail) for detail in notice.details) else ""
 
 
 def _names(left: list[str], room: int) -> Iterator[Block]:

@@ -9,9 +9,9 @@ from rules.matchers import just, matchers_text, parse_alert_matchers
 from rules.model import labels_of
 from rules.selectors import matches
 
-
-
-_SETS = st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from(["", "x", "x.", "y|", "é ü", "\\d", '"']), min_size=3))
+_SETS = st.lists(
+    st.dictionaries(st.sampled_from("abc"), st.sampled_from(["", "x", "x.", "y|", "é ü", "\\d", '"']), min_size=3)
+)
 
 
 @given(_SETS, _SETS)
