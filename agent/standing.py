@@ -86,7 +86,8 @@ def _alert(
         status.since,
         status.fired_at,
         status.acknowledged.by if status.acknowledged else None,
-        *(muted or ()),
+        *(muted or (None, "")),
+        status.acknowledged.id if status.acknowledged else "",
     )
 
 

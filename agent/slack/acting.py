@@ -30,7 +30,7 @@ async def acknowledge(visit: Visit) -> Reply:
         return not_known(visit, "open alert", words[0].text, names, "ack {}")
     name, used = taken
     note = visit.asked.rest(used)[:LONGEST_NOTE]
-    before = {one.fingerprint: one.acknowledged_by for one in fired}
+    before = {one.fingerprint: one for one in fired}
     try:
         found = await visit.runtime.acknowledge(plain_name(visit.runtime, name), visit.person, note)
     except Unknown:
@@ -40,9 +40,11 @@ async def acknowledge(visit: Visit) -> Reply:
     return lines(*said, public=visit.asked.public)
 
 
-def _had(visit: Visit, before: str | None) -> str:
+def _had(visit: Visit, before: OpenAlert | None) -> str:
     """Who had it until now, if that was somebody else."""
-    return f"; {before} had it" if before and before != visit.person.name else ""
+    if before is None or not before.acknowledged_by or visit.took(before):
+        return ""
+    return f"; {before.acknowledged_by} had it"
 
 
 async def silence(visit: Visit) -> Reply:

@@ -148,8 +148,10 @@ def _fired(click: Click, about: str) -> list[OpenAlert]:
 
 
 def _whose(one: OpenAlert, visit: Visit) -> str:
-    mine = one.acknowledged_by == visit.person.name
-    return "You have it already" if mine else f"Already taken by {one.acknowledged_by}"
+    if visit.took(one):
+        return "You have it already"
+    namesake = "another " if one.acknowledged_by == visit.person.name else ""
+    return f"Already taken by {namesake}{one.acknowledged_by}"
 
 
 def _own(visit: Visit, one: OpenAlert) -> dict[str, str]:

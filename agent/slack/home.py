@@ -44,8 +44,8 @@ def is_home(payload: Mapping[str, Any]) -> bool:
 def home(visit: Visit, said: Sequence[str] = ()) -> Block:
     """The view: what the person took, the other open alerts, worst first, and every target, worst first."""
     alerts = visit.runtime.alerts()
-    mine = [one for one in alerts if one.acknowledged_by == visit.person.name]
-    others = [one for one in alerts if one.acknowledged_by != visit.person.name]
+    mine = [one for one in alerts if visit.took(one)]
+    others = [one for one in alerts if not visit.took(one)]
     blocks = [*_lines(said), *_lines([*standings(visit), f"As of {until(visit, visit.now)}"])]
     if mine:
         blocks += [_header("Taken by you"), *_alerts(visit, mine[:_MOST_ALERTS])]

@@ -27,6 +27,12 @@ class Visit:
         """UTC microseconds."""
         return self.runtime.clock.now()
 
+    def took(self, alert: OpenAlert) -> bool:
+        """Whether this person has the alert. Names only tell where an id is not known: two people may share one."""
+        if alert.acknowledged_by and alert.acknowledged_id and self.person.id:
+            return alert.acknowledged_id == self.person.id
+        return alert.acknowledged_by == self.person.name
+
     def hint(self, text: str) -> str:
         """How to type something: `/setpoint ack room`, to be copied."""
         return f"`{self.command} {text}`"

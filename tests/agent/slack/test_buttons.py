@@ -57,6 +57,15 @@ async def test_a_second_click_takes_nothing(door, daemon):
     assert len(daemon.taken) == 1
 
 
+async def test_two_people_of_one_name_are_two(door, daemon):
+    daemon.alert("behind")
+    door.users[BOB] = replace(door.users[BOB], real_name="Ann Lee")
+    await clicked(door, ACKNOWLEDGE)
+    assert "Already taken by another Ann Lee" in await clicked(door, ACKNOWLEDGE, BOB)
+    daemon.open = [replace(daemon.open[0], acknowledged_id="")]  # as it was kept before there were ids
+    assert "You have it already" in await clicked(door, ACKNOWLEDGE, BOB)
+
+
 async def test_two_clicks_at_once_take_it_once(door, daemon, monkeypatch):
     take = daemon.acknowledge
 
