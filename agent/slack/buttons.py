@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from agent.runtime import OpenAlert, Unknown
 from agent.slack.acting import UNSILENCE, held_silences
 from agent.slack.correcting import outcome
@@ -15,9 +17,12 @@ from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
 from connectors.facts import plain
 from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, CONFIRM, REJECT, SILENCE, WHY, shown_at, silence_of
+from connectors.slack_message import message
 from connectors.slack_text import plain_text
 from rules.matchers import just, matchers_text
 from rules.model import AlertState, MutedBy, parse_duration
+
+log = structlog.get_logger()
 
 ENDED = "This alert has ended. Nothing was done."
 OVER = "This proposal is over. Nothing was done."
@@ -29,12 +34,17 @@ _NAMING = ("alertname", "target", "source")
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A click of a visit: what the element says it is about, its block, and the short-lived id that opens a modal."""
+    """A click of a visit: what the element says it is about, its block, and the short-lived id that opens a modal.
+
+    `way` is how it came, `shown` the `ts` of the message that it was made below.
+    """
 
     visit: Visit
     value: str
     trigger: str = ""
     block: str = ""
+    way: str = ""
+    shown: str = ""
 
 
 Handler = Callable[[Click], Awaitable[Reply | None]]
@@ -112,12 +122,19 @@ async def unsilence(click: Click) -> Reply:
 
 
 async def confirm(click: Click) -> Reply:
-    """Notes that a test arrived."""
+    """Notes that a test arrived, and takes its button away."""
+    visit = click.visit
     try:
-        receiver = await click.visit.runtime.trials.confirm(click.value, click.visit.person)
+        notice = await visit.runtime.trials.confirm(click.value, visit.person, click.way)
     except Unknown:
         return lines("This test is over. Nothing was done.")
-    return lines(f"Your click arrived. The test of receiver {receiver} is done: Slack is reached, and reaches back.")
+    if visit.api.usable and visit.channel and click.shown:
+        try:
+            await visit.api.call("chat_update", channel=visit.channel, ts=click.shown, **message(notice))
+        except ConnectorError as error:
+            log.warning("slack.test_not_shown", error=str(error))
+    done = f"The test of receiver {notice.receiver} is done: Slack is reached, and reaches back by {click.way}."
+    return lines(f"Your click arrived. {done}")
 
 
 async def approve(click: Click) -> Reply:

@@ -49,6 +49,11 @@ def alert_line(alert: OpenAlert, now: int) -> str:
     return " · ".join(parts)
 
 
+def code(text: str) -> str:
+    """A text that Slack shows letter by letter, so that its asterisks stay; a backtick would end that."""
+    return text if "`" in text else f"`{text}`"
+
+
 def until(visit: Visit, at: int) -> str:
     """A time as silences say it."""
     return f"{clock_time(at, 'UTC', visit.now)} UTC"
