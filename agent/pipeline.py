@@ -323,7 +323,7 @@ class Pipeline:
         """Marks open alerts, of instances (key and rule) and of sources, as taken by the person of the acts."""
         async with self._lock:
             first = acts[0]
-            taken = Acknowledgement(first.person.name, self.clock.now(), first.note)
+            taken = Acknowledgement(first.person.name, self.clock.now(), first.note, first.person.id)
             decision = self.decider.acknowledge(alerts, sources, taken)
             decision.acts += acts
             await self._commit(decision)

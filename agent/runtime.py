@@ -40,7 +40,10 @@ HELD = "held"
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """One alert that is pending, firing or recovering, with all its labels."""
+    """One alert that is pending, firing or recovering, with all its labels.
+
+    `acknowledged_id` is the id of the person who took it, as `Person.id`; empty where it is not known.
+    """
 
     key: InstanceKey
     name: str
@@ -53,6 +56,7 @@ class OpenAlert:
     acknowledged_by: str | None
     muted: Muted | None = None
     muted_words: str = ""
+    acknowledged_id: str = ""
 
     @property
     def subject(self) -> str:

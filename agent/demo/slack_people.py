@@ -38,6 +38,7 @@ class User:
     restricted: bool = False
     team: str = "T0DEMO0001"
     deleted: bool = False
+    bot: bool = False
 
 
 @dataclass(slots=True)
@@ -116,7 +117,7 @@ class PeopleServer(SlackServer):
             raise Rejected("user_not_found")
         profile = {"real_name": user.real_name, "display_name": user.display_name}
         said = {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name}
-        signs = {"is_restricted": user.restricted, "deleted": user.deleted}
+        signs = {"is_restricted": user.restricted, "deleted": user.deleted, "is_bot": user.bot}
         return {"ok": True, "user": {**said, **signs, "profile": profile}}
 
     def _groups(self, _: Arguments) -> dict[str, Any]:

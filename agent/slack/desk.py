@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 COMMAND, INTERACTION, EVENT = "slash_commands", "interactive", "events_api"
 """Kinds of payloads, as Socket Mode names them."""
+SIGNED, SOCKET = "signed calls", "Socket Mode"
+"""The ways in."""
 
 _PATIENCE = 1.5  # seconds, of the three that Slack waits
 _DRAIN = 2.0
@@ -42,20 +44,21 @@ class Desk:
         self._patience = patience
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen: dict[str, None] = {}
-        self._kinds: Mapping[str, Callable[[Payload], Awaitable[Reply | None]]] = {
-            COMMAND: self.handler.command,
+        self._kinds: Mapping[str, Callable[[Payload, str], Awaitable[Reply | None]]] = {
+            COMMAND: lambda payload, _: self.handler.command(payload),
             INTERACTION: self.handler.interaction,
-            EVENT: self.handler.event,
+            EVENT: lambda payload, _: self.handler.event(payload),
         }
 
-    async def take(self, kind: str, payload: Payload, message: str = "") -> dict[str, Any] | None:
+    async def take(self, kind: str, payload: Payload, message: str = "", way: str = SIGNED) -> dict[str, Any] | None:
         """What to acknowledge a payload with; None is an empty acknowledgement.
 
-        `message` is what stays the same when Slack sends it again; then nothing is done any more.
+        `way` is how it came, SIGNED or SOCKET. `message` is what stays the same when Slack sends it again; then nothing
+        is done any more.
         """
         if kind not in self._kinds or self._is_repeated(message):
             return None
-        task = self._begin(self._handled(kind, payload, message))
+        task = self._begin(self._handled(kind, payload, message, way))
         await asyncio.wait({task}, timeout=self._patience)
         if kind == COMMAND and task.done():
             reply = task.result()
@@ -102,12 +105,12 @@ class Desk:
         except StoreError:
             return False  # what only looks is answered without a database; it was noted here
 
-    async def _handled(self, kind: str, payload: Payload, message: str) -> Reply | None:
+    async def _handled(self, kind: str, payload: Payload, message: str, way: str) -> Reply | None:
         """The answer, whatever happens: nobody is left without one."""
         if await self._is_stored(message):
             return None
         try:
-            return await self._kinds[kind](payload)
+            return await self._kinds[kind](payload, way)
         except StoreError as error:
             log.error("slack.store_failed", error=str(error))  # noqa: TRY400
             return lines("The database can't be used at the moment. Nothing was done.")

@@ -46,8 +46,8 @@ class Handler:
         async with self._acting:
             return await commands.answer(visit, command)
 
-    async def interaction(self, payload: Payload) -> Reply | None:
-        """What is to be said to a click; None where nothing is."""
+    async def interaction(self, payload: Payload, way: str) -> Reply | None:
+        """What is to be said to a click; None where nothing is. `way` is how it came."""
         if payload.get("type") != "block_actions":
             return None
         actions, user = payload.get("actions"), _mapping(payload.get("user"))
@@ -61,12 +61,13 @@ class Handler:
         called = str(user.get("username") or user.get("name") or "")
         visit = await self.visit_of(payload, parse(""), who, called)
         trigger, block = str(payload.get("trigger_id") or ""), str(action.get("block_id") or "")
-        click = buttons.Click(visit, str(chosen), trigger, block)
+        shown = str(_mapping(payload.get("message")).get("ts") or "")
+        click = buttons.Click(visit, str(chosen), trigger, block, way, shown)
         reply = await self._clicked(click, handler, _other_team(payload, user) if acts else None)
         if not home.is_home(payload):
             return reply
-        shown = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())
-        return None if shown else reply
+        published = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())
+        return None if published else reply
 
     async def _clicked(self, click: buttons.Click, handler: buttons.Handler, team: str | None) -> Reply | None:
         """Does what was clicked. `team` is None where everybody may, else the other organisation of the person."""

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _MOST = 30
 _MOST_FILES = 10
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _UNTIL = 20.0  # seconds for what follows the words
 
 
@@ -91,6 +92,9 @@ async def _sent(visit: Visit, made: Report) -> Reply | None:
             await _to_person(visit, made, found)
     except ConnectorError as error:
         log.warning("slack.report_not_sent", report=made.name, error=str(error))
+        if visit.asked.public and getattr(error, "code", "") in _NOT_THERE:
+            how = f"type /invite and the app's name here, or ask without public: {visit.hint(f'report {made.name}')}"
+            return lines(f"Its charts could not be shown, because the app is not in this channel: {how}")
         return lines(f"What belongs to the report could not be sent: {error}")
     return None
 

@@ -21,7 +21,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.slack.desk import Desk
+from agent.slack.desk import SOCKET, Desk
 from connectors.base import ConnectorError, TimedOut
 from connectors.slack_api import SlackRefused, connected, mapped
 
@@ -174,7 +174,7 @@ class Socket:
         """Acknowledges an envelope with its answer, if Slack takes one there."""
         try:
             message = str(request.payload.get("event_id") or request.envelope_id)
-            answer = await self._desk.take(request.type, request.payload, message)
+            answer = await self._desk.take(request.type, request.payload, message, SOCKET)
             given = answer if request.accepts_response_payload else None
             try:
                 await connection.send_socket_mode_response(SocketModeResponse(request.envelope_id, given))

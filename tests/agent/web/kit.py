@@ -221,7 +221,7 @@ class Daemon:
         found = [one for one in self.open if alert in {one.name, one.fingerprint, one.key.target}]
         if not found:
             raise Unknown(f"no open alert {alert!r}")
-        taken = [replace(one, acknowledged_by=person.name) for one in found]
+        taken = [replace(one, acknowledged_by=person.name, acknowledged_id=person.id) for one in found]
         self.open = [taken[found.index(one)] if one in found else one for one in self.open]
         return taken
 

@@ -131,6 +131,12 @@ async def test_odd_forms_do_no_harm(client, daemon, body):
     assert (await send(client, daemon, "/slack/commands", body)).status == 200
 
 
+async def test_the_look_at_the_certificate_need_not_be_signed(client):
+    assert (await client.post("/slack/commands", data="ssl_check=1&token=x")).status == 200
+    for body in ("ssl_check=&text=help", "text=ssl_check=1", "%FF"):
+        assert (await client.post("/slack/commands", data=body)).status == 401
+
+
 async def test_a_click_is_acknowledged_with_nothing(client, daemon):
     body = urlencode({"payload": json.dumps({"type": "block_actions", "actions": []})})
     response = await send(client, daemon, "/slack/interactive", body)
@@ -179,7 +185,7 @@ def counted(monkeypatch) -> list[str]:
     """The payloads that are handled, of a client made after this."""
     seen: list[str] = []
 
-    async def count(_handler, payload):
+    async def count(_handler, payload, *_way):
         seen.append(payload["type"])
 
     monkeypatch.setattr("agent.slack.handling.Handler.interaction", count)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -421,6 +422,17 @@ class TestSlack:
         first, answer = slack.messages
         assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
         assert "room-1" in words(first)
+
+    async def test_what_joins_is_said_alone(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(60, 0)))
+        new = replace(kit.alert(60), fresh=True)
+        joined = kit.several(61, 0, alerts=(new, *(kit.alert(n) for n in range(60))))
+        await notifier.send(kit.sending(joined, thread=thread))
+        first, answer = slack.messages
+        assert set(re.findall(r"room-\d+", words(answer))) == {"room-60"}
+        assert "One more: 61 alerts fire now" in words(answer)
+        assert answer.text.startswith("🟠 New: Room (room-60)")
+        assert words(first).index("room-60") < words(first).index("room-0")
 
     async def test_a_reminder_is_seen_too(self, slack, notifier):
         thread = await notifier.send(kit.sending())
