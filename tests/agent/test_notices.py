@@ -258,7 +258,7 @@ class TestSeveral:
 
     def test_many_are_counted(self):
         labels = [(*LABELS[:1], ("room", f"r{number}"), *LABELS[2:]) for number in range(61)]
-        found = self.notice(*(saying(labels=each, fingerprint=str(each)) for each in labels))
+        found = self.notice(*(saying(labels=each, fingerprint=f"{number:02}") for number, each in enumerate(labels)))
         assert found.headline == "Room: 61 of 61 alerts firing: r0, r1, r2, r3, r4 and 56 more"
 
     def test_proposals_and_news_are_those_of_all(self):
