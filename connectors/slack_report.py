@@ -16,6 +16,7 @@ import structlog
 from connectors.base import ConnectorError, ReportSending
 from connectors.facts import plain, shortened
 from connectors.report_message import file_name, left_out, line, mark, period, sections
+from connectors.slack_picture import is_taken_in_later, when_taken_in
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Report
 
@@ -33,11 +34,13 @@ _PICTURES = 10
 class Ways:
     """`call` calls a method of slack-sdk's client by its name, `upload(address, content)` puts a file where Slack said.
 
-    Both raise ConnectorError. What follows the words has to be there `until` (of the event loop's time).
+    Both raise ConnectorError. `pause` lets seconds pass. What follows the words has to be there `until` (of the event
+    loop's time).
     """
 
     call: Callable[..., Awaitable[Any]]
     upload: Callable[[str, bytes], Awaitable[None]]
+    pause: Callable[[float], Awaitable[None]]
     until: float
 
 
@@ -97,18 +100,17 @@ async def post_report(ways: Ways, channel: str, sending: ReportSending) -> None:
 
 async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) -> None:
     """Puts the charts into the message; into its thread where Slack is not ready to show them yet."""
-    from connectors.slack_api import LAYOUT, SlackRefused
-
     report = sending.report
     chosen = list(sending.pictures.items())[:_PICTURES]
     words = [line(report.rows[place]) for place, _ in chosen]
     files = [(f"chart-{place + 1}.png", picture) for place, picture in chosen]
     ids = [await _uploaded(ways, name, picture) for name, picture in files]
     await _share(ways, _listed(ids, words), None)
+    shown = report_message(report, list(zip(ids, words, strict=True)))
     try:
-        await ways.call("chat_update", **address, **report_message(report, list(zip(ids, words, strict=True))))
-    except SlackRefused as error:
-        if error.code not in LAYOUT:
+        await when_taken_in(lambda: ways.call("chat_update", **address, **shown), ways.pause, ways.until)
+    except ConnectorError as error:
+        if not is_taken_in_later(error):
             raise
         again = [await _uploaded(ways, name, picture) for name, picture in files]
         await _share(ways, _listed(again, words), address)

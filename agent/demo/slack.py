@@ -51,9 +51,10 @@ class SlackServer:
     """Used as `async with SlackServer() as slack:`; `slack.api_url` is the base address of the API.
 
     `messages` and `files` are what arrived; `failures` make the calls of a method (or of all, under `*`) fail until
-    they are removed; beyond the `rates` that are set calls are answered with 429. With `files_ready` off, uploads are
-    not yet to be shown in blocks, as for some seconds at Slack. `now` gives UTC microseconds, for the times in
-    messages' addresses and for the rates.
+    they are removed; beyond the `rates` that are set calls are answered with 429. Uploads can be shown in blocks
+    `files_take` seconds after they are complete, as at Slack, and never with `files_ready` off. One that is shared with
+    a channel and has an alternative text is lost, as there. `now` gives UTC microseconds, for the times in messages'
+    addresses, for the rates and for files.
     """
 
     def __init__(self, channels: Iterable[str] = ("growth",), now: Callable[[], int] = lambda: 0) -> None:
@@ -67,6 +68,7 @@ class SlackServer:
         self.failures: dict[str, Failure] = {}
         self.rates = Rates(now)
         self.files_ready = True
+        self.files_take = 0.0
         self.hook_channel = next(iter(self.channels), "")
         self.port = 0
         self._now = now
@@ -257,7 +259,7 @@ class SlackServer:
             raise Rejected("invalid_arguments")
         place = self._channel(channel, by_name=False) if channel else None
         done = [self._completed(entry) for entry in listed]
-        if place is not None:
+        if place is not None and not any(file.alt_text for file in done):
             thread = arguments.get("thread_ts") or None
             message = Message(place.id, "", str(arguments.get("initial_comment") or ""), [], thread)
             self._add(replace(message, files=[file.id for file in done]), place)
@@ -331,13 +333,15 @@ class SlackServer:
 
     def _file_ready(self, identity: str) -> bool:
         file = self.files.get(identity)
-        return file is not None and file.complete and self.files_ready
+        if file is None or not file.complete or not self.files_ready:
+            return False
+        return self._now() - file.completed >= self.files_take * 1_000_000
 
     def _completed(self, entry: Mapping[str, Any]) -> File:
         file = self.files.get(str(entry.get("id")))
         if file is None or not file.content:
             raise Rejected("file_not_found")
-        file.complete, file.title = True, str(entry.get("title") or file.name)
+        file.complete, file.completed, file.title = True, self._now(), str(entry.get("title") or file.name)
         return file
 
     def _add(self, message: Message, channel: Channel, *, by_hook: bool = False) -> Message:
