@@ -69,6 +69,7 @@ class SlackServer:
         self.rates = Rates(now)
         self.files_ready = True
         self.files_take = 0.0
+        self.installed: dict[str, Any] = {"is_enterprise_install": False}  # what auth.test says beside
         self.hook_channel = next(iter(self.channels), "")
         self.port = 0
         self._now = now
@@ -192,6 +193,7 @@ class SlackServer:
             "user": "setpoint",
             "team_id": "T0DEMO0001",
             "user_id": "U0DEMO",
+            **self.installed,
         }
 
     def _post_message(self, arguments: Arguments) -> dict[str, Any]:
