@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from difflib import get_close_matches
+from typing import Any
 
 import structlog
 
@@ -291,6 +292,10 @@ class Setpoint(Approving, Reporting, Silencing):
         """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
         members = self.pipeline.memory.groups.members.get(subject, {})
         return [one for one in self.alerts() if one.fingerprint == subject or one.fingerprint in members]
+
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, Any]]:
+        """What receivers remember of their messages about an alert or a group. Raises StoreError."""
+        return await self.store.references([subject, *self.pipeline.memory.groups.of_alert(subject)])
 
     async def chart(self, notice: Notice) -> bytes | None:
         """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""

@@ -80,6 +80,7 @@ class SlackServer:
             "auth.test": self._auth_test,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
+            "chat.getPermalink": self._permalink,
             "conversations.list": self._list,
             "conversations.info": self._info,
             "files.getUploadURLExternal": self._upload_url,
@@ -214,6 +215,13 @@ class SlackServer:
         message.history.append(Version(message.text, message.blocks))
         message.text, message.blocks = said.text, said.blocks
         return {"ok": True, "channel": channel.id, "ts": ts, "text": message.text, "message": shown(message)}
+
+    def _permalink(self, arguments: Arguments) -> dict[str, Any]:
+        channel, ts = str(arguments.get("channel", "")), str(arguments.get("message_ts", ""))
+        if all((m.channel, m.ts) != (channel, ts) for m in self.messages):
+            raise Rejected("message_not_found")
+        link = f"http://127.0.0.1:{self.port}/archives/{channel}/p{ts.replace('.', '')}"
+        return {"ok": True, "channel": channel, "permalink": link}
 
     def _list(self, arguments: Arguments) -> dict[str, Any]:
         """A private channel is there only for those in it. Pages are as large as `limit` says."""

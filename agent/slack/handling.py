@@ -14,6 +14,7 @@ from agent.runtime import Runtime
 from agent.slack import buttons, commands, home
 from agent.slack.api import Api
 from agent.slack.asking import Asked, parse
+from agent.slack.orphans import put_aside
 from agent.slack.people import People
 from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit
@@ -63,6 +64,7 @@ class Handler:
         trigger, block = str(payload.get("trigger_id") or ""), str(action.get("block_id") or "")
         click = buttons.Click(visit, str(chosen), trigger, block)
         reply = await self._clicked(click, handler, acts=acts)
+        await put_aside(visit, _mapping(payload.get("message")))
         if not home.is_home(payload):
             return reply
         shown = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())

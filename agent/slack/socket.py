@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -93,7 +92,7 @@ class Connection(SocketModeClient):
                 elif message.type is aiohttp.WSMsgType.PING:
                     await session.pong(message.data)
                 elif message.type is aiohttp.WSMsgType.PONG:
-                    self.last_ping_pong_time = time.time()  # slack-sdk's monitor compares it with this clock
+                    self._answered(bytes(message.data))
                 elif message.type in _OVER:
                     break
         except (aiohttp.ClientError, OSError):
@@ -101,6 +100,13 @@ class Connection(SocketModeClient):
         finally:
             for event in (self.gone, self.ended, self.heard):
                 event.set()
+
+    def _answered(self, pong: bytes) -> None:
+        """Notes which of slack-sdk's pings was answered: its monitor gives up a connection that answers none."""
+        sign, _, sent = pong.partition(b":")
+        if sign == b"sdk-ping-pong":
+            with suppress(ValueError):
+                self.last_ping_pong_time = float(sent)
 
     async def linger(self) -> None:
         """Goes on taking what comes until Slack closes it, for a while; then closes it."""

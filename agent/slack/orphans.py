@@ -1,0 +1,61 @@
+"""A message that Slack took although its answer was lost: it was posted again, and nobody edits the first one.
+
+Looking for it in the channel's history would need the scope to read what people write there. A click shows it: it is
+not the message that is remembered of the alert, and older than that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from agent.slack.api import tried
+from agent.slack.visit import Visit
+from agent.store.errors import StoreError
+from connectors.base import ConnectorError
+from connectors.slack_buttons import SILENCE, silence_of
+from connectors.slack_text import escape, section
+
+log = structlog.get_logger()
+
+
+async def put_aside(visit: Visit, message: Mapping[str, Any]) -> None:
+    """Puts words in the place of a clicked message, if it is one that nobody edits. Raises nothing."""
+    about, ts = _subject(message.get("blocks")), str(message.get("ts") or "")
+    if not about or not _is_time(ts) or not visit.api.usable:
+        return
+    try:
+        known = [one for one in await visit.runtime.messages_about(about) if one.get("channel") == visit.channel]
+        times = [str(one.get("ts")) for one in known if _is_time(str(one.get("ts")))]
+        newest = max(times, key=float, default="")
+        if not newest or ts in times or float(newest) < float(ts):
+            return
+        await visit.api.in_time("chat_update", channel=visit.channel, ts=ts, **await _words(visit, newest))
+    except (ConnectorError, StoreError) as error:
+        log.warning("slack.orphan_left", error=str(error))
+
+
+async def _words(visit: Visit, newest: str) -> dict[str, Any]:
+    found = await tried(visit.api.call("chat_getPermalink", channel=visit.channel, message_ts=newest))
+    link = str(found.get("permalink") or "") if found else ""
+    where = f"<{escape(link, 1_000)}|a newer one>" if link else "a newer one"
+    text = f"This message was replaced by {where} and is not kept up to date."
+    return {"text": text, "blocks": [section(text)]}
+
+
+def _subject(blocks: Any) -> str:
+    """What an alert's message is about: the options of its menu say it. Empty for any other message."""
+    for block in blocks if isinstance(blocks, Sequence) else ():
+        for element in (block.get("elements") or ()) if isinstance(block, Mapping) else ():
+            if isinstance(element, Mapping) and element.get("action_id") == SILENCE:
+                try:
+                    return silence_of(str(element["options"][0]["value"]))[1]
+                except (KeyError, IndexError, TypeError, ValueError):
+                    return ""
+    return ""
+
+
+def _is_time(ts: str) -> bool:
+    return ts.isascii() and ts.replace(".", "", 1).isdigit()
