@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.acts import Person
 from agent.clock import Clock
@@ -150,7 +150,7 @@ class Runtime(Protocol):
     def about(self, subject: str) -> Sequence[OpenAlert]:
         """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
 
-    async def messages_about(self, subject: str) -> Sequence[Mapping[str, Any]]:
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
         """What receivers remember of their messages about an alert or a group. Raises StoreError."""
 
     async def chart(self, notice: Notice) -> bytes | None:

@@ -28,12 +28,12 @@ async def when_taken_in(show: Callable[[], Awaitable[T]], pause: Callable[[float
             return await show()
         except ConnectorError as error:
             late = asyncio.get_running_loop().time() + seconds + _RESERVE > until
-            if late or not is_taken_in_later(error):
+            if late or not _is_taken_in_later(error):
                 raise
         await pause(seconds)
     return await show()
 
 
-def is_taken_in_later(error: ConnectorError) -> bool:
+def _is_taken_in_later(error: ConnectorError) -> bool:
     """Whether Slack refused what may be a picture that it has not taken in yet."""
     return "invalid_blocks" in str(error)

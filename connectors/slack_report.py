@@ -16,7 +16,7 @@ import structlog
 from connectors.base import ConnectorError, ReportSending
 from connectors.facts import plain, shortened
 from connectors.report_message import file_name, left_out, line, mark, period, sections
-from connectors.slack_picture import is_taken_in_later, when_taken_in
+from connectors.slack_picture import when_taken_in
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Report
 
@@ -100,6 +100,8 @@ async def post_report(ways: Ways, channel: str, sending: ReportSending) -> None:
 
 async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) -> None:
     """Puts the charts into the message; into its thread where Slack is not ready to show them yet."""
+    from connectors.slack_api import LAYOUT, SlackRefused
+
     report = sending.report
     chosen = list(sending.pictures.items())[:_PICTURES]
     words = [line(report.rows[place]) for place, _ in chosen]
@@ -109,8 +111,8 @@ async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) 
     shown = report_message(report, list(zip(ids, words, strict=True)))
     try:
         await when_taken_in(lambda: ways.call("chat_update", **address, **shown), ways.pause, ways.until)
-    except ConnectorError as error:
-        if not is_taken_in_later(error):
+    except SlackRefused as error:
+        if error.code not in LAYOUT:
             raise
         again = [await _uploaded(ways, name, picture) for name, picture in files]
         await _share(ways, _listed(again, words), address)

@@ -64,7 +64,7 @@ class Handler:
         trigger, block = str(payload.get("trigger_id") or ""), str(action.get("block_id") or "")
         click = buttons.Click(visit, str(chosen), trigger, block)
         reply = await self._clicked(click, handler, acts=acts)
-        await put_aside(visit, _mapping(payload.get("message")))
+        await put_aside(visit, name, click.value, _mapping(payload.get("message")))
         if not home.is_home(payload):
             return reply
         shown = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())

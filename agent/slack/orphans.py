@@ -6,7 +6,8 @@ not the message that is remembered of the alert, and older than that one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -15,15 +16,18 @@ from agent.slack.api import tried
 from agent.slack.visit import Visit
 from agent.store.errors import StoreError
 from connectors.base import ConnectorError
-from connectors.slack_buttons import SILENCE, silence_of
+from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY, silence_of
 from connectors.slack_text import escape, section
 
 log = structlog.get_logger()
 
 
-async def put_aside(visit: Visit, message: Mapping[str, Any]) -> None:
-    """Puts words in the place of a clicked message, if it is one that nobody edits. Raises nothing."""
-    about, ts = _subject(message.get("blocks")), str(message.get("ts") or "")
+async def put_aside(visit: Visit, act: str, value: str, message: Mapping[str, Any]) -> None:
+    """Puts words in the place of a message, if it is one that nobody edits; `value` of `act` was clicked below it.
+
+    Raises nothing.
+    """
+    about, ts = _subject(act, value, message.get("blocks")), str(message.get("ts") or "")
     if not about or not _is_time(ts) or not visit.api.usable:
         return
     try:
@@ -45,16 +49,24 @@ async def _words(visit: Visit, newest: str) -> dict[str, Any]:
     return {"text": text, "blocks": [section(text)]}
 
 
-def _subject(blocks: Any) -> str:
-    """What an alert's message is about: the options of its menu say it. Empty for any other message."""
+def _subject(act: str, value: str, blocks: Any) -> str:
+    """What an alert's message is about, by what was clicked or else by its menu. Empty for any other message."""
+    if act in {ACKNOWLEDGE, WHY}:
+        return value
+    values = [value] if act == SILENCE else [*_menus(blocks)]
+    try:
+        return silence_of(values[0])[1] if values else ""
+    except ValueError:
+        return ""
+
+
+def _menus(blocks: Any) -> Iterator[str]:
+    """The first value of each menu that silences."""
     for block in blocks if isinstance(blocks, Sequence) else ():
         for element in (block.get("elements") or ()) if isinstance(block, Mapping) else ():
             if isinstance(element, Mapping) and element.get("action_id") == SILENCE:
-                try:
-                    return silence_of(str(element["options"][0]["value"]))[1]
-                except (KeyError, IndexError, TypeError, ValueError):
-                    return ""
-    return ""
+                with suppress(KeyError, IndexError, TypeError):
+                    yield str(element["options"][0]["value"])
 
 
 def _is_time(ts: str) -> bool:

@@ -16,7 +16,7 @@ from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
 from connectors.slack_message import Extras, message
-from connectors.slack_picture import is_taken_in_later, when_taken_in
+from connectors.slack_picture import when_taken_in
 from connectors.slack_plain import as_words, has_picture
 from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted, standing
 from rules.model import SECOND, Notice, Reason
@@ -216,14 +216,16 @@ class SlackNotifier:
 
     async def _attach(self, sending: Sending, thread: Reference, until: float) -> Reference:
         """Puts the chart into the message, else into its thread. Its failure is logged: the words have arrived."""
+        from connectors.slack_api import LAYOUT, SlackRefused
+
         notice, chart = sending.notice, sending.chart or b""
         try:
             async with asyncio.timeout_at(until):
                 file = await _once_more(lambda: self._upload(notice, chart, alt_txt=_titled(notice)))
                 try:
                     return await _once_more(lambda: self._chart(notice, thread, file, until))
-                except ConnectorError as error:
-                    if not is_taken_in_later(error):
+                except SlackRefused as error:
+                    if error.code not in LAYOUT:
                         raise
                 return await self._beneath(notice, thread, chart)
         except ConnectorError as error:

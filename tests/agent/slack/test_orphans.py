@@ -9,7 +9,7 @@ import pytest
 
 from agent.demo.slack_parts import Failure
 from agent.store.errors import StoreError
-from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY
+from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, SILENCE, WHY
 from tests.agent.slack.test_buttons import BOB, message
 
 FIRST, SECOND_, THIRD = "1767225600.000001", "1767225620.000002", "1767225640.000003"
@@ -42,6 +42,15 @@ async def test_one_that_is_not_edited_says_which_one_is(door, daemon, posted, ac
     for one in (living, newer):  # the newer one was posted, and is not remembered yet
         await click(door, one, act, option)
         assert one.history == []
+
+
+async def test_a_click_on_a_proposal_shows_it_too(door, daemon, posted):
+    daemon.references["f-behind"] = [{"channel": GROWTH, "ts": SECOND_}]
+    words = {"type": "plain_text", "text": "Approve"}
+    button = {"type": "button", "action_id": APPROVE, "value": "of-a-correction", "text": words}
+    posted[0].blocks.insert(0, {"type": "actions", "block_id": "b", "elements": [button]})
+    await click(door, posted[0], APPROVE)
+    assert posted[0].text.startswith("This message was replaced")
 
 
 async def test_other_channels_and_other_receivers_have_messages_of_their_own(door, daemon, posted):

@@ -94,7 +94,7 @@ class Daemon:
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
-        self.references: dict[str, list[Mapping[str, Any]]] = {}
+        self.references: dict[str, list[Mapping[str, object]]] = {}
         self.seen: int | None = None
         self.forgets: StoreError | None = None
         self.reached: Sequence[ReceiverState] = ()
@@ -181,7 +181,7 @@ class Daemon:
         members = self.groups.get(subject, ())
         return [one for one in self.open if one.fingerprint == subject or one.fingerprint in members]
 
-    async def messages_about(self, subject: str) -> Sequence[Mapping[str, Any]]:
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
         return self.references.get(subject, [])
 
     async def chart(self, notice: Notice) -> bytes | None:
