@@ -154,6 +154,9 @@ class Runtime(Protocol):
     def about(self, subject: str) -> Sequence[OpenAlert]:
         """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
 
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
+        """What receivers remember of their messages about an alert or a group. Raises StoreError."""
+
     async def chart(self, notice: Notice) -> bytes | None:
         """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""
 

@@ -1,7 +1,8 @@
 """What is remembered of a Slack message between two sendings, and what its thread is told.
 
 A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing
-(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since
+(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `beneath`, how the alert stood whose chart
+went into the thread instead; `posted`, when; `first` and `firings`, since
 when and how often it fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`,
 the sendings that were answered for.
 """
@@ -88,6 +89,11 @@ def posted(sending: Sending, before: Mapping[str, Any], place: str, now: int) ->
 def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
     """What stays visible of the firing when it is over."""
     return before.get("fired") or (firing(notice) if notice.status == "firing" else None)
+
+
+def standing(notice: Notice) -> str:
+    """The alert as its chart shows it: the firing, and whether it is over."""
+    return f"{notice.episode}:{notice.status}"
 
 
 def again(notice: Notice, thread: Mapping[str, Any]) -> str:

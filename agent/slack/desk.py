@@ -18,6 +18,7 @@ from agent.slack.replies import Reply, lines
 from agent.store.errors import StoreError
 from connectors.base import ConnectorError
 from connectors.http import HttpClient
+from connectors.slack_picture import when_taken_in
 
 log = structlog.get_logger()
 
@@ -29,6 +30,10 @@ SIGNED, SOCKET = "signed calls", "Socket Mode"
 _PATIENCE = 1.5  # seconds, of the three that Slack waits
 _DRAIN = 2.0
 _REMEMBERED = 2_000  # messages, beside what is stored; Slack repeats an event for an hour, three times
+_TAKEN_IN = 7.0  # seconds for a picture, which is three of the five times that a response URL is good for
+_NOT_SHOWN = lines(
+    "The chart could not be shown here: Slack has not taken it in. Ask again in a moment, or /invite the app here."
+)
 _WORKING = lines("Working on it …")
 
 
@@ -141,10 +146,17 @@ class Desk:
         url = str(payload.get("response_url") or "")
         try:
             if url:
-                await self.api.respond(url, reply.answer())
+                until = asyncio.get_running_loop().time() + _TAKEN_IN
+                if reply.picture:
+                    await when_taken_in(lambda: self.api.respond(url, reply.answer()), self.api.pause, until)
+                else:
+                    await self.api.respond(url, reply.answer())
                 return
         except ConnectorError as error:
             log.warning("slack.response_refused", error=str(error))
+            if reply.picture:
+                await self._say(_NOT_SHOWN, payload)
+                return
         try:
             await self._post(reply, payload)
         except ConnectorError as error:

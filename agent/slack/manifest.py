@@ -12,6 +12,7 @@ from typing import Any
 
 METHODS: dict[str, tuple[str, ...]] = {
     "auth_test": (),
+    "chat_getPermalink": (),
     "chat_postEphemeral": ("chat:write",),
     "chat_postMessage": ("chat:write",),
     "chat_update": ("chat:write",),

@@ -103,7 +103,7 @@ async def _to_person(visit: Visit, made: Report, found: Rendered) -> None:
     """As a receiver gets it; a user's id as the channel opens the direct message."""
     from connectors.slack_report import Ways, post_report
 
-    ways = Ways(visit.api.call, visit.api.upload, asyncio.get_running_loop().time() + _UNTIL)
+    ways = Ways(visit.api.in_time, visit.api.upload, visit.api.pause, asyncio.get_running_loop().time() + _UNTIL)
     key = f"asked {made.name} {made.end}"
     await post_report(ways, visit.person.id, ReportSending(made, "", key, 1, found.pictures, found.pdf))
 
@@ -117,4 +117,4 @@ async def _to_all(visit: Visit, made: Report, found: Rendered) -> None:
             {"file": png, "filename": f"chart-{place + 1}.png", "title": shortened(line(made.rows[place]), 200)}
             for place, png in list(found.pictures.items())[:_MOST_FILES]
         ]
-    await visit.api.call("files_upload_v2", channel=visit.channel, file_uploads=files)
+    await visit.api.in_time("files_upload_v2", channel=visit.channel, file_uploads=files)

@@ -78,6 +78,44 @@ async def test_a_chart_that_slack_takes_in_late_goes_below_the_words(door, daemo
     assert (chart.channel, chart.thread_ts, len(chart.files)) == (words.channel, words.ts, 1)
 
 
+async def test_a_chart_waits_until_slack_has_taken_it_in(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_take = b"PNG", 2.0
+    await ask(door, "status monthly")
+    await asyncio.wait_for(door.until(lambda: "image" in str(door.messages)), 5)
+    assert len(door.messages) == len(door.files) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 2.0])
+async def test_a_chart_for_all_waits_too_where_the_app_is_no_member(door, daemon, seconds):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_take = b"PNG", seconds
+    door.channels["growth"].member = False
+    await door.command("public status monthly")
+    await asyncio.wait_for(door.until(lambda: "image" in str(door.messages)), 5)
+    assert door.ephemerals == []
+
+
+async def test_a_chart_for_all_that_can_not_be_shown_is_said_to_the_one_who_asked(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_ready = b"PNG", False
+    door.channels["growth"].member = False
+    await door.command("public status monthly")
+    await asyncio.wait_for(door.until(lambda: door.ephemerals), 5)
+    assert door.ephemerals[0].text.startswith("The chart could not be shown here: Slack has not taken it in.")
+    assert "image" not in str(door.messages)
+
+
+async def test_charts_that_are_asked_for_at_once_come_one_after_another(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture = b"PNG"
+    door.rates["chat.postMessage"] = (1, 5)
+    for _ in range(3):
+        await ask(door, "status monthly")
+    await asyncio.wait_for(door.until(lambda: str(door.messages).count("'image'") == 3), 5)
+    assert "could not be sent" not in str(door.ephemerals)
+
+
 async def test_a_chart_for_all_is_shared_in_the_channel(door, daemon):
     daemon.stands("monthly", BEHIND, site="www")
     daemon.picture = b"PNG"

@@ -94,6 +94,7 @@ class Daemon:
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
+        self.references: dict[str, list[Mapping[str, object]]] = {}
         self.seen: int | None = None
         self.forgets: StoreError | None = None
         self.reached: Sequence[ReceiverState] = ()
@@ -179,6 +180,9 @@ class Daemon:
     def about(self, subject: str) -> Sequence[OpenAlert]:
         members = self.groups.get(subject, ())
         return [one for one in self.open if one.fingerprint == subject or one.fingerprint in members]
+
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
+        return self.references.get(subject, [])
 
     async def chart(self, notice: Notice) -> bytes | None:
         self.drawn.append(notice)

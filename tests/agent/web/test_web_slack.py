@@ -16,13 +16,16 @@ from rules.model import MINUTE
 from tests.agent.web.kit import KEY, Daemon, configuration, error_of, served
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-HELP = urlencode({"text": "help", "user_id": "U1", "user_name": "ann", "command": "/setpoint"})
+HELP = urlencode({"text": "help", "user_id": "U0ANN0001", "user_name": "ann", "command": "/setpoint"})
 PATHS = ["/slack/commands", "/slack/interactive", "/slack/events"]
 
 
 @pytest.fixture
 def daemon(tmp_path) -> Daemon:
-    return Daemon(configuration(tmp_path), slack_signing_secret=SIGNING_SECRET)
+    configuration(tmp_path)
+    written = (tmp_path / "setpoint.yaml").read_text(encoding="utf-8")
+    config = configuration(tmp_path, f"{written}operators: [U0ANN0001]\n")
+    return Daemon(config, slack_signing_secret=SIGNING_SECRET)
 
 
 @pytest.fixture
@@ -159,7 +162,7 @@ async def test_the_very_same_command_counts_once(daemon, restarted):
     """A replay within the five minutes is answered, and nothing is done."""
     daemon.alert("behind")
     http = HttpClient(daemon.clock.now)
-    body = urlencode({"text": "ack behind", "user_id": "U1", "user_name": "ann"})
+    body = urlencode({"text": "ack behind", "user_id": "U0ANN0001", "user_name": "ann"})
     headers = signed(daemon, body)
     said = []
     desk = Desk(daemon, http)
