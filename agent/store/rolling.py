@@ -43,6 +43,7 @@ _RAW = "SELECT time, value FROM readings WHERE series_id = ? AND time >= ? AND t
 _REMOVE_RAW = "DELETE FROM readings WHERE series_id = ? AND time >= ? AND time < ? AND time <> ?"
 _REMOVE_HOURS = "DELETE FROM rollups WHERE series_id = ? AND width < ? AND start >= ? AND start < ?"
 _NTH = "SELECT min(time) FROM (SELECT time FROM readings WHERE series_id = ? ORDER BY time DESC LIMIT ?) AS newest"
+_NTH_VALUE = _NTH.replace("ORDER", "AND value IS NOT NULL ORDER")
 _PAST = (
     "SELECT min(time) FROM (SELECT time FROM readings WHERE series_id = ? AND time >= ? AND time < ?"
     f" ORDER BY time DESC LIMIT {PAST_MOST + 1}) AS past"
@@ -108,8 +109,9 @@ def _floor(time: int, width: int) -> int:
 
 def _held(connection: Connection, series: int, now: int, reach: Reach | None) -> Held:
     """What a restart reads; of a series that nothing needs its newest reading and its newest value."""
-    first = connection.execute(_NTH, (series, 1 if reach is None else NEWEST)).fetchone()[0]
-    newest = _BEGINNING if first is None else int(first)
+    many = 1 if reach is None else NEWEST
+    firsts = [connection.execute(sql, (series, many)).fetchone()[0] for sql in (_NTH, _NTH_VALUE)[: 2 if reach else 1]]
+    newest = min((int(first) for first in firsts if first is not None), default=_BEGINNING)
     needed, valued_before = now, newest + 1
     if reach is not None:
         start = now - reach.horizon
