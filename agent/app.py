@@ -289,8 +289,12 @@ class Setpoint(Approving, Reporting, Silencing):
 
     def about(self, subject: str) -> Sequence[OpenAlert]:
         """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
-        members = self.pipeline.memory.groups.members.get(subject, {})
-        return [one for one in self.alerts() if one.fingerprint == subject or one.fingerprint in members]
+        known = {subject, *self.pipeline.memory.groups.members.get(subject, ())}
+        return [one for one in self.alerts() if one.fingerprint in known]
+
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
+        """What receivers remember of their messages about an alert or a group. Raises StoreError."""
+        return await self.store.references([subject, *self.pipeline.memory.groups.of_alert(subject)])
 
     async def chart(self, notice: Notice) -> bytes | None:
         """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""
@@ -307,10 +311,7 @@ class Setpoint(Approving, Reporting, Silencing):
     async def receive(
         self, source: str, readings: Sequence[Reading], pings: Sequence[Ping] = (), message: str | None = None
     ) -> bool:
-        """Decides on readings from outside and returns once they are committed.
-
-        False if the `message` of that id was taken before; nothing of it is taken again. Raises TooManySeries.
-        """
+        """Decides on readings from outside; False if the `message` was taken before. Raises TooManySeries."""
         self._cardinality.check(self.config.sources, source, readings, self.clock.now())
         return await self.pipeline.receive(source, readings, pings, message)
 
@@ -320,8 +321,7 @@ class Setpoint(Approving, Reporting, Silencing):
 
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
-        polled = self.connections.polled()
-        if source not in polled:
+        if source not in (polled := self.connections.polled()):
             near = get_close_matches(source, polled, 1)
             raise Unknown(f"no polled source {source!r}" + (f"; did you mean {near[0]}?" if near else ""))
         return await self.poller.poll_now(source)

@@ -66,12 +66,24 @@ def _carrying(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -
         reason = Reason.FIRING
     if reason in _BEGINS:
         begun.pop(own, None)
+    notice = _with_fresh(notice, skipped)
     before = [notice, *skipped]
     count = len(begun) + sum(one.get("unsaid", 0) for one in before)
     if not count:
         return {**notice, "reason": reason}
     times = [*begun.values(), *(one["unsaid_since"] for one in before if one.get("unsaid"))]
     return {**notice, "reason": reason, "unsaid": count, "unsaid_since": min(times)}
+
+
+def _with_fresh(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The notice with its alerts fresh that were so in what was skipped."""
+    fresh = {one["fingerprint"] for each in skipped for one in each.get("alerts", ()) if one.get("fresh")}
+    if not fresh:
+        return notice
+    alerts = [
+        {**one, "fresh": one.get("fresh", False) or one["fingerprint"] in fresh} for one in notice.get("alerts", ())
+    ]
+    return {**notice, "alerts": sorted(alerts, key=lambda one: not one["fresh"] or one["status"] != "firing")}
 
 
 def _episode(notice: Mapping[str, Any]) -> Any:

@@ -1,8 +1,8 @@
 """Sends what the outbox holds, in order within a lane, each receiver at its own pace.
 
 A delivery is claimed with a lease, sent, and marked after the send, never before: whatever happens in between, it is
-sent again with the same key. Not so a corrective call: one that was given out, and of which nothing else is known,
-counts as made without an answer. What to send with, and what an outcome means, is handed in as `Edges`.
+sent again with the same key. A corrective call that is given up at the stop is recorded as one without an answer, and
+not made again. What to send with, and what an outcome means, is handed in as `Edges`.
 """
 
 from __future__ import annotations
@@ -236,8 +236,9 @@ class Dispatcher:
     async def _call(self, delivery: Delivery) -> None:
         """A call is made once; whether another is made is the correction's decision."""
         answer: str | None = None
-        error = self._unmade(delivery)
-        if error is not None:
+        error: ConnectorError | None = None
+        if delivery.expires_at <= self._clock.now():
+            error = Withheld("too late to make this call")
             attempt = _attempt(delivery, self._clock.now(), 0, error)
         else:
             answer, attempt, error = await self._try(delivery, self._edges.call)
@@ -258,12 +259,6 @@ class Dispatcher:
         if not kept:  # whatever went wrong, the call is not made again
             await self._insist(lambda: settle(None))
         self._settled(delivery, attempt, error, kept=kept[-1], again=None)
-
-    def _unmade(self, delivery: Delivery) -> ConnectorError | None:
-        """Why a call is not made now: it may have been made before, or it is too late."""
-        if delivery.fence > 1:
-            return Interrupted("Setpoint ended during the call")
-        return Withheld("too late to make this call") if delivery.expires_at <= self._clock.now() else None
 
     async def _try(
         self, delivery: Delivery, send: Callable[[Delivery], Awaitable[Any]]
@@ -362,8 +357,8 @@ def _attempt(delivery: Delivery, at: int, took: int, error: ConnectorError | Non
 
 
 def is_withheld(delivery: Delivery, error: ConnectorError | None) -> bool:
-    """Whether a call was surely not made."""
-    return delivery.kind is DeliveryKind.CALL and error is not None and error.unsent
+    """Whether a call was surely not made: one that was given out before may have been, before the daemon went away."""
+    return delivery.kind is DeliveryKind.CALL and error is not None and error.unsent and delivery.fence <= 1
 
 
 def _reference(delivery: Delivery, answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

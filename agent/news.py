@@ -1,11 +1,11 @@
-"""What people have to hear of an alert beside how it stands, and who took the alerts of a group."""
+"""What people have to hear of an alert beside how it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from rules.corrections import line
-from rules.model import Correction, Event, News, Notice, RunState, Transition
+from rules.model import Correction, Event, News, RunState, Transition
 
 _ENDED = frozenset({RunState.VERIFIED, RunState.FAILED, RunState.ESCALATED})
 
@@ -24,9 +24,3 @@ def beyond(detail: str, lines: Iterable[str]) -> str:
     for said in lines:
         detail = "" if detail == said else detail.removeprefix(f"{said}. ")
     return detail
-
-
-def taken_by(firing: Iterable[Notice]) -> str:
-    """Who took what fires, if all of it is taken."""
-    names = [notice.acknowledged_by for notice in firing]
-    return ", ".join(dict.fromkeys(names)) if names and all(names) else ""

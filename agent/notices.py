@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 from typing import Any
 
 from agent.config.configuration import Configuration, NotifierEntry
 from agent.envelopes import delivery_of, lane_of
 from agent.manners import is_program, manner_of, wants_updates
-from agent.news import beyond, news_of, taken_by
+from agent.news import beyond, news_of
+from agent.several import details_of, headline_of, named, taken_by
 from agent.store.records import Delivery
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
@@ -49,7 +51,8 @@ _MOST_DETAILS = 10
 class Saying:
     """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so.
 
-    While it is `muted`, by a person's `silence` or else, it has no news: those are told when it no longer is.
+    While it is `muted`, by a person's `silence` or else, it has no news: those are told when it no longer is. `fresh`:
+    its group's receiver was not told yet that it fires so.
     """
 
     transition: Transition
@@ -58,6 +61,7 @@ class Saying:
     why: tuple[str, ...] = ()
     muted: Muted | None = None
     silence: Silence | None = None
+    fresh: bool = False
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -160,7 +164,7 @@ class Notices:
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""
         own = {name: value for name, value in notice.labels.items() if name in {"alertname", "target"}}
-        sayings = [*sorted(firing, key=_gravity), *sorted(resolved, key=_gravity)]
+        sayings = [*sorted(firing, key=_fresh_first), *sorted(resolved, key=_gravity)]
         several = len(sayings) > 1
         told = [notice]
         if several:
@@ -170,24 +174,27 @@ class Notices:
             status="firing" if firing else "resolved",
             group_key=group.key,
             group_labels=own if group.own else dict(group.labels),
-            alerts=tuple(each for one in told for each in one.every),
+            alerts=tuple(
+                replace(each, fresh=saying.fresh)
+                for saying, one in zip(sayings, told, strict=False)
+                for each in one.every
+            ),
             firing=len(firing),
             resolved=len(resolved),
         )
         if several:
-            details = [f"{_named(one)}: {detail}" for one in told for detail in one.details]
             ends_at = None if firing else notice.ends_at
             starts_at = min(one.starts_at for one in told)
             counted = replace(
                 counted,
-                headline=_counts(counted, group),
-                details=tuple(details[:_MOST_DETAILS]),
+                headline=headline_of(told, len(firing), len(resolved)),
+                details=tuple(islice(details_of(told), _MOST_DETAILS)),
                 why=(),
                 starts_at=starts_at,
                 ends_at=ends_at,
                 acknowledged_by=taken_by(told[: len(firing)]),
                 proposals=tuple(proposal for one in told for proposal in one.proposals),
-                news=tuple(replace(new, words=f"{_named(one)}: {new.words}") for one in told for new in one.news),
+                news=tuple(replace(new, words=f"{named(one)}: {new.words}") for one in told for new in one.news),
             )
         return counted if group.own else replace(counted, group=group.id, group_since=group.since)
 
@@ -345,22 +352,11 @@ def plain(value: float) -> float | int:
     return int(value) if value == int(value) and abs(value) < 1e15 else round(value, 6)
 
 
-def _named(notice: Notice) -> str:
-    """A few words that tell one alert of a group from the others."""
-    own = [value for name, value in notice.labels.items() if name not in {"alertname", "target", "severity"}]
-    return ", ".join(own) or notice.title
+def _fresh_first(saying: Saying) -> tuple[bool, int, int, str]:
+    return (not saying.fresh, *_gravity(saying))
 
 
 def _gravity(saying: Saying) -> tuple[int, int, str]:
     """The gravest first, then the longest; of equal ones always the same, whatever order a restart reads them in."""
     severity = dict(saying.transition.labels).get("severity", "")
     return gravity(severity), saying.transition.fired_at or 0, saying.transition.fingerprint
-
-
-def _counts(notice: Notice, group: Group) -> str:
-    """`3 alerts firing, 1 resolved: target room`."""
-    said = f"{notice.firing} firing" if notice.firing else ""
-    said += ", " if notice.firing and notice.resolved else ""
-    said += f"{notice.resolved} resolved" if notice.resolved else ""
-    about = ", ".join(f"{name} {value}" for name, value in group.labels)
-    return f"{said}: {about}" if about else f"{said} of {notice.firing + notice.resolved} alerts"

@@ -19,7 +19,7 @@ from agent.called import Answered
 from agent.clock import Clock
 from agent.decided import Decision
 from agent.decision import Decider, sorting_out, take_in
-from agent.dispatcher import Settle
+from agent.dispatcher import Settle, is_withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
@@ -298,7 +298,7 @@ class Pipeline:
         permanent = error is not None and error.permanent
         withheld = error is not None and error.unsent
         later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
-        unanswered = error is not None and error.unanswered
+        unanswered = error is not None and (error.unanswered or (withheld and not is_withheld(delivery, error)))
         answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later, unanswered)
         async with self._lock:
             decision = self.decider.decide(Batch(), self.clock.now(), [answered])
@@ -306,7 +306,9 @@ class Pipeline:
 
     def stopped(self, delivery: Delivery) -> str | None:
         """Why a corrective call in the outbox must not be made after all."""
-        return self.decider.corrector.stopped(_run_of(delivery), self.clock.now())
+        why = self.decider.corrector.stopped(_run_of(delivery), self.clock.now())
+        # One that was given out before may have been made already, just before the daemon went away.
+        return f"{why}, and whether it was made before is not known" if why and delivery.fence > 1 else why
 
     async def act(self, change: Callable[[Decision], T]) -> T:
         """Commits what a person's act changes, one after another; returns what it says."""
@@ -321,7 +323,7 @@ class Pipeline:
         """Marks open alerts, of instances (key and rule) and of sources, as taken by the person of the acts."""
         async with self._lock:
             first = acts[0]
-            taken = Acknowledgement(first.person.name, self.clock.now(), first.note)
+            taken = Acknowledgement(first.person.name, self.clock.now(), first.note, first.person.id)
             decision = self.decider.acknowledge(alerts, sources, taken)
             decision.acts += acts
             await self._commit(decision)

@@ -40,7 +40,10 @@ HELD = "held"
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """One alert that is pending, firing or recovering, with all its labels."""
+    """One alert that is pending, firing or recovering, with all its labels.
+
+    `acknowledged_id` is the id of the person who took it, as `Person.id`; empty where it is not known.
+    """
 
     key: InstanceKey
     name: str
@@ -53,6 +56,7 @@ class OpenAlert:
     acknowledged_by: str | None
     muted: Muted | None = None
     muted_words: str = ""
+    acknowledged_id: str = ""
 
     @property
     def subject(self) -> str:
@@ -149,6 +153,9 @@ class Runtime(Protocol):
 
     def about(self, subject: str) -> Sequence[OpenAlert]:
         """The open alerts that a message is about: the one of this fingerprint, or those of this group."""
+
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
+        """What receivers remember of their messages about an alert or a group. Raises StoreError."""
 
     async def chart(self, notice: Notice) -> bytes | None:
         """The chart of a notice's number, a PNG; None if there is nothing to draw or it could not be drawn."""

@@ -76,6 +76,8 @@ def _alert(
     line: str,
     muted: tuple[Muted, str] | None,
 ) -> OpenAlert:
+    by, words = muted or (None, "")
+    taken = status.acknowledged
     return OpenAlert(
         key,
         name,
@@ -85,8 +87,10 @@ def _alert(
         status.state,
         status.since,
         status.fired_at,
-        status.acknowledged.by if status.acknowledged else None,
-        *(muted or ()),
+        taken.by if taken else None,
+        by,
+        words,
+        taken.id if taken else "",
     )
 
 

@@ -217,7 +217,7 @@ class Teller:
                 return
             self._begin(decision, name)
         if told is not None:
-            firing = self._sayings(decision, told.firing, transition)
+            firing = _marked(self._sayings(decision, told.firing, transition), members)
             resolved = self._sayings(decision, told.resolved, transition)
             reason = told.reason
             if transition is not None and reason is Reason.FIRING:
@@ -374,6 +374,12 @@ class Teller:
         decision.groups.put_member(after)
         if before is not None and _is_held(before) and not _is_held(after):
             self.release(decision, as_it_fires(self.specs, decision, after))
+
+
+def _marked(sayings: Iterable[Saying], before: Iterable[Member]) -> list[Saying]:
+    """Those that the receiver was not told of yet, or not so, are fresh. `before` is how the members were."""
+    known = {one.fingerprint for one in before if one.told and not one.news}
+    return [replace(one, fresh=one.transition.fingerprint not in known) for one in sayings]
 
 
 def _is_hushed(status: AlertStatus) -> bool:

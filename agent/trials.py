@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import orjson
@@ -22,13 +22,16 @@ from agent.settings import Settings
 from agent.store.records import Attempt, Delivery, DeliveryKind
 from agent.store.store import Store
 from rules.model import DAY, MINUTE, Notice, Reason
+from rules.words import clock_time
 
 SENT, CLICKED = "send-test", "confirm-test"
-"""The acts: a test was sent, and its button was clicked. Their subject is the receiver, their note the test's id."""
+"""The acts: a test was sent, and its button was clicked. Their subject is the receiver, their note the test's id; of a
+click also `by` and the way that it took."""
 
 _TRIED_FOR = 10 * MINUTE
 _REMEMBERED = DAY
 _MOST_ACTS = 1_000
+_BY = " by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,18 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A test notice, how far it got, and who clicked first."""
+    """A test notice, how far it got, who clicked first, and the `way` in that the click took."""
 
     id: str
     receiver: str
     begun: int
     sent: Sequence[Sent]
     click: Act | None
+
+    @property
+    def way(self) -> str:
+        """Empty where nobody clicked."""
+        return self.click.note.partition(_BY)[2] if self.click else ""
 
 
 Do = Callable[[Callable[[Decision], None]], Awaitable[None]]
@@ -104,16 +112,16 @@ class Trials:
             delivery = await self._store.delivery(_key(identity, position)) if clicks else None
             if delivery is not None:
                 sent.append(Sent(channel, delivery, await self._store.attempts(delivery.id)))
-        clicks_ = [
-            act for act in await self._store.acts(_MOST_ACTS, begun.at) if (act.act, act.note) == (CLICKED, identity)
-        ]
+        acts = await self._store.acts(_MOST_ACTS, begun.at)
+        clicks_ = [act for act in acts if (act.act, act.note.partition(_BY)[0]) == (CLICKED, identity)]
         return Trial(identity, receiver, begun.at, sent, clicks_[-1] if clicks_ else None)
 
-    async def confirm(self, identity: str, person: Person) -> str:
-        """Notes that the button was clicked; returns the receiver. Raises Unknown."""
-        begun = await self._begun(identity)
-        await self._commit((), Act(self._clock.now(), person, CLICKED, begun.subject, identity))
-        return begun.subject
+    async def confirm(self, identity: str, person: Person, way: str) -> Notice:
+        """Notes that the button was clicked; returns the test as it is shown from then on. Raises Unknown."""
+        begun, now = await self._begun(identity), self._clock.now()
+        await self._commit((), Act(now, person, CLICKED, begun.subject, f"{identity}{_BY}{way}"))
+        said = f"{person.name} clicked at {clock_time(now, 'UTC', now)} UTC; it came by {way}"
+        return replace(trial_notice(begun.subject, begun.at, self._settings.external_url), details=(said,))
 
     async def _commit(self, deliveries: Sequence[Delivery], act: Act) -> None:
         def change(decision: Decision) -> None:

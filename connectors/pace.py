@@ -46,6 +46,10 @@ class Pace:
         """Lets nobody call `method` for so long."""
         self._held[method] = max(self._held.get(method, 0.0), self._monotonic() + seconds)
 
+    async def pause(self, seconds: float) -> None:
+        """Lets so many seconds pass."""
+        await self._sleep(seconds)
+
     def also(self, name: str, place: str) -> None:
         """`name` is another name of the place: what was called under it counts there."""
         if name == place or name in self._names:

@@ -53,7 +53,11 @@ LAYOUT = frozenset(
 _TIER_3, _TIER_4 = (50, 61.0), (100, 61.0)
 _RATES = {
     "chat_postMessage": (1, 1.1),  # in one channel; short bursts may pass, but nobody promises that
+    "chat_postEphemeral": _TIER_4,
     "files_upload_v2": _TIER_4,
+    "users_info": _TIER_4,
+    "views_open": _TIER_4,
+    "views_publish": _TIER_4,
 }
 _UNTOLD = 5.0  # seconds, where a 429 does not say how long
 
@@ -134,6 +138,7 @@ class SlackApi:
         self._pace = services.http.pace(token)
         self._now = services.now
         self._seconds = seconds
+        self.pause = self._pace.pause
 
     async def call(self, method: str, **arguments: Any) -> Any:
         """The answer to a method of slack-sdk's client.

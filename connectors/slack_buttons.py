@@ -52,6 +52,12 @@ def asked(notice: Notice, *, clicks: bool) -> list[Block]:
     return [*_proposals(notice, clicks=clicks), *([_acts(notice)] if clicks else [])]
 
 
+def proposes(notice: Notice) -> bool:
+    """Whether every proposal of the notice is a question with buttons."""
+    of_those = notice.status == "firing" and notice.reason not in _WITHOUT and not notice.of_itself
+    return of_those and 0 < len(notice.proposals) <= _MOST_PROPOSALS
+
+
 def _acts(notice: Notice) -> Block:
     about = subject(notice)
     return acts(about, _block_id(about, notice), taken=bool(notice.acknowledged_by), alone=len(notice.every) < 2)

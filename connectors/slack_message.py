@@ -6,12 +6,13 @@ The sum of a message's texts is kept below 12,000 characters, where Slack refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.facts import Fact, facts, heading, links, listed, mark, names, plain, reasons, remarks, shortened
-from connectors.slack_buttons import asked
+from connectors.slack_buttons import asked, proposes
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Notice, Reason
 
@@ -21,6 +22,10 @@ _MOST_LISTED = 2 * _IN_SECTION - 1
 _WHEN_FIRED = ("Value", "Goal", "Progress", "Required rate", "Rate left", "Projection")
 _MOST_TEXT = 11_500  # characters of all blocks
 _MOST_NAME = 100
+_ASKS = re.compile(  # what the question with its buttons says
+    r"(?:^|: )(?:Correction [^:]* proposed(?:, attempt \d+)?(?:: .*)?"
+    r"|It waits for a person until .*: setpoint approve \S+ \(or reject\))$"
+)
 _IN_PARAGRAPH = 2_800
 _MOST_LINKS = 1_200  # characters of all links
 
@@ -54,6 +59,8 @@ def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
     blocks += [section(text) for text in texts if text]
     named = len(blocks)
     counted = replace(notice, unsaid=0) if extras.again else notice
+    if extras.clicks and proposes(notice):
+        counted = replace(counted, details=tuple(one for one in notice.details if not _ASKS.search(one)))
     said = [text for text in (extras.again, *remarks(counted), _taken(notice)) if text]
     if said:
         blocks.append(section(escape("\n".join(said), 1_500)))
@@ -82,7 +89,7 @@ def _taken(notice: Notice) -> str:
     """Who took it, unless a detail says it already."""
     who = plain(notice.acknowledged_by)
     said = f"Taken by {who}"
-    return said if who and not any(plain(detail).startswith(said) for detail in notice.details) else ""
+    return said if who and not any(said in plain(detail) for detail in notice.details) else ""
 
 
 def _names(left: list[str], room: int) -> Iterator[Block]:

@@ -16,6 +16,7 @@ import structlog
 from connectors.base import ConnectorError, ReportSending
 from connectors.facts import plain, shortened
 from connectors.report_message import file_name, left_out, line, mark, period, sections
+from connectors.slack_picture import when_taken_in
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Report
 
@@ -33,11 +34,13 @@ _PICTURES = 10
 class Ways:
     """`call` calls a method of slack-sdk's client by its name, `upload(address, content)` puts a file where Slack said.
 
-    Both raise ConnectorError. What follows the words has to be there `until` (of the event loop's time).
+    Both raise ConnectorError. `pause` lets seconds pass. What follows the words has to be there `until` (of the event
+    loop's time).
     """
 
     call: Callable[..., Awaitable[Any]]
     upload: Callable[[str, bytes], Awaitable[None]]
+    pause: Callable[[float], Awaitable[None]]
     until: float
 
 
@@ -105,8 +108,9 @@ async def _show(ways: Ways, sending: ReportSending, address: Mapping[str, str]) 
     files = [(f"chart-{place + 1}.png", picture) for place, picture in chosen]
     ids = [await _uploaded(ways, name, picture) for name, picture in files]
     await _share(ways, _listed(ids, words), None)
+    shown = report_message(report, list(zip(ids, words, strict=True)))
     try:
-        await ways.call("chat_update", **address, **report_message(report, list(zip(ids, words, strict=True))))
+        await when_taken_in(lambda: ways.call("chat_update", **address, **shown), ways.pause, ways.until)
     except SlackRefused as error:
         if error.code not in LAYOUT:
             raise

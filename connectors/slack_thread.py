@@ -1,7 +1,8 @@
 """What is remembered of a Slack message between two sendings, and what its thread is told.
 
 A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing
-(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `posted`, when; `first` and `firings`, since
+(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `beneath`, how the alert stood whose chart
+went into the thread instead; `posted`, when; `first` and `firings`, since
 when and how often it fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`,
 the sendings that were answered for.
 """
@@ -10,11 +11,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.base import Sending
-from connectors.facts import heading, local, mark, plain, span
+from connectors.facts import heading, listed, local, mark, plain, shortened, span
 from connectors.slack_message import firing, message
 from connectors.slack_text import escape, section
 from rules.model import HOUR, News, Notice, Reason
@@ -26,6 +27,7 @@ _BEGINS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.ESCALATED, Reason.RA
 _LOUD = frozenset({Reason.ESCALATED, Reason.RAISED, Reason.REMINDER, Reason.UNDELIVERABLE})
 _REMEMBERED = 30  # news, and sendings
 _MOST_WORDS = 2_500
+_MOST_NEW = 20  # lines
 _LIVES = HOUR  # a message that was posted less than this ago is also the next firing's
 
 
@@ -89,6 +91,11 @@ def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
     return before.get("fired") or (firing(notice) if notice.status == "firing" else None)
 
 
+def standing(notice: Notice) -> str:
+    """The alert as its chart shows it: the firing, and whether it is over."""
+    return f"{notice.episode}:{notice.status}"
+
+
 def again(notice: Notice, thread: Mapping[str, Any]) -> str:
     """`Fired again: 3rd time since 14:02`, or nothing."""
     times = thread.get("firings", 1)
@@ -111,7 +118,8 @@ def answer(sending: Sending, before: Mapping[str, Any]) -> tuple[Answer | None, 
         "answered": [*answered, _name(sending)][-_REMEMBERED:],
     }
     if _is_loud(sending, before):
-        return Answer(message(notice), loud=True), after
+        joined = _joined(notice) if notice.reason is Reason.FIRING else None
+        return Answer(joined or message(notice), loud=True), after
     ended = notice.reason is Reason.RESOLVED and notice.status == "resolved" and _lasted(notice) >= HOUR
     if ended or fresh:
         return Answer(_words(notice, fresh, ended=ended), loud=any(news.failed for news in fresh)), after
@@ -143,6 +151,21 @@ def _gravity(severity: str) -> int:
 
 def _lasted(notice: Notice) -> int:
     return (notice.at if notice.ends_at is None else notice.ends_at) - notice.starts_at
+
+
+def _joined(notice: Notice) -> dict[str, Any] | None:
+    """Those alerts of several that are new, and only them; None where none is or all are."""
+    firing = [one for one in notice.every if one.status == "firing"]
+    fresh = [one for one in firing if one.fresh]
+    if not notice.group or not fresh or len(fresh) == len(firing):
+        return None
+    about = shortened(plain(fresh[0].headline), 300)
+    about += f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+    only = replace(notice, alerts=tuple(fresh), firing=len(fresh), resolved=0)
+    lines = listed(only, _MOST_NEW) or [f"{mark(notice)} {plain(fresh[0].headline)}"]
+    count = f"{'One' if len(fresh) == 1 else len(fresh)} more: {max(notice.firing, len(firing))} alerts fire now"
+    text = escape("\n".join([count, *lines]), _MOST_WORDS)
+    return {"text": escape(f"{mark(notice)} New: {about}", 1_000), "blocks": [section(text)]}
 
 
 def _words(notice: Notice, fresh: list[News], *, ended: bool) -> dict[str, Any]:

@@ -6,9 +6,11 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#matcher
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from rules.model import Matcher
+from rules.patterns import MOST_TEXT
 from rules.selectors import make_matcher
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -16,6 +18,7 @@ _NAME = re.compile(rf"\s*({_QUOTED}|[^\s{{}}!=~,\\\"'`]+)\s*(=~|!~|!=|=)\s*")
 _VALUE = re.compile(rf"({_QUOTED}|'(?:[^'\\]|\\.)*'|[^\s=~,\"'`][^,\"'`]*|)\s*")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"', "'": "'"}
+_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")  # to Python and to Go alike; `re.escape` writes what Go refuses
 
 
 def parse_alert_matchers(text: str) -> tuple[Matcher, ...]:
@@ -65,3 +68,42 @@ def quoted(text: str) -> str:
     """The text in double quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def just(every: Iterable[Mapping[str, str]]) -> list[tuple[Matcher, ...]]:
+    """Sets of matchers, as few as easily found, that together match what has just one of these sets of labels.
+
+    In each set at most one label may have one of several values: two that may would match what was not meant.
+    """
+    alike: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+    for labels in every:
+        alike.setdefault(tuple(sorted(labels)), []).append(labels)
+    return [made for names, found in alike.items() for made in _just(names, found)]
+
+
+def _just(names: Sequence[str], every: Sequence[Mapping[str, str]]) -> Iterator[tuple[Matcher, ...]]:
+    several = max(names, key=lambda name: len({labels[name] for labels in every}))
+    others = [name for name in names if name != several]
+    rows = sorted({(tuple(labels[name] for name in others), labels[several]) for labels in every})
+    for fixed, found in groupby(rows, key=lambda row: row[0]):
+        same = [Matcher(name, "=", value) for name, value in zip(others, fixed, strict=True)]
+        for values in _pieces([value for _, value in found]):
+            pattern = "|".join(map(_literal, values))
+            one = Matcher(several, "=", values[0]) if len(values) == 1 else Matcher(several, "=~", pattern)
+            yield tuple(sorted((*same, one), key=lambda matcher: matcher.name))
+
+
+def _pieces(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in pieces that a regular expression may be as long as."""
+    piece: list[str] = []
+    for value in values:
+        if piece and sum(len(_literal(one)) + 1 for one in (*piece, value)) > MOST_TEXT:
+            yield piece
+            piece = []
+        piece.append(value)
+    if piece:
+        yield piece
+
+
+def _literal(value: str) -> str:
+    return _SPECIAL.sub(r"\\\1", value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from agent.slack.checking import Check
 
 _LONGEST_NAME = 35
-_HOST = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 
 
 @click.group("slack", short_help="Set up the Slack app, and check it.")
@@ -65,31 +63,20 @@ def manifest(socket: bool, url: str | None, name: str, as_json: bool) -> None:
 
 def _address(settings: Settings, url: str | None, *, socket: bool) -> str:
     """The address that Slack is to call; empty for Socket Mode. Raises Unusable."""
+    from agent.slack.manifest import is_public
+
     if socket and url:
         raise Unusable("give --socket or --url, not both")
     if socket or (url is None and settings.slack_app_token):
         return ""
     found = (url if url is not None else settings.external_url).rstrip("/")
-    if (found or url is not None) and not _is_public(found):
+    if (found or url is not None) and not is_public(found):
         name = "--url" if url is not None else "SETPOINT_EXTERNAL_URL"
-        wanted = "has to be the public address, such as https://setpoint.example.com: Slack calls https only"
+        wanted = "has to be the public address, such as https://setpoint.example.com"
+        wanted += ": Slack calls https only, and no local name"
         instead = "" if url is not None else "; give another by --url, or --socket for Socket Mode, which needs none"
         raise Unusable(f"{name} {wanted}{instead}")
     return found
-
-
-def _is_public(url: str) -> bool:
-    """Whether Slack can call below an address: https, a host, and nothing that a path can't follow."""
-    from yarl import URL
-
-    if not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}#?@'):
-        return False
-    try:
-        made = URL(url)
-    except ValueError:
-        return False
-    host = made.host or ""
-    return made.scheme == "https" and bool(host) and (":" in host or _HOST.fullmatch(host) is not None)
 
 
 @command.command("check", short_help="Check that the app works as it is set up.")

@@ -62,7 +62,7 @@ def send(daemon: Daemon, receiver: str, patience: float, *, as_json: bool) -> No
     for found in looks:
         test = found
         if test["click"]:
-            said = f"{test['click']['by']} clicked; it came by {test['way_in']}"
+            said = f"{test['click']['by']} clicked; it came by {test['click']['way']}"
             stages.over("click", test["click"]["at"], said)
             stages.end(test)
             return
@@ -99,10 +99,11 @@ def _told(stages: Stages, looks: Iterator[dict[str, Any]], test: dict[str, Any])
 def _missing(test: dict[str, Any], patience: float) -> str:
     if test["problem"]:
         return f"none arrived within {patience:g} s; {test['problem']}"
-    if test["way_in"] == "Socket Mode":
-        look = "is Interactivity on in the app's settings, and does another daemon use the same app token?"
-    else:
-        look = "does the app's Interactivity Request URL lead here, and is it this app's signing secret?"
+    looks = {
+        "Socket Mode": "is Interactivity on in the app's settings, and does another daemon use the same app token?",
+        "signed calls": "does the app's Interactivity Request URL lead here, and is it this app's signing secret?",
+    }
+    look = " ".join(f"{way}: {looks[way]}" for way in test["ways_in"])
     return f"none arrived within {patience:g} s. If somebody clicked: {look}"
 
 

@@ -51,9 +51,10 @@ class SlackServer:
     """Used as `async with SlackServer() as slack:`; `slack.api_url` is the base address of the API.
 
     `messages` and `files` are what arrived; `failures` make the calls of a method (or of all, under `*`) fail until
-    they are removed; beyond the `rates` that are set calls are answered with 429. With `files_ready` off, uploads are
-    not yet to be shown in blocks, as for some seconds at Slack. `now` gives UTC microseconds, for the times in
-    messages' addresses and for the rates.
+    they are removed; beyond the `rates` that are set calls are answered with 429. Uploads can be shown in blocks
+    `files_take` seconds after they are complete, as at Slack, and never with `files_ready` off. One that is shared with
+    a channel and has an alternative text is lost, as there. `now` gives UTC microseconds, for the times in messages'
+    addresses, for the rates and for files.
     """
 
     def __init__(self, channels: Iterable[str] = ("growth",), now: Callable[[], int] = lambda: 0) -> None:
@@ -67,6 +68,8 @@ class SlackServer:
         self.failures: dict[str, Failure] = {}
         self.rates = Rates(now)
         self.files_ready = True
+        self.files_take = 0.0
+        self.installed: dict[str, Any] = {"is_enterprise_install": False}  # what auth.test says beside
         self.hook_channel = next(iter(self.channels), "")
         self.port = 0
         self._now = now
@@ -77,6 +80,7 @@ class SlackServer:
             "auth.test": self._auth_test,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
+            "chat.getPermalink": self._permalink,
             "conversations.list": self._list,
             "conversations.info": self._info,
             "files.getUploadURLExternal": self._upload_url,
@@ -190,6 +194,7 @@ class SlackServer:
             "user": "setpoint",
             "team_id": "T0DEMO0001",
             "user_id": "U0DEMO",
+            **self.installed,
         }
 
     def _post_message(self, arguments: Arguments) -> dict[str, Any]:
@@ -210,6 +215,13 @@ class SlackServer:
         message.history.append(Version(message.text, message.blocks))
         message.text, message.blocks = said.text, said.blocks
         return {"ok": True, "channel": channel.id, "ts": ts, "text": message.text, "message": shown(message)}
+
+    def _permalink(self, arguments: Arguments) -> dict[str, Any]:
+        channel, ts = str(arguments.get("channel", "")), str(arguments.get("message_ts", ""))
+        if all((m.channel, m.ts) != (channel, ts) for m in self.messages):
+            raise Rejected("message_not_found")
+        link = f"http://127.0.0.1:{self.port}/archives/{channel}/p{ts.replace('.', '')}"
+        return {"ok": True, "channel": channel, "permalink": link}
 
     def _list(self, arguments: Arguments) -> dict[str, Any]:
         """A private channel is there only for those in it. Pages are as large as `limit` says."""
@@ -257,7 +269,7 @@ class SlackServer:
             raise Rejected("invalid_arguments")
         place = self._channel(channel, by_name=False) if channel else None
         done = [self._completed(entry) for entry in listed]
-        if place is not None:
+        if place is not None and not any(file.alt_text for file in done):
             thread = arguments.get("thread_ts") or None
             message = Message(place.id, "", str(arguments.get("initial_comment") or ""), [], thread)
             self._add(replace(message, files=[file.id for file in done]), place)
@@ -331,13 +343,15 @@ class SlackServer:
 
     def _file_ready(self, identity: str) -> bool:
         file = self.files.get(identity)
-        return file is not None and file.complete and self.files_ready
+        if file is None or not file.complete or not self.files_ready:
+            return False
+        return self._now() - file.completed >= self.files_take * 1_000_000
 
     def _completed(self, entry: Mapping[str, Any]) -> File:
         file = self.files.get(str(entry.get("id")))
         if file is None or not file.content:
             raise Rejected("file_not_found")
-        file.complete, file.title = True, str(entry.get("title") or file.name)
+        file.complete, file.completed, file.title = True, self._now(), str(entry.get("title") or file.name)
         return file
 
     def _add(self, message: Message, channel: Channel, *, by_hook: bool = False) -> Message:

@@ -47,7 +47,10 @@ class Message:
 
 @dataclass(slots=True)
 class File:
-    """An uploaded file. `shared` are (channel id, thread ts) where it was posted."""
+    """An uploaded file, `completed` at a time of the server's clock.
+
+    `shared` are (channel id, thread ts) where it was posted.
+    """
 
     id: str
     name: str
@@ -56,6 +59,7 @@ class File:
     alt_text: str = ""
     content: bytes = b""
     complete: bool = False
+    completed: int = 0
     shared: list[tuple[str, str | None]] = field(default_factory=list)
 
 

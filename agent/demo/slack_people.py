@@ -29,7 +29,10 @@ _TITLE = 24
 
 @dataclass(slots=True)
 class User:
-    """A person; `team` is another than the server's for somebody of another organisation."""
+    """A person; `team` is another than the server's for somebody of another organisation.
+
+    `enterprise` and `teams` are of somebody in an Enterprise organisation.
+    """
 
     id: str
     name: str
@@ -38,6 +41,9 @@ class User:
     restricted: bool = False
     team: str = "T0DEMO0001"
     deleted: bool = False
+    bot: bool = False
+    enterprise: str = ""
+    teams: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -116,8 +122,10 @@ class PeopleServer(SlackServer):
             raise Rejected("user_not_found")
         profile = {"real_name": user.real_name, "display_name": user.display_name}
         said = {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name}
-        signs = {"is_restricted": user.restricted, "deleted": user.deleted}
-        return {"ok": True, "user": {**said, **signs, "profile": profile}}
+        signs = {"is_restricted": user.restricted, "deleted": user.deleted, "is_bot": user.bot, "is_stranger": False}
+        org = {"id": user.id, "enterprise_id": user.enterprise, "teams": user.teams}
+        more = {"enterprise_user": org} if user.enterprise else {}
+        return {"ok": True, "user": {**said, **signs, **more, "profile": profile}}
 
     def _groups(self, _: Arguments) -> dict[str, Any]:
         listed = [{"id": one.id, "handle": one.handle, "is_usergroup": True} for one in self.groups.values()]

@@ -9,7 +9,8 @@ import asyncio
 import itertools
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -75,16 +76,21 @@ class Sockets:
             await self._tell()
         return socket
 
-    async def send(self, kind: str, payload: Mapping[str, Any], *, answered: bool) -> Mapping[str, Any] | None:
-        """Sends an envelope to the newest connection; the payload of its acknowledgement. Raises Unacknowledged."""
+    async def send(
+        self, kind: str, payload: Mapping[str, Any], *, answered: bool, over: int = -1, envelope: str = ""
+    ) -> Mapping[str, Any] | None:
+        """Sends an envelope; the payload of its acknowledgement. Raises Unacknowledged.
+
+        `over` is which connection, in the order in which they were opened: the newest unless it is said.
+        """
         if not self._connections:
             raise Unacknowledged("nobody is connected")
-        envelope = str(uuid.uuid4())
+        envelope = envelope or str(uuid.uuid4())
         waiting = self._waiting[envelope] = asyncio.get_running_loop().create_future()
         said = {"envelope_id": envelope, "type": kind, "payload": payload, "accepts_response_payload": answered}
         if kind == "events_api":
             said |= {"retry_attempt": 0, "retry_reason": ""}
-        await self._connections[-1].send_str(json.dumps(said))
+        await self._connections[over].send_str(json.dumps(said))
         try:
             async with asyncio.timeout(_PATIENCE):
                 acknowledged = await waiting
@@ -103,9 +109,32 @@ class Sockets:
             if close:
                 await socket.close()
 
-    async def close(self) -> None:
-        """Closes every connection without a word."""
-        for socket in list(self._connections):
+    def cut(self) -> None:
+        """Breaks the newest connection without a close, as a network does."""
+        transport = self._transport(self._connections[-1])
+        if transport is not None:
+            transport.abort()
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Reads nothing from the newest connection for a while, not even that it is closed."""
+        transport = self._transport(self._connections[-1])
+        if transport is None:
+            raise Unacknowledged("nobody is connected")
+        transport.pause_reading()
+        try:
+            yield
+        finally:
+            transport.abort()
+
+    @staticmethod
+    def _transport(socket: web.WebSocketResponse) -> asyncio.Transport | None:
+        request = socket._req
+        return request.transport if request is not None and isinstance(request.transport, asyncio.Transport) else None
+
+    async def close(self, oldest: int | None = None) -> None:
+        """Closes every connection without a word, or so many of the oldest."""
+        for socket in self._connections[:oldest]:
             await socket.close()
 
     def _acknowledged(self, text: str) -> None:

@@ -8,9 +8,11 @@ from agent.runtime import OpenAlert, Runtime, Unknown
 from agent.slack.asking import Word
 from agent.slack.names import exact, near
 from agent.slack.replies import Button, Reply, lines
-from agent.slack.visit import Visit, until
+from agent.slack.spans import UNDERSTOOD, spoken
+from agent.slack.visit import Visit, code, until
 from rules.matchers import matchers_text, quoted
-from rules.model import AlertState, Matcher, Silence, parse_duration
+from rules.model import AlertState, Matcher, Silence, labels_of, parse_duration
+from rules.selectors import matches
 
 UNSILENCE = "unsilence"
 LONGEST_NOTE = 2_000
@@ -25,14 +27,16 @@ async def acknowledge(visit: Visit) -> Reply:
     if not words:
         return Reply(_fired(visit, fired), title="Which alert?" if fired else "")
     names = list(dict.fromkeys(name for one in fired for name in alert_names(visit.runtime, one)))
-    taken = leading(words, names)
+    instances = instances_named(fired)
+    taken = leading(words, [*names, *(name for name in instances if name not in names)])
     if taken is None:
-        return not_known(visit, "open alert", words[0].text, names, "ack {}")
+        return not_known(visit, "open alert", words[0].text, [*names, *instances], "ack {}")
     name, used = taken
     note = visit.asked.rest(used)[:LONGEST_NOTE]
-    before = {one.fingerprint: one.acknowledged_by for one in fired}
+    before = {one.fingerprint: one for one in fired}
     try:
-        found = await visit.runtime.acknowledge(plain_name(visit.runtime, name), visit.person, note)
+        meant = [plain_name(visit.runtime, name)] if name in names else instances[name]
+        found = [one for each in meant for one in await visit.runtime.acknowledge(each, visit.person, note)]
     except Unknown:
         return lines(f"{name} has ended meanwhile.")
     whom = visit.person.name if visit.asked.public else "you"
@@ -40,9 +44,11 @@ async def acknowledge(visit: Visit) -> Reply:
     return lines(*said, public=visit.asked.public)
 
 
-def _had(visit: Visit, before: str | None) -> str:
+def _had(visit: Visit, before: OpenAlert | None) -> str:
     """Who had it until now, if that was somebody else."""
-    return f"; {before} had it" if before and before != visit.person.name else ""
+    if before is None or not before.acknowledged_by or visit.took(before):
+        return ""
+    return f"; {before.acknowledged_by} had it"
 
 
 async def silence(visit: Visit) -> Reply:
@@ -50,12 +56,15 @@ async def silence(visit: Visit) -> Reply:
     words = visit.asked.words
     usage = f"{visit.hint('silence <target or matchers> <duration> <reason>')}, for example "
     usage += visit.hint("silence room 2h windows are open")
-    at = next((index for index, word in enumerate(words) if index and _duration(word) is not None), None)
-    if at is None:
-        return lines(f"For how long? {usage}")
-    reason = visit.asked.rest(at + 1)[:LONGEST_NOTE]
+    found = next(((index, span) for index in range(1, len(words)) if (span := spoken(words, index))), None)
+    if found is None:
+        return lines(f"For how long? {UNDERSTOOD} {usage}")
+    at, (length, used) = found
+    reason = visit.asked.rest(at + used)[:LONGEST_NOTE]
     if not reason:
         return lines(f"Why? Others will see it. {usage}")
+    lasting = " ".join(word.text for word in words[at : at + used])
+    at -= 1 if at > 1 and words[at - 1].written.casefold() == "for" else 0
     targets = visit.runtime.config.targets
     named = " ".join(word.text for word in words[:at])
     if any(sign in word.written for word in words[:at] for sign in _OPERATORS):
@@ -63,9 +72,9 @@ async def silence(visit: Visit) -> Reply:
     else:
         target = exact(named, _target_names(visit.runtime))
         if target is None:
-            return not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {words[at].text} …")
+            return not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {lasting} …")
         texts = [f"target={quoted(target if target in targets else plain_name(visit.runtime, target))}"]
-    return await _silenced(visit, texts, _duration(words[at]) or 0, reason)
+    return await _silenced(visit, texts, length, reason)
 
 
 async def mute(visit: Visit) -> Reply:
@@ -73,13 +82,15 @@ async def mute(visit: Visit) -> Reply:
     words, sources = visit.asked.words, visit.runtime.config.sources
     if len(words) < 2:
         return lines(f"Mute what, for how long? {visit.hint('mute <source> <duration>')}")
-    source, length = exact(words[0].text, sources), _duration(words[1])
+    source = exact(words[0].text, sources)
     if source is None:
         return not_known(visit, "source", words[0].text, sources, f"mute {{}} {words[1].text}")
-    if length is None:
-        return lines(f"{words[1].text!r} is no duration: write 30m, 2h or 1d.")
-    reason = visit.asked.rest(2)[:LONGEST_NOTE] or "muted from Slack"
-    return await _silenced(visit, [f"source={quoted(source)}"], length, reason)
+    at = 2 if words[1].written.casefold() == "for" else 1
+    span = spoken(words, at)
+    if span is None:
+        return lines(f"{visit.asked.rest(1)!r} begins with no duration. {UNDERSTOOD}")
+    reason = visit.asked.rest(at + span.used)[:LONGEST_NOTE] or "muted from Slack"
+    return await _silenced(visit, [f"source={quoted(source)}"], span.micros, reason)
 
 
 async def unsilence(visit: Visit) -> Reply:
@@ -101,7 +112,9 @@ async def unsilence(visit: Visit) -> Reply:
         return not_known(visit, "silence", wanted, [*known, *targets], "unsilence {}")
     for one in ended:
         await visit.runtime.expire(one.id, visit.person)
-    return lines(*(f"Ended: {matchers_text(one.matchers)} ({one.id})" for one in ended), public=visit.asked.public)
+    return lines(
+        *(f"Ended: {code(matchers_text(one.matchers))} ({one.id})" for one in ended), public=visit.asked.public
+    )
 
 
 def held_silences(visit: Visit) -> Reply:
@@ -110,7 +123,7 @@ def held_silences(visit: Visit) -> Reply:
     if not held:
         return lines("No silences")
     said = [
-        f"{one.id} · {matchers_text(one.matchers)} · until {until(visit, one.ends)} · {one.author}: {one.reason}"
+        f"{one.id} · {code(matchers_text(one.matchers))} · until {until(visit, one.ends)} · {one.author}: {one.reason}"
         for one in held
     ]
     return Reply(said, title="Silences", buttons=[Button(UNSILENCE, one.id, f"End {one.id}") for one in held])
@@ -127,15 +140,11 @@ async def _silenced(visit: Visit, texts: Sequence[str], length: int, reason: str
         made = await visit.runtime.silence(texts, visit.person, reason, (visit.now, visit.now + length))
     except ValueError as error:
         return lines(f"Nothing was silenced: {error}")
-    said = f"Silenced until {until(visit, made.ends)}: {matchers_text(made.matchers)} ({made.id})"
-    return lines(said, f"To end it: {visit.hint(f'unsilence {made.id}')}", public=visit.asked.public)
-
-
-def _duration(word: Word) -> int | None:
-    try:
-        return parse_duration(word.text) if word.text != "0" else None
-    except ValueError:
-        return None
+    said = f"Silenced until {until(visit, made.ends)}: {code(matchers_text(made.matchers))} ({made.id})"
+    told = [said, f"To end it: {visit.hint(f'unsilence {made.id}')}"]
+    if not any(matches(made.matchers, labels_of(one.labels)) for one in visit.runtime.alerts()):
+        told.append("No alert that is open now matches it.")
+    return lines(*told, public=visit.asked.public)
 
 
 def _matcher_texts(text: str, words: Sequence[Word]) -> list[str]:
@@ -160,6 +169,16 @@ def alert_names(runtime: Runtime, one: OpenAlert) -> Iterator[str]:
     target = runtime.config.targets.get(one.key.target)
     names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""), target.title if target else "")
     return (name for name in names if name)
+
+
+def instances_named(fired: Sequence[OpenAlert]) -> dict[str, list[str]]:
+    """By what an instance may be called, a label's value or its target with one, the fingerprints of its alerts."""
+    found: dict[str, list[str]] = {}
+    for one in fired:
+        for value in dict.fromkeys(value for _, value in one.key.labels if value):
+            for name in (value, f"{one.key.target} {value}"):
+                found.setdefault(name, []).append(one.fingerprint)
+    return found
 
 
 def _target_names(runtime: Runtime) -> list[str]:

@@ -5,29 +5,36 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from yarl import URL
 
 from agent.settings import Settings
-from connectors.base import ConnectorError, Misconfigured, Refused
+from connectors.base import ConnectorError, Misconfigured, Refused, Services
 from connectors.http import HttpClient, Request
 from connectors.posting import origin, words
+
+if TYPE_CHECKING:
+    from connectors.slack_api import SlackApi
 
 _SECONDS = 5.0  # people wait
 _SLACK = "slack.com"
 _MOST = 4_096
+_PATIENT = 60.0  # seconds, for what follows an answer; a response URL is good for half an hour
 
 
 class Api:
-    """Slack's Web API with the bot token, over the shared session. `now` gives UTC microseconds."""
+    """Slack's Web API with the bot token, over the shared session and at the pace that receivers keep to too.
+
+    `now` gives UTC microseconds.
+    """
 
     def __init__(self, settings: Settings, http: HttpClient, now: Any) -> None:
         self._settings = settings
         self._http = http
         self._now = now
-        self._client: Any = None
+        self._made: SlackApi | None = None
 
     @property
     def usable(self) -> bool:
@@ -36,16 +43,34 @@ class Api:
 
     async def call(self, method: str, **arguments: Any) -> Any:
         """The answer to a method by slack-sdk's name (`users_info`). Raises ConnectorError; SlackRefused has a code."""
+        return await self._connected().call(method, **arguments)
+
+    async def in_time(self, method: str, **arguments: Any) -> Any:
+        """As `call`, for what follows an answer: again when Slack allows, if that is within a minute."""
+        left = _PATIENT
+        while True:
+            try:
+                return await self.call(method, **arguments)
+            except ConnectorError as error:
+                wait = error.retry_after
+                if wait is None or wait > left or error.permanent:
+                    raise
+            left -= max(wait, 1.0)
+            await self.pause(wait)
+
+    async def pause(self, seconds: float) -> None:
+        """Lets so many seconds pass."""
+        await self._http.pace(self._settings.slack_bot_token).pause(seconds)
+
+    def _connected(self) -> SlackApi:
         if not self.usable:
             raise Misconfigured("Slack can't be asked without a bot token: set SETPOINT_SLACK_BOT_TOKEN")
-        from connectors.slack_api import connected, mapped
+        if self._made is None:
+            from connectors.slack_api import SlackApi
 
-        if self._client is None:
-            settings = self._settings
-            self._client = connected(settings.slack_bot_token, settings.slack_api_url, self._http.session)
-        with mapped(_SECONDS, self._now()):
-            async with asyncio.timeout(_SECONDS):
-                return (await getattr(self._client, method)(**arguments)).data
+            there = Services(self._http, self._now, slack_api_url=self._settings.slack_api_url)
+            self._made = SlackApi(self._settings.slack_bot_token, there, _SECONDS)
+        return self._made
 
     async def upload(self, url: str, content: bytes) -> None:
         """Puts a file where Slack said. Raises ConnectorError."""

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+import structlog
 
 from agent.runtime import OpenAlert, Unknown
 from agent.slack.acting import UNSILENCE, held_silences
 from agent.slack.correcting import outcome
-from agent.slack.replies import Reply, lines
+from agent.slack.replies import Reply, cut, lines
 from agent.slack.visit import Visit, until
 from agent.slack.whys import why_alert
 from connectors.base import ConnectorError
 from connectors.facts import plain
 from connectors.slack_buttons import ACKNOWLEDGE, APPROVE, CONFIRM, REJECT, SILENCE, WHY, shown_at, silence_of
+from connectors.slack_message import message
 from connectors.slack_text import plain_text
-from rules.matchers import quoted
+from rules.matchers import just, matchers_text
 from rules.model import AlertState, MutedBy, parse_duration
+
+log = structlog.get_logger()
 
 ENDED = "This alert has ended. Nothing was done."
 OVER = "This proposal is over. Nothing was done."
 REASON = "from Slack"
 _MOST_LISTED = 10
+_MOST_SILENCES = 20
 _NAMING = ("alertname", "target", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A click of a visit: what the element says it is about, its block, and the short-lived id that opens a modal."""
+    """A click of a visit: what the element says it is about, its block, and the short-lived id that opens a modal.
+
+    `way` is how it came, `shown` the `ts` of the message that it was made below.
+    """
 
     visit: Visit
     value: str
     trigger: str = ""
     block: str = ""
+    way: str = ""
+    shown: str = ""
 
 
 Handler = Callable[[Click], Awaitable[Reply | None]]
@@ -69,15 +80,16 @@ async def silence(click: Click) -> Reply:
     muted = [one for one in found if one.muted is not None and one.muted.by is MutedBy.SILENCE]
     if len(muted) == len(found):
         return lines(f"It is muted already: {muted[0].muted_words}")
-    labels = _common(found)
-    if not labels:
-        return lines(
-            f"These alerts have no label in common. Use {visit.hint('silence <matchers> <duration> <reason>')}"
-        )
-    texts = [f"{name}={quoted(value)}" for name, value in labels]
-    made = await visit.runtime.silence(texts, visit.person, REASON, (visit.now, visit.now + parse_duration(length)))
-    said = f"Silenced until {until(visit, made.ends)}: {', '.join(texts)}"
-    return lines(said, f"To end it: {visit.hint(f'unsilence {made.id}')}")
+    texts = list(map(matchers_text, just(_own(visit, one) for one in found)))
+    if len(texts) > _MOST_SILENCES:
+        how = visit.hint("silence <matchers> <duration> <reason>")
+        return lines(f"These {len(found):,} alerts are too different to mute just them. Nothing was done. Use {how}")
+    span = visit.now, visit.now + parse_duration(length)
+    made = [await visit.runtime.silence([text], visit.person, REASON, span) for text in texts]
+    said = cut((f"{one.name} of {one.subject}" for one in found), _MOST_LISTED)
+    ends = ", ".join(visit.hint(f"unsilence {one.id}") for one in made)
+    only = "just this alert" if len(found) == 1 else f"just these {len(found):,} alerts"
+    return lines(f"Silenced until {until(visit, made[0].ends)}, {only}:", *said, f"To end it: {ends}")
 
 
 async def why(click: Click) -> Reply | None:
@@ -110,12 +122,19 @@ async def unsilence(click: Click) -> Reply:
 
 
 async def confirm(click: Click) -> Reply:
-    """Notes that a test arrived."""
+    """Notes that a test arrived, and takes its button away."""
+    visit = click.visit
     try:
-        receiver = await click.visit.runtime.trials.confirm(click.value, click.visit.person)
+        notice = await visit.runtime.trials.confirm(click.value, visit.person, click.way)
     except Unknown:
         return lines("This test is over. Nothing was done.")
-    return lines(f"Your click arrived. The test of receiver {receiver} is done: Slack is reached, and reaches back.")
+    if visit.api.usable and visit.channel and click.shown:
+        try:
+            await visit.api.call("chat_update", channel=visit.channel, ts=click.shown, **message(notice))
+        except ConnectorError as error:
+            log.warning("slack.test_not_shown", error=str(error))
+    done = f"The test of receiver {notice.receiver} is done: Slack is reached, and reaches back by {click.way}."
+    return lines(f"Your click arrived. {done}")
 
 
 async def approve(click: Click) -> Reply:
@@ -146,17 +165,17 @@ def _fired(click: Click, about: str) -> list[OpenAlert]:
 
 
 def _whose(one: OpenAlert, visit: Visit) -> str:
-    mine = one.acknowledged_by == visit.person.name
-    return "You have it already" if mine else f"Already taken by {one.acknowledged_by}"
+    if visit.took(one):
+        return "You have it already"
+    namesake = "another " if one.acknowledged_by == visit.person.name else ""
+    return f"Already taken by {namesake}{one.acknowledged_by}"
 
 
-def _common(found: Sequence[OpenAlert]) -> list[tuple[str, str]]:
-    """What names the alert (its name, target or source, and instance), or of several what they have in common."""
-    own = [dict(one.key.labels) | {n: one.labels[n] for n in _NAMING if one.labels.get(n)} for one in found]
-    shared = set(own[0].items())
-    for labels in own[1:]:
-        shared &= set(labels.items())
-    return sorted(shared)
+def _own(visit: Visit, one: OpenAlert) -> dict[str, str]:
+    """What no other alert has: its name, its target or source, and its instance. A label it lacks is empty."""
+    target = visit.runtime.config.targets.get(one.key.target)
+    lacking = dict.fromkeys(target.by if target else (), "")
+    return lacking | dict(one.key.labels) | {name: one.labels[name] for name in _NAMING if one.labels.get(name)}
 
 
 def _modal(reply: Reply) -> dict[str, Any]:

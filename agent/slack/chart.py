@@ -6,7 +6,9 @@ A file can't be shown in a message that one person sees, only in a direct messag
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,12 +18,14 @@ from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit
 from connectors.base import ConnectorError
 from connectors.facts import shortened
+from connectors.slack_picture import when_taken_in
 from rules.model import Notice
 
 log = structlog.get_logger()
 
 _COMES = "The chart comes as a direct message."
 _NAME = "chart.png"
+_UNTIL = 20.0  # seconds for the picture to be taken in
 
 
 def charted(visit: Visit, notice: Notice, reply: Reply) -> Reply:
@@ -58,23 +62,32 @@ async def _to_all(visit: Visit, chart: bytes, title: str) -> Reply | None:
 
     try:
         await _upload(visit, chart, title, channel=visit.channel)
-    except SlackRefused:
-        return Reply((), title=title, public=True, picture=await _upload(visit, chart, title))
+    except SlackRefused as error:
+        if error.is_too_fast:
+            raise
+        file = await _upload(visit, chart, title, alt_txt=title)
+        return Reply((), title=title, public=True, picture=file)
     return None
 
 
 async def _to_person(visit: Visit, reply: Reply, chart: bytes, title: str) -> None:
     """Puts words and chart into the person's messages with the app; a user's id as the channel opens them."""
-    posted = await visit.api.call("chat_postMessage", channel=visit.person.id, **reply.message())
+    posted = await visit.api.in_time("chat_postMessage", channel=visit.person.id, **reply.message())
     where: dict[str, Any] = {"channel": posted["channel"]}
-    file = await _upload(visit, chart, title)
+    file = await _upload(visit, chart, title, alt_txt=title)
+    shown = replace(reply, picture=file).message()
+    until = asyncio.get_running_loop().time() + _UNTIL
     try:
-        shown = replace(reply, picture=file).message()
-        await visit.api.call("chat_update", **where, ts=posted["ts"], **shown)
-    except ConnectorError:  # Slack takes uploads in later, sometimes too late for this
+        show = partial(visit.api.in_time, "chat_update", **where, ts=posted["ts"], **shown)
+        await when_taken_in(show, visit.api.pause, until)
+    except ConnectorError:
         await _upload(visit, chart, title, **where, thread_ts=posted["ts"])
 
 
-async def _upload(visit: Visit, chart: bytes, title: str, **where: Any) -> str:
-    said = await visit.api.call("files_upload_v2", file=chart, filename=_NAME, title=title, alt_txt=title, **where)
+async def _upload(visit: Visit, chart: bytes, title: str, **more: Any) -> str:
+    """The id of the file. What goes to a channel has no `alt_txt`: Slack then says yes and shares nothing.
+
+    Source: python-slack-sdk issue 1818
+    """
+    said = await visit.api.in_time("files_upload_v2", file=chart, filename=_NAME, title=title, **more)
     return str(said["files"][0]["id"])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from agent.config.configuration import Configuration
 from agent.settings import Settings
-from agent.slack.manifest import METHODS, SCOPES
+from agent.slack.manifest import METHODS, SCOPES, is_public
 from connectors.base import ConnectorError, Services
 
 OK, NOTE, FIX = "ok", "note", "fix"
@@ -20,11 +20,15 @@ _PAGE, _MOST_PAGES = 1_000, 20  # channels; Slack gives at most so many at a tim
 _ID = re.compile(r"[CGDUW][A-Z0-9]{7,}")
 _TO_POST = ("chat:write", "files:write")  # what a token of a receiver's own needs
 _INSTALL = "add what is missing under OAuth & Permissions (setpoint slack manifest has all), then reinstall the app"
-_BOT, _APP = "xoxb-", "xapp-"
+_BOT, _APP, _USER = "xoxb-", "xapp-", "xoxp-"
+_LINK = re.compile(r"https?://[^/]+/(?:archives|client/[A-Z0-9]+)/([CGD][A-Z0-9]{7,})")
+_SIGNING = re.compile(r"[0-9a-f]{32}")
 _ANEW = "copy the bot token (xoxb-…) anew from OAuth & Permissions"
 _ANEW_APP = (
     "make an app-level token (xapp-…) with the scope connections:write under Basic Information, and turn Socket Mode on"
 )
+_ANEW_SIGNING = "copy the signing secret anew from Basic Information, App Credentials"
+_TOKEN_GONE = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
 _OF_THE_APP = frozenset(
     {
         "invalid_auth",
@@ -65,6 +69,7 @@ class Known(NamedTuple):
     name: str
     team: str
     scopes: frozenset[str] | None
+    id: str = ""  # of the workspace
 
 
 class Workspace:
@@ -93,7 +98,8 @@ class Workspace:
         headers = {str(name).lower(): str(value) for name, value in answer.headers.items()}
         listed = headers.get("x-oauth-scopes")
         scopes = None if listed is None else frozenset(one.strip() for one in listed.split(",") if one.strip())
-        return Known(str(answer.get("user") or "setpoint"), str(answer.get("team") or ""), scopes)
+        ident = str(answer.get("team_id") or "")
+        return Known(str(answer.get("user") or "setpoint"), str(answer.get("team") or ""), scopes, ident)
 
     async def channel(self, wanted: str, scopes: Collection[str]) -> Mapping[str, Any] | None:
         """A channel by its id or name; None if this token can't see one. Raises ConnectorError."""
@@ -125,13 +131,13 @@ async def checked(config: Configuration, settings: Settings, services: Services)
     """Everything that can be looked at from here. Raises nothing of Slack's: what goes wrong is a finding."""
     places = list(_places(config))
     found = list(_mistaken(settings, places))
-    own = {place.token for place in places if place.token and not place.token.startswith(_APP)}
-    if settings.slack_bot_token and not settings.slack_bot_token.startswith(_APP):
+    own = {place.token for place in places if place.token and not place.token.startswith((_APP, _USER))}
+    if settings.slack_bot_token and not settings.slack_bot_token.startswith((_APP, _USER)):
         workspace = Workspace(settings.slack_bot_token, services)
         known = await _token(workspace, found, "SETPOINT_SLACK_BOT_TOKEN", SCOPES)
         if known is not None:
             await _channels(workspace, known, [place for place in places if not place.token], found)
-            await _operators(workspace, config, found)
+            await _operators(workspace, known, config, found)
     elif not settings.slack_bot_token:
         found.append(Check(FIX, "token", "there is no bot token", "install the app and set SETPOINT_SLACK_BOT_TOKEN"))
     for token in sorted(own):
@@ -152,6 +158,9 @@ def _mistaken(settings: Settings, places: Iterable[Place]) -> Iterator[Check]:
     """
     bot, app = "SETPOINT_SLACK_BOT_TOKEN", "SETPOINT_SLACK_APP_TOKEN"
     of_app, of_bot = settings.slack_bot_token.startswith(_APP), settings.slack_app_token.startswith(_BOT)
+    if settings.slack_bot_token.startswith(_USER):
+        said = f"{bot} is a user token (xoxp-…): messages would be that person's, and no app's"
+        yield Check(FIX, "token", said, _ANEW)
     if of_app and of_bot:
         yield Check(FIX, "token", f"{bot} and {app} are swapped", f"{bot} is the one with xoxb-, {app} that with xapp-")
         return
@@ -160,8 +169,9 @@ def _mistaken(settings: Settings, places: Iterable[Place]) -> Iterator[Check]:
     if of_bot:
         yield Check(FIX, "Socket Mode", f"{app} is a bot token (xoxb-…)", _ANEW_APP)
     for place in places:
-        if place.token.startswith(_APP):
-            yield Check(FIX, "token", f"{place.path}.token is an app-level token (xapp-…)", _ANEW)
+        if place.token.startswith((_APP, _USER)):
+            kind = "an app-level token (xapp-…)" if place.token.startswith(_APP) else "a user token (xoxp-…)"
+            yield Check(FIX, "token", f"{place.path}.token is {kind}", _ANEW)
 
 
 def _places(config: Configuration) -> Iterator[Place]:
@@ -191,7 +201,7 @@ async def _token(workspace: Workspace, found: list[Check], name: str, needed: Co
     try:
         known = await workspace.known()
     except ConnectorError as error:
-        found.append(Check(FIX, "token", f"{name} can't be used: {error}", _advice(error)))
+        found.append(Check(FIX, "token", f"{name} can't be used: {_refused(error)}", _advice(error)))
         return None
     found.append(Check(OK, "token", f"{name} is @{known.name} in {known.team}"))
     if known.scopes is None:
@@ -219,10 +229,13 @@ async def _channels(workspace: Workspace, known: Known, places: list[Place], fou
 
 async def _channel(workspace: Workspace, known: Known, place: Place, scopes: Collection[str]) -> Check:
     shown, invite = place.channel, f"type /invite @{known.name} there"
+    link = _LINK.match(place.channel)
+    if link is not None:
+        return Check(FIX, place.path, f"{shown} is a link to a channel", f"write the id in it: {link[1]}")
     try:
         channel = await workspace.channel(place.channel, scopes)
     except ConnectorError as error:
-        return Check(FIX, place.path, f"{shown} can't be looked for: {error}", _advice(error))
+        return Check(FIX, place.path, f"{shown} can't be looked for: {_refused(error)}", _advice(error))
     if channel is None:
         said = f"{shown}: there is no such channel, or it is private and the app is not in it"
         return Check(FIX, place.path, said, f"look at the name, and {invite}")
@@ -234,12 +247,12 @@ async def _channel(workspace: Workspace, known: Known, place: Place, scopes: Col
     return Check(OK, place.path, f"{shown}: the app can post there")
 
 
-async def _operators(workspace: Workspace, config: Configuration, found: list[Check]) -> None:
+async def _operators(workspace: Workspace, known: Known, config: Configuration, found: list[Check]) -> None:
     groups: list[Mapping[str, Any]] | None = None
     for one in config.operators:
         try:
             if not one.startswith(("S", "@")):
-                found.append(_person(one, (await workspace.ask("users_info", user=one))["user"]))
+                found.append(_person(one, (await workspace.ask("users_info", user=one))["user"], known.id))
                 continue
             if groups is None:
                 groups = list((await workspace.ask("usergroups_list"))["usergroups"])
@@ -251,13 +264,31 @@ async def _operators(workspace: Workspace, config: Configuration, found: list[Ch
             users = (await workspace.ask("usergroups_users_list", usergroup=group["id"]))["users"]
             found.append(_group(one, len(users)))
         except ConnectorError as error:
-            found.append(Check(FIX, "operators", f"{one} can't be looked for: {error}", _advice(error)))
+            found.append(Check(FIX, "operators", f"{one} can't be looked for: {_refused(error)}", _advice(error)))
 
 
-def _person(one: str, user: Mapping[str, Any]) -> Check:
+def _person(one: str, user: Mapping[str, Any], team: str) -> Check:
+    """Source: https://docs.slack.dev/reference/objects/user-object"""
     if user.get("deleted"):
         return Check(FIX, "operators", f"{one} ({user.get('name')}) no longer has an account", "take it out")
+    if user.get("is_bot"):
+        said = f"{one} ({user.get('name')}) is a bot, which clicks and types nothing"
+        return Check(FIX, "operators", said, "name people, or a user group")
+    whose = ""
+    if any(user.get(sign) for sign in ("is_restricted", "is_ultra_restricted")):
+        whose = "is a guest"
+    elif user.get("is_stranger") or (team and user.get("team_id") and _is_elsewhere(user, team)):
+        whose = "is of another organisation"
+    if whose:
+        said = f"{one} ({user.get('name')}) {whose}, and may act because operators has this id"
+        return Check(NOTE, "operators", said, "take it out if that is not meant")
     return Check(OK, "operators", f"{one} is {user.get('name')}")
+
+
+def _is_elsewhere(user: Mapping[str, Any], team: str) -> bool:
+    """Whether somebody is not of the workspace's organisation; of an Enterprise Grid its workspaces are named."""
+    grid = user.get("enterprise_user") or {}
+    return user["team_id"] != team and team not in (grid.get("teams") or ())
 
 
 def _group(one: str, people: int) -> Check:
@@ -277,15 +308,33 @@ async def _way_in(settings: Settings, services: Services, found: list[Check]) ->
             code = getattr(error, "code", "")  # its words are about a bot token
             said = f"SETPOINT_SLACK_APP_TOKEN opens no connection: {f'Slack refused: {code}' if code else error}"
             found.append(Check(FIX, "Socket Mode", said, _ANEW_APP if code in _OF_THE_APP else _advice(error)))
-    if settings.slack_signing_secret:
+    secret = settings.slack_signing_secret.strip()
+    if secret.startswith("xox"):
+        said = "SETPOINT_SLACK_SIGNING_SECRET is a token"
+        found.append(Check(FIX, "signed calls", said, _ANEW_SIGNING))
+    elif secret and not _SIGNING.fullmatch(secret):
+        said = "SETPOINT_SLACK_SIGNING_SECRET does not look like one: they have 32 digits of 0-9 and a-f"
+        found.append(Check(NOTE, "signed calls", said, _ANEW_SIGNING))
+    elif secret:
         said = "SETPOINT_SLACK_SIGNING_SECRET is set; whether it is right shows only when Slack calls"
         found.append(Check(NOTE, "signed calls", f"{said} (setpoint send-test … --through-slack)"))
     if not settings.slack_clicks:
         fix = "set SETPOINT_SLACK_APP_TOKEN (Socket Mode) or SETPOINT_SLACK_SIGNING_SECRET (signed calls)"
         found.append(Check(FIX, "way in", "nothing that people click or type arrives", fix))
-    elif not settings.slack_app_token and not settings.external_url:
+    elif settings.slack_app_token:
+        return
+    elif settings.external_url and not is_public(settings.external_url):
+        fix = "set the public address, which begins with https, or set SETPOINT_SLACK_APP_TOKEN (Socket Mode)"
+        found.append(Check(FIX, "way in", f"Slack can't call SETPOINT_EXTERNAL_URL {settings.external_url}", fix))
+    elif not settings.external_url:
         fix = "set SETPOINT_EXTERNAL_URL to the public address, and give it to the app (setpoint slack manifest)"
         found.append(Check(FIX, "way in", "Slack calls a public address, and none is set", fix))
+
+
+def _refused(error: ConnectorError) -> str:
+    """What was refused; of those that `_advice` knows not also what their own words advise."""
+    code = getattr(error, "code", "")
+    return f"Slack refused: {code}" if code == "missing_scope" or code in _TOKEN_GONE else str(error)
 
 
 def _advice(error: ConnectorError) -> str:
@@ -293,7 +342,7 @@ def _advice(error: ConnectorError) -> str:
     code = getattr(error, "code", "")
     if code == "missing_scope":
         return _INSTALL
-    if code in {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}:
+    if code in _TOKEN_GONE:
         return _ANEW
     if code in {"user_not_found", "users_not_found"}:
         return "look at the id: a person's profile has it under Copy member ID"

@@ -18,15 +18,22 @@ from agent.slack.replies import Reply, lines
 from agent.store.errors import StoreError
 from connectors.base import ConnectorError
 from connectors.http import HttpClient
+from connectors.slack_picture import when_taken_in
 
 log = structlog.get_logger()
 
 COMMAND, INTERACTION, EVENT = "slash_commands", "interactive", "events_api"
 """Kinds of payloads, as Socket Mode names them."""
+SIGNED, SOCKET = "signed calls", "Socket Mode"
+"""The ways in."""
 
 _PATIENCE = 1.5  # seconds, of the three that Slack waits
 _DRAIN = 2.0
 _REMEMBERED = 2_000  # messages, beside what is stored; Slack repeats an event for an hour, three times
+_TAKEN_IN = 7.0  # seconds for a picture, which is three of the five times that a response URL is good for
+_NOT_SHOWN = lines(
+    "The chart could not be shown here: Slack has not taken it in. Ask again in a moment, or /invite the app here."
+)
 _WORKING = lines("Working on it …")
 
 
@@ -42,20 +49,21 @@ class Desk:
         self._patience = patience
         self._tasks: set[asyncio.Task[Any]] = set()
         self._seen: dict[str, None] = {}
-        self._kinds: Mapping[str, Callable[[Payload], Awaitable[Reply | None]]] = {
-            COMMAND: self.handler.command,
+        self._kinds: Mapping[str, Callable[[Payload, str], Awaitable[Reply | None]]] = {
+            COMMAND: lambda payload, _: self.handler.command(payload),
             INTERACTION: self.handler.interaction,
-            EVENT: self.handler.event,
+            EVENT: lambda payload, _: self.handler.event(payload),
         }
 
-    async def take(self, kind: str, payload: Payload, message: str = "") -> dict[str, Any] | None:
+    async def take(self, kind: str, payload: Payload, message: str = "", way: str = SIGNED) -> dict[str, Any] | None:
         """What to acknowledge a payload with; None is an empty acknowledgement.
 
-        `message` is what stays the same when Slack sends it again; then nothing is done any more.
+        `way` is how it came, SIGNED or SOCKET. `message` is what stays the same when Slack sends it again; then nothing
+        is done any more.
         """
         if kind not in self._kinds or self._is_repeated(message):
             return None
-        task = self._begin(self._handled(kind, payload, message))
+        task = self._begin(self._handled(kind, payload, message, way))
         await asyncio.wait({task}, timeout=self._patience)
         if kind == COMMAND and task.done():
             reply = task.result()
@@ -102,12 +110,12 @@ class Desk:
         except StoreError:
             return False  # what only looks is answered without a database; it was noted here
 
-    async def _handled(self, kind: str, payload: Payload, message: str) -> Reply | None:
+    async def _handled(self, kind: str, payload: Payload, message: str, way: str) -> Reply | None:
         """The answer, whatever happens: nobody is left without one."""
         if await self._is_stored(message):
             return None
         try:
-            return await self._kinds[kind](payload)
+            return await self._kinds[kind](payload, way)
         except StoreError as error:
             log.error("slack.store_failed", error=str(error))  # noqa: TRY400
             return lines("The database can't be used at the moment. Nothing was done.")
@@ -138,10 +146,17 @@ class Desk:
         url = str(payload.get("response_url") or "")
         try:
             if url:
-                await self.api.respond(url, reply.answer())
+                until = asyncio.get_running_loop().time() + _TAKEN_IN
+                if reply.picture:
+                    await when_taken_in(lambda: self.api.respond(url, reply.answer()), self.api.pause, until)
+                else:
+                    await self.api.respond(url, reply.answer())
                 return
         except ConnectorError as error:
             log.warning("slack.response_refused", error=str(error))
+            if reply.picture:
+                await self._say(_NOT_SHOWN, payload)
+                return
         try:
             await self._post(reply, payload)
         except ConnectorError as error:

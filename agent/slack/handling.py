@@ -14,6 +14,7 @@ from agent.runtime import Runtime
 from agent.slack import buttons, commands, home
 from agent.slack.api import Api
 from agent.slack.asking import Asked, parse
+from agent.slack.orphans import put_aside
 from agent.slack.people import People
 from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit
@@ -40,14 +41,14 @@ class Handler:
             return await commands.unknown(visit)
         if not command.changes(asked):
             return await commands.answer(visit, command)
-        refusal = await self._refusal(user, "")
+        refusal = await self._refusal(user)
         if refusal:
             return lines(refusal)
         async with self._acting:
             return await commands.answer(visit, command)
 
-    async def interaction(self, payload: Payload) -> Reply | None:
-        """What is to be said to a click; None where nothing is."""
+    async def interaction(self, payload: Payload, way: str) -> Reply | None:
+        """What is to be said to a click; None where nothing is. `way` is how it came."""
         if payload.get("type") != "block_actions":
             return None
         actions, user = payload.get("actions"), _mapping(payload.get("user"))
@@ -61,18 +62,20 @@ class Handler:
         called = str(user.get("username") or user.get("name") or "")
         visit = await self.visit_of(payload, parse(""), who, called)
         trigger, block = str(payload.get("trigger_id") or ""), str(action.get("block_id") or "")
-        click = buttons.Click(visit, str(chosen), trigger, block)
-        reply = await self._clicked(click, handler, _other_team(payload, user) if acts else None)
+        message = _mapping(payload.get("message"))
+        click = buttons.Click(visit, str(chosen), trigger, block, way, str(message.get("ts") or ""))
+        reply = await self._clicked(click, handler, acts=acts)
+        await put_aside(visit, name, click.value, message)
         if not home.is_home(payload):
             return reply
-        shown = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())
-        return None if shown else reply
+        published = await home.publish(visit, [text for text in (reply.title, *reply.lines) if text] if reply else ())
+        return None if published else reply
 
-    async def _clicked(self, click: buttons.Click, handler: buttons.Handler, team: str | None) -> Reply | None:
-        """Does what was clicked. `team` is None where everybody may, else the other organisation of the person."""
-        if team is None:
+    async def _clicked(self, click: buttons.Click, handler: buttons.Handler, *, acts: bool) -> Reply | None:
+        """Does what was clicked; what changes nothing everybody may."""
+        if not acts:
             return await handler(click)
-        refusal = await self._refusal(click.visit.person.id, team)
+        refusal = await self._refusal(click.visit.person.id)
         if refusal:
             return lines(refusal)
         async with self._acting:
@@ -93,10 +96,10 @@ class Handler:
         command = str(payload.get("command") or "/setpoint")
         return Visit(self.runtime, self.api, person, asked, command, str(channel))
 
-    async def _refusal(self, user: str, team: str) -> str:
+    async def _refusal(self, user: str) -> str:
         if not user:
             return "Slack does not say who you are. Nothing was done."
-        return await self.people.refusal(user, team, self.runtime.config.operators)
+        return await self.people.refusal(user, self.runtime.config.operators)
 
 
 EventHandler = Callable[[Handler, Payload], Awaitable[None]]
@@ -115,9 +118,3 @@ EVENTS: dict[str, EventHandler] = {"app_home_opened": _home_opened}
 
 def _mapping(value: Any) -> Payload:
     return value if isinstance(value, Mapping) else {}
-
-
-def _other_team(payload: Payload, user: Payload) -> str:
-    """The organisation of a person who is not of the one that the app is installed in; empty if they are."""
-    own, theirs = str(_mapping(payload.get("team")).get("id") or ""), str(user.get("team_id") or "")
-    return theirs if own and theirs and own != theirs else ""

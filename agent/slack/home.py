@@ -15,6 +15,7 @@ from agent.slack.looking import MOST_TARGETS, standings, target_lines
 from agent.slack.replies import cut, sections
 from agent.slack.visit import Visit, alert_line, until
 from connectors.base import ConnectorError
+from connectors.facts import plain
 from connectors.slack_buttons import BLOCK, acts
 from connectors.slack_text import Block, escape, plain_text, section
 from rules.model import AlertState
@@ -44,8 +45,8 @@ def is_home(payload: Mapping[str, Any]) -> bool:
 def home(visit: Visit, said: Sequence[str] = ()) -> Block:
     """The view: what the person took, the other open alerts, worst first, and every target, worst first."""
     alerts = visit.runtime.alerts()
-    mine = [one for one in alerts if one.acknowledged_by == visit.person.name]
-    others = [one for one in alerts if one.acknowledged_by != visit.person.name]
+    mine = [one for one in alerts if visit.took(one)]
+    others = [one for one in alerts if not visit.took(one)]
     blocks = [*_lines(said), *_lines([*standings(visit), f"As of {until(visit, visit.now)}"])]
     if mine:
         blocks += [_header("Taken by you"), *_alerts(visit, mine[:_MOST_ALERTS])]
@@ -65,14 +66,14 @@ def _alerts(visit: Visit, alerts: Sequence[OpenAlert]) -> Iterator[Block]:
     """Each with what can be done about it; about one that only may fire there is nothing to do yet."""
     clicks = visit.runtime.settings.slack_clicks
     for one in alerts:
-        yield section(escape(alert_line(one, visit.now), _IN_LINE))
+        yield section(escape(plain(alert_line(one, visit.now)), _IN_LINE))
         if clicks and one.state != AlertState.PENDING:
             block = f"{BLOCK}{one.fingerprint}:{visit.now}"
             yield acts(one.fingerprint, block, taken=one.acknowledged_by is not None)
 
 
 def _lines(texts: Sequence[str]) -> Iterator[Block]:
-    return (section(text) for text in sections(escape(one, _IN_LINE) for one in texts))
+    return (section(text) for text in sections(escape(plain(one), _IN_LINE) for one in texts))
 
 
 def _header(text: str) -> Block:

@@ -12,7 +12,7 @@ from agent.slack.visit import Visit, alert_line
 from agent.slack.whys import why_lines
 from agent.standing import noticed
 from connectors.facts import facts
-from rules.model import Event, Health, InstanceState, Standing, Target
+from rules.model import Event, Health, InstanceKey, InstanceState, Standing, Target
 from rules.words import headline, span
 
 _MOST_ALERTS = 15
@@ -35,7 +35,7 @@ async def status(visit: Visit) -> Reply:
         return said
     if named.kind == "source":
         return Reply([*said.lines, *_source(visit, named.name)], title=f"Source {named.name}")
-    return _target(visit, named.name, said.lines)
+    return _target(visit, named, said.lines)
 
 
 async def targets(visit: Visit) -> Reply:
@@ -71,12 +71,13 @@ async def why(visit: Visit) -> Reply:
         return said
     if named.kind == "source":
         return Reply([*said.lines, *_source(visit, named.name)], title=f"Source {named.name}")
-    return await explained(visit, named.name, said.lines)
+    return await explained(visit, named.name, said.lines, named.value)
 
 
-async def explained(visit: Visit, target: str, before: Sequence[str] = ()) -> Reply:
-    """The explanation of a target's instances, those with open alerts first."""
-    found = list(await visit.runtime.explain(target, None))
+async def explained(visit: Visit, target: str, before: Sequence[str] = (), value: str = "") -> Reply:
+    """The explanation of a target's instances, or of those with a label's value; those with open alerts first."""
+    named = Named("target", target, value)
+    found = [one for one in await visit.runtime.explain(target, None) if _is_meant(named, one.found.key)]
     open_ = {alert.key for alert in visit.runtime.alerts()}
     found.sort(key=lambda one: one.found.key not in open_)
     title = visit.runtime.config.targets[target].title
@@ -118,10 +119,10 @@ def standings(visit: Visit) -> Iterator[str]:
     yield f"{_count(len(runtime.config.targets))}: {said or 'nothing was read yet'}"
 
 
-def _target(visit: Visit, name: str, before: Sequence[str]) -> Reply:
-    target = visit.runtime.config.targets[name]
-    own = _by_target(visit).get(name, [])
-    alerts = [alert_line(alert, visit.now) for alert in visit.runtime.alerts() if alert.key.target == name]
+def _target(visit: Visit, named: Named, before: Sequence[str]) -> Reply:
+    target = visit.runtime.config.targets[named.name]
+    own = [state for state in _by_target(visit).get(named.name, []) if _is_meant(named, state.key)]
+    alerts = [alert_line(alert, visit.now) for alert in visit.runtime.alerts() if _is_meant(named, alert.key)]
     if len(own) == 1:
         notice = noticed(target, own[0], visit.now)
         shown = [f"{fact.label}: {fact.text}" for fact in facts(notice)]
@@ -133,6 +134,10 @@ def _target(visit: Visit, name: str, before: Sequence[str]) -> Reply:
     said = said or ["No data: nothing was read yet"]
     reply = Reply([*before, *said, *cut(alerts, _MOST_ALERTS)], title=target.title)
     return charted(visit, noticed(target, own[0], visit.now), reply) if own else reply  # of the gravest
+
+
+def _is_meant(named: Named, key: InstanceKey) -> bool:
+    return key.target == named.name and (not named.value or named.value in dict(key.labels).values())
 
 
 def _held(visit: Visit, own: Sequence[InstanceState]) -> Iterator[str]:
@@ -176,7 +181,7 @@ def _looked_up(visit: Visit, wanted: str) -> tuple[Named | None, Reply]:
     """What is meant, with a line before the answer if its name was only near; else what to say instead."""
     found = find(wanted, things(visit.runtime))
     if found.named is not None:
-        return found.named, Reply([] if found.exact else [f"There is no {wanted!r}; this is {found.named.name}."])
+        return found.named, Reply([] if found.exact else [f"There is no {wanted!r}; this is {found.named.shown}."])
     if found.near:
         return None, lines(f"There is no {wanted!r}; did you mean {', '.join(found.near)}?")
     return None, lines(f"There is no {wanted!r}. {visit.hint('targets')} lists what there is.")

@@ -6,10 +6,13 @@ below https://docs.slack.dev/reference/methods for its scope.
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from typing import Any
 
 METHODS: dict[str, tuple[str, ...]] = {
     "auth_test": (),
+    "chat_getPermalink": (),
     "chat_postEphemeral": ("chat:write",),
     "chat_postMessage": ("chat:write",),
     "chat_update": ("chat:write",),
@@ -32,6 +35,8 @@ DOORS = {"commands": "/slack/commands", "interactive": "/slack/interactive", "ev
 SCOPES = tuple(sorted({"commands", *(scope for needed in METHODS.values() for scope in needed)}))
 """The bot scopes of the app, in the order of the alphabet; `commands` brings the slash command."""
 
+_HOST = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
+_LOCAL = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _ABOUT = (
     "Setpoint reads the team's numbers where they live, says early and in plain words when one is off target, makes "
     "the corrective call and checks that the number came back. Each alert is one message that is edited as things "
@@ -88,3 +93,28 @@ def _settings(url: str) -> dict[str, Any]:
         "socket_mode_enabled": not url,
         "token_rotation_enabled": False,
     }
+
+
+def is_public(url: str) -> bool:
+    """Whether Slack can call below an address: https, a host that is no local one, nothing that a path can't follow."""
+    from yarl import URL
+
+    if not url.isprintable() or any(sign in url for sign in ' \\"<>^`{|}#?@'):
+        return False
+    try:
+        made = URL(url)
+    except ValueError:
+        return False
+    return made.scheme == "https" and _is_reached(made.host or "")
+
+
+def _is_reached(host: str) -> bool:
+    """Whether a host may be one that the whole world can reach."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        pass
+    name = host.rstrip(".").lower()
+    if _HOST.fullmatch(host) is None or re.fullmatch(r"[\d.]+", name):
+        return False
+    return "." in name and not name.endswith(_LOCAL)

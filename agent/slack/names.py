@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 from agent.runtime import Runtime
 
 _NEAR = 0.6  # as difflib measures it, and as the configuration's own "did you mean"
 _MOST = 3
+_LOOKED_AT = 2_000  # names, as comparing is slow
 
 
 class Named(NamedTuple):
-    """Something that has a name: `kind` is target, source, alert or action."""
+    """Something that has a name: `kind` is target, source, alert or action. `value` is a label's, of instances."""
 
     kind: str
     name: str
+    value: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As it may be written."""
+        return f"{self.name} {self.value}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,17 @@ def _things(runtime: Runtime) -> Iterator[tuple[str, Named]]:
     for target in config.targets.values():
         for rule in target.alerts:
             yield rule.name, Named("target", target.name)
+    yield from _instances(runtime)
+
+
+def _instances(runtime: Runtime) -> Iterator[tuple[str, Named]]:
+    """Instances by their target with a label's value, and by the value alone where no other target has it."""
+    values = dict.fromkeys((key.target, value) for key in runtime.instances() for _, value in key.labels if value)
+    targets = Counter(value for _, value in values)
+    for target, value in values:
+        yield f"{target} {value}", Named("target", target, value)
+        if targets[value] == 1:
+            yield value, Named("target", target, value)
 
 
 def find(text: str, known: Mapping[str, Named]) -> Found:
@@ -65,12 +85,12 @@ def find(text: str, known: Mapping[str, Named]) -> Found:
     if wanted in known:
         return Found(known[wanted])
     within = [name for name in known if wanted and wanted in name]
-    close = get_close_matches(wanted, known, _MOST, _NEAR)
+    close = get_close_matches(wanted, islice(known, _LOOKED_AT), _MOST, _NEAR)
     near = list(dict.fromkeys(known[name] for name in (*close, *within)))
     only = len(near) == 1 or ([one.kind for one in near].count("target") == 1 and near[0].kind == "target")
     if only:  # of what is near, a target is meant first
         return Found(near[0], exact=False)
-    return Found(None, near=tuple(one.name for one in near[:_MOST]))
+    return Found(None, near=tuple(one.shown for one in near[:_MOST]))
 
 
 def exact(text: str, known: Iterable[str]) -> str | None:

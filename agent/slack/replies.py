@@ -78,7 +78,7 @@ class Reply:
         if self.title:
             yield f"*{escape(plain(self.title), 200)}*"
         for line in self.lines:
-            yield escape(line, _IN_LINE)
+            yield escape("\n".join(map(plain, line.split("\n"))), _IN_LINE)
 
 
 def lines(*texts: str, public: bool = False) -> Reply:

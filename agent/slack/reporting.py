@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 _MOST = 30
 _MOST_FILES = 10
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _UNTIL = 20.0  # seconds for what follows the words
 
 
@@ -91,6 +92,9 @@ async def _sent(visit: Visit, made: Report) -> Reply | None:
             await _to_person(visit, made, found)
     except ConnectorError as error:
         log.warning("slack.report_not_sent", report=made.name, error=str(error))
+        if visit.asked.public and getattr(error, "code", "") in _NOT_THERE:
+            how = f"type /invite and the app's name here, or ask without public: {visit.hint(f'report {made.name}')}"
+            return lines(f"Its charts could not be shown, because the app is not in this channel: {how}")
         return lines(f"What belongs to the report could not be sent: {error}")
     return None
 
@@ -99,7 +103,7 @@ async def _to_person(visit: Visit, made: Report, found: Rendered) -> None:
     """As a receiver gets it; a user's id as the channel opens the direct message."""
     from connectors.slack_report import Ways, post_report
 
-    ways = Ways(visit.api.call, visit.api.upload, asyncio.get_running_loop().time() + _UNTIL)
+    ways = Ways(visit.api.in_time, visit.api.upload, visit.api.pause, asyncio.get_running_loop().time() + _UNTIL)
     key = f"asked {made.name} {made.end}"
     await post_report(ways, visit.person.id, ReportSending(made, "", key, 1, found.pictures, found.pdf))
 
@@ -113,4 +117,4 @@ async def _to_all(visit: Visit, made: Report, found: Rendered) -> None:
             {"file": png, "filename": f"chart-{place + 1}.png", "title": shortened(line(made.rows[place]), 200)}
             for place, png in list(found.pictures.items())[:_MOST_FILES]
         ]
-    await visit.api.call("files_upload_v2", channel=visit.channel, file_uploads=files)
+    await visit.api.in_time("files_upload_v2", channel=visit.channel, file_uploads=files)

@@ -21,19 +21,24 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from agent.slack.desk import Desk
-from connectors.base import ConnectorError, TimedOut
+from agent.slack.desk import SOCKET, Desk
+from connectors.base import ConnectorError, TimedOut, Unreachable
 from connectors.slack_api import SlackRefused, connected, mapped
 
 log = structlog.get_logger()
 
-_SECONDS = 10.0  # for one try to connect
+_SECONDS = 10.0  # for one try to connect, and for the hello
+_CLOSES = 1.0  # seconds in which Slack may answer that a connection is closed
+_LINGERS = 30.0  # seconds that one which is followed by another goes on; Slack closes it after ten
 _FIRST, _LONGEST = 1.0, 60.0  # seconds between tries
 _RENEWED = frozenset({"warning", "refresh_requested"})  # Slack moves connections about; another is opened at once
 _ENDED = {
     "link_disabled": "Socket Mode was turned off in the app's settings",
     "too_many_websockets": "the app has more connections open than Slack allows",
 }
+_OVER = frozenset(
+    {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+)
 _WHAT = (
     "SETPOINT_SLACK_APP_TOKEN has to be an app-level token (xapp-…) with the scope connections:write, "
     "of an app with Socket Mode turned on"
@@ -47,7 +52,8 @@ Wait = Callable[[float], Awaitable[None]]
 class Connection(SocketModeClient):
     """One connection; `ended` when Slack is about to close it, or has, for a `reason` if it gives one.
 
-    `greeted`: Slack said hello, or anything else but that it ends.
+    `greeted`: Slack said hello, or anything else but that it ends. `gone`: nothing comes any more. `heard` is set by
+    the first word, or by the end without one.
     """
 
     def __init__(self, token: str, web: AsyncWebClient) -> None:
@@ -55,6 +61,8 @@ class Connection(SocketModeClient):
         logger.setLevel(_QUIET)
         super().__init__(token, logger=logger, web_client=web)
         self.ended = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.heard = asyncio.Event()
         self.greeted = False
         self.reason = ""
 
@@ -66,18 +74,59 @@ class Connection(SocketModeClient):
                 self.reason = str(said.get("reason") or "")
             else:
                 self.greeted = True
+            self.heard.set()
         await super().enqueue_message(message)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         """What slack-sdk does when a connection ends; here another one takes its place."""
         self.ended.set()
 
+    async def receive_messages(self) -> None:
+        """Reads until the connection ends; slack-sdk would look only every five seconds whether one broke."""
+        session = self.current_session
+        try:
+            while session is not None:
+                message = await session.receive()
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    await self.enqueue_message(message.data)
+                elif message.type is aiohttp.WSMsgType.PING:
+                    await session.pong(message.data)
+                elif message.type is aiohttp.WSMsgType.PONG:
+                    self._answered(bytes(message.data))
+                elif message.type in _OVER:
+                    break
+        except (aiohttp.ClientError, OSError):
+            pass
+        finally:
+            for event in (self.gone, self.ended, self.heard):
+                event.set()
+
+    def _answered(self, pong: bytes) -> None:
+        """Notes which of slack-sdk's pings was answered: its monitor gives up a connection that answers none."""
+        sign, _, sent = pong.partition(b":")
+        if sign == b"sdk-ping-pong":
+            with suppress(ValueError):
+                self.last_ping_pong_time = float(sent)
+
+    async def linger(self) -> None:
+        """Goes on taking what comes until Slack closes it, for a while; then closes it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGERS):
+                await self.gone.wait()
+        await self.shut()
+
     async def shut(self) -> None:
-        """Closes it and waits for its tasks."""
+        """Closes it and waits for its tasks, not for Slack."""
+        self.closed = True
         tasks = (self.message_processor, self.current_session_monitor, self.message_receiver)
-        with suppress(aiohttp.ClientError, OSError):
-            await self.close()  # type: ignore[no-untyped-call]
-        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(_CLOSES):
+                await self.disconnect()  # type: ignore[no-untyped-call]
+        known = [task for task in tasks if task is not None]
+        for task in known:
+            task.cancel()
+        await asyncio.gather(*known, return_exceptions=True)
+        await self.aiohttp_client_session.close()
 
 
 class Socket:
@@ -89,6 +138,7 @@ class Socket:
         self._wait = wait
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
+        self._lingering: dict[asyncio.Task[None], Connection] = {}
         self._problem: str | None = ""
 
     def start(self) -> None:
@@ -101,8 +151,10 @@ class Socket:
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        if self._connection is not None:
-            await self._connection.shut()
+        for task in self._lingering:
+            task.cancel()
+        open_ = [*self._lingering.values(), *([self._connection] if self._connection is not None else [])]
+        await asyncio.gather(*(one.shut() for one in open_), *self._lingering, return_exceptions=True)
 
     async def _run(self) -> None:
         tries = 0
@@ -114,10 +166,9 @@ class Socket:
                 self._down(str(error) if isinstance(error, ConnectorError) else type(error).__name__)
                 least = (isinstance(error, ConnectorError) and error.retry_after) or 0.0
             else:
-                # the old one is closed only now, so that nothing falls between them
                 old, self._connection = self._connection, connection
                 if old is not None:
-                    await old.shut()
+                    self._let_go(old)
                 self._up()
                 if await self._is_followed_at_once(connection):
                     tries = 0
@@ -126,6 +177,12 @@ class Socket:
             await self._wait(max(backed_off, least))
             tries += 1
 
+    def _let_go(self, old: Connection) -> None:
+        """Ends a connection whose place another has taken: Slack may still send over it, and what came is at work."""
+        task = asyncio.create_task(old.linger() if old.reason in _RENEWED else old.shut())
+        self._lingering[task] = old
+        task.add_done_callback(lambda done: self._lingering.pop(done, None))
+
     async def _is_followed_at_once(self, connection: Connection) -> bool:
         """Waits for a connection's end: whether it was a good one, which says nothing against another.
 
@@ -133,11 +190,11 @@ class Socket:
         """
         began = asyncio.get_running_loop().time()
         await connection.ended.wait()
-        if connection.greeted and connection.reason in _RENEWED:
+        if connection.reason in _RENEWED:
             return True
         why = connection.reason and f": {_ENDED.get(connection.reason, connection.reason[:100])}"
         self._down(f"Slack closed the connection{why}", quiet=not why)
-        if not connection.greeted or why:
+        if why:
             return False
         lasted = asyncio.get_running_loop().time() - began
         if lasted < _FIRST:  # what breaks each one right after its hello is not asked without a pause
@@ -163,10 +220,14 @@ class Socket:
         try:
             async with asyncio.timeout(_SECONDS):
                 await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.heard.wait()
+            if not connection.greeted:
+                why = connection.reason and f": {_ENDED.get(connection.reason, connection.reason[:100])}"
+                raise Unreachable(f"Slack closed the connection{why}")  # noqa: TRY301
         except BaseException as error:
             await connection.shut()
             if isinstance(error, TimeoutError):
-                raise TimedOut(f"Slack let no connection be opened within {_SECONDS:g} s") from None
+                raise TimedOut(f"Slack let no connection be opened, or said no hello, within {_SECONDS:g} s") from None
             raise
         return connection
 
@@ -174,7 +235,7 @@ class Socket:
         """Acknowledges an envelope with its answer, if Slack takes one there."""
         try:
             message = str(request.payload.get("event_id") or request.envelope_id)
-            answer = await self._desk.take(request.type, request.payload, message)
+            answer = await self._desk.take(request.type, request.payload, message, SOCKET)
             given = answer if request.accepts_response_payload else None
             try:
                 await connection.send_socket_mode_response(SocketModeResponse(request.envelope_id, given))

@@ -27,6 +27,12 @@ class Visit:
         """UTC microseconds."""
         return self.runtime.clock.now()
 
+    def took(self, alert: OpenAlert) -> bool:
+        """Whether this person has the alert. Names only tell where an id is not known: two people may share one."""
+        if alert.acknowledged_by and alert.acknowledged_id and self.person.id:
+            return alert.acknowledged_id == self.person.id
+        return alert.acknowledged_by == self.person.name
+
     def hint(self, text: str) -> str:
         """How to type something: `/setpoint ack room`, to be copied."""
         return f"`{self.command} {text}`"
@@ -41,6 +47,11 @@ def alert_line(alert: OpenAlert, now: int) -> str:
     if alert.muted is not None:
         parts.append(f"muted: {alert.muted_words}")
     return " · ".join(parts)
+
+
+def code(text: str) -> str:
+    """A text that Slack shows letter by letter, so that its asterisks stay; a backtick would end that."""
+    return text if "`" in text else f"`{text}`"
 
 
 def until(visit: Visit, at: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -176,6 +176,12 @@ def stats(connection: Connection) -> OutboxStats:
     """What is queued."""
     row = connection.execute("SELECT count(*), min(created) FROM deliveries WHERE state = 'queued'").fetchone()
     return OutboxStats(row[0], row[1])
+
+
+def references(connection: Connection, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The thread references about alerts and groups of these fingerprints and ids."""
+    found = (connection.execute("SELECT reference FROM threads WHERE fingerprint = ?", (name,)) for name in names)
+    return [orjson.loads(row[0]) for rows_ in found for row in rows_]
 
 
 def failing(connection: Connection) -> list[ReceiverState]:

@@ -224,6 +224,10 @@ class Store:
         """How much is queued."""
         return await self._readers.run(outbox.stats)
 
+    async def references(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """What notifiers remember of their messages about alerts and groups, by fingerprints and ids."""
+        return await self._readers.run(outbox.references, tuple(names))
+
     async def failing(self) -> list[ReceiverState]:
         """The notifiers of receivers whose last try failed."""
         return await self._readers.run(outbox.failing)

@@ -227,8 +227,8 @@ SCHEMAS: dict[str, Schema] = {
                     error=maybe(TEXT),
                 ),
             },
-            click=maybe(shape(at=TIME, by=TEXT, id=TEXT)),
-            way_in={"enum": ["Socket Mode", "signed calls"]},
+            click=maybe(shape(at=TIME, by=TEXT, id=TEXT, way={"enum": ["Socket Mode", "signed calls"]})),
+            ways_in={"type": "array", "items": {"enum": ["Socket Mode", "signed calls"]}},
             problem=maybe(TEXT),
         )
     ),

@@ -6,6 +6,7 @@ answered as if all were well, and nothing is done.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,14 +19,17 @@ from agent.web import body
 from agent.web.errors import Failure
 from agent.web.face import FACE, runtime
 
+_SSL_CHECK = re.compile(rb"(?:^|&)ssl_check=[^&]")
 _MOST = 1_000_000  # bytes; an interaction carries the whole message or view
 
 
 async def commands(request: web.Request) -> web.Response:
     """A slash command, answered with what only the one who asked sees unless it is to be shared."""
-    desk, form = await _form(request)
-    if form.get("ssl_check"):  # Slack looks whether the certificate is good
+    desk, sent = await _read(request)
+    if _SSL_CHECK.search(sent):  # Slack looks whether the certificate is good; that need not be signed
         return web.Response()
+    _verify(request, sent)
+    form = _fields(sent)
     return _answer(await desk.take(COMMAND, form, _signature(request)))
 
 
@@ -51,27 +55,44 @@ def _signature(request: web.Request) -> str:
 
 async def _signed(request: web.Request) -> tuple[Desk, bytes]:
     """The body as it came, once its signature is found good. Raises Failure 401, 404, 413."""
-    from agent.slack.signature import verify
+    desk, sent = await _read(request)
+    _verify(request, sent)
+    return desk, sent
 
-    desk, daemon = request.app[FACE].slack, runtime(request)
-    secret = daemon.settings.slack_signing_secret
-    if desk is None or not secret:
+
+async def _read(request: web.Request) -> tuple[Desk, bytes]:
+    """The body as it came, from whomever. Raises Failure 404, 413."""
+    desk = request.app[FACE].slack
+    if desk is None or not runtime(request).settings.slack_signing_secret:
         raise Failure(404, "Slack does not call here: set SETPOINT_SLACK_SIGNING_SECRET to your app's signing secret")
     if (request.content_length or 0) > _MOST:
         raise Failure(413, f"the body is larger than {_MOST:,} bytes")
     sent = await body.read_start(request, _MOST + 1)
     if len(sent) > _MOST:
         raise Failure(413, f"the body is larger than {_MOST:,} bytes")
+    return desk, sent
+
+
+def _verify(request: web.Request, sent: bytes) -> None:
+    """Raises Failure 401 where the body is not signed."""
+    from agent.slack.signature import verify
+
+    daemon = runtime(request)
+    secret = daemon.settings.slack_signing_secret
     headers = {name.lower(): value for name, value in request.headers.items()}
     if not verify(secret, headers, sent, daemon.clock.now()):
         raise Failure(401, "this is not signed by Slack with this app's signing secret, or older than five minutes")
-    return desk, sent
 
 
 async def _form(request: web.Request) -> tuple[Desk, Mapping[str, str]]:
     desk, sent = await _signed(request)
+    return desk, _fields(sent)
+
+
+def _fields(sent: bytes) -> Mapping[str, str]:
+    """The fields of a form. Raises Failure 400."""
     try:
-        return desk, dict(parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=200))
+        return dict(parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=200))
     except ValueError:
         raise Failure(400, "the body is not a form in UTF-8") from None
 

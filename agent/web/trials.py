@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
 
+from agent.acts import Act
+from agent.settings import Settings
+from agent.slack.desk import SIGNED, SOCKET
 from agent.store.records import DeliveryState
 from agent.trials import Sent, Trial
 from agent.web import body
@@ -40,17 +44,27 @@ async def look(request: web.Request) -> web.Response:
 
 def _answer(request: web.Request, trial: Trial) -> web.Response:
     settings, desk = runtime(request).settings, request.app[FACE].slack
-    click = trial.click
     said = {
         "id": trial.id,
         "receiver": trial.receiver,
         "begun": iso(trial.begun),
         "messages": [_message(one) for one in trial.sent],
-        "click": None if click is None else {"at": iso(click.at), "by": click.person.name, "id": click.person.id},
-        "way_in": "Socket Mode" if settings.slack_app_token else "signed calls",
+        "click": _click(trial, click) if (click := trial.click) else None,
+        "ways_in": list(_ways_in(settings)),
         "problem": desk.socket_problem if desk is not None else None,
     }
     return answer({"test": said})
+
+
+def _click(trial: Trial, click: Act) -> dict[str, Any]:
+    return {"at": iso(click.at), "by": click.person.name, "id": click.person.id, "way": trial.way}
+
+
+def _ways_in(settings: Settings) -> Iterator[str]:
+    if settings.slack_app_token:
+        yield SOCKET
+    if settings.slack_signing_secret:
+        yield SIGNED
 
 
 def _message(sent: Sent) -> dict[str, Any]:

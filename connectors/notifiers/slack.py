@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import orjson
 import structlog
@@ -16,13 +16,15 @@ from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
 from connectors.slack_message import Extras, message
+from connectors.slack_picture import when_taken_in
 from connectors.slack_plain import as_words, has_picture
-from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted
+from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted, standing
 from rules.model import SECOND, Notice, Reason
 
 if TYPE_CHECKING:
     from connectors.slack_api import SlackApi
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message that has arrived must not be sent again
 _FILES_BY = 12.0  # the same of a report, which may have taken 14 of the 30 to be drawn
@@ -97,8 +99,8 @@ class SlackNotifier:
         if before is not None and before["ts"] == thread["ts"]:
             said, thread = answer(sending, thread)
             if said is not None:
-                await self._answer(said, thread)
-        if sending.chart is not None and not (sending.notice.reason is Reason.UPDATED and thread.get("file")):
+                await self._answer(said, thread, _marked(sending))
+        if sending.chart is not None and not _has_its_chart(sending.notice, thread):
             thread = await self._attach(sending, thread, until)
         return thread
 
@@ -110,7 +112,8 @@ class SlackNotifier:
             await self._hook(self._config.url.get_secret_value(), report_message(sending.report))
         else:
             until = asyncio.get_running_loop().time() + _FILES_BY
-            await post_report(Ways(self._call, self._put, until), self._config.channel or "", sending)
+            ways = Ways(self._call, self._put, self._connected().pause, until)
+            await post_report(ways, self._config.channel or "", sending)
 
     async def close(self) -> None:
         """Nothing is held open: the session is shared."""
@@ -156,9 +159,9 @@ class SlackNotifier:
         """That another receiver could not be told, in the alert's thread if it has one; its message stays as it is."""
         thread = sending.thread or {}
         if thread.get("ts"):
-            await self._answer(Answer(message(sending.notice), loud=True), thread)
+            await self._answer(Answer(message(sending.notice), loud=True), thread, _marked(sending))
             return sending.thread
-        await self._post(message(sending.notice))
+        await self._post({**message(sending.notice), **_marked(sending)})
         return None
 
     async def _show(self, sending: Sending, before: Reference | None) -> Reference:
@@ -174,8 +177,7 @@ class SlackNotifier:
                 if error.code not in GONE:
                     raise
         new = posted(sending, before or {}, self._config.channel or "", self._services.now())
-        mark = {"event_type": "setpoint_notice", "event_payload": {"key": sending.key, "about": notice.fingerprint}}
-        return {**new, **await self._post({**self._message(notice, new), "metadata": mark})}
+        return {**new, **await self._post({**self._message(notice, new), **_marked(sending)})}
 
     def _message(self, notice: Notice, thread: Mapping[str, Any], file: str | None = None) -> dict[str, Any]:
         return message(notice, Extras(thread.get("fired"), file, again(notice, thread), self._clicks))
@@ -195,17 +197,17 @@ class SlackNotifier:
             return {name: value for name, value in thread.items() if name != "file"}
         return thread
 
-    async def _answer(self, said: Answer, thread: Mapping[str, Any]) -> None:
+    async def _answer(self, said: Answer, thread: Mapping[str, Any], mark: Mapping[str, Any]) -> None:
         """Says it in the message's thread; beside it where the thread takes no answer."""
         from connectors.slack_api import GONE, SlackRefused
 
         place = {"thread_ts": thread["ts"], **({"reply_broadcast": True} if said.loud else {})}
         try:
-            await self._post({**said.arguments, **place}, channel=thread["channel"])
+            await self._post({**said.arguments, **mark, **place}, channel=thread["channel"])
         except SlackRefused as error:
             if error.code not in GONE:
                 raise
-            await self._post(said.arguments)
+            await self._post({**said.arguments, **mark})
 
     async def _post(self, arguments: Mapping[str, Any], channel: str | None = None) -> dict[str, str]:
         where = channel or self._config.channel
@@ -214,42 +216,48 @@ class SlackNotifier:
 
     async def _attach(self, sending: Sending, thread: Reference, until: float) -> Reference:
         """Puts the chart into the message, else into its thread. Its failure is logged: the words have arrived."""
+        from connectors.slack_api import LAYOUT, SlackRefused
+
         notice, chart = sending.notice, sending.chart or b""
         try:
             async with asyncio.timeout_at(until):
+                file = await _once_more(lambda: self._upload(notice, chart, alt_txt=_titled(notice)))
                 try:
-                    return await self._chart(notice, thread, chart)
-                except ConnectorError as error:
-                    if error.permanent or error.until_mended:
+                    return await _once_more(lambda: self._chart(notice, thread, file, until))
+                except SlackRefused as error:
+                    if error.code not in LAYOUT:
                         raise
-                    # once more, when Slack allows: the dispatcher would send the words again too
-                    return await self._chart(notice, thread, chart)
+                return await self._beneath(notice, thread, chart)
         except ConnectorError as error:
             _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error=str(error))
         except TimeoutError:
             _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error="not there in time")
         return thread
 
-    async def _chart(self, notice: Notice, thread: Reference, chart: bytes) -> Reference:
-        from connectors.slack_api import LAYOUT, SlackRefused
-
-        file = await self._upload(notice, chart)
-        try:
-            await self._call("chat_update", **_address(thread), **self._message(notice, thread, file))
-        except SlackRefused as error:
-            if error.code not in LAYOUT:
-                raise
-            # Slack takes uploads in later, sometimes too late for this
-            if "file" not in thread:
-                await self._upload(notice, chart, channel=thread["channel"], thread_ts=thread["ts"])
-            return thread
+    async def _chart(self, notice: Notice, thread: Reference, file: str, until: float) -> Reference:
+        """The reference after the message was given the chart. Raises ConnectorError."""
+        shown = {**_address(thread), **self._message(notice, thread, file)}
+        await when_taken_in(lambda: self._call("chat_update", **shown), self._connected().pause, until)
         return {**thread, "file": file}
 
-    async def _upload(self, notice: Notice, chart: bytes, **where: str) -> str:
-        title = shortened(heading(notice), 200)
-        said = await self._call(
-            "files_upload_v2", file=chart, filename="chart.png", title=title, alt_txt=title, **where
-        )
+    async def _beneath(self, notice: Notice, thread: Reference, chart: bytes) -> Reference:
+        """The reference after the chart went into the thread, once as the alert stands; a chart that is shown stays."""
+        if "file" in thread or thread.get("beneath") == standing(notice):
+            return thread
+        # remembered before: of a second picture of the same there is no need, even if this one is lost
+        after = {**thread, "beneath": standing(notice)}
+        try:
+            await self._upload(notice, chart, channel=thread["channel"], thread_ts=thread["ts"])
+        except ConnectorError as error:
+            _log.warning("chart not attached", receiver=notice.receiver, alert=notice.alert, error=str(error))
+        return after
+
+    async def _upload(self, notice: Notice, chart: bytes, **more: str) -> str:
+        """The id of the file. What goes to a channel has no `alt_txt`: Slack then says yes and shares nothing.
+
+        Source: python-slack-sdk issue 1818
+        """
+        said = await self._call("files_upload_v2", file=chart, filename="chart.png", title=_titled(notice), **more)
         return str(said["files"][0]["id"])
 
     async def _call(self, method: str, **arguments: Any) -> Any:
@@ -275,6 +283,31 @@ class SlackNotifier:
 
             self._api = SlackApi(token, self._services, self._seconds)
         return self._api
+
+
+def _marked(sending: Sending) -> dict[str, Any]:
+    """The key of the sending, with the message that it made."""
+    payload = {"key": sending.key, "about": sending.notice.fingerprint, "reason": str(sending.notice.reason)}
+    return {"metadata": {"event_type": "setpoint_notice", "event_payload": payload}}
+
+
+async def _once_more(call: Callable[[], Awaitable[T]]) -> T:
+    """Tried a second time, when Slack allows: the dispatcher would send the words again too."""
+    try:
+        return await call()
+    except ConnectorError as error:
+        if error.permanent or error.until_mended:
+            raise
+        return await call()
+
+
+def _has_its_chart(notice: Notice, thread: Mapping[str, Any]) -> bool:
+    """Whether a picture of the alert as it stands was given already: an update changes none."""
+    return notice.reason is Reason.UPDATED and bool(thread.get("file") or thread.get("beneath") == standing(notice))
+
+
+def _titled(notice: Notice) -> str:
+    return shortened(heading(notice), 200)
 
 
 def _address(thread: Mapping[str, Any]) -> dict[str, str]:

@@ -28,7 +28,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticedAlert:
-    """One of the alerts a notice is about."""
+    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so."""
 
     status: str  # "firing" or "resolved"
     title: str
@@ -40,6 +40,7 @@ class NoticedAlert:
     values: Mapping[str, float]
     starts_at: int
     ends_at: int | None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

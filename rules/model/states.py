@@ -104,11 +104,12 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Taken by a person until it clears."""
+    """Taken by a person until it clears. `id` tells people of one name apart; empty where it is not known."""
 
     by: str
     at: int
     note: str = ""
+    id: str = ""
 
 
 @quick

@@ -100,6 +100,7 @@ async def test_socket_mode_goes_on_after_a_restart_and_without_slack(daemon: Dae
     configure(daemon, api, slack, SETPOINT_SLACK_APP_TOKEN=APP_TOKEN)
     await daemon.start()
     await asyncio.wait_for(slack.sockets.until(1), WITHIN)
+    await daemon.happenings.until(lambda: daemon.said("slack.socket_connected"), "it has heard the hello")
     assert await daemon.status("/slack/commands", "POST") == 404
     assert "setpoint_slack_connected 1.0" in (await daemon.request("GET", "/metrics"))[1]
     await daemon.stop()
@@ -118,5 +119,7 @@ async def test_socket_mode_goes_on_after_a_restart_and_without_slack(daemon: Dae
     assert said is not None
     assert "1 target:" in said["text"]
     await slack.sockets.disconnect()
+    await asyncio.wait_for(slack.sockets.until(2, 3), WITHIN)  # the old one is heard until Slack closes it
+    await slack.sockets.close(1)
     await asyncio.wait_for(slack.sockets.until(1, 3), WITHIN)
     assert slack.sockets.problems == []

@@ -11,7 +11,7 @@ import orjson
 
 from agent.acts import Person
 from agent.approving import Approving
-from agent.called import Interrupted, Withheld
+from agent.called import Withheld
 from agent.config.configuration import ActionEntry, Configuration, Restraint
 from agent.dispatcher import is_withheld
 from agent.runtime import OpenAlert
@@ -83,9 +83,7 @@ class House(World, Approving):
         made = 0
         for delivery in await self.claim():
             ended: ConnectorError | None = error
-            if delivery.fence > 1:
-                ended = Interrupted("Setpoint ended during the call")
-            elif why := self.pipeline.stopped(delivery):
+            if why := self.pipeline.stopped(delivery):
                 ended = Withheld(why)
             else:
                 self.called.append((delivery.receiver, orjson.loads(delivery.payload)["context"]))

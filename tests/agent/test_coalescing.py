@@ -104,3 +104,11 @@ def test_less_than_one_an_hour_and_the_last_is_true(seed: int) -> None:
     last = coalesced(waiting, known=True)[1]["status"] if waiting else last
     assert last == ("firing" if firing else "resolved")
     assert len(sent) < 24
+
+
+def test_what_joined_and_was_not_said_stays_new() -> None:
+    group = {"group": "g", "group_since": 1, "resolved": 0}
+    alerts = [{"fingerprint": name, "status": "firing", "fresh": False} for name in "ab"]
+    joined = {**said("f1"), **group, "alerts": [{**alerts[1], "fresh": True}, alerts[0]]}
+    _, notice = coalesced([joined, {**said("u1"), **group, "alerts": alerts}], known=True)
+    assert [(one["fingerprint"], one["fresh"]) for one in notice["alerts"]] == [("b", True), ("a", False)]

@@ -201,6 +201,8 @@ class TestNews:
 
 
 class TestSeveral:
+    BOTH = "Room: 2 of 2 alerts firing: den, attic"
+
     def two(self, **changes: Any) -> tuple[Saying, Saying]:
         attic = (("alertname", "hot"), ("room", "attic"), ("severity", "warning"), ("target", "room"))
         first = saying()
@@ -215,7 +217,7 @@ class TestSeveral:
     def test_all_are_there_the_gravest_first_and_counted(self):
         found = self.notice(*reversed(self.two()))
         assert [alert.fingerprint for alert in found.alerts] == ["f", "g"]
-        assert (found.headline, found.severity, found.status) == ("2 firing: target room", "critical", "firing")
+        assert (found.headline, found.severity, found.status) == (self.BOTH, "critical", "firing")
         assert (found.group_key, found.group_labels) == ('{}:{target="room"}', {"target": "room"})
         assert found.alerts[1].headline == "Room (attic) out of band: 25.5 °C, wanted at most 23 °C"
 
@@ -227,7 +229,7 @@ class TestSeveral:
 
     def test_those_that_ended_come_last(self):
         found = self.notice(*self.two(event=Event.RESOLVED), reason=Reason.RESOLVED)
-        assert found.headline == "1 firing, 1 resolved: target room"
+        assert found.headline == "Room: 1 of 2 alerts firing, 1 resolved: den"
         assert (found.status, found.ends_at) == ("firing", None)
         assert [alert.status for alert in found.alerts] == ["firing", "resolved"]
 
@@ -240,6 +242,24 @@ class TestSeveral:
         assert self.notice(*both).acknowledged_by == "ann, bob"
         over = self.two(event=Event.RESOLVED)[1]
         assert self.notice(both[0], over, reason=Reason.RESOLVED).acknowledged_by == "ann"
+
+    def test_what_all_have_in_common_is_said_once(self):
+        taken = AlertStatus(AlertState.FIRING, NOW, acknowledged=Acknowledgement("ann", NOW, ""))
+        first, second = (replace(one, status=taken) for one in self.two())
+        (said,) = self.notice(first, second).details
+        assert said.startswith("Taken by ann at ")
+        assert [line.split(" at ")[0] for line in self.notice(first, self.two()[1]).details] == ["den: Taken by ann"]
+
+    def test_those_that_are_new_come_first(self):
+        first, second = self.two()
+        found = self.notice(first, replace(second, fresh=True))
+        assert [(alert.fingerprint, alert.fresh) for alert in found.alerts] == [("g", True), ("f", False)]
+        assert (found.headline, found.severity) == ("Room: 2 of 2 alerts firing: attic, den", "critical")
+
+    def test_many_are_counted(self):
+        labels = [(*LABELS[:1], ("room", f"r{number}"), *LABELS[2:]) for number in range(61)]
+        found = self.notice(*(saying(labels=each, fingerprint=f"{number:02}") for number, each in enumerate(labels)))
+        assert found.headline == "Room: 61 of 61 alerts firing: r0, r1, r2, r3, r4 and 56 more"
 
     def test_proposals_and_news_are_those_of_all(self):
         first, second = self.two()

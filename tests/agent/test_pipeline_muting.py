@@ -152,6 +152,17 @@ class TestGroups:
         assert len({notice["group_since"] for notice in notices}) == 2
         assert len({delivery.key for delivery in await plant.outbox()}) == 4
 
+    async def test_what_joins_a_group_is_new_and_first(self, plant: Plant) -> None:
+        await plant.begin(APP, route=replace(ROUTE, group_wait=0, group_interval=SECOND))
+        await plant.see(x=11)
+        await plant.wait(SECOND)
+        await plant.see(y=11)
+        await plant.wait(SECOND)
+        notices = [orjson.loads(delivery.payload) for delivery in await plant.outbox()]
+        shown = [[(one["labels"]["site"], one["fresh"]) for one in notice["alerts"]] for notice in notices]
+        assert shown == [[("x", True)], [("y", True), ("x", False)]]
+        assert notices[1]["headline"] == "App: 2 of 2 alerts firing: y, x"
+
     async def test_what_came_and_went_between_two_looks_is_not_told(self, plant: Plant) -> None:
         await plant.begin(APP, route=ROUTE)
         await plant.see(x=11)

@@ -62,10 +62,11 @@ def test_nothing_open():
 
 
 def test_an_alert_has_its_labels_words_and_who_took_it():
-    taken = firing(fingerprint="f", acknowledged=Acknowledgement("ann", NOW))
+    taken = firing(fingerprint="f", acknowledged=Acknowledgement("ann", NOW, id="U1"))
     (one,) = opened(instance(warm=taken))
     assert one.labels == {"alertname": "warm", "target": "room", "severity": "page-me", "room": "den", "team": "x"}
     assert (one.fingerprint, one.state, one.acknowledged_by, one.fired_at) == ("f", "firing", "ann", NOW)
+    assert (one.acknowledged_id, one.muted) == ("U1", None)
     assert one.headline.startswith("Room")
     assert "25" in one.headline
 

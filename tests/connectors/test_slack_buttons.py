@@ -20,6 +20,7 @@ from connectors.slack_buttons import (
     shown_at,
     silence_of,
 )
+from connectors.slack_message import Extras, message
 from rules.model import HOUR, Proposal, Reason
 from tests.connectors.notifiers import kit
 
@@ -104,6 +105,18 @@ def test_a_group_is_taken_and_silenced_as_a_whole_and_one_of_a_group_as_itself()
     assert silenced["options"][0]["value"] == "1h:g"
     alone = kit.several(1, 0, fingerprint="f0")
     assert [one.get("value") for one in elements(alone)] == ["f0", None, "f0"]
+
+
+def test_a_proposal_is_said_once():
+    said = "Correction cool proposed: {words}", "It waits for a person until 14:02: setpoint approve ab12 (or reject)"
+    details = [said[0].format(words="go"), said[1], f"kitchen: {said[1]}", "Correction cool failed: no", "Taken by Ann"]
+    notice = kit.notice(proposals=(ASKED,), details=tuple(details))
+    shown = str(message(notice, Extras(clicks=True))["blocks"])
+    assert "setpoint approve" not in shown
+    assert "Correction cool proposed" not in shown
+    assert "Correction cool failed: no\\nTaken by Ann" in shown
+    assert shown.count("Proposed: ") == 1
+    assert "setpoint approve ab12" in str(message(notice, Extras(clicks=False))["blocks"])
 
 
 def test_many_proposals_are_cut_and_hostile_ones_stay_words():

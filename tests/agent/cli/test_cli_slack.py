@@ -91,7 +91,8 @@ def test_a_token_that_is_not_good(check, slack):
     slack.tokens[TOKEN] = "token_revoked"
     said = check("--json")
     assert said.status == 1
-    assert the(said, "fix", "SETPOINT_SLACK_BOT_TOKEN", "token_revoked")["fix"]
+    one = the(said, "fix", "SETPOINT_SLACK_BOT_TOKEN", "token_revoked")
+    assert (one["said"].count("token"), one["fix"].count("bot token")) == (1, 1)  # said once
     assert the(said, "ok", "receivers.own[0].token")  # the other one is looked at all the same
 
 
@@ -176,7 +177,7 @@ def test_an_address_that_slack_does_not_call_is_no_address_for_it(here):
     assert "SETPOINT_EXTERNAL_URL has to be the public address" in said.err
     assert "--socket" in said.err
     assert here("slack", "manifest", "--socket", SETPOINT_EXTERNAL_URL="http://localhost:8080").status == 0
-    for url in ("https://s.example.com:8443/setpoint", "https://[2001:db8::1]", "https://bücher.example"):
+    for url in ("https://s.example.com:8443/setpoint", "https://[2606:4700::1111]", "https://bücher.example"):
         assert here("slack", "manifest", "--url", url).status == 0
 
 
@@ -203,6 +204,49 @@ def test_one_token_in_the_place_of_another_is_seen(check, project):
     assert "xapp-" in the(said, "fix", "SETPOINT_SLACK_APP_TOKEN is a bot token")["fix"]
     (project / "setpoint.yaml").write_text(CONFIG.replace("xoxb-of-its-own-99", APP_TOKEN))
     assert the(check("--json"), "fix", "receivers.own[0].token is an app-level token")
+
+
+@pytest.mark.parametrize(
+    ("user", "state", "words"),
+    [
+        (User("U0ANN0001", "gus", "Gus", restricted=True), "note", "is a guest"),
+        (User("U0ANN0001", "eve", "Eve", team="T0OTHER001"), "note", "is of another organisation"),
+        (User("U0ANN0001", "wf", "Workflow", bot=True), "fix", "is a bot"),
+    ],
+)
+def test_operators_who_may_not_be_meant(check, slack, user, state, words):
+    slack.users["U0ANN0001"] = user
+    assert the(check("--json"), state, "operators", f"U0ANN0001 ({user.name}) {words}")["fix"]
+
+
+def test_a_user_token(check, project):
+    said = check("--json", SETPOINT_SLACK_BOT_TOKEN="xoxp-of-a-person")
+    assert said.status == 1
+    assert "xoxb-" in the(said, "fix", "SETPOINT_SLACK_BOT_TOKEN is a user token")["fix"]
+    (project / "setpoint.yaml").write_text(CONFIG.replace("xoxb-of-its-own-99", "xoxp-of-a-person"))
+    assert the(check("--json"), "fix", "receivers.own[0].token is a user token")
+
+
+def test_a_signing_secret_that_is_none(check):
+    said = check("--json", SETPOINT_SLACK_SIGNING_SECRET="xoxb-oops")
+    assert said.status == 1
+    assert "Basic Information" in the(said, "fix", "SETPOINT_SLACK_SIGNING_SECRET is a token")["fix"]
+    said = check("--json", SETPOINT_SLACK_SIGNING_SECRET="abc")
+    assert said.status == 0
+    assert the(said, "note", "SETPOINT_SLACK_SIGNING_SECRET does not look like one")["fix"]
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "https://127.0.0.1", "http://s.example.com"])
+def test_an_address_that_slack_can_not_call(check, url):
+    said = check("--json", SETPOINT_SLACK_APP_TOKEN="", SETPOINT_EXTERNAL_URL=url)
+    assert said.status == 1
+    assert "https" in the(said, "fix", "way in", f"can't call SETPOINT_EXTERNAL_URL {url}")["fix"]
+    assert check("--json", SETPOINT_EXTERNAL_URL=url).status == 0  # by Socket Mode clicks arrive all the same
+
+
+def test_a_channel_given_as_a_link(check, project):
+    (project / "setpoint.yaml").write_text(CONFIG.replace("C0DEMO0002", "https://a.slack.com/archives/C0DEMO0002"))
+    assert the(check("--json"), "fix", "receivers.oncall[0]", "is a link")["fix"] == "write the id in it: C0DEMO0002"
 
 
 def test_no_way_in(check):
@@ -260,6 +304,12 @@ def test_which_way_it_is_for(here, arguments, environment, address):
         (("--url", "https://s.example.com/#here"), "has to be the public address"),
         (("--url", "https://me:secret@s.example.com"), "has to be the public address"),
         (("--url", "https://s.example.com/a\nb"), "has to be the public address"),
+        (("--url", "https://localhost:8080"), "no local name"),
+        (("--url", "https://127.0.0.1"), "no local name"),
+        (("--url", "https://[::1]:8080"), "no local name"),
+        (("--url", "https://10.1.2.3"), "no local name"),
+        (("--url", "https://setpoint"), "no local name"),
+        (("--url", "https://setpoint.local"), "no local name"),
         (("--url", "https://s..example.com"), "has to be the public address"),
         (("--name", ""), "1 to 35"),
         (("--name", "x" * 36), "1 to 35"),

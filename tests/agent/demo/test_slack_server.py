@@ -229,14 +229,15 @@ async def test_refused_blocks_are_explained(slack, client):
 
 async def test_upload_to_a_thread(slack, client):
     posted = await client.chat_postMessage(channel="growth", text="x")
-    await client.files_upload_v2(
-        file=b"png", filename="a.png", title="A", alt_txt="a", channel=posted["channel"], thread_ts=posted["ts"]
-    )
+    place = {"channel": posted["channel"], "thread_ts": posted["ts"]}
+    await client.files_upload_v2(file=b"png", filename="a.png", title="A", **place)
     (file,) = slack.files.values()
-    assert (file.content, file.title, file.alt_text) == (b"png", "A", "a")
+    assert (file.content, file.title) == (b"png", "A")
     assert file.shared == [(posted["channel"], posted["ts"])]
     assert slack.messages[1].files == [file.id]
     assert await error_of(client.files_completeUploadExternal(files=[{"id": "F0NOTHERE1"}])) == "file_not_found"
+    await client.files_upload_v2(file=b"png", filename="a.png", alt_txt="a", **place)
+    assert len(slack.messages) == 2  # Slack says that all is well
     wrong = client.files_upload_v2(file=b"png", filename="a.png", channel="#growth")
     assert await error_of(wrong) == "invalid_arguments"
 

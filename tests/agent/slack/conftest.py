@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from agent.demo.slack import TOKEN
 from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 from agent.slack.desk import Desk
 from connectors.http import HttpClient
+from rules.model import SECOND
 from tests.agent.web.kit import Daemon, configuration, served
 
 OPERATED = """
@@ -43,14 +46,20 @@ def daemon(tmp_path: Path, slack: SlackWorkspace) -> Daemon:
     """A daemon that knows the workspace."""
     tokens = {"slack_bot_token": TOKEN, "slack_signing_secret": SIGNING_SECRET, "slack_app_token": APP_TOKEN}
     one = Daemon(configuration(tmp_path, OPERATED), slack_api_url=slack.api_url, **tokens)
-    slack._now = one.clock.now
+    slack._now = slack.rates._now = one.clock.now
     return one
 
 
 @pytest.fixture
 async def desk(daemon: Daemon) -> AsyncIterator[Desk]:
-    """The face before the daemon, without a door."""
-    http = HttpClient(daemon.clock.now)
+    """The face before the daemon, without a door. Whoever waits lets the daemon's time pass."""
+
+    async def sleep(seconds: float) -> None:
+        daemon.clock.time += round(seconds * SECOND)
+        await asyncio.sleep(0)
+
+    # each look at this clock is ten seconds later, so that nothing waits for its turn
+    http = HttpClient(daemon.clock.now, monotonic=itertools.count(step=10.0).__next__, sleep=sleep)
     one = Desk(daemon, http)
     yield one
     await one.close()

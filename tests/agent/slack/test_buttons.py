@@ -10,7 +10,9 @@ import pytest
 from agent.demo.slack_parts import Failure, Message
 from agent.slack.buttons import ENDED
 from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, SILENCE_FOR, WHY
-from rules.model import HOUR, SECOND, InstanceKey, Muted, MutedBy
+from rules.matchers import matchers_text
+from rules.model import HOUR, SECOND, InstanceKey, Muted, MutedBy, labels_of
+from rules.selectors import matches
 from tests.agent.web.kit import NOW
 
 ANN, BOB = "U0ANN0001", "U0BOB0001"
@@ -53,6 +55,15 @@ async def test_a_second_click_takes_nothing(door, daemon):
     assert "You have it already" in await clicked(door, ACKNOWLEDGE)
     assert "Already taken by Ann Lee" in await clicked(door, ACKNOWLEDGE, BOB)
     assert len(daemon.taken) == 1
+
+
+async def test_two_people_of_one_name_are_two(door, daemon):
+    daemon.alert("behind")
+    door.users[BOB] = replace(door.users[BOB], real_name="Ann Lee")
+    await clicked(door, ACKNOWLEDGE)
+    assert "Already taken by another Ann Lee" in await clicked(door, ACKNOWLEDGE, BOB)
+    daemon.open = [replace(daemon.open[0], acknowledged_id="")]  # as it was kept before there were ids
+    assert "You have it already" in await clicked(door, ACKNOWLEDGE, BOB)
 
 
 async def test_two_clicks_at_once_take_it_once(door, daemon, monkeypatch):
@@ -111,14 +122,39 @@ async def test_a_message_about_a_group_is_about_all_of_it(door, daemon):
     assert [one[0] for one in daemon.taken] == ["f-behind", "f-missed"]
     await clicked(door, SILENCE, option="1h", about="g:1")
     (silence,) = daemon.silenced.values()
-    assert [(m.name, m.value) for m in silence.matchers] == [("target", "monthly")]
+    assert matchers_text(silence.matchers) == '{alertname=~"behind|missed",site="",target="monthly"}'
 
 
-async def test_a_group_with_nothing_in_common_is_not_silenced(door, daemon):
+async def test_silence_below_a_group_mutes_just_its_alerts(door, daemon):
+    rooms = [{"alertname": "oob", "target": "room", "room": room} for room in ("kitchen", 'a.b|"c"', "cellar")]
+    for number, labels in enumerate(rooms):
+        one = daemon.alert(f"oob{number}", **labels)
+        daemon.open[-1] = replace(one, key=InstanceKey("room", (("room", labels["room"]),)), name="oob")
+    daemon.groups["g"] = ["f-oob0", "f-oob1"]
+    said = await clicked(door, SILENCE, option="1h", about="g")
+    (silence,) = daemon.silenced.values()
+    assert [matches(silence.matchers, labels_of(labels)) for labels in rooms] == [True, True, False]
+    assert 'just these 2 alerts:\noob of room{room="kitchen"}' in said
+    assert "cellar" not in said
+
+
+async def test_a_group_with_nothing_in_common_has_a_silence_for_each(door, daemon):
     daemon.alert("a", alertname="a", target="monthly")
     daemon.alert("b", alertname="b", target="room")
     daemon.groups["g"] = ["f-a", "f-b"]
-    assert "no label in common" in await clicked(door, SILENCE, option="1h", about="g")
+    said = await clicked(door, SILENCE, option="1h", about="g")
+    assert [matchers_text(one.matchers) for one in daemon.silenced.values()] == [
+        '{alertname="a",site="",target="monthly"}',
+        '{alertname="b",site="",target="room"}',
+    ]
+    assert all(f"`/setpoint unsilence {name}`" in said for name in daemon.silenced)
+
+
+async def test_a_group_of_too_many_kinds_is_not_silenced(door, daemon):
+    for number in range(30):
+        daemon.alert(f"a{number}", alertname=f"a{number}", target=f"t{number}")
+    daemon.groups["g"] = [one.fingerprint for one in daemon.open]
+    assert "too different" in await clicked(door, SILENCE, option="1h", about="g")
     assert daemon.silenced == {}
 
 

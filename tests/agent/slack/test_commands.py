@@ -16,6 +16,7 @@ from rules.model import (
     SOURCES,
     Assessment,
     Health,
+    InstanceKey,
     Muted,
     MutedBy,
     SourceState,
@@ -75,6 +76,44 @@ async def test_a_chart_that_slack_takes_in_late_goes_below_the_words(door, daemo
     await asyncio.wait_for(door.until(lambda: len(door.messages) == 2), 5)
     words, chart = door.messages
     assert (chart.channel, chart.thread_ts, len(chart.files)) == (words.channel, words.ts, 1)
+
+
+async def test_a_chart_waits_until_slack_has_taken_it_in(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_take = b"PNG", 2.0
+    await ask(door, "status monthly")
+    await asyncio.wait_for(door.until(lambda: "image" in str(door.messages)), 5)
+    assert len(door.messages) == len(door.files) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 2.0])
+async def test_a_chart_for_all_waits_too_where_the_app_is_no_member(door, daemon, seconds):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_take = b"PNG", seconds
+    door.channels["growth"].member = False
+    await door.command("public status monthly")
+    await asyncio.wait_for(door.until(lambda: "image" in str(door.messages)), 5)
+    assert door.ephemerals == []
+
+
+async def test_a_chart_for_all_that_can_not_be_shown_is_said_to_the_one_who_asked(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture, door.files_ready = b"PNG", False
+    door.channels["growth"].member = False
+    await door.command("public status monthly")
+    await asyncio.wait_for(door.until(lambda: door.ephemerals), 5)
+    assert door.ephemerals[0].text.startswith("The chart could not be shown here: Slack has not taken it in.")
+    assert "image" not in str(door.messages)
+
+
+async def test_charts_that_are_asked_for_at_once_come_one_after_another(door, daemon):
+    daemon.stands("monthly", BEHIND, site="www")
+    daemon.picture = b"PNG"
+    door.rates["chat.postMessage"] = (1, 5)
+    for _ in range(3):
+        await ask(door, "status monthly")
+    await asyncio.wait_for(door.until(lambda: str(door.messages).count("'image'") == 3), 5)
+    assert "could not be sent" not in str(door.ephemerals)
 
 
 async def test_a_chart_for_all_is_shared_in_the_channel(door, daemon):
@@ -191,6 +230,11 @@ def made(daemon):
         ("Room 2h x", [("target", "=", "room")], 2 * HOUR, "x"),
         ('"unique visitors" 1d "a move"', [("target", "=", "monthly")], DAY, "a move"),
         ("unique visitors 1d a move", [("target", "=", "monthly")], DAY, "a move"),
+        ("room for 2H x", [("target", "=", "room")], 2 * HOUR, "x"),
+        ("room 1.5h x", [("target", "=", "room")], HOUR + HOUR // 2, "x"),
+        ("room 30min x", [("target", "=", "room")], HOUR // 2, "x"),
+        ("room for 2 hours because", [("target", "=", "room")], 2 * HOUR, "because"),
+        ("room 1 Day x", [("target", "=", "room")], DAY, "x"),
         ("severity=warning 1h x", [("severity", "=", "warning")], HOUR, "x"),
         ('team!~"a|b" target=room 1h x', [("team", "!~", "a|b"), ("target", "=", "room")], HOUR, "x"),
         ("severity=“warning” team!=x 1h x", [("severity", "=", "warning"), ("team", "!=", "x")], HOUR, "x"),
@@ -213,6 +257,8 @@ async def test_silence(door, daemon, text, matchers, length, reason):
     ("text", "said"),
     [
         ("silence", "For how long?"),
+        ("silence room 2M x", "Understood are 30m, 2h, 1h30m"),
+        ("silence room 2 x", "For how long?"),
         ("silence room", "For how long?"),
         ("silence 2h", "For how long?"),
         ("silence room 2h", "Why? Others will see it."),
@@ -225,7 +271,7 @@ async def test_silence(door, daemon, text, matchers, length, reason):
         ("mute", "Mute what, for how long?"),
         ("mute csv", "Mute what, for how long?"),
         ("mute csvv 2h", "Did you mean csv? `/setpoint mute csv 2h`"),
-        ("mute csv later", "'later' is no duration"),
+        ("mute csv later", "'later' begins with no duration. Understood are 30m"),
         ("unsilence nothing", "There is no silence 'nothing'"),
         ("unsilence room", "No silence names target room."),
         ("unsilence", "No silences"),
@@ -234,6 +280,34 @@ async def test_silence(door, daemon, text, matchers, length, reason):
 async def test_what_is_not_clear_is_asked_for_and_nothing_is_done(door, daemon, text, said):
     assert said in await ask(door, text)
     assert daemon.silenced == {}
+
+
+async def test_a_silence_that_matches_nothing_open_says_so(door, daemon):
+    daemon.alert("behind", target="monthly", severity="warning")
+    assert "No alert that is open now matches it." in await ask(door, "silence nosuchlabel=x 1h y")
+    assert "No alert that is open now" not in await ask(door, "silence severity=~warn.* 1h *y*")
+
+
+async def test_matchers_are_shown_letter_by_letter(door, daemon):
+    said = (await door.command("silence team=~.*a.* 1h x"))["blocks"][0]["text"]["text"]
+    assert '`{team=~".*a.*"}`' in said
+
+
+async def test_an_instance_has_the_name_that_its_label_has(door, daemon):
+    for room in ("hall", "kitchen"):
+        daemon.stands("room", OUT, room=room)
+        one = daemon.alert(f"oob-{room}")
+        daemon.open[-1] = replace(one, key=InstanceKey("room", (("room", room),)))
+    for text in ("status kitchen", "status room kitchen", "status Room-Kitchen"):
+        said = await ask(door, text)
+        assert "kitchen" in said
+        assert "hall" not in said
+    assert "did you mean room kitchen" in await ask(door, "status kitchn")
+    assert "Did you mean kitchen?" in await ask(door, "ack kitchn")
+    assert "Taken by you: oob-kitchen" in await ask(door, "ack kitchen on it")
+    assert daemon.taken == [("f-oob-kitchen", "Ann Lee", "on it")]
+    await ask(door, "ack room hall")
+    assert [one[0] for one in daemon.taken] == ["f-oob-kitchen", "f-oob-hall"]
 
 
 async def test_mute_is_a_silence_of_the_label_source(door, daemon):
@@ -250,7 +324,7 @@ async def test_unsilence_ends_by_id_or_target_and_lists_with_buttons(door, daemo
     assert first in said["text"]
     assert second in said["text"]
     assert [one["action_id"] for one in said["blocks"][-1]["elements"]] == [f"unsilence:{first}", f"unsilence:{second}"]
-    assert f'Ended: {{target="room"}} ({first})' in await ask(door, f"unsilence {first.upper()}")
+    assert f'Ended: `{{target="room"}}` ({first})' in await ask(door, f"unsilence {first.upper()}")
     assert f"({second})" in await ask(door, "unsilence unique visitors")
     assert all(silence.ends == NOW for silence in daemon.silenced.values())
     assert "No silence names target room." in await ask(door, "unsilence room")

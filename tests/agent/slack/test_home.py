@@ -70,6 +70,20 @@ async def test_what_the_person_took_comes_first(door, daemon):
     assert said[4].startswith("firing · behind")
 
 
+async def test_what_a_namesake_took_is_not_theirs(door, daemon):
+    one = daemon.alert("late", by="Ann Lee")
+    daemon.open = [replace(one, acknowledged_id="U0OTHER01")]
+    await opened(door)
+    assert "Taken by you" not in await shown(door)
+
+
+async def test_nothing_turns_the_words_around(door, daemon):
+    one = daemon.alert("late")
+    daemon.open = [replace(one, headline="la\u202ete\x07 is on")]
+    await opened(door)
+    assert (await shown(door))[2].startswith("firing · late is on")
+
+
 async def test_nothing_is_open(door, daemon):
     await opened(door)
     assert (await shown(door))[1:3] == ["Open alerts", "None"]

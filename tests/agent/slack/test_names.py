@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.slack.names import Named, exact, find, near, things
+from rules.model import Assessment, Standing
 from tests.agent.web.kit import Daemon
 
 ROOM, MONTHLY = Named("target", "room"), Named("target", "monthly")
@@ -29,6 +30,16 @@ def test_looking(daemon: Daemon, text, named, sure):
     daemon.alert("behind")
     found = find(text, things(daemon))
     assert (found.named, found.exact) == (named, sure)
+
+
+def test_an_instance_is_a_name_where_only_one_target_has_it(daemon: Daemon):
+    for target in ("room", "monthly"):
+        daemon.stands(target, Assessment(Standing.IN_BAND), site="both", room=f"only {target}")
+    known = things(daemon)
+    assert find("both", known).named is None
+    assert set(find("both", known).near) == {"room both", "monthly both"}
+    assert find("only room", known).named == Named("target", "room", "only room")
+    assert find("monthly both", known).named == Named("target", "monthly", "both")
 
 
 def test_several_near_ones_are_offered(daemon: Daemon):

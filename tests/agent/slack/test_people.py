@@ -8,7 +8,7 @@ import pytest
 
 from agent.demo.slack_parts import Failure
 from agent.demo.slack_people import Group, User
-from rules.model import MINUTE
+from rules.model import HOUR, MINUTE
 from tests.agent.slack.test_buttons import ANN, BOB, clicked
 from tests.agent.web.kit import configuration
 
@@ -47,6 +47,85 @@ async def test_guests_and_other_organisations_look_only(door, daemon):
     assert "Guests and people of other organisations" in await ask(door, "ack behind", "U0GUEST01")
     assert "Guests and people of other organisations" in await clicked(door, "acknowledge", "U0OTHER01")
     assert daemon.taken == []
+
+
+OUTSIDERS = {
+    "U0STRANGE": User("U0STRANGE", "x", "Of another organisation", team="T0OTHER001"),
+    "U0GUEST01": User("U0GUEST01", "x", "Guest", restricted=True),
+    "U0GONE001": User("U0GONE001", "x", "Gone", deleted=True),
+    "U0BOT0001": User("U0BOT0001", "x", "Bot", bot=True),
+    "USLACKBOT": User("USLACKBOT", "slackbot", "Slackbot"),
+    "U0NOTEAM1": User("U0NOTEAM1", "x", "Of nowhere", team=""),
+    "U0GRID001": User("U0GRID001", "x", "Of another", team="T0OTHER001", enterprise="E0OTHER", teams=["T0OTHER001"]),
+}
+
+
+@pytest.mark.parametrize("user", [*OUTSIDERS, "U0UNKNOWN"])
+@pytest.mark.parametrize("org_wide", [False, True])
+async def test_who_does_not_belong_to_the_workspace_looks_only(door, daemon, user, org_wide):
+    daemon.alert("behind")
+    if org_wide:
+        door.installed = {"enterprise_id": "E0OWN", "is_enterprise_install": True}
+    door.users |= {user: OUTSIDERS[user]} if user in OUTSIDERS else {}
+    assert "may look, not act" in await ask(door, "silence room 1h x", user)
+    assert "Status" in await ask(door, "status", user)
+    assert daemon.silenced == {}
+
+
+@pytest.mark.parametrize(
+    ("user", "installed"),
+    [
+        (User("U0IN00001", "x", "X", team="E0OWN", enterprise="E0OWN", teams=["T0DEMO0001"]), {}),
+        (
+            User("U0IN00001", "x", "X", team="T0OTHER001", enterprise="E0OWN", teams=["T0OTHER001"]),
+            {"enterprise_id": "E0OWN", "is_enterprise_install": True},
+        ),
+    ],
+)
+async def test_in_an_enterprise_organisation_who_belongs_to_it_acts(door, daemon, user, installed):
+    daemon.alert("behind")
+    door.installed = installed
+    door.users[user.id] = user
+    assert "Taken by you" in await ask(door, "ack behind", user.id)
+
+
+FAILING = [
+    (Failure(error="missing_scope"), "missing_scope: add users:read to the app and install it again"),
+    (Failure(status=500), "HTTP 500"),
+    (Failure(error="token_revoked"), "token_revoked"),
+]
+
+
+@pytest.mark.parametrize("method", ["users.info", "auth.test"])
+@pytest.mark.parametrize(("failing", "said"), FAILING)
+async def test_nobody_acts_whom_slack_never_described(door, daemon, tmp_path, failing, said, method):
+    daemon.alert("behind")
+    door.failures[method] = failing
+    text = await ask(door, "ack behind", ANN)
+    assert text.startswith("Slack can't tell me who you are now (")
+    assert said in text or method == "auth.test"
+    assert "Nothing was done. People whose ids are listed under operators may act even so." in text
+    assert "Slack can't tell me" in await clicked(door, "acknowledge", ANN)
+    assert daemon.taken == []
+    assert "Status" in await ask(door, "status", ANN)
+    operated(daemon, tmp_path, f"[{ANN}]")
+    assert "Taken by you" in await ask(door, "ack behind", ANN)
+
+
+async def test_what_slack_said_counts_for_a_day_while_it_can_not_be_asked(door, daemon):
+    daemon.alert("behind")
+    door.users["U0GUEST01"] = OUTSIDERS["U0GUEST01"]
+    await ask(door, "status", "U0GUEST01")
+    assert "Taken by you" in await ask(door, "ack behind")
+    door.failures["*"] = Failure(status=500)
+    daemon.clock.time += 23 * HOUR
+    assert "Taken by you" in await ask(door, "ack behind")
+    assert "Guests" in await ask(door, "ack behind", "U0GUEST01")
+    daemon.clock.time += 2 * HOUR
+    assert "Slack can't tell me" in await ask(door, "ack behind")
+    door.failures.clear()
+    daemon.clock.time += MINUTE
+    assert "Taken by you" in await ask(door, "ack behind")  # what went wrong is not remembered
 
 
 async def test_a_guest_who_is_named_acts(door, daemon, tmp_path):
@@ -107,8 +186,8 @@ async def test_names_are_those_that_slack_shows(door, daemon):
     assert [method for method, _ in door.calls].count("users.info") == 2
 
 
-async def test_without_the_scope_the_payload_says_the_name(door, daemon):
-    daemon.alert("behind")
+async def test_without_the_scope_the_payload_says_the_name(door, daemon, tmp_path):
+    operated(daemon, tmp_path, f"[{ANN}, {BOB}]")
     door.scopes.discard("users:read")
     await ask(door, "ack behind")
     await clicked(door, "acknowledge", BOB)

@@ -57,6 +57,13 @@ async def test_the_words_at_once_and_the_charts_as_a_direct_message(door, world)
     assert await world.deliveries() == []
 
 
+async def test_for_all_where_the_app_is_not_says_what_to_do(door, world):
+    door.failures["files.completeUploadExternal"] = Failure(error="not_in_channel")
+    await door.command("public report weekly", BOB)
+    await until(door, lambda: "/invite" in str([one.text for one in door.ephemerals]))
+    assert "`/setpoint report weekly`" in door.ephemerals[-1].text
+
+
 async def test_for_all_it_comes_into_the_channel(door, world):
     said = await door.command("report weekly public")
     assert said["response_type"] == "in_channel"

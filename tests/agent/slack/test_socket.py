@@ -84,9 +84,73 @@ async def test_a_connection_that_slack_renews_is_followed_by_another_at_once(sla
             await within(slack.sockets.until(1, opened))
             assert "What you can ask" in (await slack.command("help"))["text"]
             await slack.sockets.disconnect("warning" if opened == 1 else "refresh_requested", close=close)
+            await within(slack.sockets.until(1 if close else 2, opened + 1))
+            await slack.sockets.close(0 if close else 1)
         await within(slack.sockets.until(1, 4))
     assert slack.sockets.problems == []
     assert waits.seconds == []
+
+
+async def test_a_connection_that_is_renewed_is_heard_until_slack_closes_it(slack, daemon, desk):
+    daemon.alert("behind")
+    async with connected(desk) as (states, _):
+        await within(slack.sockets.until(1))
+        await slack.command("help")
+        await slack.sockets.disconnect("refresh_requested")
+        await within(slack.sockets.until(2, 2))
+        await slack.command("help")  # the new one is at work
+        payload = {"text": "ack behind", "user_id": "U0ANN0001", "user_name": "ann"}
+        said = [
+            await slack.sockets.send("slash_commands", payload, answered=True, over=over, envelope="e-1")
+            for over in (0, 1)
+        ]
+        assert said[0]["text"].startswith("Taken by you")
+        assert said[1] is None
+        assert len(daemon.taken) == 1
+        await slack.sockets.close(1)
+        await within(slack.sockets.until(1, 2))
+        assert "What you can ask" in (await slack.command("help"))["text"]
+        assert states == [False, True, True]
+    assert slack.sockets.problems == []
+
+
+async def test_one_that_slack_forgets_to_close_is_closed(slack, desk, monkeypatch):
+    monkeypatch.setattr("agent.slack.socket._LINGERS", 0.05)
+    async with connected(desk):
+        await within(slack.sockets.until(1))
+        await slack.command("help")
+        await slack.sockets.disconnect("warning")
+        await within(slack.sockets.until(1, 2))
+
+
+async def test_one_that_breaks_is_followed_at_once(slack, desk):
+    async with connected(desk) as (states, waits):
+        await within(slack.sockets.until(1))
+        await slack.command("help")
+        slack.sockets.cut()
+        await asyncio.wait_for(slack.sockets.until(1, 2), 3)  # slack-sdk would notice after five
+        await slack.command("help")
+        assert states == [False, True, False, True]
+        assert sum(waits.seconds) <= 1
+
+
+async def test_without_a_hello_it_does_not_count_as_connected(slack, desk, monkeypatch):
+    monkeypatch.setattr("agent.slack.socket._SECONDS", 0.1)
+    slack.sockets.greets = False
+    async with connected(desk) as (states, waits):
+        await within(waits.until(2))
+        assert set(states) == {False}
+        assert "said no hello" in desk.socket_problem
+
+
+async def test_the_end_does_not_wait_for_slack(slack, desk, monkeypatch):
+    monkeypatch.setattr("agent.slack.socket._CLOSES", 0.1)
+    socket = Socket(desk, lambda _: None, Waits())
+    socket.start()
+    await within(slack.sockets.until(1))
+    await slack.command("help")
+    with slack.sockets.deaf():
+        await asyncio.wait_for(socket.stop(), 3)
 
 
 async def test_a_good_connection_that_breaks_starts_the_waits_anew(slack, desk):

@@ -66,6 +66,14 @@ async def test_concurrent_claims_never_share(store: Store) -> None:
     assert sorted(got, key=int) == [str(n) for n in range(60)]
 
 
+async def test_what_is_remembered_of_messages_is_found_by_what_they_are_about(store: Store) -> None:
+    await queue(store, *(notice(name, lane=name, receiver=name, fingerprint=name[0]) for name in ("a1", "a2", "b1")))
+    for one in await store.claim(1, LEASE, 10):
+        await store.settle(one, tried(one), now=5, sent=True, thread={"ts": one.key})
+    assert sorted(found["ts"] for found in await store.references(["a", "c"])) == ["a1", "a2"]
+    assert await store.references([]) == []
+
+
 async def test_a_lost_lease_settles_nothing(store: Store) -> None:
     await queue(store, notice("a"))
     (first,) = await store.claim(1, LEASE, 1)

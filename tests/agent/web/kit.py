@@ -94,6 +94,7 @@ class Daemon:
         self.use(config)
         self.received: list[tuple[str, Sequence[Reading], Sequence[Ping]]] = []
         self.messages: set[str] = set()
+        self.references: dict[str, list[Mapping[str, object]]] = {}
         self.seen: int | None = None
         self.forgets: StoreError | None = None
         self.reached: Sequence[ReceiverState] = ()
@@ -180,6 +181,9 @@ class Daemon:
         members = self.groups.get(subject, ())
         return [one for one in self.open if one.fingerprint == subject or one.fingerprint in members]
 
+    async def messages_about(self, subject: str) -> Sequence[Mapping[str, object]]:
+        return self.references.get(subject, [])
+
     async def chart(self, notice: Notice) -> bytes | None:
         self.drawn.append(notice)
         return self.picture
@@ -221,7 +225,7 @@ class Daemon:
         found = [one for one in self.open if alert in {one.name, one.fingerprint, one.key.target}]
         if not found:
             raise Unknown(f"no open alert {alert!r}")
-        taken = [replace(one, acknowledged_by=person.name) for one in found]
+        taken = [replace(one, acknowledged_by=person.name, acknowledged_id=person.id) for one in found]
         self.open = [taken[found.index(one)] if one in found else one for one in self.open]
         return taken
 

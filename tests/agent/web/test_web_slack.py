@@ -16,13 +16,16 @@ from rules.model import MINUTE
 from tests.agent.web.kit import KEY, Daemon, configuration, error_of, served
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-HELP = urlencode({"text": "help", "user_id": "U1", "user_name": "ann", "command": "/setpoint"})
+HELP = urlencode({"text": "help", "user_id": "U0ANN0001", "user_name": "ann", "command": "/setpoint"})
 PATHS = ["/slack/commands", "/slack/interactive", "/slack/events"]
 
 
 @pytest.fixture
 def daemon(tmp_path) -> Daemon:
-    return Daemon(configuration(tmp_path), slack_signing_secret=SIGNING_SECRET)
+    configuration(tmp_path)
+    written = (tmp_path / "setpoint.yaml").read_text(encoding="utf-8")
+    config = configuration(tmp_path, f"{written}operators: [U0ANN0001]\n")
+    return Daemon(config, slack_signing_secret=SIGNING_SECRET)
 
 
 @pytest.fixture
@@ -131,6 +134,12 @@ async def test_odd_forms_do_no_harm(client, daemon, body):
     assert (await send(client, daemon, "/slack/commands", body)).status == 200
 
 
+async def test_the_look_at_the_certificate_need_not_be_signed(client):
+    assert (await client.post("/slack/commands", data="ssl_check=1&token=x")).status == 200
+    for body in ("ssl_check=&text=help", "text=ssl_check=1", "%FF"):
+        assert (await client.post("/slack/commands", data=body)).status == 401
+
+
 async def test_a_click_is_acknowledged_with_nothing(client, daemon):
     body = urlencode({"payload": json.dumps({"type": "block_actions", "actions": []})})
     response = await send(client, daemon, "/slack/interactive", body)
@@ -153,7 +162,7 @@ async def test_the_very_same_command_counts_once(daemon, restarted):
     """A replay within the five minutes is answered, and nothing is done."""
     daemon.alert("behind")
     http = HttpClient(daemon.clock.now)
-    body = urlencode({"text": "ack behind", "user_id": "U1", "user_name": "ann"})
+    body = urlencode({"text": "ack behind", "user_id": "U0ANN0001", "user_name": "ann"})
     headers = signed(daemon, body)
     said = []
     desk = Desk(daemon, http)
@@ -179,7 +188,7 @@ def counted(monkeypatch) -> list[str]:
     """The payloads that are handled, of a client made after this."""
     seen: list[str] = []
 
-    async def count(_handler, payload):
+    async def count(_handler, payload, *_way):
         seen.append(payload["type"])
 
     monkeypatch.setattr("agent.slack.handling.Handler.interaction", count)

@@ -262,6 +262,15 @@ async def test_a_message_names_its_sending_and_links_to_the_page(slack, notifier
     assert "<https://setpoint.example.com/x%7Cy/#alerts|Open>" in words(message)
 
 
+async def test_so_do_answers_and_what_stands_beside(slack, notifier):
+    thread = await notifier.send(kit.sending())
+    await notifier.send(kit.sending(kit.notice(reason=Reason.ESCALATED), thread=thread, key="k2"))
+    failed = kit.notice(reason=Reason.UNDELIVERABLE)
+    await notifier.send(kit.sending(failed, thread=thread, key="k3"))
+    await notifier.send(kit.sending(failed, key="k4"))
+    assert [message.metadata["event_payload"]["key"] for message in slack.messages[1:]] == ["k2", "k3", "k4"]
+
+
 async def test_the_chart_stays_through_edits_until_another_takes_its_place(slack, notifier):
     def chart():
         return [block["slack_file"]["id"] for block in slack.messages[0].blocks if block["type"] == "image"]

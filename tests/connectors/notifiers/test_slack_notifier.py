@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -10,10 +12,11 @@ from structlog.testing import capture_logs
 
 from agent.demo.slack import TOKEN, SlackServer
 from agent.demo.slack_parts import Failure
-from connectors.base import BadAnswer, Misconfigured, Refused, TimedOut, Unreachable
+from connectors.base import BadAnswer, Misconfigured, Refused, Services, TimedOut, Unreachable
 from connectors.facts import facts
+from connectors.http import HttpClient
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import DAY, Reason
+from rules.model import DAY, SECOND, Reason
 from tests.connectors.notifiers import kit
 
 SECRETS = (TOKEN, "DemoWebhookSecret01")
@@ -28,6 +31,16 @@ async def slack():
 @pytest.fixture
 def notifier(slack, services):
     return connected(slack, services)
+
+
+class Clock:
+    """Time that passes only while somebody waits; in seconds."""
+
+    def __init__(self):
+        self.time = 0.0
+
+    async def sleep(self, seconds):
+        self.time += seconds
 
 
 def connected(slack, services, **keys):
@@ -182,6 +195,62 @@ async def test_a_chart_slack_is_not_ready_to_show_goes_to_the_thread(slack, noti
     assert shared.thread_ts == message.ts
     assert slack.files[shared.files[0]].content == kit.PNG
     assert "file" not in thread
+
+
+class TestTakingIn:
+    """Slack says that a file is complete, and shows it some time later."""
+
+    @pytest.fixture
+    async def clock(self):
+        return Clock()
+
+    @pytest.fixture
+    async def slack(self, clock):
+        async with SlackServer(channels=["growth"], now=lambda: kit.NOW + round(clock.time * SECOND)) as server:
+            yield server
+
+    @pytest.fixture
+    async def services(self, clock):
+        http = HttpClient(now=lambda: kit.NOW, monotonic=itertools.count(step=10.0).__next__, sleep=clock.sleep)
+        yield Services(http=http, now=lambda: kit.NOW)
+        await http.close()
+
+    @pytest.mark.parametrize("seconds", [0.3, 1, 2, 5])
+    async def test_the_message_waits_for_its_chart(self, slack, notifier, clock, seconds):
+        slack.files_take = seconds
+        thread = await notifier.send(kit.sending(chart=kit.PNG))
+        (message,) = slack.messages
+        (file,) = slack.files
+        assert images(message) == [file] == [thread["file"]]
+        assert seconds <= clock.time <= seconds + 4
+
+    async def test_one_that_takes_too_long_goes_into_the_thread_once(self, slack, notifier, clock):
+        slack.files_take = 3_600
+        thread = await notifier.send(kit.sending(chart=kit.PNG))
+        message, shared = slack.messages
+        assert (images(message), shared.thread_ts) == ([], message.ts)
+        assert clock.time <= 10
+        uploaded = len(slack.files)
+        for number in range(5):
+            edit = kit.notice(reason=Reason.UPDATED, details=(f"edit {number}",))
+            thread = await notifier.send(kit.sending(edit, thread=thread, chart=kit.PNG))
+        assert len(slack.files) == uploaded
+        thread = await notifier.send(kit.sending(kit.notice(reason=Reason.REMINDER), thread=thread, chart=kit.PNG))
+        thread = await notifier.send(kit.sending(kit.resolved(), thread=thread, chart=kit.PNG))
+        assert [one.files and one.thread_ts for one in slack.messages if one.files] == [message.ts] * 2  # both states
+
+    async def test_a_file_shared_with_a_thread_has_no_alternative_text(self, slack, notifier):
+        slack.files_take = 3_600
+        await notifier.send(kit.sending(chart=kit.PNG))
+        assert [file.alt_text == "" for file in slack.files.values()] == [False, True]
+        assert len(slack.messages) == 2
+
+    async def test_the_time_of_the_sending_bounds_it(self, slack, notifier, clock, monkeypatch):
+        monkeypatch.setattr("connectors.notifiers.slack._CHART_BY", 3.5)
+        slack.files_take = 3_600
+        await notifier.send(kit.sending(chart=kit.PNG))
+        assert clock.time == 0
+        assert len(slack.messages) == 2
 
 
 async def test_a_chart_deleted_at_slack_does_not_hold_up_the_resolve(slack, notifier):
@@ -421,6 +490,17 @@ class TestSlack:
         first, answer = slack.messages
         assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, True)
         assert "room-1" in words(first)
+
+    async def test_what_joins_is_said_alone(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(60, 0)))
+        new = replace(kit.alert(60), fresh=True)
+        joined = kit.several(61, 0, alerts=(new, *(kit.alert(n) for n in range(60))))
+        await notifier.send(kit.sending(joined, thread=thread))
+        first, answer = slack.messages
+        assert set(re.findall(r"room-\d+", words(answer))) == {"room-60"}
+        assert "One more: 61 alerts fire now" in words(answer)
+        assert answer.text.startswith("🟠 New: Room (room-60)")
+        assert words(first).index("room-60") < words(first).index("room-0")
 
     async def test_a_reminder_is_seen_too(self, slack, notifier):
         thread = await notifier.send(kit.sending())
