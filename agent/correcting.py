@@ -248,7 +248,8 @@ class Corrector:
         state = decision.instance(run.key)
         read = self.read_at(decision, run)
         if answered.withheld:
-            decision.unmade.append((run.action, run.updated))
+            if not answered.unanswered:
+                decision.unmade.append((run.action, run.updated))
             after = corrections.held_back(run, decision.now, answered.answer, answered.not_within)
             if not run.undoes and not corrections.is_firing(run, state):
                 after = corrections.helped(after, rule, state, decision.now, read) or corrections.skipped(
