@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 import structlog
 
-from agent import collector
+from agent import called, collector
 from agent import log as logging
 from agent.ack_links import AckLinks
 from agent.acts import Act, Person
@@ -23,7 +23,7 @@ from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
 from agent.connections import Connections
-from agent.dispatcher import Dispatcher, Edges, Settle, Withheld
+from agent.dispatcher import Dispatcher, Edges, Settle
 from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at, explained_now
 from agent.heartbeat import Heartbeat, LoopLag
@@ -238,7 +238,7 @@ class Setpoint(Approving, Reporting, Silencing):
 
     async def _call(self, delivery: Delivery) -> str:
         if why := self.pipeline.stopped(delivery):
-            raise Withheld(why)
+            raise called.Withheld(why)
         return await self.outgoing.call(delivery)
 
     async def _called(

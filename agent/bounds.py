@@ -51,8 +51,8 @@ class Bounds:
             self._held(decision, run)
             or self._off(decision, run)
             or self._cooling(decision, run, rule)
+            or self.broken(decision, run)
             or self._over_budget(decision, run)
-            or self._broken(decision, run)
             or self._busy(decision, run)
         )
 
@@ -133,7 +133,8 @@ class Bounds:
         free = corrections.within_budget(every, budget, decision.now)
         return Wait("waits for the budget of all corrections", free) if free else None
 
-    def _broken(self, decision: Decision, run: Correction) -> Wait | None:
+    def broken(self, decision: Decision, run: Correction) -> Wait | None:
+        """The action's breaker, while it is open or one tries whether it may be closed."""
         found = self.breaker(run.action, self.outcomes(decision, run.action), decision.now)
         if found is None:
             return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 
 from agent.bounds import Bounds
+from agent.called import Answered, taken
 from agent.calls import Calls, Context
 from agent.decided import Decision, happened
 from agent.memory import Memory
@@ -22,6 +23,7 @@ from rules.model import (
     Correction,
     CorrectRule,
     Event,
+    InstanceKey,
     InstanceState,
     Pid,
     RunState,
@@ -38,22 +40,6 @@ WOULD = "would make the call "
 _GONE = "what it was for is gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """How the call of a correction ended; `withheld`: it was stopped, or put off, before it was made.
-
-    `not_within` is for how many microseconds the other side does not want another. `unanswered`: it may have been made.
-    """
-
-    run_id: str
-    answer: str
-    error: bool
-    permanent: bool
-    withheld: bool = False
-    not_within: int = 0
-    unanswered: bool = False
-
-
 class Corrector:
     """Corrects by one configuration on what is remembered."""
 
@@ -62,6 +48,7 @@ class Corrector:
         self.notices = notices
         self.memory = memory
         self.situation = situation
+        self._history = history
         self.bounds = Bounds(specs, notices.config, memory, situation, history)
         self.calls = Calls(specs, notices.config)
 
@@ -114,6 +101,7 @@ class Corrector:
         """Moves on the runs that were touched or whose time has come, or `every` open one, in order of arrival."""
         for run in self._runs_to_step(decision, every=every):
             self._step(decision, run)
+        self._hold_up(decision)
         self._let_on(decision)
         for undo in self._undoes(decision):
             self.start(decision, undo)
@@ -148,9 +136,36 @@ class Corrector:
             run
             for run in runs.values()
             if run.state in OPEN
-            and (every or run.key in touched or run.id in decision.runs or corrections.is_due(run, decision.now))
+            and (
+                every
+                or run.key in touched
+                or run.id in decision.runs
+                or corrections.is_due(run, decision.now)
+                or (run.state is RunState.VERIFYING and not self._sources(run.key).isdisjoint(decision.sources))
+            )
         ]
         return sorted(found, key=lambda run: (run.created, run.id))
+
+    def _hold_up(self, decision: Decision) -> None:
+        """What waits for something else says that the breaker tripped which it waits for by now."""
+        for run in decision.open_runs() if decision.tripped else ():
+            if run.action not in decision.tripped or run.state is not RunState.APPROVED:
+                continue
+            wait = self.bounds.broken(decision, run)
+            if wait is not None and wait.until is not None and (run.not_before or 0) < wait.until:
+                self.move(decision, run, corrections.waiting(run, decision.now, *wait))
+
+    def read_at(self, decision: Decision, run: Correction) -> int | None:
+        """When the readings of the run's instance last came in, or a source said that there are no others."""
+        state = decision.instance(run.key)
+        found = [source.last_success for name in self._sources(run.key) if (source := decision.source(name))]
+        if state is not None:
+            found.append(state.seen)
+        return max((at for at in found if at is not None), default=None)
+
+    def _sources(self, key: InstanceKey) -> set[str]:
+        names = (dict(series.labels).get("source") for series in self._history.series(key))
+        return {name for name in names if name}
 
     def _let_on(self, decision: Decision) -> None:
         """Moves on the runs that waited for others which have ended, as long as that ends some more."""
@@ -174,7 +189,7 @@ class Corrector:
             return
         before = as_ or run
         state = decision.instance(run.key)
-        after = corrections.step(before, rule, state, decision.now)
+        after = corrections.step(before, rule, state, decision.now, self.read_at(decision, run))
         if after.state is RunState.CALLED and before.state is not RunState.CALLED:
             if before.state is RunState.VERIFYING:
                 before = corrections.approved_again(before)
@@ -198,7 +213,7 @@ class Corrector:
             return corrections.waiting(run, now, *wait)
         why = self.bounds.unmet(decision, run, rule)
         if why is not None:
-            return corrections.skipped(run, now, why)
+            return corrections.given_up(run, rule, now, why)
         after = replace(after, before=after.before or _snapshot(state, now))
         if rule.output is not None:
             after = self._driven(after, rule, state, context, now)
@@ -231,18 +246,21 @@ class Corrector:
         if run is None or rule is None or run.state is not RunState.CALLED:
             return
         state = decision.instance(run.key)
+        read = self.read_at(decision, run)
         if answered.withheld:
             if not answered.unanswered:
                 decision.unmade.append((run.action, run.updated))
             after = corrections.held_back(run, decision.now, answered.answer, answered.not_within)
             if not run.undoes and not corrections.is_firing(run, state):
-                after = corrections.helped(after, rule, state, decision.now) or corrections.skipped(
+                after = corrections.helped(after, rule, state, decision.now, read) or corrections.skipped(
                     after, decision.now, answered.answer
                 )
         else:
-            after = _taken(run, rule, decision.now, answered)
-            if after.state in LOST:  # the number may be back by an earlier call that was made
-                after = corrections.helped(after, rule, state, decision.now) or after
+            after = taken(run, rule, decision.now, answered)
+            if after.state in LOST and not run.undoes:  # the number may be back, by an earlier call or without one
+                after = corrections.helped(after, rule, state, decision.now, read) or after
+                if after.state in LOST and not corrections.is_open(run, state):
+                    after = corrections.skipped(after, decision.now, f"{answered.answer}; the alert is over")
         self.move(decision, run, after)
 
     def stopped(self, run_id: str, now: int) -> str | None:
@@ -306,19 +324,30 @@ class Corrector:
         tripped = self._tripped(decision, before, after)
         if state is None or self._is_unsaid(decision, before, after):
             return
+        self._say(decision, before, after, state, tripped)
+
+    def _say(
+        self, decision: Decision, before: Correction | None, after: Correction, state: InstanceState, tripped: str
+    ) -> None:
+        """Puts it in transitions; of a question that lapsed both those who were asked and the next ones hear."""
         rule = self.rule(after)
-        to = rule.escalate_to if rule and after.state is RunState.ESCALATED else ()
+        lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
+        to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
         if tripped and not to:
             to = self._fallback()
-        lost = Event.UNCORRECTED if after.state is RunState.FAILED else Event.CORRECTION
-        event = Event.ESCALATED if to else lost
-        moved = happened(self.specs, state, after.alert, event, decision.now)
-        nth = sum(one.fingerprint == moved.fingerprint and one.event is event for one in decision.transitions)
+        event = Event.UNCORRECTED if lapsed or after.state is RunState.FAILED else Event.CORRECTION
+        if lapsed:
+            known = decision.groups.told_of(after.fingerprint)
+            to = tuple(name for name in to if name not in known)
         said = corrections.line(after)
-        transition = replace(moved, detail=f"{said}. {tripped}" if tripped else said, to=to, nth=nth)
-        decision.transitions.append(transition)
-        if after.state is RunState.CALLED:
-            decision.deliveries.append(self.calls.delivery(after, transition))
+        detail = f"{said}. {tripped}" if tripped else said
+        for one in (event, Event.ESCALATED) if lapsed and to else (Event.ESCALATED if to else event,):
+            moved = happened(self.specs, state, after.alert, one, decision.now)
+            nth = sum(other.fingerprint == moved.fingerprint and other.event is one for other in decision.transitions)
+            moved = replace(moved, detail=detail, to=to if one is Event.ESCALATED else (), nth=nth)
+            decision.transitions.append(moved)
+            if after.state is RunState.CALLED:
+                decision.deliveries.append(self.calls.delivery(after, moved))
 
     def _is_unsaid(self, decision: Decision, before: Correction | None, after: Correction) -> bool:
         """Whether nobody has to hear of it: nothing that is said changed, or the firing says it, or the call will."""
@@ -343,30 +372,14 @@ class Corrector:
         if is_ is None or (was is not None and was.until > now):
             return ""
         target = self.specs.targets.get(after.key.target)
-        until = clock_time(is_.until, target.zone if target else "UTC", now)
+        zone = target.zone if target else "UTC"
+        until = f"{clock_time(is_.until, zone)} {zone}"
         decision.tripped.append(after.action)
         return f"The breaker of {after.action} tripped: {is_.failures} in a row did not help; no call before {until}"
 
     def _fallback(self) -> tuple[str, ...]:
         route = self.notices.config.route
         return (route.receiver if route else CONSOLE,)
-
-
-def _taken(run: Correction, rule: CorrectRule, now: int, found: Answered) -> Correction:
-    """The run after its call ended. What may have been made counts as made, but nothing would verify an undo."""
-    if found.unanswered:
-        undoes = bool(run.undoes)
-        said = f"{found.answer}; whether it was made is not known{'' if undoes else ', readings decide'}"
-        return corrections.answered(run, rule, now, said, error=undoes, permanent=undoes)
-    return corrections.answered(
-        run,
-        rule,
-        now,
-        found.answer,
-        error=found.error,
-        permanent=found.permanent,
-        not_within=found.not_within,
-    )
 
 
 def _snapshot(state: InstanceState, now: int) -> Snapshot:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from agent.adopting import adopt
-from agent.correcting import Answered, Corrector
+from agent.called import Answered
+from agent.correcting import Corrector
 from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices

@@ -1,7 +1,8 @@
 """Sends what the outbox holds, in order within a lane, each receiver at its own pace.
 
 A delivery is claimed with a lease, sent, and marked after the send, never before: whatever happens in between, it is
-sent again with the same key. What to send with, and what an outcome means, is handed in as `Edges`.
+sent again with the same key. A corrective call that is given up at the stop is recorded as one without an answer, and
+not made again. What to send with, and what an outcome means, is handed in as `Edges`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
+from agent.called import Interrupted, Withheld
 from agent.clock import Clock
 from agent.retry import retry_at
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
@@ -26,14 +28,8 @@ from rules.model import MINUTE, SECOND, Reason
 
 log = structlog.get_logger()
 T = TypeVar("T")
+_ENDING = 2_500_000  # of the grace, for calls that are given up: a program has two seconds to end
 _SET = 2 * SECOND  # how much the wall clock has to be back before it counts as set
-
-
-class Withheld(ConnectorError):
-    """A call that was not made, since it must not be any more. What is done instead is the correction's decision."""
-
-    permanent = True
-    unsent = True
 
 
 Settle = Callable[[Commit | None], Awaitable[bool]]
@@ -103,6 +99,7 @@ class Dispatcher:
         self._waiting = False  # for the database
         self._ahead = self._offset()
         self._in_flight: dict[int, Delivery] = {}  # with the newest lease
+        self._calling: set[asyncio.Future[Any]] = set()
         self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {
             DeliveryKind.NOTICE: set(),
             DeliveryKind.CALL: set(),
@@ -130,13 +127,19 @@ class Dispatcher:
     async def stop(self, grace: int) -> None:
         """Claims nothing more, waits `grace` microseconds for what is being sent, then gives it up.
 
-        What was given up is sent again after a restart, with the same key.
+        A notice that was given up is sent again after a restart, with the same key. A call is given up a little
+        earlier, so that it can be recorded as one without an answer.
         """
         self._stopping = True
         self._woken.set()
         sends = set().union(*self._sends.values())
+        until = self._clock.now() + grace
+        if self._sends[DeliveryKind.CALL]:
+            await self._wait(asyncio.wait(sends), until - min(_ENDING, grace))
+            for call in self._calling:
+                call.cancel()
         if sends:
-            await self._wait(asyncio.wait(sends), self._clock.now() + grace)
+            await self._wait(asyncio.wait(sends), until)
         for task in sends:
             task.cancel()
         await asyncio.gather(*sends, return_exceptions=True)
@@ -233,8 +236,9 @@ class Dispatcher:
     async def _call(self, delivery: Delivery) -> None:
         """A call is made once; whether another is made is the correction's decision."""
         answer: str | None = None
+        error: ConnectorError | None = None
         if delivery.expires_at <= self._clock.now():
-            error: ConnectorError | None = Withheld("too late to make this call")
+            error = Withheld("too late to make this call")
             attempt = _attempt(delivery, self._clock.now(), 0, error)
         else:
             answer, attempt, error = await self._try(delivery, self._edges.call)
@@ -265,7 +269,11 @@ class Dispatcher:
         try:
             is_call = delivery.kind is DeliveryKind.CALL
             within = self._limits.call_timeout if is_call else self._limits.timeout
-            result = await self._in_time(send(delivery), at, within)
+            task = asyncio.ensure_future(send(delivery))
+            if is_call:
+                self._calling.add(task)
+                task.add_done_callback(self._calling.discard)
+            result = await self._in_time(task, at, within)
         except ConnectorError as known:
             error = known
         except Exception as unexpected:  # a mistake in a connector must not lose a message
@@ -274,14 +282,13 @@ class Dispatcher:
         took = int((self._clock.monotonic() - started) * SECOND)
         return result, _attempt(delivery, at, took, error), error
 
-    async def _in_time(self, sending: Awaitable[Any], at: int, within: int) -> Any:
-        task = asyncio.ensure_future(sending)
+    async def _in_time(self, task: asyncio.Future[Any], at: int, within: int) -> Any:
         try:
             await self._wait(asyncio.wait({task}), at + within)
             if not task.done():
                 raise TimedOut(f"no answer within {within // SECOND} s")
             if task.cancelled():
-                raise ConnectorError("the connector gave up")
+                raise Interrupted("Setpoint was stopped") if self._stopping else ConnectorError("the connector gave up")
             return task.result()
         finally:
             if not task.done():

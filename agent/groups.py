@@ -170,6 +170,11 @@ class GroupChanges:
         names = {**dict.fromkeys(self.base.of_alert(fingerprint)), **self._joined.get(fingerprint, {})}
         return [name for name in names if self.member(name, fingerprint) is not None]
 
+    def told_of(self, fingerprint: str) -> set[str]:
+        """The receivers that were told of an alert."""
+        found = ((self.group(name), self.member(name, fingerprint)) for name in self.of_alert(fingerprint))
+        return {group.receiver for group, member in found if group is not None and member is not None and member.told}
+
     def put(self, group: Group) -> None:
         """The group, new or changed."""
         if self.group(group.id) != group:

@@ -13,6 +13,14 @@ _ENDED = frozenset({RunState.VERIFIED, RunState.FAILED, RunState.ESCALATED})
 def news_of(transition: Transition, runs: Iterable[Correction]) -> tuple[News, ...]:
     """The corrections of a firing that ended, and to whom it is escalated now."""
     found = {line(run): run.state is not RunState.VERIFIED for run in runs if run.state in _ENDED}
-    if transition.event is Event.ESCALATED and transition.to and transition.detail not in found:
-        found[f"Escalated to {', '.join(transition.to)}: {transition.detail}"] = True
+    more = beyond(transition.detail, found)
+    if transition.event is Event.ESCALATED and transition.to and more:
+        found[f"Escalated to {', '.join(transition.to)}: {more}"] = True
     return tuple(News(words, failed) for words, failed in found.items())
+
+
+def beyond(detail: str, lines: Iterable[str]) -> str:
+    """What a transition says beside the lines about its corrections."""
+    for said in lines:
+        detail = "" if detail == said else detail.removeprefix(f"{said}. ")
+    return detail

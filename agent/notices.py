@@ -11,7 +11,7 @@ from typing import Any
 from agent.config.configuration import Configuration, NotifierEntry
 from agent.envelopes import delivery_of, lane_of
 from agent.manners import is_program, manner_of, wants_updates
-from agent.news import news_of
+from agent.news import beyond, news_of
 from agent.several import details_of, headline_of, named, taken_by
 from agent.store.records import Delivery
 from connectors.template import TemplateError, render_annotation
@@ -289,8 +289,9 @@ class Notices:
             if run.state is RunState.PROPOSED and run.deadline is not None:
                 until = clock_time(run.deadline, zone, transition.at)
                 yield f"It waits for a person until {until}: setpoint approve {run.short} (or reject)"
-        if target is not None and transition.detail and transition.detail not in lines:
-            yield transition.detail
+        more = beyond(transition.detail, lines)
+        if target is not None and more:
+            yield more
 
 
 def _decided(said: Approval, zone: str, now: int) -> str:

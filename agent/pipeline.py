@@ -15,8 +15,8 @@ import orjson
 import structlog
 
 from agent.acts import Act
+from agent.called import Answered
 from agent.clock import Clock
-from agent.correcting import Answered
 from agent.decided import Decision
 from agent.decision import Decider, sorting_out, take_in
 from agent.dispatcher import Settle, is_withheld

@@ -2,8 +2,9 @@
 
 A run goes proposed -> approved -> called -> verifying -> verified, or back to approved for another attempt, or failed;
 a failed one is escalated. It is skipped when the number comes back before the call, when nobody approves it, or when it
-is rejected. One with an output is called again and again while the alert fires. All of it follows from rows and the
-time; what bounds many runs together (budgets, the breaker, one run at a time on one thing) is asked by who calls.
+is rejected; and when its alert is over though no reading says that the call was why. One with an output is called again
+and again while the alert fires. All of it follows from rows and the time; what bounds many runs together (budgets, the
+breaker, one run at a time on one thing) is asked by who calls.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ ENDED_BADLY = LOST | {RunState.SKIPPED}
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
 _LATER = ", later than the"
+_OVER = "the alert is over, but no reading taken after the call says so"
+_MISSED = SECOND  # a deadline that is noticed so late passed while nobody looked
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
 _BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to verify where no rule says them
 
@@ -116,16 +119,22 @@ def decided(run: Correction, approval: Approval) -> Correction:
     return replace(run, state=RunState.SKIPPED, approval=approval, deadline=None, updated=at, detail=detail)
 
 
-def step(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
-    """The run after time passed or its instance changed; the same run if nothing moved it."""
+def step(
+    run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int, read: int | None = None
+) -> Correction:
+    """The run after time passed or its instance changed; the same run if nothing moved it.
+
+    `read` is when the readings of its instance were last looked for, and what there was of them came in.
+    """
     if run.state is RunState.PROPOSED:
         run = _not_later(run, now)
-        return helped(run, rule, instance, now) or _step_proposed(run, rule, instance, now)
+        return helped(run, rule, instance, now, read) or _step_proposed(run, rule, instance, now)
     if run.state is RunState.APPROVED:
         run = _not_later(run, now)
-        return helped(run, rule, instance, now) or _step_approved(run, rule, instance, now)
+        return helped(run, rule, instance, now, read) or _step_approved(run, rule, instance, now)
     if run.state is RunState.VERIFYING:
-        return _step_verifying(_not_later(run, now), rule, instance, now)
+        run = _not_later(run, now)
+        return helped(run, rule, instance, now, read) or _step_verifying(run, rule, instance, now, read)
     return run
 
 
@@ -150,13 +159,20 @@ def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState |
     if not is_open(run, instance):
         return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
     if run.deadline is not None and now >= run.deadline:
-        return skipped(run, now, f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}")
+        why = f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}"
+        return given_up(run, rule, now, why)
     return run
 
 
 def skipped(run: Correction, now: int, why: str) -> Correction:
     """The run, ended without its call or another one."""
     return replace(run, state=RunState.SKIPPED, updated=now, deadline=None, waits_for="", detail=why)
+
+
+def given_up(run: Correction, rule: CorrectRule, now: int, why: str) -> Correction:
+    """The run, ended though its alert fires on: failed if it was called in vain before."""
+    ended = skipped(run, now, why)
+    return replace(ended, state=_end(rule)) if run.attempt else ended
 
 
 def waiting(run: Correction, now: int, why: str, until: int | None, waits_for: str = "") -> Correction:
@@ -189,22 +205,29 @@ def _step_approved(run: Correction, rule: CorrectRule, instance: InstanceState |
     )
 
 
-def _step_verifying(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
-    verified = helped(run, rule, instance, now)
-    if verified is not None:
-        return verified
+def _step_verifying(
+    run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int, read: int | None
+) -> Correction:
     if run.deadline is None or now < run.deadline:
         return run
+    if not is_open(run, instance):
+        return skipped(run, now, _OVER)
+    recovers = not is_firing(run, instance)  # by a reading from before the call: it may fire again, or be over
+    is_unread = read is None or read <= (run.called_at or 0)
+    if recovers or (is_unread and now > run.deadline + _MISSED):
+        return replace(run, updated=now, deadline=now + max(_time_to_verify(run, rule), SECOND))
     if _drives_on(run, rule):
         return _step_approved(approved_again(run), rule, instance, now)
     return _attempt_failed(run, rule, now, f"not back on target within {span(rule.verify_within)}")
 
 
-def helped(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction | None:
+def helped(
+    run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int, read: int | None = None
+) -> Correction | None:
     """The run, verified by a reading taken after the last call that was made, be it later than was asked for."""
-    if instance is None or run.undoes or not came_back(run, instance.assessment):
+    if instance is None or run.undoes or not came_back(run, instance.assessment, read):
         return None
-    took = max((instance.assessment.time or now) - (run.called_at or now), SECOND)
+    took = max(_seen_at(run, instance.assessment.time, read or now) - (run.called_at or now), SECOND)
     late = f"{_LATER} {span(rule.verify_within)} asked for" if took > rule.verify_within else ""
     detail = f"{BACK} {span(took)} after the call{late}"
     return replace(
@@ -212,10 +235,23 @@ def helped(run: Correction, rule: CorrectRule, instance: InstanceState | None, n
     )
 
 
-def came_back(run: Correction, assessment: Assessment) -> bool:
-    """Whether a reading taken after the call ended puts the instance back on target."""
-    taken = assessment.time is not None and run.called_at is not None and assessment.time > run.called_at
-    return taken and not assessment.hold and assessment.recovered is True
+def came_back(run: Correction, assessment: Assessment, read: int | None = None) -> bool:
+    """Whether a reading taken after the call ended puts the instance back on target.
+
+    The readings of a period may be stamped with their day, long before the call, and be revised until it is over. So
+    there it counts when they were read, as long as it is the period in which the call was made.
+    """
+    if run.called_at is None or assessment.hold or assessment.recovered is not True:
+        return False
+    if assessment.time is not None and assessment.time > run.called_at:
+        return True
+    in_period = assessment.start is not None and assessment.start <= run.called_at
+    return in_period and read is not None and read > run.called_at
+
+
+def _seen_at(run: Correction, time: int | None, at: int) -> int:
+    """When the newest reading was taken; if its own time is before the call, when it was read."""
+    return time if time is not None and time > (run.called_at or 0) else at
 
 
 def answered(
@@ -228,8 +264,8 @@ def answered(
     if not error and run.undoes:
         return replace(run, state=RunState.UNDONE, updated=now, called_at=now, detail=answer)
     if not error:
-        wait = rule.cooldown if _drives_on(run, rule) else rule.verify_within
-        return replace(run, state=RunState.VERIFYING, updated=now, called_at=now, deadline=now + wait, detail=answer)
+        until = now + _time_to_verify(run, rule)
+        return replace(run, state=RunState.VERIFYING, updated=now, called_at=now, deadline=until, detail=answer)
     if permanent:
         return replace(run, state=_end(rule), updated=now, detail=answer)
     wait = min(_RETRY_AFTER << (run.attempt - 1), max(rule.cooldown, _RETRY_AFTER))
@@ -256,6 +292,10 @@ def held_back(run: Correction, now: int, why: str, not_within: int = 0) -> Corre
 def _drives_on(run: Correction, rule: CorrectRule) -> bool:
     """Whether another call with a new output follows if the number is not back by then."""
     return rule.output is not None and run.attempt < rule.max_attempts
+
+
+def _time_to_verify(run: Correction, rule: CorrectRule) -> int:
+    return rule.cooldown if _drives_on(run, rule) else rule.verify_within
 
 
 def _attempt_failed(run: Correction, rule: CorrectRule, now: int, why: str, wait: int | None = None) -> Correction:
@@ -285,6 +325,11 @@ def is_open(run: Correction, instance: InstanceState | None) -> bool:
     return is_firing(run, instance) or _is_recovering(run, instance)
 
 
+def has_lapsed(run: Correction, instance: InstanceState | None) -> bool:
+    """Whether a proposal ended since nobody said a word, while its alert is open."""
+    return run.state in ENDED_BADLY and run.approval is None and is_open(run, instance)
+
+
 def wake(run: Correction) -> int | None:
     """When time alone moves the run on."""
     if run.state is RunState.APPROVED:
@@ -312,7 +357,7 @@ def with_numbers(run: Correction, target: Target) -> str:
     before, after = run.before, run.after
     if run.called_at is None or before is None or after is None or before.value is None or after.value is None:
         return run.detail
-    took = span(max((after.time or after.at) - run.called_at, SECOND))
+    took = span(max(_seen_at(run, after.time, after.at) - run.called_at, SECOND))
     said = f"{amount(before.value, target)} before, {amount(after.value, target)} {took} after the call"
     _, later, asked = run.detail.partition(_LATER)
     return f"{BACK}: {said}{later}{asked}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from agent.answering import answered
+from agent.called import Answered
 from agent.config.configuration import Configuration
-from agent.correcting import Answered
 from agent.decided import Decision
 from agent.decision import Decider, sorted_out, take_in
 from agent.memory import Memory

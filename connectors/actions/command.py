@@ -186,8 +186,7 @@ class CommandAction:
                 yield process
             finally:
                 if process.returncode is None:
-                    _signal(process, signal.SIGKILL)
-                    await process.wait()
+                    await _end(process)
         finally:
             transport.close()
             await output.ended.wait()
@@ -199,12 +198,7 @@ class CommandAction:
             async with asyncio.timeout(seconds):
                 return await process.wait()
         except TimeoutError:
-            _signal(process, signal.SIGTERM)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE_SECONDS):
-                    await process.wait()
-            _signal(process, signal.SIGKILL)
-            await process.wait()
+            await _end(process)
             raise TimedOut(
                 f"action {self._name}: the program did not end within {seconds:g} s and was killed"
             ) from None
@@ -215,6 +209,19 @@ class CommandAction:
         what = f"{error.filename}: " if error.filename else ""
         said = f"action {self._name}: {what}{os.strerror(error.errno or 0).lower()}"
         return Refused(said) if error.errno in _LATER else Misconfigured(said)
+
+
+async def _end(process: Process) -> None:
+    """Tells the program and all that it started to end; what is left of them after two seconds is killed."""
+    _signal(process, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        _signal(process, signal.SIGKILL)
+    await process.wait()
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

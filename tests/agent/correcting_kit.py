@@ -11,8 +11,9 @@ import orjson
 
 from agent.acts import Person
 from agent.approving import Approving
+from agent.called import Withheld
 from agent.config.configuration import ActionEntry, Configuration, Restraint
-from agent.dispatcher import Withheld, is_withheld
+from agent.dispatcher import is_withheld
 from agent.runtime import OpenAlert
 from agent.standing import open_alerts
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind

@@ -141,6 +141,11 @@ async def test_nobody_approves_in_time(house: House) -> None:
     assert (house.state, house.run().detail) == (RunState.SKIPPED, "nobody approved within 10m")
     late = await house.approve(house.run().id, ANN)
     assert (late.counted, late.words) == (False, "Correction cool was skipped: nobody approved within 10m")
+    told = [(n["reason"], n["receiver"], n["status"]) for n in await house.notices()]
+    assert told == [("firing", "team", "firing"), ("uncorrected", "team", "firing"), ("escalated", "oncall", "firing")]
+    await house.read(22)
+    ends = [n["receiver"] for n in await house.notices() if n["status"] == "resolved"]
+    assert sorted(ends) == ["oncall", "team"]
 
 
 async def test_an_approval_a_moment_too_late_is_none(house: House) -> None:

@@ -27,6 +27,7 @@ from rules.model import (
     Standing,
     Undo,
 )
+from rules.words import clock_time
 from tests.agent.correcting_kit import ANN, ASK, AUTO, BOB, House, Restraint, action
 from tests.agent.people import by_ann
 from tests.agent.test_pipeline import TARGET
@@ -69,7 +70,7 @@ class TestPrecondition:
         await house.outside(31)
         await house.restart()
         await house.passes(5 * MINUTE)
-        assert (house.state, house.run().attempt) == (RunState.SKIPPED, 1)
+        assert (house.state, house.run().attempt) == (RunState.ESCALATED, 1)  # called in vain, and the alert fires on
         assert "precondition is not met: last(outside) = 31" in house.run().detail
 
     async def test_it_is_asked_right_before_the_call(self, house: House) -> None:
@@ -185,12 +186,27 @@ class TestBreaker:
             assert house.runs()[-1].state is RunState.FAILED
             await house.read(22)
 
+    async def test_what_waits_for_the_budget_says_that_it_tripped(self, house: House) -> None:
+        cool = action("cool", budget=(1, 3600), breaker=Breaker(1, 2 * HOUR))
+        target = replace(TARGET, alerts=(*TARGET.alerts, replace(TARGET.alerts[0], name="also")))
+        await house.begin(self.QUICK, replace(self.QUICK, on="also"), target=target, actions={"cool": cool})
+        await house.read(25)
+        waits = next(run for run in house.runs() if run.state is RunState.APPROVED)
+        assert waits.detail == "waits for the action's budget"
+        await house.send()
+        await house.passes(MINUTE)
+        waits = next(run for run in house.runs() if run.state is RunState.APPROVED)
+        assert "the breaker of cool is open until" in waits.detail
+        assert waits.not_before == house.actions()[0].open_until
+
     async def test_it_trips_visibly_pauses_and_lets_one_try(self, house: House) -> None:
         await house.begin(self.QUICK, actions={"cool": action("cool", breaker=Breaker(3, HOUR))})
         await self.fail(house, 3)
         (said,) = [n for n in await house.notices() if n["reason"] == "escalated"]
         assert said["receiver"] == "console"
-        assert "The breaker of cool tripped: 3 in a row did not help; no call before " in str(said["details"])
+        at = f"{clock_time(house.clock.time - 10 * SECOND + HOUR, 'UTC')} UTC"
+        assert f"The breaker of cool tripped: 3 in a row did not help; no call before {at}" in said["details"]
+        assert sum("not back on target" in detail for detail in said["details"]) == 1
         (cool,) = house.actions()
         assert (cool.failures, cool.open_until) == (3, house.clock.time - 10 * SECOND + HOUR)
         await house.restart()

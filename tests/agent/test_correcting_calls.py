@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.dispatcher import Withheld
+from agent.called import Withheld
 from agent.store.records import Commit, DeliveryKind, DeliveryState
 from connectors.base import Refused, TimedOut, Unreachable
-from rules.model import DAY, HOUR, MINUTE, SECOND, CorrectRule, Polled, RunState, Undo
+from rules.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlertRule,
+    CorrectRule,
+    Goal,
+    Measure,
+    Polled,
+    Reading,
+    RollingPeriod,
+    RunState,
+    Selector,
+    Standing,
+    Target,
+    Undo,
+)
 from tests.agent.correcting_kit import ANN, ASK, AUTO, House, Restraint, action
 from tests.agent.test_pipeline import TARGET
+from tests.rules.world import series
 
 
 @pytest.fixture
@@ -263,6 +282,105 @@ class TestBudget:
         await house.switch_corrections(False, ANN)
         assert await house.send() == 0
         assert house.actions()[0].calls == 1
+
+
+class TestPeriod:
+    """Rows that are stamped with their day tell what was read after the call."""
+
+    SALES = Target(
+        "sales",
+        "Sales",
+        Goal(Measure.SUM, at_least=100, per=RollingPeriod(7 * DAY)),
+        Selector("temperature"),
+        alerts=(AlertRule("hot", Standing.MISSED, notify=("team",)),),
+    )
+
+    async def begin(self, house: House) -> None:
+        rule = replace(AUTO, max_attempts=1, undo=Undo("undo"))
+        await house.begin(rule, target=self.SALES)
+        await self.rows(house, {0: 10})
+        assert await house.send() == 1
+        assert house.state is RunState.VERIFYING
+
+    async def rows(self, house: House, values: dict[int, float], after: int = SECOND) -> None:
+        house.clock.time += after
+        now = house.clock.time
+        day = now - now % DAY
+        read = [Reading(series("temperature"), day - back * DAY, value) for back, value in values.items()]
+        await house.pipeline.handle(read, Polled("a", now))
+
+    @pytest.mark.parametrize("rows", [{0: 150}, {0: 10, 1: 140}])
+    @pytest.mark.parametrize("restarts", [True, False])
+    async def test_what_is_read_after_the_call_verifies(
+        self, house: House, rows: dict[int, float], restarts: bool
+    ) -> None:
+        await self.begin(house)
+        if restarts:
+            await house.restart()
+        await self.rows(house, rows)
+        assert (house.state, house.run().detail) == (
+            RunState.VERIFIED,
+            "back on target: 10 before, 150 1s after the call",
+        )
+        await house.passes(HOUR)
+        assert await house.send() == 0
+        assert [n["reason"] for n in await house.notices()] == ["firing", "resolved"]
+
+    async def test_what_was_read_during_the_call_is_verified_by_the_next_poll(self, house: House) -> None:
+        await house.begin(AUTO, target=self.SALES)
+        await self.rows(house, {0: 10})
+        (delivery,) = await house.claim()
+        await self.rows(house, {0: 150})
+        await house.settle(delivery)
+        assert house.state is RunState.VERIFYING
+        await self.rows(house, {0: 150})  # nothing new
+        assert house.state is RunState.VERIFIED
+
+    async def test_without_them_it_has_failed(self, house: House) -> None:
+        await self.begin(house)
+        await self.rows(house, {0: 20})
+        await house.passes(MINUTE)
+        assert house.run().state is RunState.ESCALATED
+
+
+class TestOver:
+    """An alert that is over is not told as one that fires."""
+
+    async def late(self, house: House, **more: Any) -> None:
+        alert = replace(TARGET.alerts[0], **more)
+        await house.begin(replace(AUTO, max_attempts=1, undo=Undo("undo")), target=replace(TARGET, alerts=(alert,)))
+        await house.read(25)
+        taken = house.clock.time + SECOND
+        house.clock.time += 2 * SECOND
+        assert await house.send() == 1
+        house.clock.time += SECOND
+        await house.pipeline.handle([Reading(series("temperature"), taken, 22)], Polled("a", house.clock.time))
+        assert house.state is RunState.VERIFYING
+
+    async def test_a_reading_from_before_the_call_neither_verifies_nor_fails(self, house: House) -> None:
+        await self.late(house)
+        await house.passes(MINUTE)
+        run = house.run()
+        assert run.state is RunState.SKIPPED
+        assert run.detail.startswith("the alert is over, but no reading taken after the call says so")
+        assert await house.send() == 0
+        assert [n["reason"] for n in await house.notices()] == ["firing", "resolved"]
+
+    async def test_nor_while_the_alert_recovers(self, house: House) -> None:
+        await self.late(house, keep_firing_for=90 * SECOND)
+        await house.passes(MINUTE)
+        assert (house.state, house.run().deadline) == (RunState.VERIFYING, house.clock.time + MINUTE)
+        await house.passes(MINUTE)
+        assert house.state is RunState.SKIPPED
+
+    async def test_a_call_that_is_refused_meanwhile_is_not_told(self, house: House) -> None:
+        await house.begin(replace(AUTO, max_attempts=1))
+        await house.read(25)
+        (delivery,) = await house.claim()
+        await house.read(22)
+        await house.settle(delivery, Refused("answered 404", status=404, permanent=True))
+        assert (house.state, house.run().detail) == (RunState.SKIPPED, "answered 404; the alert is over")
+        assert [n["reason"] for n in await house.notices()] == ["firing", "resolved"]
 
 
 class TestPutOff:

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.dispatcher import Withheld
+from agent.called import Withheld
 from agent.runtime import Unknown
 from agent.store.records import DeliveryKind
 from connectors.base import ConnectorError, Refused, TimedOut, Unreachable

@@ -15,8 +15,9 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from agent.called import Withheld
 from agent.clock import Clock
-from agent.dispatcher import Dispatcher, Edges, Limits, Settle, Withheld
+from agent.dispatcher import Dispatcher, Edges, Limits, Settle
 from agent.retry import LONGEST, retry_at
 from agent.store import writer
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState

@@ -4,6 +4,8 @@ import pytest
 
 from rules import corrections
 from rules.model import (
+    DAY,
+    HOUR,
     MINUTE,
     SECOND,
     AlertRule,
@@ -89,6 +91,48 @@ def test_only_a_reading_taken_after_the_call_verifies() -> None:
     assert held.state is RunState.VERIFYING
     after = corrections.step(run, RULE, room(time=T0 + 1, recovered=True), T0 + MINUTE)
     assert after.state is RunState.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("start", "read", "state"),
+    [
+        (T0 - DAY, T0 + 1, RunState.VERIFIED),
+        (T0 - DAY, T0, RunState.VERIFYING),  # read before the call ended
+        (T0 - DAY, None, RunState.VERIFYING),
+        (T0 + 1, T0 + 2, RunState.VERIFYING),  # another period began, and nothing is known of it
+        (None, T0 + 1, RunState.VERIFYING),  # a level is as old as its reading
+    ],
+)
+def test_of_a_period_it_counts_when_its_readings_were_read(
+    start: int | None, read: int | None, state: RunState
+) -> None:
+    run = called(begun(), T0)
+    day = room(time=T0 - HOUR, recovered=True, start=start)
+    assert corrections.step(run, RULE, day, T0 + MINUTE, read).state is state
+
+
+@pytest.mark.parametrize("state", [AlertState.INACTIVE, AlertState.PENDING])
+def test_an_alert_that_is_over_is_not_lost(state: AlertState) -> None:
+    run = called(begun(), T0)
+    over = room(state, time=T0, recovered=True)
+    assert corrections.step(run, RULE, over, T0 + 10 * MINUTE - 1) == run
+    ended = corrections.step(run, RULE, over, T0 + 10 * MINUTE)
+    assert (ended.state, ended.detail) == (
+        RunState.SKIPPED,
+        "the alert is over, but no reading taken after the call says so",
+    )
+    assert corrections.line(ended).startswith("Correction cool was not repeated: ")
+    kept = corrections.step(run, RULE, room(AlertState.RECOVERING, time=T0, recovered=True), T0 + 10 * MINUTE)
+    assert (kept.state, kept.deadline) == (RunState.VERIFYING, T0 + 20 * MINUTE)
+
+
+def test_a_deadline_that_passed_while_nothing_was_read_leaves_time_to_read() -> None:
+    run, late = called(begun(), T0), T0 + 2 * HOUR
+    waits = corrections.step(run, RULE, room(), late, T0)
+    assert (waits.state, waits.deadline) == (RunState.VERIFYING, late + 10 * MINUTE)
+    assert corrections.step(waits, RULE, room(), late + 10 * MINUTE, T0).state is RunState.APPROVED  # but no more
+    assert corrections.step(run, RULE, room(), late, T0 + 1).state is RunState.APPROVED
+    assert corrections.step(run, RULE, room(), T0 + 10 * MINUTE, T0).state is RunState.APPROVED
 
 
 def test_an_answer_of_200_that_does_nothing_is_a_failed_correction() -> None:

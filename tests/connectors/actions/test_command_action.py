@@ -167,6 +167,20 @@ async def test_who_gives_up_leaves_no_program(services: Services, script: Script
     assert (descriptors(), children()) == (before, [])
 
 
+async def test_a_program_can_tidy_up_when_it_is_given_up(services: Services, script: Script, tmp_path: Path) -> None:
+    started, tidy = tmp_path / "started", tmp_path / "tidied"
+    os.mkfifo(started)
+    polite = f"signal.signal(signal.SIGTERM, lambda *_: (open({str(tidy)!r}, 'w'), sys.exit(0)))"
+    # it says so once the daemon surely knows that it has begun
+    made = action(services, script(f"{polite}\ntime.sleep(0.3)\nopen({str(started)!r}, 'w').close(); time.sleep(600)"))
+    calling = asyncio.create_task(made.call(call()))
+    await asyncio.to_thread(lambda: started.open().close())
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert tidy.exists()
+
+
 async def test_what_goes_on_in_the_background_is_not_waited_for(services: Services, script: Script) -> None:
     before = descriptors()
     made = action(services, script("print('begun', flush=True)\nif not os.fork(): os.setsid(); time.sleep(20)"))
