@@ -56,12 +56,10 @@ async def failed(made: CommandAction, what: Call | None = None) -> ConnectorErro
     return caught.value
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+def held() -> tuple[int, list[str]]:
+    """How many files are open, and the children: servers that other tests of this process started among them."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return len(list(Path("/proc/self/fd").iterdir())), children
 
 
 async def test_a_program_gets_its_arguments_as_they_are(services: Services, script: Script) -> None:
@@ -128,7 +126,7 @@ async def test_what_it_says_is_cut_and_clean(services: Services, script: Script)
 async def test_a_program_that_takes_too_long_is_ended_with_all_it_started(
     services: Services, script: Script, tmp_path: Path
 ) -> None:
-    pids, before = tmp_path / "pids", descriptors()
+    pids, before = tmp_path / "pids", held()
     deaf = f"""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = os.fork()
@@ -144,7 +142,7 @@ time.sleep(600)"""
             ended = os.pidfd_open(int(pid))
             assert select.select([ended], [], [], 10)[0], "it runs on"
             os.close(ended)
-    assert (descriptors(), children()) == (before, [])
+    assert held() == before
 
 
 async def test_a_program_that_can_tidy_up_does(services: Services, script: Script, tmp_path: Path) -> None:
@@ -156,7 +154,7 @@ async def test_a_program_that_can_tidy_up_does(services: Services, script: Scrip
 
 
 async def test_who_gives_up_leaves_no_program(services: Services, script: Script, tmp_path: Path) -> None:
-    started, before = tmp_path / "started", descriptors()
+    started, before = tmp_path / "started", held()
     os.mkfifo(started)
     made = action(services, script(f"open({str(started)!r}, 'w').close(); time.sleep(600)"))
     calling = asyncio.create_task(made.call(call()))
@@ -164,7 +162,7 @@ async def test_who_gives_up_leaves_no_program(services: Services, script: Script
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await calling
-    assert (descriptors(), children()) == (before, [])
+    assert held() == before
 
 
 async def test_a_program_can_tidy_up_when_it_is_given_up(services: Services, script: Script, tmp_path: Path) -> None:
@@ -182,19 +180,19 @@ async def test_a_program_can_tidy_up_when_it_is_given_up(services: Services, scr
 
 
 async def test_what_goes_on_in_the_background_is_not_waited_for(services: Services, script: Script) -> None:
-    before = descriptors()
+    before = held()
     made = action(services, script("print('begun', flush=True)\nif not os.fork(): os.setsid(); time.sleep(20)"))
     async with asyncio.timeout(10):
         assert await made.call(call()) == "exit status 0 in 0 ms: begun"
-    assert (descriptors(), children()) == (before, [])
+    assert held() == before
 
 
 async def test_many_calls_leave_nothing_open(services: Services, script: Script) -> None:
     made = action(services, script("print(1)"))
     await made.call(call())
-    before = descriptors()
+    before = held()
     await asyncio.gather(*(made.call(call()) for _ in range(20)))
-    assert (descriptors(), children()) == (before, [])
+    assert held() == before
 
 
 async def test_programs_that_can_not_be_run(services: Services, script: Script, tmp_path: Path) -> None:
@@ -202,7 +200,7 @@ async def test_programs_that_can_not_be_run(services: Services, script: Script, 
     plain.write_text("echo no")
     empty.write_bytes(b"\x7fELF nonsense")
     empty.chmod(0o755)
-    before = descriptors()
+    before = held()
     for argv, keys, words in [
         ((nowhere,), {}, f"{nowhere}: no such file or directory"),
         ((str(plain),), {}, "permission denied"),
@@ -214,7 +212,7 @@ async def test_programs_that_can_not_be_run(services: Services, script: Script, 
         error = await failed(action(services, *argv, **keys), call(other="r" * 200_000 if len(argv) > 1 else "r"))
         assert isinstance(error, Misconfigured)
         assert words in str(error)
-    assert descriptors() == before
+    assert held() == before
 
 
 @pytest.mark.parametrize("room", ["-rf", "--help", "-", "-9", "-1e3", "-o/tmp/x", "a\0b", "\ud800"])
