@@ -37,6 +37,11 @@ def away(world: World) -> Callable[[], None]:
     return lambda: world.store.__dict__.pop("commit")
 
 
+async def turns() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
 async def changes(world: World) -> list[Transition]:
     await world.pipeline.spool.join()
     return list(reversed(await world.store.transitions(100)))
@@ -67,7 +72,7 @@ async def test_what_is_sent_from_outside_is_answered_when_it_is_stored(world):
     sent = asyncio.create_task(world.pipeline.receive("a", [Reading(series("temperature"), world.clock.time, 22.0)]))
     while world.pipeline.healthy:
         await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
+    await turns()
     assert not sent.done()
     back()
     assert await sent is True
@@ -81,7 +86,7 @@ async def test_more_than_it_may_keep_waits_where_it_came_from(world, monkeypatch
         await asyncio.sleep(0)
     await asyncio.wait_for(world.read(21.0), 1)
     polls = asyncio.create_task(world.read(21.0))
-    await asyncio.sleep(0.01)
+    await turns()
     assert not polls.done()
     with pytest.raises(StoreUnavailable, match="the server is away"):
         await world.pipeline.receive("a", [Reading(series("temperature"), world.clock.time, 22.0)])
