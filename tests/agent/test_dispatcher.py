@@ -347,6 +347,17 @@ async def test_an_unexpected_error_is_retried_and_its_words_stay_out_of_log_and_
     assert "geheim" not in str(logs)
 
 
+async def test_what_some_got_of_a_message_that_others_refused_is_gone_on_from(world: World) -> None:
+    partly = Refused("not for all", permanent=True)
+    partly.thread = {"ts": "1"}
+    world.outcomes["a"] = [partly]
+    async with world.running():
+        await world.queue(notice("a", lane="l"), notice("b", lane="l"))
+        await world.until(lambda: len(world.settled) == 2)
+    assert world.settled == [("a", "failed"), ("b", "sent")]
+    assert [delivery.thread for delivery in world.given] == [None, {"ts": "1"}]
+
+
 async def test_a_thread_that_is_no_json_does_not_send_the_message_again(world: World) -> None:
     world.outcomes["a"] = [{"file": object()}]
     await world.queue(notice("a"))
