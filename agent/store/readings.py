@@ -103,16 +103,6 @@ def reaching(connection: Connection, names: Iterable[str], span: tuple[int, int,
     return out
 
 
-def before(connection: Connection, names: Iterable[str], time: int) -> list[Reading]:
-    """The newest reading with a value of each series, earlier than `time`."""
-    out = []
-    for series, number in _named(connection, names):
-        row = connection.execute(_NEWEST_VALUE, (number, time)).fetchone()
-        if row is not None:
-            out.append(Reading(series, *row))
-    return out
-
-
 def sample(connection: Connection, series: Series, since: int, most: int) -> list[Reading]:
     """The readings with a value from `since` on, in order; of more than `most` every so many, the newest too.
 

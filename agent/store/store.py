@@ -147,10 +147,6 @@ class Store:
         """
         return await self._readers.run(readings.reaching, tuple(names), span, most)
 
-    async def reading_before(self, names: Iterable[str], time: int) -> list[Reading]:
-        """The newest reading with a value of each series of these names, earlier than `time`."""
-        return await self._readers.run(readings.before, tuple(names), time)
-
     async def sample(self, series: Series, since: int, most: int) -> list[Reading]:
         """Its readings with a value from `since` on, in order; of more than `most` every so many, the newest too."""
         return await self._readers.run(readings.sample, series, since, most)

@@ -33,14 +33,6 @@ async def test_window_includes_its_start_excludes_its_end_and_is_ordered(store: 
     assert await store.window(["humidity", "temperature"], 0, 100) == everything
 
 
-async def test_reading_before_skips_what_has_no_value(store: Store) -> None:
-    await store.commit(
-        Commit(1, readings=[Reading(A, 1, 1.0), Reading(A, 2, None), Reading(A, 3, 3.0), Reading(B, 3, 1.0)])
-    )
-    assert await store.reading_before(["temperature"], 3) == [Reading(A, 1, 1.0)]
-    assert await store.reading_before(["temperature"], 4) == [Reading(A, 3, 3.0), Reading(B, 3, 1.0)]
-
-
 async def test_the_newest_values_lie_behind_any_gap(store: Store) -> None:
     rows = [Reading(A, time, None if time % 5 else float(time)) for time in range(1, 30)]
     await store.commit(Commit(1, readings=[*rows, Reading(B, 3, 1.0)]))
@@ -77,7 +69,7 @@ async def test_what_a_history_reaches_is_what_single_questions_give(store: Store
     names, (past, first, end) = ["temperature", "humidity"], span
     wanted = [
         *await store.newest_of(names, past, first, most),
-        *await store.reading_before(names, first),
+        *await store.newest_values_of(names, first, 1),
         *await store.window(names, first, end),
     ]
     found = await store.reaching(names, span, most)

@@ -180,7 +180,7 @@ class TestRollingUp:
         for reach in (Reach(), Reach(HOUR), Reach(2 * DAY)):
             await store.roll_up(NOW, kept(1, 1, 1), {"s": reach})
             assert await store.latest(["s"]) == [known, unknown[-1]]
-            assert await store.reading_before(["s"], NOW - reach.horizon) == [known]
+            assert await store.newest_values_of(["s"], NOW - reach.horizon, 1) == [known]
 
 
 class TestReading:
