@@ -133,7 +133,7 @@ class Setpoint(Approving, Reporting, Silencing):
         stack.push_async_callback(self._close_connections)
         key = await self.store.key(AckLinks.NAME, self.clock.now())
         self.ack_links = AckLinks(key, self.settings.external_url)
-        self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of)
+        self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of, self.store.remember)
         stack.push_async_callback(self.outgoing.rendering.close)
         self.reached = Receivers(await self.store.failing())
         told = self.reached.undeliverable, self.reached.waiting

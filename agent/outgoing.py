@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from agent.connections import Connections
 from agent.envelopes import read_notice
 from agent.notices import Notices
 from agent.reports.rendering import Rendered, Rendering, read_report
+from agent.store.errors import StoreError
 from agent.store.records import Delivery, DeliveryKind
 from connectors.base import Call, Misconfigured, Notifier, ReportSending, Sending
 from connectors.report_message import as_notice
@@ -39,7 +41,9 @@ from rules.projection import Projector
 log = structlog.get_logger()
 
 Points = Callable[[Series, int, int, int], Awaitable[list[Reading]]]
+Remember = Callable[[Delivery, Mapping[str, Any]], Awaitable[None]]
 _CHART_POINTS = 600
+_KEEP_SECONDS = 2.0
 _CHART_SECONDS = 10.0  # of the 30 a sending may take; many alerts at once wait for one another's charts
 
 Point = tuple[int, float | None]
@@ -54,13 +58,14 @@ class Outgoing:
     """Sends by the connections of the configuration in force.
 
     `points` reads stored readings for charts; `ack_url` gives the link that acknowledges, of a notice and the key of
-    its delivery.
+    its delivery; `keep` stores what is known of a delivery's message before it is settled. Raises StoreError.
     """
 
-    def __init__(self, points: Points, charts: Charts, ack_url: Callable[[Notice, str], str]) -> None:
+    def __init__(self, points: Points, charts: Charts, ack_url: Callable[[Notice, str], str], keep: Remember) -> None:
         self.points = points
         self.charts = charts
         self.ack_url = ack_url
+        self.keep = keep
         self.rendering = Rendering(self.chart)
         self.connections: Connections
         self.notices: Notices
@@ -81,7 +86,16 @@ class Outgoing:
         notice = read_notice(delivery.payload)
         chart = await self.chart(notice) if notifier.wants_chart else None
         sent = Sending(notice, delivery.key, delivery.attempts + 1, delivery.thread, chart)
-        return await notifier.send(replace(sent, ack_url=self.ack_url(notice, delivery.key), earlier=delivery.earlier))
+        sent = replace(sent, ack_url=self.ack_url(notice, delivery.key), earlier=delivery.earlier)
+        return await notifier.send(replace(sent, keep=partial(self._keep, delivery)))
+
+    async def _keep(self, delivery: Delivery, reference: Mapping[str, Any]) -> None:
+        """While the database does not work the sending goes on all the same: it has its own time."""
+        try:
+            async with asyncio.timeout(_KEEP_SECONDS):
+                await self.keep(delivery, reference)
+        except (StoreError, TimeoutError) as error:
+            log.warning("delivery.not_kept", delivery=delivery.id, error=str(error) or "the database is too slow")
 
     async def _report(self, delivery: Delivery, notifier: Notifier) -> None:
         report, attempt = read_report(delivery.payload), delivery.attempts + 1

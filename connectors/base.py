@@ -11,7 +11,7 @@ ConnectorError                 something outside did not work; `permanent` says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -164,6 +164,13 @@ class InboundSource(Protocol):
         """What stays the same when an accepted call is sent again; None if its sender gives no such thing."""
 
 
+Keep = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+async def _forget(_reference: Mapping[str, Any]) -> None:
+    """For a sending that no outbox is behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     """One delivery to one notifier.
@@ -171,7 +178,8 @@ class Sending:
     `key` is the idempotency key. `thread` is what the last successful sending for the same alert returned (a message's
     address, so that it can be edited), `chart` a PNG if the notifier asked for one and there is one, `ack_url` a
     signed link that acknowledges, where there is one. `earlier` is what the last sending about an earlier firing of the
-    alert returned, if there was none about this one yet.
+    alert returned, if there was none about this one yet. `keep` stores what would be returned by now, where more takes
+    a while: should the process end before that, the sending is tried again with it as its `thread`. Raises nothing.
     """
 
     notice: Notice
@@ -181,6 +189,7 @@ class Sending:
     chart: bytes | None = None
     ack_url: str = ""
     earlier: Mapping[str, Any] | None = None
+    keep: Keep = field(default=_forget, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ _THREAD = (
     "ON CONFLICT (receiver, position, fingerprint) DO UPDATE SET "
     "starts_at = excluded.starts_at, reference = excluded.reference, updated = excluded.updated"
 )
+_LEASED = "SELECT 1 FROM deliveries WHERE id = ? AND fence = ? AND state = 'queued'"
 _MOVE = "UPDATE deliveries SET next_at = next_at + ?, lease_until = lease_until + ? WHERE state = 'queued'"
 _NEXT = (
     "SELECT min(due) FROM (SELECT CASE WHEN lease_until > next_at THEN lease_until ELSE next_at END AS due "
@@ -159,6 +160,12 @@ def settle(connection: Connection, delivery: Delivery, attempt: Attempt, outcome
     if outcome["thread"] is not None:
         connection.execute(_THREAD, (orjson.dumps(outcome["thread"]).decode(), now, delivery.id))
     return True
+
+
+def remember(connection: Connection, delivery: Delivery, reference: Mapping[str, Any]) -> None:
+    """Keeps what is known of a message while its delivery is still being sent, unless the lease was lost."""
+    if connection.execute(_LEASED, (delivery.id, delivery.fence)).fetchone():
+        connection.execute(_THREAD, (orjson.dumps(reference).decode(), delivery.next_at, delivery.id))
 
 
 def move_queued(connection: Connection, by: int) -> None:

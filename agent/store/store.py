@@ -208,6 +208,10 @@ class Store:
 
         return await self._write().run(job, soon=True)
 
+    async def remember(self, delivery: Delivery, reference: Mapping[str, Any]) -> None:
+        """Keeps a thread reference before the outcome of its sending, which may take a while, is known."""
+        await self._write().run(lambda connection: outbox.remember(connection, delivery, reference), soon=True)
+
     async def move_queued(self, by: int) -> None:
         """Moves the times at which what is queued may be sent, and its leases, by so many microseconds."""
         await self._write().run(lambda connection: outbox.move_queued(connection, by))

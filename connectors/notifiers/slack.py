@@ -101,6 +101,7 @@ class SlackNotifier:
             if said is not None:
                 await self._answer(said, thread, _marked(sending))
         if sending.chart is not None and not _has_its_chart(sending.notice, thread):
+            await sending.keep(thread)  # a picture takes seconds, and the words must not be posted again
             thread = await self._attach(sending, thread, until)
         return thread
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 import pytest
@@ -20,6 +22,7 @@ from agent.notices import Notices
 from agent.outgoing import Outgoing
 from agent.reports.rendering import Rendering
 from agent.store.codec import encode
+from agent.store.errors import StoreUnavailable
 from agent.store.records import Delivery, DeliveryKind
 from connectors import registry
 from connectors.base import Misconfigured, ReportSending, Sending, Services
@@ -94,7 +97,9 @@ class World:
     def __init__(self, services: Services, *targets: Target, **receivers: tuple[NotifierEntry, ...]) -> None:
         self.stored: list[Reading] = []
         self.drawing = Drawing()
-        self.outgoing = Outgoing(self.points, self.drawing, AckLinks(b"k" * 32, "https://s.example").of)
+        self.kept: list[tuple[str, Mapping[str, Any]]] = []
+        self.keep_raises: Exception | None = None
+        self.outgoing = Outgoing(self.points, self.drawing, AckLinks(b"k" * 32, "https://s.example").of, self.keep)
         self.specs = Specs(targets, [SourceRule("a", ("visitors", "temperature"), None)])
         self.history = History(self.specs)
         self.services = services
@@ -108,6 +113,11 @@ class World:
 
     async def points(self, of, start, end, most):
         return [r for r in self.stored if r.series == of and start <= r.time < end]
+
+    async def keep(self, delivery: Delivery, reference: Mapping[str, Any]) -> None:
+        if self.keep_raises:
+            raise self.keep_raises
+        self.kept.append((delivery.key, reference))
 
     async def sent(self, notice: Notice | None = None) -> Sending:
         await self.outgoing.notify(delivery(notice or kit.notice()))
@@ -132,6 +142,19 @@ async def services():
 @pytest.fixture
 def world(services) -> World:
     return World(services, PERIOD, LEVEL)
+
+
+async def test_what_a_notifier_knows_of_its_message_is_kept_while_it_goes_on(world, monkeypatch):
+    sending = await world.sent()
+    await sending.keep({"ts": "1"})
+    assert world.kept == [("key", {"ts": "1"})]
+    world.keep_raises = StoreUnavailable("the disk is full")
+    with capture_logs() as logs:
+        await sending.keep({"ts": "2"})
+        monkeypatch.setattr(agent.outgoing, "_KEEP_SECONDS", 0.0)
+        monkeypatch.setattr(world.outgoing, "keep", lambda *_: asyncio.Event().wait())
+        await sending.keep({"ts": "3"})
+    assert [line["error"] for line in logs] == ["the disk is full", "the database is too slow"]
 
 
 def report_delivery(of=None, **changes) -> Delivery:

@@ -74,6 +74,20 @@ async def test_what_is_remembered_of_messages_is_found_by_what_they_are_about(st
     assert await store.references([]) == []
 
 
+async def test_what_is_known_of_a_message_is_kept_before_its_sending_ended(store: Store) -> None:
+    await queue(store, notice("fire"))
+    (fire,) = await store.claim(1, LEASE, 100)
+    await store.remember(fire, {"ts": "1"})
+    (again,) = await store.claim(1 + LEASE, LEASE, 100)  # the process that sent it is gone
+    assert (again.key, again.thread, again.attempts) == ("fire", {"ts": "1"}, 0)
+    await store.remember(fire, {"ts": "of the lost lease"})
+    assert await store.settle(again, tried(again), now=5, sent=True, thread={"ts": "1", "file": "F1"})
+    await store.remember(again, {"ts": "late"})
+    await queue(store, notice("more"))
+    (more,) = await store.claim(2 * LEASE, LEASE, 100)
+    assert more.thread == {"ts": "1", "file": "F1"}
+
+
 async def test_a_lost_lease_settles_nothing(store: Store) -> None:
     await queue(store, notice("a"))
     (first,) = await store.claim(1, LEASE, 1)

@@ -287,6 +287,27 @@ async def test_the_chart_stays_through_edits_until_another_takes_its_place(slack
     assert slack.messages[0].blocks[-2]["alt_text"].startswith("Chart: ✅ Resolved")
 
 
+@pytest.mark.parametrize("reason", [Reason.FIRING, Reason.ESCALATED])
+async def test_a_process_that_ends_during_the_upload_posts_nothing_twice(slack, notifier, reason):
+    class Ended(Exception):
+        pass
+
+    async def keep(reference):
+        kept.append(reference)
+        raise Ended
+
+    kept: list[dict[str, Any]] = []
+    thread = None if reason is Reason.FIRING else await notifier.send(kit.sending())
+    begun = kit.sending(kit.notice(reason=reason), thread=thread, chart=kit.PNG, keep=keep)
+    with pytest.raises(Ended):
+        await notifier.send(begun)
+    posted = len(slack.messages)
+    assert not slack.files
+    thread = await notifier.send(kit.sending(kit.notice(reason=reason), thread=kept[-1], chart=kit.PNG))
+    assert (len(slack.messages), len(slack.files)) == (posted, 1)
+    assert thread["file"] in words(slack.messages[0])
+
+
 async def test_a_chart_that_hangs_does_not_hold_the_message_back(slack, services, monkeypatch):
     monkeypatch.setattr("connectors.notifiers.slack._CHART_BY", 0.05)
     async with kit.silent() as port:
