@@ -12,7 +12,7 @@ import structlog
 
 from agent.runtime import OpenAlert
 from agent.slack.looking import MOST_TARGETS, standings, target_lines
-from agent.slack.replies import cut, sections
+from agent.slack.replies import sections
 from agent.slack.visit import Visit, alert_line, until
 from connectors.base import ConnectorError
 from connectors.facts import plain
@@ -29,7 +29,7 @@ _IN_LINE = 600
 async def publish(visit: Visit, said: Sequence[str] = ()) -> bool:
     """Shows the person their Home, with `said` at its top. False if Slack did not take it, which is logged."""
     try:
-        await visit.api.call("views_publish", user_id=visit.person.id, view=home(visit, said))
+        await visit.api.in_time("views_publish", user_id=visit.person.id, view=home(visit, said))
     except ConnectorError as error:
         log.warning("slack.home_not_shown", error=str(error))
         return False
@@ -58,7 +58,9 @@ def home(visit: Visit, said: Sequence[str] = ()) -> Block:
         blocks.append(section(escape(more, _IN_LINE)))
     targets = target_lines(visit)
     if targets:
-        blocks += [_header("Targets"), *_lines(cut(targets, MOST_TARGETS))]
+        rest = len(targets) - MOST_TARGETS
+        unlisted = [f"and {rest:,} more: {visit.hint('targets')}"] if rest > 0 else []
+        blocks += [_header("Targets"), *_lines([*targets[:MOST_TARGETS], *unlisted])]
     return {"type": "home", "blocks": blocks}
 
 

@@ -11,7 +11,7 @@ from agent.slack.asking import parse
 from agent.slack.home import home
 from agent.slack.visit import Visit
 from connectors.slack_buttons import ACKNOWLEDGE, SILENCE
-from rules.model import Assessment, Standing
+from rules.model import SECOND, Assessment, Standing
 from tests.agent.web.kit import logged
 
 ANN = "U0ANN0001"
@@ -147,6 +147,25 @@ async def test_where_home_can_not_be_shown_a_click_is_answered_in_a_direct_messa
         await asyncio.wait_for(door.until(lambda: door.messages), 5)
     assert door.messages[0].text == "Taken by you: behind is on"
     assert "slack.home_not_shown" in [line["event"] for line in log]
+
+
+async def test_one_call_too_many_only_delays_it(door, daemon, monkeypatch):
+    class Once(dict):
+        def get(self, method, _=None):
+            return self.pop(method, None)
+
+    door.failures = Once({"views.publish": Failure(status=429, retry_after=7)})
+    before = daemon.clock.time
+    await opened(door)
+    assert "Open alerts" in await shown(door)
+    assert daemon.clock.time - before >= 7 * SECOND
+
+
+async def test_the_targets_that_do_not_fit_are_counted(door, daemon):
+    for number in range(50):
+        daemon.config.targets[f"t{number}"] = replace(daemon.config.targets["room"], name=f"t{number}")
+    await opened(door)
+    assert "and 12 more: `/setpoint targets`" in (await shown(door))[-1]
 
 
 async def test_slack_takes_it_however_much_there_is(door, daemon):
