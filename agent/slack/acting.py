@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from agent.runtime import OpenAlert, Runtime, Unknown
 from agent.slack.asking import Word
 from agent.slack.names import exact, near
-from agent.slack.replies import Button, Reply, lines
+from agent.slack.replies import Button, Reply, cut, lines
 from agent.slack.spans import UNDERSTOOD, spoken
 from agent.slack.visit import Visit, code, until
 from rules.matchers import matchers_text, quoted
@@ -16,6 +17,8 @@ from rules.selectors import matches
 
 UNSILENCE = "unsilence"
 LONGEST_NOTE = 2_000
+_MOST_LISTED = 15
+_MOST_OFFERED = 2_000  # names, as comparing is slow
 _LONGEST = parse_duration("1y")
 _OPERATORS = frozenset("=~!{")
 
@@ -65,15 +68,18 @@ async def silence(visit: Visit) -> Reply:
         return lines(f"Why? Others will see it. {usage}")
     lasting = " ".join(word.text for word in words[at : at + used])
     at -= 1 if at > 1 and words[at - 1].written.casefold() == "for" else 0
-    targets = visit.runtime.config.targets
     named = " ".join(word.text for word in words[:at])
     if any(sign in word.written for word in words[:at] for sign in _OPERATORS):
         texts = _matcher_texts(visit.asked.text, words[:at])
     else:
-        target = exact(named, _target_names(visit.runtime))
-        if target is None:
-            return not_known(visit, "target", named, _target_names(visit.runtime), f"silence {{}} {lasting} …")
-        texts = [f"target={quoted(target if target in targets else plain_name(visit.runtime, target))}"]
+        names = _target_names(visit.runtime)
+        target = exact(named, names)
+        texts = _instance_texts(visit.runtime, named)
+        if target is not None:
+            texts = [f"target={quoted(plain_name(visit.runtime, target))}"]
+        elif not texts:
+            offered = islice((*names, *_instance_names(visit.runtime)), _MOST_OFFERED)
+            return not_known(visit, "target", named, offered, f"silence {{}} {lasting} …")
     return await _silenced(visit, texts, length, reason)
 
 
@@ -172,13 +178,33 @@ def alert_names(runtime: Runtime, one: OpenAlert) -> Iterator[str]:
 
 
 def instances_named(fired: Sequence[OpenAlert]) -> dict[str, list[str]]:
-    """By what an instance may be called, a label's value or its target with one, the fingerprints of its alerts."""
+    """By what an instance may be called, the fingerprints of its alerts: a label's value, its target with one, and as
+    it is written (`room{site="www"}`, of which quotes are taken off)."""
     found: dict[str, list[str]] = {}
     for one in fired:
-        for value in dict.fromkeys(value for _, value in one.key.labels if value):
-            for name in (value, f"{one.key.target} {value}"):
-                found.setdefault(name, []).append(one.fingerprint)
+        values = dict.fromkeys(value for _, value in one.key.labels if value)
+        names = [name for value in values for name in (value, f"{one.key.target} {value}")]
+        for name in dict.fromkeys([*names, one.subject.replace('"', "")] if values else ()):
+            found.setdefault(name, []).append(one.fingerprint)
     return found
+
+
+def _instance_names(runtime: Runtime) -> dict[str, tuple[str, str, str]]:
+    """By its target with a label's value what an instance is: target, label, value."""
+    found = ((key.target, label, value) for key in runtime.instances() for label, value in key.labels if value)
+    return {f"{target} {value}": (target, label, value) for target, label, value in found}
+
+
+def _instance_texts(runtime: Runtime, named: str) -> list[str]:
+    """The matchers of the instances that are called so; none where several targets have such a one."""
+    known = _instance_names(runtime)
+    whole = exact(named, known)
+    alone = [one for one in known.values() if one[2].casefold() == named.casefold()]
+    found = [known[whole]] if whole is not None else alone
+    if len(found) != 1:
+        return []
+    target, label, value = found[0]
+    return [f"target={quoted(target)}", f"{label}={quoted(value)}"]
 
 
 def _target_names(runtime: Runtime) -> list[str]:
@@ -197,7 +223,7 @@ def plain_name(runtime: Runtime, name: str) -> str:
 def _fired(visit: Visit, fired: Sequence[OpenAlert]) -> list[str]:
     if not fired:
         return ["Nothing fires, so there is nothing to take."]
-    return [f"{one.name} of {one.subject}: {visit.hint(f'ack {one.fingerprint}')}" for one in fired[:15]]
+    return cut((f"{one.name} of {one.subject}: {visit.hint(f'ack {one.fingerprint}')}" for one in fired), _MOST_LISTED)
 
 
 def not_known(visit: Visit, what: str, name: str, known: Iterable[str], how: str) -> Reply:

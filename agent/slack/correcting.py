@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 
 from agent.runtime import OpenAlert, Switched, Unknown, Word
-from agent.slack.acting import LONGEST_NOTE, alert_names, leading, not_known, plain_name
+from agent.slack.acting import LONGEST_NOTE, alert_names, instances_named, leading, not_known, plain_name
 from agent.slack.names import exact
 from agent.slack.replies import Reply, cut, lines
 from agent.slack.visit import Visit, until
@@ -51,10 +51,17 @@ async def run(visit: Visit) -> Reply:
         alert, note = own[0].fingerprint, ""
     else:
         names = list(dict.fromkeys(name for one in fired for name in alert_names(visit.runtime, one)))
-        taken = leading(words[1:], names)
+        instances = instances_named(fired)
+        taken = leading(words[1:], [*names, *(name for name in instances if name not in names)])
         if taken is None:
-            return not_known(visit, "open alert", words[1].text, names, f"run {action} {{}}")
+            return not_known(visit, "open alert", words[1].text, [*names, *instances], f"run {action} {{}}")
         alert, note = plain_name(visit.runtime, taken[0]), visit.asked.rest(1 + taken[1])[:LONGEST_NOTE]
+        if taken[0] not in names:
+            meant = [one for one in fired if one.fingerprint in instances[taken[0]]]
+            own = [one for one in meant if _corrects(visit, action, one)]
+            if len(own) != 1:
+                return Reply(_choice(visit, action, own or meant), title="For which alert?")
+            alert = own[0].fingerprint
     return await outcome(visit.runtime.run_action(action, alert, visit.person, note), public=visit.asked.public)
 
 

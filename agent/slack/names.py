@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from agent.runtime import Runtime
+from rules.model import Series
 
 _NEAR = 0.6  # as difflib measures it, and as the configuration's own "did you mean"
 _MOST = 3
@@ -70,7 +71,11 @@ def _things(runtime: Runtime) -> Iterator[tuple[str, Named]]:
 
 
 def _instances(runtime: Runtime) -> Iterator[tuple[str, Named]]:
-    """Instances by their target with a label's value, and by the value alone where no other target has it."""
+    """Instances as they are written, by their target with a label's value, and by the value alone where no other
+    target has it. Of what a person types the quotes are taken off."""
+    for key in runtime.instances():
+        if len(key.labels) == 1:
+            yield str(Series(*key)).replace('"', ""), Named("target", key.target, key.labels[0][1])
     values = dict.fromkeys((key.target, value) for key in runtime.instances() for _, value in key.labels if value)
     targets = Counter(value for _, value in values)
     for target, value in values:

@@ -298,7 +298,7 @@ async def test_an_instance_has_the_name_that_its_label_has(door, daemon):
         daemon.stands("room", OUT, room=room)
         one = daemon.alert(f"oob-{room}")
         daemon.open[-1] = replace(one, key=InstanceKey("room", (("room", room),)))
-    for text in ("status kitchen", "status room kitchen", "status Room-Kitchen"):
+    for text in ("status kitchen", "status room kitchen", "status Room-Kitchen", 'status room{room="kitchen"}'):
         said = await ask(door, text)
         assert "kitchen" in said
         assert "hall" not in said
@@ -307,7 +307,38 @@ async def test_an_instance_has_the_name_that_its_label_has(door, daemon):
     assert "Taken by you: oob-kitchen" in await ask(door, "ack kitchen on it")
     assert daemon.taken == [("f-oob-kitchen", "Ann Lee", "on it")]
     await ask(door, "ack room hall")
-    assert [one[0] for one in daemon.taken] == ["f-oob-kitchen", "f-oob-hall"]
+    await ask(door, 'ack room{room="hall"}')
+    assert [one[0] for one in daemon.taken] == ["f-oob-kitchen", "f-oob-hall", "f-oob-hall"]
+
+
+@pytest.mark.parametrize("named", ["living room", "room living room", '"Living Room"', "monthly living room"])
+async def test_an_instance_is_silenced_by_its_name(door, daemon, named):
+    daemon.stands("room", OUT, room="living room")
+    daemon.stands("room", OUT, room="hall")
+    if "monthly" in named:
+        daemon.stands("monthly", OUT, site="living room")
+    await ask(door, f"silence {named} 2h windows are open")
+    target, label = ("monthly", "site") if "monthly" in named else ("room", "room")
+    found, silence = made(daemon)
+    assert found == [("target", "=", target), (label, "=", "living room")]
+    assert silence.reason == "windows are open"
+
+
+async def test_what_several_targets_have_is_only_offered(door, daemon):
+    daemon.stands("room", OUT, room="hall")
+    daemon.stands("monthly", OUT, site="hall")
+    said = await ask(door, "silence hall 2h x")
+    assert "There is no target 'hall'. Did you mean " in said
+    assert 'hall" 2h …`' in said
+    assert daemon.silenced == {}
+
+
+async def test_of_many_alerts_some_are_listed_and_the_rest_is_counted(door, daemon):
+    for number in range(20):
+        daemon.alert(f"late-{number}")
+    said = await ask(door, "ack")
+    assert said.count("/setpoint ack f-late-") == 15
+    assert said.endswith("and 5 more")
 
 
 async def test_mute_is_a_silence_of_the_label_source(door, daemon):

@@ -98,6 +98,29 @@ async def test_run_asks_which_alert_where_several_may_be_meant(door, heated):
     assert heated.taken == []
 
 
+@pytest.mark.parametrize("named", ["attic", "cold attic", 'cold{room="attic"}'])
+async def test_run_for_an_instance_by_its_name(door, heated, named):
+    freezing(heated)
+    freezing(heated, "attic")
+    heated.words = [Word(APPROVED, CALLED, counted=True)]
+    assert await ask(door, f"run heat {named} the window is stuck") == CALLED
+    assert heated.taken == [("run heat", "f-attic", "Ann Lee")]
+    assert "Did you mean attic? `/setpoint run heat attic`" in await ask(door, "run heat attics")
+
+
+async def test_run_for_an_instance_with_several_alerts_asks_which(door, heated):
+    for name in ("freezing", "frozen"):
+        freezing(heated)
+        heated.open[-1] = replace(heated.open[-1], name=name, fingerprint=f"f-{name}")
+    text = await ask(door, "run vent den")
+    assert "run vent f-freezing" in text
+    assert "run vent f-frozen" in text
+    assert heated.taken == []
+    heated.words = [Word(APPROVED, CALLED, counted=True)]
+    await ask(door, "run heat den")  # it corrects only one of them
+    assert heated.taken == [("run heat", "f-freezing", "Ann Lee")]
+
+
 async def test_run_for_an_alert_by_its_name_with_a_note(door, heated):
     freezing(heated)
     heated.words = [Word(APPROVED, CALLED, counted=True)]
