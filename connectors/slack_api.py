@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,6 +67,7 @@ _NOT_SLACK = (
     "between?"
 )
 _ADVICE = "give the bot token of an installed app as SETPOINT_SLACK_BOT_TOKEN or token"
+_SCOPE = re.compile(r"[a-z:._]{1,60}")
 _TO_DO = {
     "channel_not_found": "there is no such channel, or it is private and the app is not in it; /invite the app there",
     "not_in_channel": "the app is not in the channel; /invite it there",
@@ -193,9 +195,9 @@ def _refused(response: Any, now: int) -> ConnectorError:
         return BadAnswer(_NOT_SLACK.format(status=f" HTTP {status}"))
     transient = code in _TRANSIENT or status in {408, 425, 429} or status >= 500
     said = code or f"HTTP {status}"
-    if code == "missing_scope" and isinstance(data, dict) and str(data.get("needed", "")).replace(":", "").isalnum():
-        said += f" ({data['needed']})"
     hint = _TO_DO.get(code)
+    if code == "missing_scope" and isinstance(data, dict) and _SCOPE.fullmatch(needed := str(data.get("needed", ""))):
+        hint = f"add the scope {needed} to the app, then install it again"
     refused = SlackRefused(
         f"Slack refused: {said}" + (f": {hint}" if hint else ""),
         status=status,

@@ -24,6 +24,7 @@ _MOST = 1_000  # people remembered
 _LONGEST = 80
 _SLACKBOT = "USLACKBOT"
 _NO_SUCH = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+_UNGROUPED = "missing_scope: add usergroups:read to the app and install it again"
 _BY_ID = "People whose ids are listed under operators may act even so."
 
 
@@ -147,7 +148,8 @@ class People:
         try:
             members = await self._asked(group)
         except ConnectorError as error:
-            raise CannotTell(f"{error} (this needs the scope usergroups:read)") from None
+            lacking = getattr(error, "code", "") == "missing_scope"
+            raise CannotTell(_UNGROUPED if lacking else str(error)) from None
         except (KeyError, TypeError, AttributeError):
             raise CannotTell("Slack's answer can't be read") from None
         self._keep("group", group, _Known(members, self._now(), self._now() + _FRESH))

@@ -328,6 +328,14 @@ async def test_errors_say_whether_to_try_again_and_what_to_do(slack, notifier, f
     assert slack.messages == []
 
 
+async def test_the_scope_that_slack_says_is_the_one_to_add(slack, notifier):
+    slack.scopes.discard("files:write")
+    with capture_logs() as logs:
+        await notifier.send(kit.sending(chart=kit.PNG))
+    said = "Slack refused: missing_scope: add the scope files:write to the app, then install it again"
+    assert [line["error"] for line in logs] == [said]
+
+
 async def test_a_rate_limit_says_when(slack, notifier):
     slack.failures["chat.postMessage"] = Failure(status=429, retry_after=31)
     error = await kit.refusal(notifier, kit.sending(), SECRETS)
@@ -346,7 +354,7 @@ async def test_what_the_server_checks_by_itself_is_told_the_same(slack, services
     assert "not_in_channel" in str(await kit.refusal(connected(slack, services, channel="#oncall"), kit.sending()))
     slack.scopes.clear()
     error = await kit.refusal(connected(slack, services), kit.sending())
-    assert "missing_scope (chat:write)" in str(error)
+    assert "missing_scope: add the scope chat:write" in str(error)
 
 
 async def test_timeout_and_refused_connection_are_transient(slack, services):
