@@ -16,6 +16,7 @@ from connectors.base import ConnectorError, Services
 
 OK, NOTE, FIX = "ok", "note", "fix"
 _SECONDS = 10.0
+_PATIENT = 20.0  # seconds that one answer may be waited for
 _PAGE, _MOST_PAGES = 1_000, 20  # channels; Slack gives at most so many at a time
 _ID = re.compile(r"[CGDUW][A-Z0-9]{7,}")
 _TO_POST = ("chat:write", "files:write")  # what a token of a receiver's own needs
@@ -81,7 +82,19 @@ class Workspace:
         self._channels: dict[str, Mapping[str, Any]] | None = None
 
     async def ask(self, method: str, **arguments: Any) -> Any:
-        """The answer to a method by slack-sdk's name. Raises ConnectorError."""
+        """The answer to a method by slack-sdk's name; asked again when Slack allows. Raises ConnectorError."""
+        left = _PATIENT
+        while True:
+            try:
+                return await self._asked(method, arguments)
+            except ConnectorError as error:
+                wait = error.retry_after
+                if wait is None or wait > left:
+                    raise
+            left -= max(wait, 1.0)
+            await self._services.http.pace(self._token).pause(wait)
+
+    async def _asked(self, method: str, arguments: Mapping[str, Any]) -> Any:
         from connectors.slack_api import connected, mapped
 
         client = connected(self._token, self._services.slack_api_url, self._services.http.session)

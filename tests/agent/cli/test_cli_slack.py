@@ -62,6 +62,22 @@ def the(said, state, *words):
     return one
 
 
+def test_one_call_too_many_only_delays_it(check, slack):
+    class Once(dict):
+        def get(self, method, _=None):
+            return self.pop(method, None)
+
+    methods = ("conversations.list", "usergroups.list", "apps.connections.open")
+    slack.failures = Once({method: Failure(status=429, retry_after=0) for method in methods})
+    said = check()
+    assert (said.status, slack.failures) == (0, {})
+
+
+def test_a_longer_wait_is_said(check, slack):
+    slack.failures["conversations.list"] = Failure(status=429, retry_after=300)
+    assert the(check("--json"), "fix", "growth[0]", "can't be looked for")["fix"] == "try again in 300 s"
+
+
 def test_what_works(check):
     said = check()
     assert (said.status, said.err) == (0, "")
