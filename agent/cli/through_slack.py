@@ -12,11 +12,12 @@ from urllib.parse import quote
 import click
 
 from agent.cli.ack import user
-from agent.cli.client import Daemon, mistaken
+from agent.cli.client import Daemon, NoDaemon, mistaken
 from agent.cli.options import print_json
 from agent.clock import Clock
 
 _EVERY = 0.25  # seconds between two looks
+_RESTARTS = 30.0  # seconds in which a daemon that is started anew answers again
 
 
 @dataclass(slots=True)
@@ -72,8 +73,16 @@ def send(daemon: Daemon, receiver: str, patience: float, *, as_json: bool) -> No
 def _looks(daemon: Daemon, test: dict[str, Any], clock: Clock, end: float) -> Iterator[dict[str, Any]]:
     """The test again and again, until the time is over."""
     path = f"receivers/{quote(test['receiver'], safe='')}/test/{test['id']}"
+    answered = clock.monotonic()
     while (left := end - clock.monotonic()) > 0:
-        yield _asked(daemon, "GET", path)
+        try:
+            found = _asked(daemon, "GET", path)
+        except NoDaemon:  # one that starts anew goes on with the test
+            if clock.monotonic() - answered > _RESTARTS:
+                raise
+        else:
+            answered = clock.monotonic()
+            yield found
         sleep(min(_EVERY, left))
 
 

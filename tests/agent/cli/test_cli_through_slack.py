@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from agent.cli import through_slack
+from agent.cli.client import NoDaemon
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Failure
 from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET
@@ -142,3 +144,33 @@ def test_a_button_of_another_time_does_nothing(world, slack):
     run(server.interact({"type": "block_actions", "user": user, "actions": [action], "response_url": url}))
     run(asyncio.wait_for(server.until(lambda: server.ephemerals), DEADLINE))
     assert server.ephemerals[0].text == "This test is over. Nothing was done."
+
+
+class Away:
+    """A daemon that answers a while, then is not there for so many seconds."""
+
+    def __init__(self, seconds):
+        self.now, self.back = 0.0, 1.0 + seconds
+
+    def monotonic(self):
+        return self.now
+
+    def pass_(self, seconds):
+        self.now += seconds
+
+    def ask(self, *_):
+        if 1.0 <= self.now < self.back:
+            raise NoDaemon("no daemon answers")
+        return {"test": {"at": self.now}}
+
+
+@pytest.mark.parametrize("seconds", [20.0, 40.0])
+def test_a_daemon_that_is_started_anew_is_waited_for(monkeypatch, seconds):
+    away = Away(seconds)
+    monkeypatch.setattr(through_slack, "sleep", away.pass_)
+    looks = through_slack._looks(away, {"receiver": "growth", "id": "t"}, away, 100.0)
+    if seconds > 30:
+        with pytest.raises(NoDaemon):
+            list(looks)
+    else:
+        assert [found["at"] for found in looks][-1] == 99.75
