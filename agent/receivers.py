@@ -20,6 +20,9 @@ from rules.routing import CONSOLE
 log = structlog.get_logger()
 
 
+_BEGINS = frozenset({Reason.FIRING, Reason.FLAPPING, Reason.RAISED, Reason.ESCALATED})
+
+
 def _said(delivery: Delivery) -> Notice:
     """What a delivery says, as a notice."""
     if delivery.kind is DeliveryKind.REPORT:
@@ -34,6 +37,7 @@ class Receivers:
         self.config = Configuration({}, {})
         self._states = {(one.receiver, one.position): one for one in failing}
         self._told = {place: one.error for place, one in self._states.items()}  # also after a restart only once
+        self._missed: dict[tuple[str, int], set[tuple[str, str]]] = {}  # what the fallback was told to begin
 
     def use(self, config: Configuration) -> None:
         """Goes by another configuration from now on."""
@@ -52,6 +56,7 @@ class Receivers:
         if error is None:
             self._states[place] = ReceiverState(*place)
             self._told.pop(place, None)
+            self._missed.pop(place, None)
             return
         since = before.since if before is not None and before.since is not None else now
         self._states[place] = ReceiverState(*place, since, str(error))
@@ -61,11 +66,16 @@ class Receivers:
         return self._beside(delivery, f"Receiver {delivery.receiver} could not be told: {error}", "")
 
     def waiting(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
-        """What the fallback receiver is told because nothing gets through until it is mended: once for each reason."""
+        """What the fallback receiver is told because nothing gets through until it is mended.
+
+        Once for each reason, and of each alert that begins meanwhile or gets graver, so that somebody hears of it.
+        """
         place = (delivery.receiver, delivery.position)
-        if self._told.get(place) == str(error):
+        missed, begun = self._missed.setdefault(place, set()), _begun(delivery)
+        if self._told.get(place) == str(error) and begun <= missed:
             return []
         self._told[place] = str(error)
+        missed |= begun
         said = f"Receiver {delivery.receiver} can't be told: {error}. What it misses waits for up to three days"
         return self._beside(delivery, said, "waits")
 
@@ -96,6 +106,17 @@ class Receivers:
             )
             for position, _ in enumerate(self.config.notifiers(fallback))
         ]
+
+
+def _begun(delivery: Delivery) -> set[tuple[str, str]]:
+    """The alerts, with their severities, of which a delivery is the first to tell that they fire."""
+    try:
+        notice = _said(delivery)
+    except (ValueError, TypeError, KeyError):
+        return set()  # as `_beside` says
+    firing = [one for one in notice.every if one.status == "firing"] if notice.reason in _BEGINS else []
+    fresh = [one for one in firing if one.fresh]
+    return {(one.fingerprint, one.severity) for one in fresh or firing}
 
 
 def configured(states: Iterable[ReceiverState], config: Configuration) -> list[ReceiverState]:

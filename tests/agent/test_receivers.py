@@ -103,6 +103,32 @@ class TestUndeliverable:
 
 
 class TestWaiting:
+    def test_each_alert_that_begins_meanwhile_is_told_once(self):
+        known, error = reached(Route("fallback")), until_mended()
+
+        def told(**changes):
+            keys = {name: changes.pop(name) for name in ("key",) if name in changes}
+            made = known.waiting(delivery(kit.notice(receiver="growth", **changes), **keys), error)
+            return [read_notice(one.payload).fingerprint for one in made]
+
+        assert told() == [kit.notice().fingerprint] * 2
+        assert told(key="again") == []
+        assert told(fingerprint="late") == ["late"] * 2
+        assert told(fingerprint="late", key="it fires again", starts_at=kit.NOW + MINUTE) == []
+        assert told(fingerprint="late", key="graver", reason=Reason.RAISED, severity="critical") == ["late"] * 2
+        for reason in (Reason.RESOLVED, Reason.UPDATED, Reason.REMINDER, Reason.UNCORRECTED, Reason.TEST):
+            assert told(fingerprint="old", reason=reason) == []
+
+    def test_of_a_group_those_count_that_begin(self):
+        known, error = reached(Route("fallback")), until_mended()
+
+        def told(*numbers, fresh=()):
+            alerts = tuple(kit.alert(number, fresh=number in fresh) for number in numbers)
+            notice = dataclasses.replace(kit.several(), receiver="growth", reason=Reason.FIRING, alerts=alerts)
+            return len(known.waiting(delivery(notice), error))
+
+        assert [told(1, 2, fresh=(1, 2)), told(1, 2), told(2, 1, fresh=(1,)), told(3, 1, 2, fresh=(3,))] == [2, 0, 0, 2]
+
     def test_it_is_told_once_for_each_reason_and_again_after_it_worked(self):
         known, one = reached(Route("fallback")), growth()
         told = known.waiting(one, until_mended())
@@ -124,8 +150,10 @@ class TestWaiting:
 
     def test_a_restart_does_not_repeat_it(self):
         error = until_mended()
+        before = reached(Route("fallback")).waiting(growth(), error)
         known = reached(Route("fallback"), PLACES, ReceiverState("growth", 0, 5, str(error)))
-        assert known.waiting(growth(), error) == []
+        assert known.waiting(growth(Reason.RESOLVED), error) == []
+        assert [one.key for one in known.waiting(growth(), error)] == [one.key for one in before]  # stored already
 
 
 class TestStates:
