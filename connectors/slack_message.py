@@ -65,7 +65,7 @@ def message(notice: Notice, extras: Extras = _NONE) -> dict[str, Any]:
     if said:
         blocks.append(section(escape("\n".join(said), 1_500)))
     if notice.status == "resolved" and extras.fired:
-        blocks.append(section(_when_fired(extras.fired)))
+        blocks.append(section(when_fired(extras.fired)))
     why = reasons(notice)
     if why:
         blocks.append({"type": "context", "elements": [mrkdwn(escape("\n".join(why), 1_000))]})
@@ -113,7 +113,8 @@ def _field(fact: Fact) -> Block:
     return mrkdwn(f"*{fact.label}*\n{escape(fact.text, 300)}")
 
 
-def _when_fired(fired: Mapping[str, Any]) -> str:
+def when_fired(fired: Mapping[str, Any]) -> str:
+    """What is kept of a firing, escaped."""
     pairs: Sequence[Sequence[str]] = fired.get("facts", ())
     numbers = " · ".join(f"{label}: {text}" for label, text in pairs)
     text = f"*When it fired*\n{escape(str(fired.get('heading', '')), 600)}"

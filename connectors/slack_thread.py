@@ -1,10 +1,10 @@
 """What is remembered of a Slack message between two sendings, and what its thread is told.
 
 A reference is JSON: channel and ts of the message; `place`, the channel as it was configured; `starts_at`, the firing
-(or the group's episode) it shows; `fired`, its numbers; `file`, its chart; `beneath`, how the alert stood whose chart
-went into the thread instead; `posted`, when; `first` and `firings`, since
-when and how often it fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`,
-the sendings that were answered for.
+(or the group's episode) it shows; `status`, as it shows it; `fired`, its numbers; `file`, its chart; `beneath`, how the
+alert stood whose chart went into the thread instead; `posted`, when; `first` and `firings`, since when and how often it
+fired; `severity`, the gravest that was told; `told`, digests of the news that were; `answered`, the sendings that were
+answered for; `left`, the message of an earlier firing that never said that it was over.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.base import Sending
 from connectors.facts import heading, listed, local, mark, plain, shortened, span
-from connectors.slack_message import firing, message
+from connectors.slack_message import firing, message, when_fired
 from connectors.slack_text import escape, section
 from rules.model import HOUR, News, Notice, Reason
 
@@ -76,6 +76,7 @@ def posted(sending: Sending, before: Mapping[str, Any], place: str, now: int) ->
     return {
         "place": place,
         "starts_at": before.get("starts_at", notice.episode),
+        "status": notice.status,
         "fired": kept_firing(notice, before),
         "posted": now,
         "first": before.get("first", notice.unsaid_since or notice.starts_at),
@@ -83,7 +84,23 @@ def posted(sending: Sending, before: Mapping[str, Any], place: str, now: int) ->
         "severity": notice.severity,
         "told": [_digest(news) for news in notice.news][-_REMEMBERED:],
         "answered": [_name(sending)],
+        **({"left": left} if (left := _left(sending, before)) else {}),
     }
+
+
+def _left(sending: Sending, before: Mapping[str, Any]) -> Reference | None:
+    """The earlier firing's message, if it still says that it fires: its end was not told while Slack was away."""
+    earlier = sending.earlier or sending.thread or {}
+    if before or not earlier.get("ts") or earlier.get("status") != "firing":
+        return None
+    return {name: earlier.get(name) for name in ("channel", "ts", "fired")}
+
+
+def replaced(link: str, fired: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What stands in the place of a message that is not edited any more; `link` leads to the one that is."""
+    where = f"<{escape(link, 1_000)}|a newer one>" if link else "a newer one"
+    text = f"This message was replaced by {where} and is not kept up to date."
+    return {"text": text, "blocks": [section(text), *([section(when_fired(fired))] if fired else ())]}
 
 
 def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from agent.slack.visit import Visit
 from agent.store.errors import StoreError
 from connectors.base import ConnectorError
 from connectors.slack_buttons import ACKNOWLEDGE, SILENCE, WHY, silence_of
-from connectors.slack_text import escape, section
+from connectors.slack_thread import replaced
 
 log = structlog.get_logger()
 
@@ -44,9 +44,7 @@ async def put_aside(visit: Visit, act: str, value: str, message: Mapping[str, An
 async def _words(visit: Visit, newest: str) -> dict[str, Any]:
     found = await tried(visit.api.call("chat_getPermalink", channel=visit.channel, message_ts=newest))
     link = str(found.get("permalink") or "") if found else ""
-    where = f"<{escape(link, 1_000)}|a newer one>" if link else "a newer one"
-    text = f"This message was replaced by {where} and is not kept up to date."
-    return {"text": text, "blocks": [section(text)]}
+    return replaced(link)
 
 
 def _subject(act: str, value: str, blocks: Any) -> str:

@@ -18,7 +18,7 @@ from connectors.posting import post
 from connectors.slack_message import Extras, message
 from connectors.slack_picture import when_taken_in
 from connectors.slack_plain import as_words, has_picture
-from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted, standing
+from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted, replaced, standing
 from rules.model import SECOND, Notice, Reason
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class SlackNotifier:
         if sending.notice.reason is Reason.UNDELIVERABLE:
             return await self._beside(sending)
         before = known(sending, self._config.channel or "")
-        thread = await self._show(sending, before)
+        thread = await self._set_aside(sending, await self._show(sending, before))
         if before is not None and before["ts"] == thread["ts"]:
             said, thread = answer(sending, thread)
             if said is not None:
@@ -171,7 +171,7 @@ class SlackNotifier:
 
         notice = sending.notice
         if before is not None:
-            edited = {**before, "fired": kept_firing(notice, before)}
+            edited = {**before, "status": notice.status, "fired": kept_firing(notice, before)}
             try:
                 return await self._edit(notice, edited)
             except SlackRefused as error:
@@ -179,6 +179,31 @@ class SlackNotifier:
                     raise
         new = posted(sending, before or {}, self._config.channel or "", self._services.now())
         return {**new, **await self._post({**self._message(notice, new), **_marked(sending)})}
+
+    async def _set_aside(self, sending: Sending, thread: Reference) -> Reference:
+        """Puts a link to the alert's message in the place of the one that was left; the next sending tries again."""
+        from connectors.slack_api import GONE, SlackRefused
+
+        left, notice = thread.get("left"), sending.notice
+        if left is None:
+            return thread
+        await sending.keep(thread)
+        try:
+            said = replaced(await self._link(thread), left["fired"])
+            await self._call("chat_update", **_address(left), **said)
+        except ConnectorError as error:
+            if not (isinstance(error, SlackRefused) and error.code in GONE):
+                _log.warning("message left", receiver=notice.receiver, alert=notice.alert, error=str(error))
+                return thread
+        return {name: value for name, value in thread.items() if name != "left"}
+
+    async def _link(self, thread: Reference) -> str:
+        """Where the message is for people, empty if Slack does not say."""
+        try:
+            said = await self._call("chat_getPermalink", channel=thread["channel"], message_ts=thread["ts"])
+        except ConnectorError:
+            return ""
+        return str(said.get("permalink") or "")
 
     def _message(self, notice: Notice, thread: Mapping[str, Any], file: str | None = None) -> dict[str, Any]:
         return message(notice, Extras(thread.get("fired"), file, again(notice, thread), self._clicks))

@@ -271,6 +271,52 @@ async def test_so_do_answers_and_what_stands_beside(slack, notifier):
     assert [message.metadata["event_payload"]["key"] for message in slack.messages[1:]] == ["k2", "k3", "k4"]
 
 
+class TestOneThatWasLeft:
+    """Slack was away for hours: the end of a firing was not told, and the next one has a message of its own."""
+
+    async def test_it_says_which_message_took_its_place(self, slack, notifier):
+        kept = []
+
+        async def keep(reference):
+            kept.append(reference)
+
+        first = await notifier.send(kit.sending())
+        thread = await notifier.send(kit.sending(kit.notice(**fired(120)), earlier=first, keep=keep))
+        left, living = slack.messages
+        assert left.text.startswith("This message was replaced by <http://")
+        assert "*When it fired*\nUnique visitors behind: 6,214 of 10,000" in words(left)
+        assert living.ts.replace(".", "") in words(left)
+        assert buttons(left) == []
+        assert buttons(living)
+        assert kept[-1]["ts"] == thread["ts"] == living.ts  # before anything else is done
+        assert "left" not in thread
+
+    async def test_one_that_said_its_end_stays(self, slack, notifier):
+        thread = await notifier.send(kit.sending())
+        thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
+        await notifier.send(kit.sending(kit.notice(**fired(120)), earlier=thread))
+        assert slack.messages[0].text.startswith("✅ Resolved")
+        assert len(slack.messages[0].history) == 1
+
+    async def test_what_slack_does_not_take_is_tried_with_the_next_sending(self, slack, notifier):
+        thread = await notifier.send(kit.sending())
+        slack.failures = {method: Failure(status=503) for method in ("chat.update", "chat.getPermalink")}
+        with capture_logs() as logs:
+            thread = await notifier.send(kit.sending(kit.notice(**fired(120)), earlier=thread))
+        assert [line["event"] for line in logs] == ["message left"]
+        assert slack.messages[0].history == []
+        slack.failures = {"chat.getPermalink": Failure(error="message_not_found")}
+        thread = await notifier.send(kit.sending(kit.resolved(**fired(120)), thread=thread))
+        assert slack.messages[0].text.startswith("This message was replaced by a newer one")
+        assert "left" not in thread
+
+    @pytest.mark.parametrize("code", ["message_not_found", "edit_window_closed"])
+    async def test_one_that_is_gone_is_forgotten(self, slack, notifier, code):
+        thread = await notifier.send(kit.sending())
+        slack.failures["chat.update"] = Failure(error=code)
+        assert "left" not in await notifier.send(kit.sending(kit.notice(**fired(120)), earlier=thread))
+
+
 async def test_the_chart_stays_through_edits_until_another_takes_its_place(slack, notifier):
     def chart():
         return [block["slack_file"]["id"] for block in slack.messages[0].blocks if block["type"] == "image"]

@@ -96,11 +96,12 @@ async def test_one_message_is_posted_then_edited_and_keeps_what_fired(slack, not
 
 async def test_a_new_firing_is_a_new_message_although_the_old_one_is_known(slack, notifier):
     thread = await notifier.send(kit.sending())
+    thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
     again = kit.notice(starts_at=kit.NOW + DAY, at=kit.NOW + DAY)
     second = await notifier.send(kit.sending(again, thread=thread))
-    assert len(slack.messages) == 2
+    assert len([message for message in slack.messages if not message.thread_ts]) == 2
     assert second["ts"] != thread["ts"]
-    assert not slack.messages[0].history
+    assert len(slack.messages[0].history) == 1
 
 
 async def test_a_repeated_sending_of_the_same_firing_edits(slack, notifier):
