@@ -18,6 +18,16 @@ _WAITS = (1.0, 2.0, 4.0)  # seconds between tries; each try is one of the fifty 
 _RESERVE = 3.0  # seconds that are left for the other way
 
 
+async def once_more(call: Callable[[], Awaitable[T]]) -> T:
+    """Tried a second time, when Slack allows: the dispatcher would send the words again too."""
+    try:
+        return await call()
+    except ConnectorError as error:
+        if error.permanent or error.until_mended:
+            raise
+        return await call()
+
+
 async def when_taken_in(show: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]], until: float) -> T:
     """What `show` gives, which is tried again while Slack is still taking its picture in.
 

@@ -16,7 +16,7 @@ import structlog
 from connectors.base import ConnectorError, ReportSending
 from connectors.facts import plain, shortened
 from connectors.report_message import file_name, left_out, line, mark, period, sections
-from connectors.slack_picture import when_taken_in
+from connectors.slack_picture import once_more, when_taken_in
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
 from rules.model import Report
 
@@ -87,9 +87,10 @@ async def post_report(ways: Ways, channel: str, sending: ReportSending) -> None:
     try:
         async with asyncio.timeout_at(ways.until):
             if document is not None:
-                await _share(ways, [{"id": document, "title": shortened(plain(report.title), 200)}], address)
+                files = [{"id": document, "title": shortened(plain(report.title), 200)}]
+                await once_more(lambda: _share(ways, files, address))
             elif sending.pictures:
-                await _show(ways, sending, address)
+                await once_more(lambda: _show(ways, sending, address))
     except ConnectorError as refused:
         error = str(refused)
     except TimeoutError:

@@ -58,10 +58,10 @@ async def run(visit: Visit) -> Reply:
         alert, note = plain_name(visit.runtime, taken[0]), visit.asked.rest(1 + taken[1])[:LONGEST_NOTE]
         if taken[0] not in names:
             meant = [one for one in fired if one.fingerprint in instances[taken[0]]]
-            own = [one for one in meant if _corrects(visit, action, one)]
-            if len(own) != 1:
-                return Reply(_choice(visit, action, own or meant), title="For which alert?")
-            alert = own[0].fingerprint
+            meant = [one for one in meant if _corrects(visit, action, one)] or meant
+            if len(meant) != 1:
+                return Reply(_choice(visit, action, meant), title="For which alert?")
+            alert = meant[0].fingerprint
     return await outcome(visit.runtime.run_action(action, alert, visit.person, note), public=visit.asked.public)
 
 

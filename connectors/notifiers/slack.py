@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import orjson
 import structlog
@@ -16,7 +16,7 @@ from connectors.facts import heading, shortened
 from connectors.gateway import SecretUrl
 from connectors.posting import post
 from connectors.slack_message import Extras, message
-from connectors.slack_picture import when_taken_in
+from connectors.slack_picture import once_more, when_taken_in
 from connectors.slack_plain import as_words, has_picture
 from connectors.slack_thread import Answer, Reference, again, answer, kept_firing, known, posted, replaced, standing
 from rules.model import SECOND, Notice, Reason
@@ -24,7 +24,6 @@ from rules.model import SECOND, Notice, Reason
 if TYPE_CHECKING:
     from connectors.slack_api import SlackApi
 
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _CHART_BY = 18.0  # seconds after a sending began; it may take 20, and a message that has arrived must not be sent again
 _FILES_BY = 12.0  # the same of a report, which may have taken 14 of the 30 to be drawn
@@ -247,9 +246,9 @@ class SlackNotifier:
         notice, chart = sending.notice, sending.chart or b""
         try:
             async with asyncio.timeout_at(until):
-                file = await _once_more(lambda: self._upload(notice, chart, alt_txt=_titled(notice)))
+                file = await once_more(lambda: self._upload(notice, chart, alt_txt=_titled(notice)))
                 try:
-                    return await _once_more(lambda: self._chart(notice, thread, file, until))
+                    return await once_more(lambda: self._chart(notice, thread, file, until))
                 except SlackRefused as error:
                     if error.code not in LAYOUT:
                         raise
@@ -315,16 +314,6 @@ def _marked(sending: Sending) -> dict[str, Any]:
     """The key of the sending, with the message that it made."""
     payload = {"key": sending.key, "about": sending.notice.fingerprint, "reason": str(sending.notice.reason)}
     return {"metadata": {"event_type": "setpoint_notice", "event_payload": payload}}
-
-
-async def _once_more(call: Callable[[], Awaitable[T]]) -> T:
-    """Tried a second time, when Slack allows: the dispatcher would send the words again too."""
-    try:
-        return await call()
-    except ConnectorError as error:
-        if error.permanent or error.until_mended:
-            raise
-        return await call()
 
 
 def _has_its_chart(notice: Notice, thread: Mapping[str, Any]) -> bool:

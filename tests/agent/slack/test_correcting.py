@@ -106,6 +106,9 @@ async def test_run_for_an_instance_by_its_name(door, heated, named):
     assert await ask(door, f"run heat {named} the window is stuck") == CALLED
     assert heated.taken == [("run heat", "f-attic", "Ann Lee")]
     assert "Did you mean attic? `/setpoint run heat attic`" in await ask(door, "run heat attics")
+    heated.words = [Word(APPROVED, CALLED, counted=True)]
+    await ask(door, f"run vent {named}")  # which corrects nothing by itself
+    assert heated.taken[1:] == [("run vent", "f-attic", "Ann Lee")]
 
 
 async def test_run_for_an_instance_with_several_alerts_asks_which(door, heated):

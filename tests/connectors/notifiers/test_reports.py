@@ -103,6 +103,32 @@ async def test_what_fails_after_the_words_arrived_is_logged(slack, notifier, of)
     assert [line["event"] for line in logs] == ["report not attached"]
 
 
+class Once(dict[str, Failure]):
+    """Failures of one call each."""
+
+    def get(self, method: str, _: object = None) -> Failure | None:
+        return self.pop(method, None)
+
+
+@pytest.mark.parametrize("failure", [Failure(status=429, retry_after=1), Failure(status=500)], ids=["429", "500"])
+@pytest.mark.parametrize(
+    ("of", "failing"),
+    [
+        (sending(), "files.getUploadURLExternal"),
+        (sending(), "files.completeUploadExternal"),
+        (sending(), "chat.update"),
+        (AS_PDF, "files.completeUploadExternal"),
+    ],
+    ids=["address", "complete", "update", "pdf"],
+)
+async def test_one_failure_does_not_cost_what_belongs_to_it(slack, notifier, of, failing, failure):
+    slack.failures = Once({failing: failure})
+    await notifier.report(of)
+    assert slack.failures == {}
+    message, *answers = slack.messages
+    assert [len(images(message)), len(answers)] == ([0, 1] if of is AS_PDF else [2, 0])
+
+
 @pytest.mark.parametrize("of", [sending(), AS_PDF], ids=["charts", "pdf"])
 async def test_what_is_late_after_the_words_arrived_does_not_send_them_again(slack, notifier, of, monkeypatch):
     monkeypatch.setattr("connectors.notifiers.slack._FILES_BY", 0.0)
