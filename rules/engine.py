@@ -319,7 +319,7 @@ class Instance:
         """By the newest reading nothing is known, so alerts follow from what was known last, which may be another."""
         if scene.down or assessment.silent:
             return
-        known = hindsight.last_known(scene)
+        known = hindsight.last_known(scene, self.history.recalled)
         if known is not None:
             self.verdict = known.standing
             self._advance(scene, known, still=True)

@@ -8,13 +8,14 @@ old they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from rules import often
 from rules.bounds import Unsettled
 from rules.combining import combine_of
 from rules.goals import assess, assess_condition
 from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
-from rules.model import AlertRule, AlertStatus, Assessment, Measure, Reading, RollingPeriod
+from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.tracks import NEWEST, Track
@@ -73,14 +74,59 @@ def _in_sight(scene: Scene, until: int | None = None) -> list[int]:
     return [time for time in times if time >= oldest]
 
 
-def last_known(scene: Scene) -> Assessment | None:
-    """How the instance stood when anything was last known of it; None if that is out of sight."""
-    if is_by_reading(scene):
-        for time in _changes(scene):
-            found = stood(scene, time)
-            if found is not None:
-                return found
-    return None
+class Recalled(NamedTuple):
+    """How an instance was found to stand when anything was last known of its condition, and as of which time.
+
+    It was looked for at `now`, at all changes before `until`. `marks` says of each track how often it had been revised
+    by then, and how far it went.
+    """
+
+    now: int
+    until: int
+    marks: Sequence[tuple[int, int]]
+    time: int | None
+    found: Assessment | None
+
+
+def last_known(scene: Scene, recalled: dict[InstanceKey, Recalled]) -> Assessment | None:
+    """How the instance stood when anything was last known of it; None if that is out of sight.
+
+    What is `recalled` of a condition is gone on from: as of a time before all that was read since, it says the same.
+    """
+    if not is_by_reading(scene):
+        return None
+    known = recalled.get(scene.key) if scene.condition else None
+    until = _same_until(scene, known) if known is not None else None
+    last, found, changes = None, None, _changes(scene)
+    for time in changes:
+        if known is not None and until is not None and time < until:
+            if known.time is None or time == known.time:
+                last, found = known.time, known.found
+                break
+            if time > known.time:
+                continue
+        found = stood(scene, time)
+        if found is not None:
+            last = time
+            break
+    if scene.condition:
+        marks = [(track.revised, track.times[-1] if track.times else -1) for track in scene.tracks]
+        until = scene.now + 1 if scene.now in changes else scene.now
+        recalled[scene.key] = Recalled(scene.now, until, marks, last, found)
+    return found
+
+
+def _same_until(scene: Scene, known: Recalled) -> int | None:
+    """Before when all stands as it was recalled; None if something came late since, or the clock was set back."""
+    if scene.now < known.now or len(scene.tracks) != len(known.marks):
+        return None
+    until = known.until
+    for track, (revised, newest) in zip(scene.tracks, known.marks, strict=True):
+        if track.revised != revised:
+            return None
+        fresh = track.next_after(newest)
+        until = until if fresh is None else min(until, fresh - 1)  # just before it an age was the greatest
+    return until
 
 
 def was_never_known(scene: Scene, assessment: Assessment) -> bool:

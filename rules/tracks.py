@@ -61,6 +61,7 @@ class Track:
         "_windows",
         "horizon",
         "past",
+        "revised",
         "times",
         "values",
         "watches",
@@ -70,6 +71,7 @@ class Track:
         self.horizon = horizon
         self.past = max(past, horizon)
         self.watches: list[Watch] = []
+        self.revised = 0  # how often a reading came that was not the newest
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
@@ -117,6 +119,7 @@ class Track:
                 return Added.KNOWN
             self.values[index] = number
         self._gap = None
+        self.revised += 1
         self._summaries.clear()
         self._windows.clear()
         self._tell(time)
