@@ -11,7 +11,7 @@ from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
 from rules.combining import combine_of, combined
 from rules.conditions import Condition
-from rules.functions import FUNCTIONS, Query, ask
+from rules.functions import FUNCTIONS, NEVER, Query, View
 from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, last_read
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import replace
@@ -48,7 +48,7 @@ def glance(scene: Scene, now: int) -> Glance | None:
     if goal is None:
         return _glance_at_level(scene, NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
     if scene.condition:
-        return _glance_at_condition(scene, scene.condition, now)
+        return glance_at_condition(scene, scene.condition, questions(scene, scene.condition), now)
     if len(scene.tracks) != 1:
         return None
     if goal.per is None:
@@ -69,13 +69,19 @@ def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
     return None if breaches is None else Glance(_OUT if breaches else _IN, value, track.times[-1])
 
 
-def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:
-    values = condition_values(scene, condition, now)
+def glance_at_condition(scene: Scene, condition: Condition, asked: Sequence[Question], now: int) -> Glance | None:
+    """As `glance`, with the questions of the condition."""
+    values = [question.answer(now) for question in asked]
     truth = condition.decide(values)
     if truth is None:
         return None
-    time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
-    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, time)
+    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, _newest_time(scene.tracks))
+
+
+def _newest_time(tracks: Sequence[Track]) -> int | None:
+    if len(tracks) == 1:
+        return tracks[0].times[-1] if tracks[0].times else None
+    return max([track.times[-1] for track in tracks if track.times], default=None)
 
 
 def assess(scene: Scene) -> Assessment:
@@ -122,38 +128,77 @@ def _by_name(scene: Scene) -> dict[str, Track]:
 
 def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
     """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
-    combine = combine_of(scene.target)
-    values: list[float | None] = []
-    for query in condition.queries:
-        tracks = selected(scene, query)
-        is_open = len(tracks) > 1 and _is_open(query, tracks, combine)
-        values.append(None if is_open else _asked(query, tracks, scene, combine, now))
-    return values
+    return [question.answer(now) for question in questions(scene, condition)]
 
 
-def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> bool:
-    """Whether it is open which of several series is meant, or what is made of them."""
-    return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
+class Question:
+    """One query of a condition and the series of an instance that it means."""
+
+    __slots__ = ("_combine", "_function", "is_open", "query", "views")
+
+    def __init__(self, query: Query, views: Sequence[View], combine: Combine | None) -> None:
+        self.query = query
+        self.views = views
+        self._combine = combine
+        self._function = FUNCTIONS[query.function]
+        self.is_open = len(views) > 1 and combine is None and self._function.of_several is None
+        """Whether it is open which of several series is meant, or what is made of them."""
+
+    def answer(self, now: int, *, past: bool = False) -> float | None:
+        """What it is asked at `now`, which may be `past`; None: no value, or it is open."""
+        views = self.views
+        if len(views) == 1:  # as nearly always
+            return views[0].ask(now, past=past)
+        if self.is_open:
+            return None
+        function, combine = self._function, self._combine
+        if not views:
+            return function.of_none
+        if combine is Combine.LAST and function.of_several is None:
+            last = last_read([view.track for view in views], now if past else None)
+            views = [view for view in views if view.track in last]
+        answers = [view.ask(now, past=past) for view in views]
+        values = [value for value in answers if value is not None]
+        if len(values) < len(answers):
+            return None
+        return function.of_several(values) if function.of_several else combined(combine, values)
+
+    def lasts_until(self) -> int:
+        """Before when it has the answer that it had last, unless readings come; 0 where that is not known."""
+        if self.query.offset or self._function.drifts is not None:
+            return 0
+        if not self.query.window or not self.views:
+            return NEVER
+        if len(self.views) > 1 and self._combine is Combine.LAST:
+            return 0
+        return min([view.lasts_until() for view in self.views])
 
 
-def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
-    """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
-    combine = combine_of(scene.target)
-    values: list[float | None] = []
+def questions(scene: Scene, condition: Condition, until: int | None = None) -> list[Question]:
+    """What an instance is asked by its condition, of the series that have readings, up to a time if one is given."""
+    combine, zone = combine_of(scene.target), scene.target.zone
+    found = []
     for query in condition.queries:
         tracks = selected(scene, query)
         if until is not None:
             tracks = [track for track in tracks if track.count(until)]
-        if _is_open(query, tracks, combine):
-            return held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(
-            _asked(query, tracks, scene, combine, scene.now if until is None else until, past=until is not None)
-        )
+        found.append(Question(query, [View(query, track, zone) for track in tracks], combine))
+    return found
+
+
+def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
+    """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
+    values: list[float | None] = []
+    for question in questions(scene, condition, until):
+        if question.is_open:
+            many = f"{question.query.text} means {len(question.views)} series"
+            return held(scene, f"{many}; split them with `by` or use `combine`")
+        values.append(question.answer(scene.now if until is None else until, past=until is not None))
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, NO_VALUE if value is None else number(value)) for text, value in found.items())
     if until is None:
-        time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+        time = _newest_time(scene.tracks)
     else:
         time = max((pair[0] for track in scene.tracks if (pair := track.newest_at(until)) is not None), default=None)
     if truth is None:
@@ -176,20 +221,3 @@ def selected(scene: Scene, query: Query) -> Sequence[Track]:
     if len(series) == 1:
         return scene.tracks if selects(selector, series[0]) else ()
     return [track for one, track in zip(series, scene.tracks, strict=True) if selects(selector, one)]
-
-
-def _asked(
-    query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int, *, past: bool = False
-) -> float | None:
-    if len(tracks) == 1:  # as nearly always
-        return ask(query, tracks[0], now, scene.target.zone, past=past)
-    function = FUNCTIONS[query.function]
-    if not tracks:
-        return function.of_none
-    if combine is Combine.LAST and function.of_several is None:
-        tracks = last_read(tracks, now if past else None)
-    answers = [ask(query, track, now, scene.target.zone, past=past) for track in tracks]
-    values = [value for value in answers if value is not None]
-    if len(values) < len(answers):
-        return None
-    return function.of_several(values) if function.of_several else combined(combine, values)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from rules.functions import NEVER, until_asked
-from rules.goals import Glance, selected
+from rules.functions import NEVER
+from rules.goals import Glance
 from rules.measures import MEASURES, may_fall
 from rules.model import CalendarPeriod, RollingPeriod, Standing
 from rules.progress import EARLY, ONE_NUMBER, Sight, told
@@ -40,15 +40,12 @@ def margin(scene: Scene, sight: Sight) -> Margin | None:
     return _of_bucket(sight, bucket) if bucket is not None else None
 
 
-def steady(scene: Scene, now: int, found: Glance) -> int:
-    """Before when looks without a reading are sure to find what one at `now` found; 0 where nothing is sure.
+def steady(scene: Scene, found: Glance) -> int:
+    """Before when looks without a reading are sure to find what was found; 0 where nothing is sure.
 
     Where the period rolls, they find it moved on to their own time.
     """
-    condition, sight = scene.condition, found.sight
-    if condition is not None:
-        asked = [(query, track) for query in condition.queries for track in selected(scene, query)]
-        return min((until_asked(query, track, now) for query, track in asked), default=NEVER)
+    sight = found.sight
     if sight is None:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rules import burning, episodes
 from rules.engine import Instance
 from rules.functions import NEVER
-from rules.goals import Glance, glance
+from rules.goals import Glance, glance, glance_at_condition, questions
 from rules.learning import beside
 from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
@@ -69,7 +69,9 @@ class Resting:
         "lone",
         "looks",
         "margin",
+        "members",
         "previous",
+        "questions",
         "quiet_at",
         "rolls",
         "scene",
@@ -99,8 +101,10 @@ class Resting:
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.looks = 0  # at readings
+        self.members = len(self.scene.tracks)
+        self.questions = questions(self.scene, self.scene.condition) if self.scene.condition else []
         self.lone = target.goal is None  # it stands by what is unusual alone
-        self.waits = True  # whether one of those that are asked for may not be idle
+        self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
@@ -119,7 +123,7 @@ class Resting:
             newest = max(newest, reading.time)
         found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
         if found is None:
-            found = glance(self.scene, at)
+            found = self._glance(at)
             if found is None or found.time != newest or not (self.lone or self._stands(found)):
                 return None
             self._look_ahead(found)
@@ -149,11 +153,26 @@ class Resting:
                 sight = later(self.scene, before.sight, last)
                 if lies_between(before.sight, sight):
                     return self._passed(last, before._replace(sight=sight))
-        found = glance(self.scene, due)
+        found = self._glance(due)
         if found is None or found.time != self.time or not self._stands(found):
             return None
-        self.margin = None
+        self.margin, self.sure = None, 0
         return self._passed(due, found)
+
+    def sleeps(self, until: int) -> bool:
+        """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
+        found = self.found
+        if found is None or self.rolls or self.waits or until > self.until or until > self.quiet_at:
+            return False
+        return self._sure_until(found) >= until
+
+    def _glance(self, at: int) -> Glance | None:
+        condition = self.scene.condition
+        if condition is None:
+            return glance(self.scene, at)
+        if len(self.scene.tracks) != self.members:
+            self.members, self.questions = len(self.scene.tracks), questions(self.scene, condition)
+        return glance_at_condition(self.scene, condition, self.questions, at)
 
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
@@ -162,8 +181,10 @@ class Resting:
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
-            known = self.margin
-            self.sure = steady(self.scene, self.at, found) if known is None else known.until
+            if self.scene.condition is not None:
+                self.sure = min([question.lasts_until() for question in self.questions])
+            else:
+                self.sure = steady(self.scene, found) if self.margin is None else self.margin.until
             for rule in self.asked:
                 self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
         return self.sure

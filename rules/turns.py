@@ -49,6 +49,11 @@ class Turn:
                 return None
         return self._evaluated(at, readings)
 
+    def sleeps(self, until: int) -> bool:
+        """Whether time alone changes nothing before `until`, while no reading comes."""
+        wake, resting = self.wake, self._resting
+        return wake is None or wake >= until or (resting is not None and resting.sleeps(until))
+
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
         while self.wake is not None and self.wake < until:
