@@ -70,16 +70,22 @@ class View:
 
     def ask(self, now: int, *, past: bool = False) -> Value:
         """The query's value at `now`, which may be `past`. None: there is no value."""
-        end = self.end = shifted(now, self.offset, self.zone) if self.offset else now
         self.past = past
+        self.turn_to(now)
+        return self._compute(self)
+
+    def turn_to(self, now: int) -> None:
+        """Sees what there is at a time."""
+        end = self.end = shifted(now, self.offset, self.zone) if self.offset else now
         if self.window:
             times = self.track.times
             self.first = bisect_right(times, end - self.window)
             self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
-        return self._compute(self)
 
-    def lasts_until(self) -> int:
-        """Before when the readings in the window stay the same as it moves on with time from where it was asked."""
+    def lasts_until(self, now: int) -> int:
+        """Before when the readings in the window, which has no offset, stay the same as it moves on from `now`."""
+        if self.end != now:
+            self.turn_to(now)
         times, first, last = self.track.times, self.first, self.last
         leaves = times[first] + self.window if first < len(times) else NEVER
         return min(leaves, times[last]) if last < len(times) else leaves

@@ -11,7 +11,7 @@ from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
 from rules.combining import combine_of, combined
 from rules.conditions import Condition
-from rules.functions import FUNCTIONS, NEVER, Query, View
+from rules.functions import FUNCTIONS, Query, View
 from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, last_read
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import replace
@@ -163,15 +163,10 @@ class Question:
             return None
         return function.of_several(values) if function.of_several else combined(combine, values)
 
-    def lasts_until(self) -> int:
-        """Before when it has the answer that it had last, unless readings come; 0 where that is not known."""
-        if self.query.offset or self._function.drifts is not None:
-            return 0
-        if not self.query.window or not self.views:
-            return NEVER
-        if len(self.views) > 1 and self._combine is Combine.LAST:
-            return 0
-        return min([view.lasts_until() for view in self.views])
+    @property
+    def drifts(self) -> bool:
+        """Whether the answer changes with time though no reading comes into a window or leaves it."""
+        return bool(self.query.offset or self._function.drifts is not None)
 
 
 def questions(scene: Scene, condition: Condition, until: int | None = None) -> list[Question]:

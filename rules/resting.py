@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rules import burning, episodes
+from rules.conditions import Condition
 from rules.engine import Instance
-from rules.functions import NEVER
-from rules.goals import Glance, glance, glance_at_condition, questions
+from rules.functions import NEVER, View
+from rules.goals import Glance, Question, glance, glance_at_condition, questions
 from rules.learning import beside
 from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
@@ -63,6 +64,7 @@ class Resting:
         "alerts",
         "asked",
         "at",
+        "drifts",
         "found",
         "instance",
         "known",
@@ -84,6 +86,7 @@ class Resting:
         "until",
         "usual",
         "waits",
+        "windows",
     )  # fmt: skip
 
     def __init__(self, instance: Instance, state: InstanceState) -> None:
@@ -101,8 +104,10 @@ class Resting:
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.looks = 0  # at readings
-        self.members = len(self.scene.tracks)
-        self.questions = questions(self.scene, self.scene.condition) if self.scene.condition else []
+        self.members = 0
+        self.questions: Sequence[Question] = ()
+        self.windows: Sequence[View] = ()
+        self.drifts = False
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
@@ -110,6 +115,9 @@ class Resting:
         self.until = -1  # from then on all of it has to be looked at
         if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
+        if self.scene.condition is not None and self.until >= 0:
+            self._ask_anew(self.scene.condition)
+            self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
     def look(self, at: int, readings: Sequence[Reading]) -> Passed | None:
         """The look at readings that come together; None where all of it has to be looked at."""
@@ -171,8 +179,23 @@ class Resting:
         if condition is None:
             return glance(self.scene, at)
         if len(self.scene.tracks) != self.members:
-            self.members, self.questions = len(self.scene.tracks), questions(self.scene, condition)
+            self._ask_anew(condition)
         return glance_at_condition(self.scene, condition, self.questions, at)
+
+    def _ask_anew(self, condition: Condition) -> None:
+        """Notes what the condition asks of the series that there are."""
+        self.members, self.questions = len(self.scene.tracks), questions(self.scene, condition)
+        self.drifts = any(question.drifts for question in self.questions)
+        self.windows = [view for question in self.questions for view in question.views if view.window]
+
+    def _lasts_until(self) -> int:
+        """Before when the condition's questions are answered as at the last look; 0 where that is not known."""
+        if self.drifts:
+            return 0
+        until = NEVER
+        for view in self.windows:
+            until = min(until, view.lasts_until(self.at))
+        return until
 
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
@@ -182,7 +205,7 @@ class Resting:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
             if self.scene.condition is not None:
-                self.sure = min([question.lasts_until() for question in self.questions])
+                self.sure = self._lasts_until()
             else:
                 self.sure = steady(self.scene, found) if self.margin is None else self.margin.until
             for rule in self.asked:

@@ -51,8 +51,10 @@ class Turn:
 
     def sleeps(self, until: int) -> bool:
         """Whether time alone changes nothing before `until`, while no reading comes."""
-        wake, resting = self.wake, self._resting
-        return wake is None or wake >= until or (resting is not None and resting.sleeps(until))
+        if self.wake is None or self.wake >= until:
+            return True
+        resting = self._rests()
+        return resting is not None and resting.sleeps(until)
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
