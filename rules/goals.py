@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
-from rules.combining import combine_of, combined
+from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
-from rules.functions import FUNCTIONS, Query, View
-from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, last_read
+from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import replace
 from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
-from rules.selectors import selects
 from rules.tracks import Track
 from rules.words import number
 
@@ -48,7 +46,7 @@ def glance(scene: Scene, now: int) -> Glance | None:
     if goal is None:
         return _glance_at_level(scene, NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
     if scene.condition:
-        return glance_at_condition(scene, scene.condition, questions(scene, scene.condition), now)
+        return _glance_at_condition(scene, scene.condition, now)
     if len(scene.tracks) != 1:
         return None
     if goal.per is None:
@@ -69,9 +67,8 @@ def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
     return None if breaches is None else Glance(_OUT if breaches else _IN, value, track.times[-1])
 
 
-def glance_at_condition(scene: Scene, condition: Condition, asked: Sequence[Question], now: int) -> Glance | None:
-    """As `glance`, with the questions of the condition."""
-    values = [question.answer(now) for question in asked]
+def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:
+    values = [question.answer(now) for question in scene.questions]
     truth = condition.decide(values)
     if truth is None:
         return None
@@ -126,69 +123,15 @@ def _by_name(scene: Scene) -> dict[str, Track]:
     return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
 
 
-def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
-    """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
-    return [question.answer(now) for question in questions(scene, condition)]
-
-
-class Question:
-    """One query of a condition and the series of an instance that it means."""
-
-    __slots__ = ("_combine", "_function", "is_open", "query", "views")
-
-    def __init__(self, query: Query, views: Sequence[View], combine: Combine | None) -> None:
-        self.query = query
-        self.views = views
-        self._combine = combine
-        self._function = FUNCTIONS[query.function]
-        self.is_open = len(views) > 1 and combine is None and self._function.of_several is None
-        """Whether it is open which of several series is meant, or what is made of them."""
-
-    def answer(self, now: int, *, past: bool = False) -> float | None:
-        """What it is asked at `now`, which may be `past`; None: no value, or it is open."""
-        views = self.views
-        if len(views) == 1:  # as nearly always
-            return views[0].ask(now, past=past)
-        if self.is_open:
-            return None
-        function, combine = self._function, self._combine
-        if not views:
-            return function.of_none
-        if combine is Combine.LAST and function.of_several is None:
-            last = last_read([view.track for view in views], now if past else None)
-            views = [view for view in views if view.track in last]
-        answers = [view.ask(now, past=past) for view in views]
-        values = [value for value in answers if value is not None]
-        if len(values) < len(answers):
-            return None
-        return function.of_several(values) if function.of_several else combined(combine, values)
-
-    @property
-    def drifts(self) -> bool:
-        """Whether the answer changes with time though no reading comes into a window or leaves it."""
-        return bool(self.query.offset or self._function.drifts is not None)
-
-
-def questions(scene: Scene, condition: Condition, until: int | None = None) -> list[Question]:
-    """What an instance is asked by its condition, of the series that have readings, up to a time if one is given."""
-    combine, zone = combine_of(scene.target), scene.target.zone
-    found = []
-    for query in condition.queries:
-        tracks = selected(scene, query)
-        if until is not None:
-            tracks = [track for track in tracks if track.count(until)]
-        found.append(Question(query, [View(query, track, zone) for track in tracks], combine))
-    return found
-
-
 def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
     """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
     values: list[float | None] = []
-    for question in questions(scene, condition, until):
-        if question.is_open:
-            many = f"{question.query.text} means {len(question.views)} series"
+    for question in scene.questions:
+        views = question.views if until is None else question.views_of(until)
+        if question.is_open(views):
+            many = f"{question.query.text} means {len(views)} series"
             return held(scene, f"{many}; split them with `by` or use `combine`")
-        values.append(question.answer(scene.now if until is None else until, past=until is not None))
+        values.append(question.answer(scene.now) if until is None else question.answer_then(views, until))
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, NO_VALUE if value is None else number(value)) for text, value in found.items())
@@ -208,11 +151,3 @@ def assess_condition(scene: Scene, condition: Condition, until: int | None = Non
         recovered=truth,
         inputs=inputs,
     )
-
-
-def selected(scene: Scene, query: Query) -> Sequence[Track]:
-    """The readings that a query of the condition asks."""
-    selector, series = query.selector, scene.series
-    if len(series) == 1:
-        return scene.tracks if selects(selector, series[0]) else ()
-    return [track for one, track in zip(series, scene.tracks, strict=True) if selects(selector, one)]

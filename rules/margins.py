@@ -40,18 +40,30 @@ def margin(scene: Scene, sight: Sight) -> Margin | None:
     return _of_bucket(sight, bucket) if bucket is not None else None
 
 
-def steady(scene: Scene, found: Glance) -> int:
-    """Before when looks without a reading are sure to find what was found; 0 where nothing is sure.
+def steady(scene: Scene, now: int, found: Glance) -> int:
+    """Before when looks without a reading are sure to find what one at `now` found; 0 where nothing is sure.
 
     Where the period rolls, they find it moved on to their own time.
     """
     sight = found.sight
+    if scene.condition is not None:
+        return _until_answered_anew(scene, now)
     if sight is None:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per
     if isinstance(per, RollingPeriod):
         return _until_rolled(sight, track, per, scene.target.zone)
     return sight.stretch.end if _is_settled(scene, sight) else 0
+
+
+def _until_answered_anew(scene: Scene, now: int) -> int:
+    until = NEVER
+    for question in scene.questions:
+        if question.drifts:
+            return 0
+        for view in question.views if question.query.window else ():
+            until = min(until, view.lasts_until(now))
+    return until
 
 
 def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:

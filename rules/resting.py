@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rules import burning, episodes
-from rules.conditions import Condition
 from rules.engine import Instance
-from rules.functions import NEVER, View
-from rules.goals import Glance, Question, glance, glance_at_condition, questions
+from rules.functions import NEVER
+from rules.goals import Glance, glance
 from rules.learning import beside
 from rules.margins import Margin, lies_between, margin, may_lie_between, steady
 from rules.model import (
@@ -64,16 +63,13 @@ class Resting:
         "alerts",
         "asked",
         "at",
-        "drifts",
         "found",
         "instance",
         "known",
         "lone",
         "looks",
         "margin",
-        "members",
         "previous",
-        "questions",
         "quiet_at",
         "rolls",
         "scene",
@@ -86,7 +82,6 @@ class Resting:
         "until",
         "usual",
         "waits",
-        "windows",
     )  # fmt: skip
 
     def __init__(self, instance: Instance, state: InstanceState) -> None:
@@ -104,10 +99,6 @@ class Resting:
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.looks = 0  # at readings
-        self.members = 0
-        self.questions: Sequence[Question] = ()
-        self.windows: Sequence[View] = ()
-        self.drifts = False
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
@@ -116,7 +107,6 @@ class Resting:
         if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
         if self.scene.condition is not None and self.until >= 0:
-            self._ask_anew(self.scene.condition)
             self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
     def look(self, at: int, readings: Sequence[Reading]) -> Passed | None:
@@ -131,7 +121,7 @@ class Resting:
             newest = max(newest, reading.time)
         found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
         if found is None:
-            found = self._glance(at)
+            found = glance(self.scene, at)
             if found is None or found.time != newest or not (self.lone or self._stands(found)):
                 return None
             self._look_ahead(found)
@@ -161,7 +151,7 @@ class Resting:
                 sight = later(self.scene, before.sight, last)
                 if lies_between(before.sight, sight):
                     return self._passed(last, before._replace(sight=sight))
-        found = self._glance(due)
+        found = glance(self.scene, due)
         if found is None or found.time != self.time or not self._stands(found):
             return None
         self.margin, self.sure = None, 0
@@ -174,29 +164,6 @@ class Resting:
             return False
         return self._sure_until(found) >= until
 
-    def _glance(self, at: int) -> Glance | None:
-        condition = self.scene.condition
-        if condition is None:
-            return glance(self.scene, at)
-        if len(self.scene.tracks) != self.members:
-            self._ask_anew(condition)
-        return glance_at_condition(self.scene, condition, self.questions, at)
-
-    def _ask_anew(self, condition: Condition) -> None:
-        """Notes what the condition asks of the series that there are."""
-        self.members, self.questions = len(self.scene.tracks), questions(self.scene, condition)
-        self.drifts = any(question.drifts for question in self.questions)
-        self.windows = [view for question in self.questions for view in question.views if view.window]
-
-    def _lasts_until(self) -> int:
-        """Before when the condition's questions are answered as at the last look; 0 where that is not known."""
-        if self.drifts:
-            return 0
-        until = NEVER
-        for view in self.windows:
-            until = min(until, view.lasts_until(self.at))
-        return until
-
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
         return found.standing is self.standing and (found.start == self.start or self.rolls)
@@ -204,10 +171,8 @@ class Resting:
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
-            if self.scene.condition is not None:
-                self.sure = self._lasts_until()
-            else:
-                self.sure = steady(self.scene, found) if self.margin is None else self.margin.until
+            known = self.margin
+            self.sure = steady(self.scene, self.at, found) if known is None else known.until
             for rule in self.asked:
                 self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
         return self.sure
@@ -275,6 +240,7 @@ class Resting:
             None if old.silent_until is None else at,
             old.projectors,
             old.beside,
+            old.questions,
         )
 
     def _look_ahead(self, found: Glance) -> None:
