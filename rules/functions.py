@@ -55,14 +55,27 @@ class View:
     counts, whatever its time. Where `end` is `past`, what was read later does not count.
     """
 
-    __slots__ = ("_compute", "end", "first", "fraction", "last", "offset", "past", "track", "window", "zone")
+    __slots__ = (
+        "_compute",
+        "_is_local",
+        "end",
+        "first",
+        "fraction",
+        "last",
+        "offset",
+        "past",
+        "track",
+        "window",
+        "zone",
+    )
 
     def __init__(self, query: Query, track: Track, zone: str) -> None:
-        """Of a target in `zone`, in which days are counted."""
+        """Of a target in `zone`, in which whole days are counted."""
         self._compute = FUNCTIONS[query.function].compute
         self.track = track
         self.window = query.window
         self.offset = query.offset
+        self._is_local = query.offset >= DAY and zone != "UTC"
         self.fraction = query.fraction
         self.zone = zone
         self.end = self.first = self.last = 0
@@ -76,7 +89,7 @@ class View:
 
     def turn_to(self, now: int) -> None:
         """Sees what there is at a time."""
-        end = self.end = shifted(now, self.offset, self.zone) if self.offset else now
+        end = self.end = shifted(now, self.offset, self.zone) if self._is_local else now - self.offset
         if self.window:
             times = self.track.times
             self.first = bisect_right(times, end - self.window)

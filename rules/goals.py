@@ -13,13 +13,14 @@ from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
 from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several
 from rules.model import Assessment, Combine, Goal, Standing
-from rules.model.quick import replace
+from rules.model.quick import maker, replace
 from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
 from rules.tracks import Track
 from rules.words import number
 
 _IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
+_assessment = maker(Assessment)
 _COMBINED = {combine: partial(combined, combine) for combine in (None, *Combine)}
 
 
@@ -142,8 +143,8 @@ def assess_condition(scene: Scene, condition: Condition, until: int | None = Non
     if truth is None:
         missing = [text for text, value in found.items() if value is None]
         reason = f"{NO_VALUE} for {' and '.join(missing)}" if missing else "it can't be calculated"
-        return Assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
-    return Assessment(
+        return _assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
+    return _assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
         value=values[0] if len(values) == 1 else None,
         time=time,

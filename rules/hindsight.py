@@ -158,7 +158,7 @@ def passed(scene: Scene, readings: Iterable[Reading]) -> list[int]:
     if last is None or scene.down:
         return []
     times = [time for time in sorted({reading.time for reading in readings})[:-1] if time > last]
-    if len(scene.tracks) == 1 and not scene.condition:
+    if not times or (len(scene.tracks) == 1 and not scene.condition):
         return times
     seen = _in_sight(scene)
     return [time for time in times if time in seen]

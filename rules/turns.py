@@ -81,7 +81,7 @@ class Turn:
         self.wake = self._instance = self._resting = None
 
     def _rests(self) -> Resting | None:
-        if self._every or self.state is None or self._instance is None:
+        if self._every or self.state is None or self._instance is None or self.state.assessment.hold:
             return None
         if self._resting is None:
             self._resting = Resting(self._instance, self.state)
