@@ -215,8 +215,9 @@ class Instance:
         if self.of:
             values = [reading for reading in readings if reading.value is not None]
             self.usual, findings = self.learn(self.usual, scene, values)
-        apart = len(readings) > 1 or self.assessment.hold or (bool(readings) and readings[0].time <= (newest or 0))
-        apart = bool(readings) and (apart or (scene.condition is not None and hindsight.is_old(scene, readings)))
+        apart = len(readings) > 1 or (bool(readings) and (self.assessment.hold or readings[0].time <= (newest or 0)))
+        if readings and not apart and scene.condition:
+            apart = hindsight.is_old(scene.condition, readings[0].time, self.now)
         if apart:
             scene = self._catch_up(scene, readings, findings)
         assessment = assess(scene)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rules import often
 from rules.bounds import Unsettled
 from rules.combining import combine_of
+from rules.conditions import Condition
 from rules.goals import assess, assess_condition
 from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
 from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod
@@ -145,7 +146,8 @@ def _changes(scene: Scene) -> list[int]:
     left = {time + span for span in spans for time in times if span and time + span <= scene.now}
     changes = sorted({*times, *left}, reverse=True)
     if any(query.look_again is not None and not query.window for query in queries):  # an age grows between them
-        return [at for time, after in zip(changes, [scene.now, *changes], strict=False) for at in (after - 1, time)]
+        ends = [max(after - 1, time) for time, after in zip(changes, [scene.now, *changes], strict=False)]
+        return sorted({*changes, *ends}, reverse=True)
     return changes
 
 
@@ -164,10 +166,9 @@ def passed(scene: Scene, readings: Iterable[Reading]) -> list[int]:
     return [time for time in times if time in seen]
 
 
-def is_old(scene: Scene, readings: Sequence[Reading]) -> bool:
+def is_old(condition: Condition, newest: int, now: int) -> bool:
     """Whether the condition may have changed by time alone since the newest of the readings, before that came."""
-    again = scene.condition.look_again if scene.condition else None
-    return again is not None and max(reading.time for reading in readings) + again <= scene.now
+    return condition.look_again is not None and newest + condition.look_again <= now
 
 
 def judged_anew(
@@ -181,7 +182,9 @@ def judged_anew(
     known = [rule for rule in rules if rule.often is not None and rule.when in OF_A_LEVEL]
     if scene.down or not known or not is_remembered(scene):
         return alerts
-    if last is not None and min(reading.time for reading in readings) > last and not is_old(scene, readings):
+    times = [reading.time for reading in readings]
+    old = scene.condition is not None and is_old(scene.condition, max(times), scene.now)
+    if last is not None and min(times) > last and not old:
         return alerts
     times = _in_sight(scene, last)
     if not times:

@@ -22,7 +22,8 @@ class Question:
         self._function = FUNCTIONS[query.function]
         self._combine = combine_of(target)
         self._zone = target.zone
-        self._series, self._tracks = series, tracks
+        self._series = series
+        self._tracks = tracks
         self._bound, self._views = 0, list[View]()
 
     @property

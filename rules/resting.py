@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import burning, episodes
+from rules import burning, episodes, hindsight
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
@@ -106,7 +106,9 @@ class Resting:
         if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
             others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
-            self.full = min(episodes.moments(others, self.alerts, self.scene), default=NEVER)
+            self.full = (
+                min(episodes.moments(others, self.alerts, self.scene), default=NEVER) if self.asked else self.until
+            )
         if self.scene.condition is not None and self.until >= 0:
             self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
@@ -120,6 +122,8 @@ class Resting:
             if reading.value is None or reading.time <= time:
                 return None
             newest = max(newest, reading.time)
+        if self.scene.condition is not None and hindsight.is_old(self.scene.condition, newest, at):
+            return None
         found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
         if found is None:
             found = glance(self.scene, at)
