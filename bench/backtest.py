@@ -57,13 +57,15 @@ def bare(readings: list[Reading]) -> int:
 class Nothing:
     """Takes every reading and decides nothing."""
 
-    wake = None
-
     def __init__(self, *_: object, **__: object) -> None:
         """For any instance."""
 
     def take(self, _at: int, _readings: object) -> None:
         """Nothing came of it."""
+
+    def sleeps(self, _until: int) -> bool:
+        """Nothing is due."""
+        return True
 
     def wait(self, _until: int) -> Iterator[Verdict]:
         """Nothing is due."""

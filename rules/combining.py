@@ -7,6 +7,7 @@ from statistics import fmean
 
 from rules.measures import MEASURES
 from rules.model import Combine, Goal, Target
+from rules.tracks import Track
 
 _COMBINE: Mapping[Combine, Callable[[Sequence[float]], float]] = {
     Combine.SUM: sum,
@@ -26,3 +27,17 @@ def combined(combine: Combine | None, values: Sequence[float]) -> float | None:
     if not values:
         return None
     return values[0] if len(values) == 1 else _COMBINE[combine or Combine.SUM](values)
+
+
+def last_read(tracks: Sequence[Track], until: int | None = None) -> list[Track]:
+    """The track with the newest reading; of several with one of the same time the one with the largest value."""
+    read = [(track.newest if until is None else track.newest_at(until), track) for track in tracks]
+    best = max(
+        ((pair, track) for pair, track in read if pair is not None), key=lambda one: lateness(one[0]), default=None
+    )
+    return [best[1]] if best else []
+
+
+def lateness(pair: tuple[int, float | None]) -> tuple[int, bool, float]:
+    """What the last of several readings (time and value) is the largest by."""
+    return pair[0], pair[1] is not None, pair[1] or 0.0

@@ -10,7 +10,7 @@ from rules import episodes, hindsight, whens
 from rules.checkins import checkin_wake
 from rules.goals import assess
 from rules.health import evaluate_sources
-from rules.history import History
+from rules.history import History, Members
 from rules.learning import beside, learned
 from rules.model import (
     SECOND,
@@ -31,6 +31,7 @@ from rules.model import (
 )
 from rules.model.quick import maker, quick, replace
 from rules.periods import look_within
+from rules.questions import questions
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 from rules.steps import OFTEN, Steps, at_once
@@ -149,6 +150,7 @@ class Instance:
         "moved",
         "now",
         "of",
+        "questions",
         "rules",
         "seen",
         "since",
@@ -176,8 +178,8 @@ class Instance:
         self.states = states
         self.changed = changed
         self.history = history
-        self.members = history.members(before.key)
         self.now = now
+        self._join(history.members(before.key))
         self.assessment = before.assessment
         self.since = before.since
         self.verdict = before.verdict
@@ -190,14 +192,15 @@ class Instance:
     def go_on(self, before: InstanceState, now: int) -> None:
         """Turns to a later time, after what it was found to be."""
         self.before, self.now, self.moved = before, now, []
-        self.assessment, self.seen, self.alerts, self.usual = (
-            before.assessment,
-            before.seen,
-            before.alerts,
-            before.usual,
-        )
+        self.assessment, self.seen = before.assessment, before.seen
+        self.alerts, self.usual = before.alerts, before.usual
         if not self.members.series:
-            self.members = self.history.members(before.key)  # perhaps it has some by now
+            self._join(self.history.members(before.key))  # perhaps it has some by now
+
+    def _join(self, members: Members) -> None:
+        condition = self.specs.conditions.get(self.before.key.target)
+        self.members = members
+        self.questions = questions(condition, self.target, members.series, members.tracks) if condition else ()
 
     def evaluate(self, readings: Sequence[Reading]) -> InstanceState:
         """Its state after readings that are new; what happened to its alerts is in `moved`."""
@@ -212,8 +215,9 @@ class Instance:
         if self.of:
             values = [reading for reading in readings if reading.value is not None]
             self.usual, findings = self.learn(self.usual, scene, values)
-        apart = len(readings) > 1 or self.assessment.hold or (bool(readings) and readings[0].time <= (newest or 0))
-        apart = bool(readings) and (apart or (scene.condition is not None and hindsight.is_old(scene, readings)))
+        apart = len(readings) > 1 or (bool(readings) and (self.assessment.hold or readings[0].time <= (newest or 0)))
+        if readings and not apart and scene.condition:
+            apart = hindsight.is_old(scene.condition, readings[0].time, self.now)
         if apart:
             scene = self._catch_up(scene, readings, findings)
         assessment = assess(scene)
@@ -260,6 +264,7 @@ class Instance:
             self._read_until() if self.target.no_data is not None else None,
             self.history.projectors,
             self.history.beside(self.before.key),
+            self.questions,
         )
 
     def _quiet_since(self) -> int:
@@ -319,7 +324,7 @@ class Instance:
         """By the newest reading nothing is known, so alerts follow from what was known last, which may be another."""
         if scene.down or assessment.silent:
             return
-        known = hindsight.last_known(scene)
+        known = hindsight.last_known(scene, self.history.recalled)
         if known is not None:
             self.verdict = known.standing
             self._advance(scene, known, still=True)
@@ -374,14 +379,8 @@ class Instance:
             return moments
         if self.target.no_data and not self.assessment.silent:
             moments.append(scene.quiet_since + self.target.no_data.after)
-        look = self._next_look(scene)
-        if look is not None:
-            moments.append(look)
-        for _, track in scene.beside:
-            ahead = track.next_after(self.now)  # a plan that was known ahead
-            if ahead is not None:
-                moments.append(ahead)
-        return moments
+        ahead = [track.next_after(self.now) for _, track in scene.beside]  # a plan may be known ahead
+        return moments + [moment for moment in (self._next_look(scene), *ahead) if moment is not None]
 
     def _next_look(self, scene: Scene) -> int | None:
         """When how it stands may change by itself."""

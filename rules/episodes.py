@@ -50,7 +50,7 @@ def _step(
         for_=flapping.FOR_EVER if still and rule.for_ else rule.for_,
         keep_firing_for=flapping.FOR_EVER if stays_open else rule.keep_firing_for,
         now=asked.scene.now,
-        may_fire=enough and may_fire(),
+        may_fire=active and enough and may_fire(),
     )
     news = None
     if rule.flapping is not None or before.flapping_since is not None:

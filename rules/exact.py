@@ -17,16 +17,12 @@ class Exact:
 
     def add(self, value: float, sign: int = 1) -> None:
         """Takes a value in, or with -1 out."""
-        units = self._units(value)  # which may make the total another
-        self._total += sign * units
-
-    def _units(self, value: float) -> int:
         over, under = value.as_integer_ratio()
-        finer = under.bit_length() - 1 - self._bits
-        if finer > 0:
-            self._refine(finer)
-            return over
-        return over << -finer
+        coarser = self._bits - under.bit_length() + 1
+        if coarser < 0:
+            self._refine(-coarser)
+            coarser = 0
+        self._total += sign * over << coarser
 
     def _refine(self, bits: int) -> None:
         self._total <<= bits
@@ -48,7 +44,12 @@ class ExactSpread(Exact):
 
     def add(self, value: float, sign: int = 1) -> None:
         """Takes a value in, or with -1 out."""
-        units = self._units(value)
+        over, under = value.as_integer_ratio()
+        coarser = self._bits - under.bit_length() + 1
+        if coarser < 0:
+            self._refine(-coarser)
+            coarser = 0
+        units = over << coarser
         self._total += sign * units
         self._squares += sign * units * units
 

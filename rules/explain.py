@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from rules.alerts import is_open
 from rules.engine import Batch, States, evaluate, scene_of
-from rules.goals import condition_values
 from rules.history import History
 from rules.measures import measure_text
 from rules.model import (
@@ -148,7 +147,7 @@ def _steps(scene: Scene, found: Assessment) -> Iterator[Step]:
     if found.finding is not None:
         yield from _usual_steps(found.finding)
     if scene.condition is not None:
-        values = condition_values(scene, scene.condition, scene.now)
+        values = [question.answer(scene.now) for question in scene.questions]
         yield from (Step(text, value) for text, value in scene.condition.trace(values))
     elif scene.target.checkin is not None and found.due is not None:
         late = scene.now - found.due - scene.target.checkin.grace

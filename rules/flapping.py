@@ -55,10 +55,12 @@ def follow(
     if flapping is None or (held and _has_stalled(asked, before, on=on)):
         return _settled(asked, replace(after, checks=(), checked_at=None), event, on=on)
     after = _noted(after, flapping.of, asked.assessment.time or 0, on=on)
+    if on is alerts.is_open(before) and not held:
+        return after, event, None
     share = change(after.checks, flapping.of)
     if held:
         return _settled(asked, after, event, on=on) if share <= flapping.low else (after, event, None)
-    if share < flapping.high or on is alerts.is_open(before):
+    if share < flapping.high:
         return after, event, None
     return _begun(asked, before, after, event)
 

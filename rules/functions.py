@@ -7,19 +7,18 @@ extrapolated, they count from the last value before the window.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from math import floor, fsum
 from operator import ne
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rules.exact import ExactSpread
 from rules.expressions import NUMBER, TRUTH
 from rules.model import DAY, MINUTE, SECOND, Goal, Measure, Selector
-from rules.model.quick import maker, quick
 from rules.periods import shifted
 
 if TYPE_CHECKING:
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
     from rules.windows import Window
 
 Value = float | None
-_MANY = 30  # values, from which on a window that moves on with time is cheaper than to go through them all
+# Values, from which on a window that moves on with time is cheaper than to go through them all, in C or in Python.
+_MANY_IN_C, _MANY = 100, 15
 NEVER = 1 << 62
 _LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
 
@@ -48,20 +48,60 @@ class Need(Enum):
     MUST = "must"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
 class View:
-    """What a function sees: one series as of `end`. Without `offset` the newest reading counts, whatever its time.
+    """A query of one series, and what its function sees when it is asked: the readings up to `end`.
 
-    Where `end` is `past`, what was read later does not count.
+    Those in the window are the ones with an index from `first` up to `last`. Without `offset` the newest reading
+    counts, whatever its time. Where `end` is `past`, what was read later does not count.
     """
 
-    track: Track
-    end: int
-    window: int
-    offset: int
-    fraction: float
-    past: bool = False
+    __slots__ = (
+        "_compute",
+        "_is_local",
+        "end",
+        "first",
+        "fraction",
+        "last",
+        "offset",
+        "past",
+        "track",
+        "window",
+        "zone",
+    )
+
+    def __init__(self, query: Query, track: Track, zone: str) -> None:
+        """Of a target in `zone`, in which whole days are counted."""
+        self._compute = FUNCTIONS[query.function].compute
+        self.track = track
+        self.window = query.window
+        self.offset = query.offset
+        self._is_local = query.offset >= DAY and zone != "UTC"
+        self.fraction = query.fraction
+        self.zone = zone
+        self.end = self.first = self.last = 0
+        self.past = False
+
+    def ask(self, now: int, *, past: bool = False) -> Value:
+        """The query's value at `now`, which may be `past`. None: there is no value."""
+        self.past = past
+        self.turn_to(now)
+        return self._compute(self)
+
+    def turn_to(self, now: int) -> None:
+        """Sees what there is at a time."""
+        end = self.end = shifted(now, self.offset, self.zone) if self._is_local else now - self.offset
+        if self.window:
+            times = self.track.times
+            self.first = bisect_right(times, end - self.window)
+            self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
+
+    def lasts_until(self, now: int) -> int:
+        """Before when the readings in the window, which has no offset, stay the same as it moves on from `now`."""
+        if self.end != now:
+            self.turn_to(now)
+        times, first, last = self.track.times, self.first, self.last
+        leaves = times[first] + self.window if first < len(times) else NEVER
+        return min(leaves, times[last]) if last < len(times) else leaves
 
     @property
     def newest(self) -> tuple[int, Value] | None:
@@ -69,21 +109,32 @@ class View:
         return self.track.newest_at(self.end) if self.offset or self.past else self.track.newest
 
     @property
-    def values(self) -> list[float]:
+    def values(self) -> Sequence[float]:
         """The values in the window."""
-        return self.track.values_between(self.end - self.window + 1, self.end + 1)
+        found = self.track.values[self.first : self.last]
+        return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
 
     @property
-    def held(self) -> int:
-        """How many readings are in the window."""
-        return self.track.held(self.end - self.window + 1, self.end + 1)
+    def before(self) -> float | None:
+        """The last value before the window."""
+        index = self.track.valued(self.first)
+        return self.track.values[index] if index >= 0 else None
+
+    @property
+    def values_from_before(self) -> Sequence[float]:
+        """The last value before the window, if there is one, and those in it."""
+        if self.track.whole and self.first:
+            return self.track.values[self.first - 1 : self.last]
+        before = self.before
+        return self.values if before is None else [before, *self.values]
+
+    def holds_fewer(self, many: int) -> bool:
+        """Whether there are fewer readings than so many in the window."""
+        return self.last - self.first < many
 
     def rolling(self, kind: Measure | Spread) -> Window:
         """What is made of the window by moving it on from where it was when it was last asked for."""
-        return self.track.rolling(kind, self.end - self.window + 1, self.end + 1, self.offset)
-
-
-_view = maker(View)
+        return self.track.rolling(kind, self.window, self.first, self.last, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +187,6 @@ class Query:
         return MINUTE if self.offset else FUNCTIONS[self.function].drifts
 
 
-def ask(query: Query, track: Track, now: int, zone: str, *, past: bool = False) -> Value:
-    """The query's value at `now`, which may be `past`, of a target in `zone`. None: there is no value."""
-    offset = query.offset
-    end = shifted(now, offset, zone) if offset else now
-    return FUNCTIONS[query.function].compute(_view(track, end, query.window, offset, query.fraction, past))
-
-
-def until_asked(query: Query, track: Track, now: int) -> int:
-    """Before when the query has the value that it has at `now`, unless readings come; 0 where that is not known."""
-    if query.offset or FUNCTIONS[query.function].drifts is not None:
-        return 0
-    if not query.window:
-        return NEVER
-    return until_left(track, now, query.window)
-
-
 def until_left(track: Track, now: int, window: int) -> int:
     """Before when the readings in (now - window, now] stay the same as it moves on with time."""
     leaves, enters = track.next_after(now - window), track.next_after(now)
@@ -172,7 +207,9 @@ def _absent(view: View) -> Value:
     return float(view.newest is None or view.newest[1] is None)
 
 
-def _of_values(compute: Callable[[Sequence[float]], float], kind: Measure | Spread) -> Callable[[View], Value]:
+def _of_values(
+    compute: Callable[[Sequence[float]], float], kind: Measure | Spread, many: int = _MANY_IN_C
+) -> Callable[[View], Value]:
     """A function of the values in the window, of which there has to be one.
 
     Of many values the same number is made of those that came in and went out since it was last asked for.
@@ -180,7 +217,7 @@ def _of_values(compute: Callable[[Sequence[float]], float], kind: Measure | Spre
     goal = Goal(kind) if isinstance(kind, Measure) else None
 
     def computed(view: View) -> Value:
-        if view.held < _MANY:
+        if view.holds_fewer(many):
             values = view.values
             return float(compute(values)) if values else None
         window = view.rolling(kind)
@@ -192,22 +229,27 @@ def _of_values(compute: Callable[[Sequence[float]], float], kind: Measure | Spre
 
 
 def _count(view: View) -> Value:
-    return float(len(view.values) if view.held < _MANY else view.rolling(Measure.COUNT).summary.count)
+    if view.track.whole:
+        return float(view.last - view.first)
+    return float(len(view.values) if view.holds_fewer(_MANY) else view.rolling(Measure.COUNT).summary.count)
 
 
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
-    before = view.track.at(view.end - view.window)
-    if view.held < _MANY:
-        values = ([] if before is None else [before]) + view.values
-        return fsum(b - a if b >= a else b for a, b in pairwise(values)) if len(values) > 1 else None
+    if view.holds_fewer(_MANY):
+        values = view.values_from_before
+        return fsum([b - a if b >= a else b for a, b in pairwise(values)]) if len(values) > 1 else None
     summary = view.rolling(Measure.INCREASE).summary
-    return summary.increase if summary.count + (before is not None) > 1 else None
+    return summary.increase if summary.count + (view.before is not None) > 1 else None
 
 
 def _rate(view: View) -> Value:
     risen = _increase(view)
     return None if risen is None else risen / (view.window / SECOND)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fsum(values) / len(values)
 
 
 def _stddev(values: Sequence[float]) -> float:
@@ -230,7 +272,7 @@ def quantile(ordered: Sequence[float] | Ordered, fraction: float) -> float:
 
 
 def _quantile(view: View) -> Value:
-    if view.held < _MANY:
+    if view.holds_fewer(_MANY):
         values = sorted(view.values)
         return quantile(values, view.fraction) if values else None
     ordered = view.rolling(Measure.QUANTILE).summary.ordered
@@ -242,15 +284,15 @@ FUNCTIONS: Mapping[str, Function] = {
     "at": Function(_last, offset=Need.MUST),
     "age": Function(_age, drifts=10 * SECOND),
     "absent": Function(_absent, window=Need.MAY, gives=TRUTH, of_several=min, of_none=1.0),
-    "avg": Function(_of_values(fmean, Measure.MEAN), window=Need.MUST),
+    "avg": Function(_of_values(_mean, Measure.MEAN), window=Need.MUST),
     "sum": Function(_of_values(fsum, Measure.SUM), window=Need.MUST),
     "min": Function(_of_values(min, Measure.MIN), window=Need.MUST),
     "max": Function(_of_values(max, Measure.MAX), window=Need.MUST),
     "count": Function(_count, window=Need.MUST),
-    "stddev": Function(_of_values(_stddev, Spread.STDDEV), window=Need.MUST),
+    "stddev": Function(_of_values(_stddev, Spread.STDDEV, _MANY), window=Need.MUST),
     "quantile": Function(_quantile, window=Need.MUST, fraction=Need.MUST),
     "changes": Function(
-        _of_values(lambda values: sum(map(ne, values, values[1:])), Spread.CHANGES),
+        _of_values(lambda values: sum(map(ne, values, values[1:])), Spread.CHANGES, _MANY),
         window=Need.MUST,
     ),
     "increase": Function(_increase, window=Need.MUST),

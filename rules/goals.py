@@ -9,19 +9,18 @@ from typing import NamedTuple
 
 from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
-from rules.combining import combine_of, combined
+from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
-from rules.functions import FUNCTIONS, Query, ask
-from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, last_read
+from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several
 from rules.model import Assessment, Combine, Goal, Standing
-from rules.model.quick import replace
+from rules.model.quick import maker, replace
 from rules.progress import Sight, assess_period, sighted
 from rules.scene import Scene
-from rules.selectors import selects
 from rules.tracks import Track
 from rules.words import number
 
 _IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
+_assessment = maker(Assessment)
 _COMBINED = {combine: partial(combined, combine) for combine in (None, *Combine)}
 
 
@@ -70,12 +69,17 @@ def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
 
 
 def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:
-    values = condition_values(scene, condition, now)
+    values = [question.answer(now) for question in scene.questions]
     truth = condition.decide(values)
     if truth is None:
         return None
-    time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
-    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, time)
+    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, _newest_time(scene.tracks))
+
+
+def _newest_time(tracks: Sequence[Track]) -> int | None:
+    if len(tracks) == 1:
+        return tracks[0].times[-1] if tracks[0].times else None
+    return max([track.times[-1] for track in tracks if track.times], default=None)
 
 
 def assess(scene: Scene) -> Assessment:
@@ -120,47 +124,27 @@ def _by_name(scene: Scene) -> dict[str, Track]:
     return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
 
 
-def condition_values(scene: Scene, condition: Condition, now: int) -> list[float | None]:
-    """What each query of a condition is asked at `now`; None: no value, or it is open which series is meant."""
-    combine = combine_of(scene.target)
-    values: list[float | None] = []
-    for query in condition.queries:
-        tracks = selected(scene, query)
-        is_open = len(tracks) > 1 and _is_open(query, tracks, combine)
-        values.append(None if is_open else _asked(query, tracks, scene, combine, now))
-    return values
-
-
-def _is_open(query: Query, tracks: Sequence[Track], combine: Combine | None) -> bool:
-    """Whether it is open which of several series is meant, or what is made of them."""
-    return len(tracks) > 1 and combine is None and FUNCTIONS[query.function].of_several is None
-
-
 def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
     """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
-    combine = combine_of(scene.target)
     values: list[float | None] = []
-    for query in condition.queries:
-        tracks = selected(scene, query)
-        if until is not None:
-            tracks = [track for track in tracks if track.count(until)]
-        if _is_open(query, tracks, combine):
-            return held(scene, f"{query.text} means {len(tracks)} series; split them with `by` or use `combine`")
-        values.append(
-            _asked(query, tracks, scene, combine, scene.now if until is None else until, past=until is not None)
-        )
+    for question in scene.questions:
+        views = question.views if until is None else question.views_of(until)
+        if question.is_open(views):
+            many = f"{question.query.text} means {len(views)} series"
+            return held(scene, f"{many}; split them with `by` or use `combine`")
+        values.append(question.answer(scene.now) if until is None else question.answer_then(views, until))
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, NO_VALUE if value is None else number(value)) for text, value in found.items())
     if until is None:
-        time = max((track.times[-1] for track in scene.tracks if track.times), default=None)
+        time = _newest_time(scene.tracks)
     else:
         time = max((pair[0] for track in scene.tracks if (pair := track.newest_at(until)) is not None), default=None)
     if truth is None:
         missing = [text for text, value in found.items() if value is None]
         reason = f"{NO_VALUE} for {' and '.join(missing)}" if missing else "it can't be calculated"
-        return Assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
-    return Assessment(
+        return _assessment(Standing.NO_DATA, time=time, inputs=inputs, reason=reason, hold=True)
+    return _assessment(
         Standing.IN_BAND if truth else Standing.OUT_OF_BAND,
         value=values[0] if len(values) == 1 else None,
         time=time,
@@ -168,28 +152,3 @@ def assess_condition(scene: Scene, condition: Condition, until: int | None = Non
         recovered=truth,
         inputs=inputs,
     )
-
-
-def selected(scene: Scene, query: Query) -> Sequence[Track]:
-    """The readings that a query of the condition asks."""
-    selector, series = query.selector, scene.series
-    if len(series) == 1:
-        return scene.tracks if selects(selector, series[0]) else ()
-    return [track for one, track in zip(series, scene.tracks, strict=True) if selects(selector, one)]
-
-
-def _asked(
-    query: Query, tracks: Sequence[Track], scene: Scene, combine: Combine | None, now: int, *, past: bool = False
-) -> float | None:
-    if len(tracks) == 1:  # as nearly always
-        return ask(query, tracks[0], now, scene.target.zone, past=past)
-    function = FUNCTIONS[query.function]
-    if not tracks:
-        return function.of_none
-    if combine is Combine.LAST and function.of_several is None:
-        tracks = last_read(tracks, now if past else None)
-    answers = [ask(query, track, now, scene.target.zone, past=past) for track in tracks]
-    values = [value for value in answers if value is not None]
-    if len(values) < len(answers):
-        return None
-    return function.of_several(values) if function.of_several else combined(combine, values)

@@ -8,13 +8,15 @@ old they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from rules import often
 from rules.bounds import Unsettled
 from rules.combining import combine_of
+from rules.conditions import Condition
 from rules.goals import assess, assess_condition
 from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
-from rules.model import AlertRule, AlertStatus, Assessment, Measure, Reading, RollingPeriod
+from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.tracks import NEWEST, Track
@@ -73,14 +75,59 @@ def _in_sight(scene: Scene, until: int | None = None) -> list[int]:
     return [time for time in times if time >= oldest]
 
 
-def last_known(scene: Scene) -> Assessment | None:
-    """How the instance stood when anything was last known of it; None if that is out of sight."""
-    if is_by_reading(scene):
-        for time in _changes(scene):
-            found = stood(scene, time)
-            if found is not None:
-                return found
-    return None
+class Recalled(NamedTuple):
+    """How an instance was found to stand when anything was last known of its condition, and as of which time.
+
+    It was looked for at `now`, at all changes before `until`. `marks` says of each track how often it had been revised
+    by then, and how far it went.
+    """
+
+    now: int
+    until: int
+    marks: Sequence[tuple[int, int]]
+    time: int | None
+    found: Assessment | None
+
+
+def last_known(scene: Scene, recalled: dict[InstanceKey, Recalled]) -> Assessment | None:
+    """How the instance stood when anything was last known of it; None if that is out of sight.
+
+    What is `recalled` of a condition is gone on from: as of a time before all that was read since, it says the same.
+    """
+    if not is_by_reading(scene):
+        return None
+    known = recalled.get(scene.key) if scene.condition else None
+    until = _same_until(scene, known) if known is not None else None
+    last, found, changes = None, None, _changes(scene)
+    for time in changes:
+        if known is not None and until is not None and time < until:
+            if known.time is None or time == known.time:
+                last, found = known.time, known.found
+                break
+            if time > known.time:
+                continue
+        found = stood(scene, time)
+        if found is not None:
+            last = time
+            break
+    if scene.condition:
+        marks = [(track.revised, track.times[-1] if track.times else -1) for track in scene.tracks]
+        until = scene.now + 1 if scene.now in changes else scene.now
+        recalled[scene.key] = Recalled(scene.now, until, marks, last, found)
+    return found
+
+
+def _same_until(scene: Scene, known: Recalled) -> int | None:
+    """Before when all stands as it was recalled; None if something came late since, or the clock was set back."""
+    if scene.now < known.now or len(scene.tracks) != len(known.marks):
+        return None
+    until = known.until
+    for track, (revised, newest) in zip(scene.tracks, known.marks, strict=True):
+        if track.revised != revised:
+            return None
+        fresh = track.next_after(newest)
+        until = until if fresh is None else min(until, fresh - 1)  # just before it an age was the greatest
+    return until
 
 
 def was_never_known(scene: Scene, assessment: Assessment) -> bool:
@@ -99,7 +146,8 @@ def _changes(scene: Scene) -> list[int]:
     left = {time + span for span in spans for time in times if span and time + span <= scene.now}
     changes = sorted({*times, *left}, reverse=True)
     if any(query.look_again is not None and not query.window for query in queries):  # an age grows between them
-        return [at for time, after in zip(changes, [scene.now, *changes], strict=False) for at in (after - 1, time)]
+        ends = [max(after - 1, time) for time, after in zip(changes, [scene.now, *changes], strict=False)]
+        return sorted({*changes, *ends}, reverse=True)
     return changes
 
 
@@ -112,16 +160,15 @@ def passed(scene: Scene, readings: Iterable[Reading]) -> list[int]:
     if last is None or scene.down:
         return []
     times = [time for time in sorted({reading.time for reading in readings})[:-1] if time > last]
-    if len(scene.tracks) == 1 and not scene.condition:
+    if not times or (len(scene.tracks) == 1 and not scene.condition):
         return times
     seen = _in_sight(scene)
     return [time for time in times if time in seen]
 
 
-def is_old(scene: Scene, readings: Sequence[Reading]) -> bool:
+def is_old(condition: Condition, newest: int, now: int) -> bool:
     """Whether the condition may have changed by time alone since the newest of the readings, before that came."""
-    again = scene.condition.look_again if scene.condition else None
-    return again is not None and max(reading.time for reading in readings) + again <= scene.now
+    return condition.look_again is not None and newest + condition.look_again <= now
 
 
 def judged_anew(
@@ -135,7 +182,9 @@ def judged_anew(
     known = [rule for rule in rules if rule.often is not None and rule.when in OF_A_LEVEL]
     if scene.down or not known or not is_remembered(scene):
         return alerts
-    if last is not None and min(reading.time for reading in readings) > last and not is_old(scene, readings):
+    times = [reading.time for reading in readings]
+    old = scene.condition is not None and is_old(scene.condition, max(times), scene.now)
+    if last is not None and min(times) > last and not old:
         return alerts
     times = _in_sight(scene, last)
     if not times:

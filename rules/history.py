@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import cast
 
+from rules.hindsight import Recalled
 from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
 from rules.projection import Projector
 from rules.specs import Places, Specs
@@ -78,6 +79,7 @@ class History:
         self.usual: dict[InstanceKey, Usual] = {}
         """What was learned from what was stored before an instance had an alert for what is unusual."""
         self.projectors: dict[InstanceKey, Projector] = {}  # what projections were made of, kept to go on from
+        self.recalled: dict[InstanceKey, Recalled] = {}  # what conditions of which nothing is known said last, as well
         self._measured = _Membership()
         self._beside = _Membership()
         self._asked: dict[str, list[Series]] = {}  # by name, those that preconditions read

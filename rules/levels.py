@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rules.bounds import Unsettled, settled
-from rules.combining import combine_of, combined
+from rules.combining import combine_of, combined, lateness
 from rules.model import Assessment, Combine, Goal, Recover, Standing
 from rules.model.quick import maker, replace
 from rules.scene import Scene
@@ -174,20 +174,7 @@ def _newest(tracks: Sequence[Track], combine: Combine | None, until: int | None)
     read = (track.newest if until is None else track.newest_at(until) for track in tracks)
     pairs = [pair for pair in read if pair is not None]
     if combine is Combine.LAST and pairs:
-        pairs = [max(pairs, key=_lateness)]
+        pairs = [max(pairs, key=lateness)]
     values = [value for _, value in pairs if value is not None]
     time = max((time for time, _ in pairs), default=None)
     return time, combined(combine, values) if len(values) == len(pairs) else None
-
-
-def last_read(tracks: Sequence[Track], until: int | None = None) -> list[Track]:
-    """The track with the newest reading; of several with one of the same time the one with the largest value."""
-    read = [(track.newest if until is None else track.newest_at(until), track) for track in tracks]
-    best = max(
-        ((pair, track) for pair, track in read if pair is not None), key=lambda one: _lateness(one[0]), default=None
-    )
-    return [best[1]] if best else []
-
-
-def _lateness(pair: tuple[int, float | None]) -> tuple[int, bool, float]:
-    return pair[0], pair[1] is not None, pair[1] or 0.0

@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from rules.functions import NEVER, until_asked
-from rules.goals import Glance, selected
+from rules.functions import NEVER
+from rules.goals import Glance
 from rules.measures import MEASURES, may_fall
 from rules.model import CalendarPeriod, RollingPeriod, Standing
 from rules.progress import EARLY, ONE_NUMBER, Sight, told
@@ -45,16 +45,25 @@ def steady(scene: Scene, now: int, found: Glance) -> int:
 
     Where the period rolls, they find it moved on to their own time.
     """
-    condition, sight = scene.condition, found.sight
-    if condition is not None:
-        asked = [(query, track) for query in condition.queries for track in selected(scene, query)]
-        return min((until_asked(query, track, now) for query, track in asked), default=NEVER)
+    sight = found.sight
+    if scene.condition is not None:
+        return _until_answered_anew(scene, now)
     if sight is None:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per
     if isinstance(per, RollingPeriod):
         return _until_rolled(sight, track, per, scene.target.zone)
     return sight.stretch.end if _is_settled(scene, sight) else 0
+
+
+def _until_answered_anew(scene: Scene, now: int) -> int:
+    until = NEVER
+    for question in scene.questions:
+        if question.drifts:
+            return 0
+        for view in question.views if question.query.window else ():
+            until = min(until, view.lasts_until(now))
+    return until
 
 
 def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 
 _MOST = 1024  # values in a block: as few as to be moved for nearly nothing when one comes or goes between them
 _FEW = 32  # values that come at once, from which on all are sorted anew
@@ -14,12 +14,12 @@ _FEW = 32  # values that come at once, from which on all are sorted anew
 class Ordered:
     """Values by size, in blocks, so that a month of them takes one more as quickly as an hour does."""
 
-    __slots__ = ("_blocks", "_ends", "_most")
+    __slots__ = ("_blocks", "_most", "_size")
 
     def __init__(self) -> None:
         self._blocks: list[array[float]] = []  # none of them empty
         self._most: list[float] = []  # the largest value of each block
-        self._ends: list[int] | None = None  # how many values there are up to the end of each; known until one changes
+        self._size = 0
 
     def add(self, values: Sequence[float]) -> None:
         """Takes values in."""
@@ -34,7 +34,7 @@ class Ordered:
         at = bisect_left(self._most, value)
         block = self._blocks[at]
         del block[bisect_left(block, value)]
-        self._ends = None
+        self._size -= 1
         if block:
             self._most[at] = block[-1]
         else:
@@ -44,7 +44,7 @@ class Ordered:
         half = _MOST // 2
         self._blocks = [array("d", ordered[at : at + half]) for at in range(0, len(ordered), half)]
         self._most = [block[-1] for block in self._blocks]
-        self._ends = None
+        self._size = len(ordered)
 
     def _add_one(self, value: float) -> None:
         if not self._blocks:
@@ -53,20 +53,27 @@ class Ordered:
         at = min(bisect_right(self._most, value), len(self._blocks) - 1)
         block = self._blocks[at]
         insort(block, value)
-        self._ends = None
+        self._size += 1
         self._most[at] = block[-1]
         if len(block) > _MOST:
             self._blocks[at : at + 1] = block[: _MOST // 2], block[_MOST // 2 :]
             self._most[at : at + 1] = block[_MOST // 2 - 1], block[-1]
 
     def __len__(self) -> int:
-        return sum(map(len, self._blocks))
+        return self._size
 
     def __iter__(self) -> Iterator[float]:
         return chain.from_iterable(self._blocks)
 
     def __getitem__(self, rank: int) -> float:
-        if self._ends is None:
-            self._ends = list(accumulate(map(len, self._blocks)))
-        at = bisect_right(self._ends, rank)
-        return self._blocks[at][rank - self._ends[at]]
+        if 2 * rank < self._size:
+            for block in self._blocks:
+                if rank < len(block):
+                    return block[rank]
+                rank -= len(block)
+        back = self._size - rank
+        for block in reversed(self._blocks):
+            if 0 < back <= len(block):
+                return block[-back]
+            back -= len(block)
+        raise IndexError

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rules.conditions import Condition
 from rules.expressions import Truth
-from rules.goals import condition_values
 from rules.history import History
-from rules.model import InstanceKey, InstanceState
-from rules.scene import Scene
+from rules.model import InstanceState
+from rules.questions import Question, questions
 from rules.specs import Specs
 from rules.words import number
 
@@ -17,8 +18,8 @@ def unmet(condition: Condition, state: InstanceState, specs: Specs, history: His
 
     Of the series that the condition names those count whose labels are not others than the instance's.
     """
-    asked = _scene(condition, state, specs, history, now)
-    values = condition_values(asked, condition, asked.now)
+    asked = _questions(condition, state, specs, history)
+    values = [question.answer(now) for question in asked]
     truth: Truth = condition.decide(values)
     if truth:
         return None
@@ -29,21 +30,7 @@ def unmet(condition: Condition, state: InstanceState, specs: Specs, history: His
     return f"precondition {'is not met' if truth is False else 'is open'}: {', '.join(said)}"
 
 
-def _scene(condition: Condition, state: InstanceState, specs: Specs, history: History, now: int) -> Scene:
-    key: InstanceKey = state.key
-    found = history.joined(key, dict.fromkeys(selector.name for selector in condition.selectors))
-    return Scene(
-        key,
-        specs.targets[key.target],
-        now,
-        [series for series, _ in found],
-        [track for _, track in found],
-        condition,
-        (),
-        None,
-        None,
-        state.created,
-        now,
-        None,
-        {},
-    )
+def _questions(condition: Condition, state: InstanceState, specs: Specs, history: History) -> Sequence[Question]:
+    found = history.joined(state.key, dict.fromkeys(selector.name for selector in condition.selectors))
+    series, tracks = [one for one, _ in found], [track for _, track in found]
+    return questions(condition, specs.targets[state.key.target], series, tracks)

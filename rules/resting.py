@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import burning, episodes
+from rules import burning, episodes, hindsight
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
@@ -21,7 +21,6 @@ from rules.model import (
     AlertStatus,
     Assessment,
     InstanceState,
-    Often,
     Reading,
     RollingPeriod,
     Sign,
@@ -64,10 +63,10 @@ class Resting:
         "asked",
         "at",
         "found",
+        "full",
         "instance",
         "known",
         "lone",
-        "looks",
         "margin",
         "previous",
         "quiet_at",
@@ -98,25 +97,33 @@ class Resting:
         self.sure = 0  # before this time a look without a reading finds the same
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
-        self.looks = 0  # at readings
         self.lone = target.goal is None  # it stands by what is unusual alone
-        self.waits = True  # whether one of those that are asked for may not be idle
+        self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
+        self.full = -1  # as well, at a reading: those that are asked for are moved on at each
         if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
+            others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
+            self.full = (
+                min(episodes.moments(others, self.alerts, self.scene), default=NEVER) if self.asked else self.until
+            )
+        if self.scene.condition is not None and self.until >= 0:
+            self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
     def look(self, at: int, readings: Sequence[Reading]) -> Passed | None:
         """The look at readings that come together; None where all of it has to be looked at."""
         time = self.time
-        if at >= self.until or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
+        if at >= self.full or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
             return None
         newest = time
         for reading in readings:
             if reading.value is None or reading.time <= time:
                 return None
             newest = max(newest, reading.time)
+        if self.scene.condition is not None and hindsight.is_old(self.scene.condition, newest, at):
+            return None
         found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
         if found is None:
             found = glance(self.scene, at)
@@ -125,7 +132,6 @@ class Resting:
             self._look_ahead(found)
         no_data = self.scene.target.no_data
         self.time, self.seen, self.sure = newest, at, 0
-        self.looks += 1
         self.quiet_at = at + no_data.after if no_data is not None else NEVER
         return self._passed(at, found, readings)
 
@@ -152,8 +158,15 @@ class Resting:
         found = glance(self.scene, due)
         if found is None or found.time != self.time or not self._stands(found):
             return None
-        self.margin = None
+        self.margin, self.sure = None, 0
         return self._passed(due, found)
+
+    def sleeps(self, until: int) -> bool:
+        """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
+        found = self.found
+        if found is None or self.rolls or self.waits or until > self.until or until > self.quiet_at:
+            return False
+        return self._sure_until(found) >= until
 
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
@@ -184,6 +197,11 @@ class Resting:
 
     def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
+        alerts = self.alerts
+        moving = [rule for rule in self.asked if not self._is_calm(rule, alerts.get(rule.name, _INACTIVE))]
+        if not moving and not self.instance.of:
+            self.waits = False
+            return True
         scene = self._scene_at(at)
         projection = found.sight.projection if found.sight is not None else None
         assessment = _assessment(
@@ -195,11 +213,8 @@ class Resting:
         if assessment.standing is not self.standing:
             return False
         self.previous = assessment
-        alerts = self.alerts
-        for rule in self.asked:
+        for rule in moving:
             status = alerts.get(rule.name, _INACTIVE)
-            if rule.often is not None and self._is_calm(rule, rule.often, status):
-                continue
             after, happened = episodes.advance(Asked(rule, scene, assessment), status, self.instance.recent)
             if happened:
                 return False
@@ -210,9 +225,11 @@ class Resting:
         self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
         return True
 
-    def _is_calm(self, rule: AlertRule, often: Often, status: AlertStatus) -> bool:
-        """Whether none of the last judgements breaches."""
-        return self.looks > often.of and status.state is _IDLE and not status.checks and rule.when is not self.standing
+    def _is_calm(self, rule: AlertRule, status: AlertStatus) -> bool:
+        """Whether it is known that it waits: none of the last judgements breaches, for else it would be pending."""
+        if status.state is not _IDLE or status.checks or isinstance(rule.when, Sign):
+            return False
+        return rule.when is not self.standing
 
     def _scene_at(self, at: int) -> Scene:
         old = self.scene
@@ -231,6 +248,7 @@ class Resting:
             None if old.silent_until is None else at,
             old.projectors,
             old.beside,
+            old.questions,
         )
 
     def _look_ahead(self, found: Glance) -> None:

@@ -10,6 +10,7 @@ from rules.conditions import Condition
 from rules.model import Assessment, InstanceKey, InstanceState, Series, Standing, Target
 from rules.model.quick import quick, replace
 from rules.projection import Projector
+from rules.questions import Question
 from rules.tracks import Track
 
 
@@ -22,6 +23,7 @@ class Scene:
     `silent_until` is up to when nothing more is known to have come: now, or the last time all its sources were read;
     None if one never was, or if nobody asks since silence is all right. `projectors` keep what projections were made
     of; a projection is the same without them. `beside` are the series that say what is wanted, with their readings.
+    `questions` are what its condition asks of its series.
     """
 
     key: InstanceKey
@@ -38,6 +40,7 @@ class Scene:
     silent_until: int | None
     projectors: dict[InstanceKey, Projector]
     beside: Sequence[tuple[Series, Track]] = ()
+    questions: Sequence[Question] = ()
 
 
 def not_later(state: InstanceState, now: int) -> InstanceState:

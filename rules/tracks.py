@@ -61,15 +61,19 @@ class Track:
         "_windows",
         "horizon",
         "past",
+        "revised",
         "times",
         "values",
         "watches",
+        "whole",
     )
 
     def __init__(self, horizon: int, past: int = 0) -> None:
         self.horizon = horizon
         self.past = max(past, horizon)
         self.watches: list[Watch] = []
+        self.whole = True  # whether every reading that came had a value
+        self.revised = 0  # how often a reading came that was not the newest
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
@@ -83,6 +87,8 @@ class Track:
         number = nan if value is None else value
         times = self.times
         added = _NEW
+        if value is None:
+            self.whole = False
         if times and time <= times[-1]:
             added = self._insert(time, number, now)
         else:
@@ -100,6 +106,7 @@ class Track:
     def fill(self, times: array[int], values: array[float], now: int = LATEST) -> None:
         """As many `add`, for a track without a reading yet; the times rise. NaN stands for none."""
         self.times, self.values, self._gap = times, values, None
+        self.whole = self.whole and not isnan(sum(values))
         if len(times) > self._look_at:
             self._trim(now)
             self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
@@ -117,6 +124,7 @@ class Track:
                 return Added.KNOWN
             self.values[index] = number
         self._gap = None
+        self.revised += 1
         self._summaries.clear()
         self._windows.clear()
         self._tell(time)
@@ -214,21 +222,27 @@ class Track:
 
     def window(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end by the goal's measure alone, where start and end move on together."""
-        return self.rolling(goal.measure, start, end, where=goal.where).summary
+        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
+        summary = self.rolling(goal.measure, end - start, first, last, where=goal.where).summary
+        newest = self.valued(last)
+        summary.start = start
+        summary.last, summary.last_time = (self.values[newest], self.times[newest]) if newest >= first else (None, None)
+        return summary
 
     def rolling(
-        self, kind: Measure | Spread, start: int, end: int, offset: int = 0, where: str | None = None
+        self, kind: Measure | Spread, length: int, first: int, last: int, offset: int = 0, where: str | None = None
     ) -> Window:
-        """The window of the readings with start <= time < end, moved on; another offset is another window."""
-        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        name = (end - start, kind, where, offset)
+        """The window of a length that holds the readings from index `first` up to `last`, moved on.
+
+        Another offset is another window.
+        """
+        name = (length, kind, where, offset)
         kept = self._windows.get(name)
         if kept is None or first < kept.first or last < kept.last:
             if len(self._windows) >= _KEPT:
                 self._windows.clear()
             goal = Goal(kind, where=where) if isinstance(kind, Measure) else Goal()
-            kept = self._windows[name] = window_of(kind, summary_of(goal, start), first)
-        kept.summary.start = start
+            kept = self._windows[name] = window_of(kind, summary_of(goal, 0), first)
         kept.move(self, first, last)
         return kept
 
@@ -271,10 +285,6 @@ class Track:
             tally = self._tallies[where.text] = Tally(where)
         return tally.between(self.values, bisect_left(self.times, start), bisect_left(self.times, end))
 
-    def held(self, start: int, end: int) -> int:
-        """How many readings with start <= time < end there are."""
-        return bisect_left(self.times, end) - bisect_left(self.times, start)
-
     def has_only_gaps(self, start: int, end: int) -> bool:
         """Whether none of its readings with start <= time < end has a value; without any there, none at all."""
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
@@ -294,11 +304,6 @@ class Track:
         for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
             if not isnan(self.values[index]):
                 yield self.times[index], self.values[index]
-
-    def values_between(self, start: int, end: int) -> list[float]:
-        """The values of the readings with start <= time < end that have one."""
-        found = self.values[bisect_left(self.times, start) : bisect_left(self.times, end)]
-        return [value for value in found if value == value]  # noqa: PLR0124 - NaN is not itself
 
     def at(self, time: int) -> float | None:
         """The newest value not after `time`; readings without one are passed over."""

@@ -49,6 +49,13 @@ class Turn:
                 return None
         return self._evaluated(at, readings)
 
+    def sleeps(self, until: int) -> bool:
+        """Whether time alone changes nothing before `until`, while no reading comes."""
+        if self.wake is None or self.wake >= until:
+            return True
+        resting = self._rests()
+        return resting is not None and resting.sleeps(until)
+
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
         while self.wake is not None and self.wake < until:
@@ -74,7 +81,7 @@ class Turn:
         self.wake = self._instance = self._resting = None
 
     def _rests(self) -> Resting | None:
-        if self._every or self.state is None or self._instance is None:
+        if self._every or self.state is None or self._instance is None or self.state.assessment.hold:
             return None
         if self._resting is None:
             self._resting = Resting(self._instance, self.state)

@@ -30,25 +30,21 @@ class Window:
         self.summary = summary
         self.first = self.last = first
 
-    def move(self, track: Track, first: int, last: int) -> Summary:
-        """The readings from `first` to `last`, neither of them less than before, in one summary."""
-        summary, values = self.summary, track.values
-        for index in range(self.first, min(first, self.last)):
+    def move(self, track: Track, first: int, last: int) -> None:
+        """Goes on to the readings from `first` to `last`, neither of them less than before."""
+        summary, values, begin = self.summary, track.values, self.last
+        for index in range(self.first, first if first < begin else begin):
             value = values[index]
             if value == value:  # noqa: PLR0124 - NaN is not itself
                 summary.count -= 1
                 self._take_out(track, index, value)
-        for index in range(max(first, self.last), last):
+        for index in range(first if first > begin else begin, last):
             value = values[index]
             if value == value:  # noqa: PLR0124
                 summary.count += 1
                 self._take_in(track, index, value)
         self.first, self.last = first, last
-        newest = track.valued(last)
-        inside = newest >= first
-        summary.last, summary.last_time = (values[newest], track.times[newest]) if inside else (None, None)
         self._tell(summary)
-        return summary
 
     @property
     def number(self) -> float | None:
@@ -188,10 +184,11 @@ class _Changes(Window):
 
 def _risen(track: Track, index: int) -> float:
     """What a counter rose by with a reading; a fall is a new start from zero."""
-    value, before = track.values[index], track.valued(index)
+    values = track.values
+    value, before = values[index], index - 1 if track.whole else track.valued(index)
     if before < 0:
         return 0.0
-    old = track.values[before]
+    old = values[before]
     return value - old if value >= old else value
 
 

@@ -63,7 +63,7 @@ class Verdicts:
                 yield from self._together(at, readings)
                 continue
             turn = self._turn(keys[0])
-            if turn.wake is not None and turn.wake < at:
+            if not turn.sleeps(at):
                 yield from turn.wait(at)
             if history.add(readings[0]) is _NEW:
                 found = turn.take(at, readings)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.conditions import compile_condition
-from rules.functions import FUNCTIONS, Need, Query, ask, quantile
+from rules.functions import FUNCTIONS, Need, Query, View, quantile
 from rules.model import DAY, HOUR, LARGEST, SECOND, Assessment, Combine, Goal, Reading, Selector, Standing, Target
 from rules.tracks import Track
 from tests.rules.world import World, at, series
@@ -80,7 +80,7 @@ def naive_quantile(values: list[float], fraction: float) -> float:
 @pytest.mark.parametrize("function", FUNCTIONS)
 @given(stored=readings)
 def test_it_is_what_it_means(function, stored):
-    found = ask(query(function), track_of(stored), NOW, "UTC")
+    found = View(query(function), track_of(stored), "UTC").ask(NOW)
     wanted = naive(function, stored, NOW)
     assert found == (None if wanted is None else pytest.approx(wanted, rel=1e-6, abs=1e-6))
 
@@ -88,28 +88,28 @@ def test_it_is_what_it_means(function, stored):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_of_nothing(function):
     wanted = {"absent": 1.0, "count": 0.0}.get(function)
-    assert ask(query(function), Track(WINDOW), NOW, "UTC") == wanted
+    assert View(query(function), Track(WINDOW), "UTC").ask(NOW) == wanted
     nothing = track_of({NOW: None, NOW - SECOND: None})
-    assert ask(query(function), nothing, NOW, "UTC") == {"age": 0.0, "absent": 1.0, "count": 0.0}.get(function)
+    assert View(query(function), nothing, "UTC").ask(NOW) == {"age": 0.0, "absent": 1.0, "count": 0.0}.get(function)
 
 
 def test_a_window_begins_after_its_start_and_ends_with_now():
     track = track_of({NOW - WINDOW: 1.0, NOW - WINDOW + 1: 2.0, NOW: 4.0, NOW + 1: 8.0})
-    assert ask(query("sum"), track, NOW, "UTC") == 6.0
-    assert ask(query("increase"), track, NOW, "UTC") == 3.0  # it counts from the reading at the start
+    assert View(query("sum"), track, "UTC").ask(NOW) == 6.0
+    assert View(query("increase"), track, "UTC").ask(NOW) == 3.0  # it counts from the reading at the start
 
 
 def test_absent_over_a_window():
     asked = Query("absent", Selector("x"), WINDOW, "absent(x, '10s')")
-    assert ask(asked, track_of({NOW - WINDOW: 1.0}), NOW, "UTC") == 1.0
-    assert ask(asked, track_of({NOW - WINDOW + 1: 1.0}), NOW, "UTC") == 0.0
-    assert ask(asked, track_of({NOW: None}), NOW, "UTC") == 1.0
+    assert View(asked, track_of({NOW - WINDOW: 1.0}), "UTC").ask(NOW) == 1.0
+    assert View(asked, track_of({NOW - WINDOW + 1: 1.0}), "UTC").ask(NOW) == 0.0
+    assert View(asked, track_of({NOW: None}), "UTC").ask(NOW) == 1.0
 
 
 def test_a_counter_that_starts_anew():
     track = track_of({NOW - 5 * SECOND: 90.0, NOW - 3 * SECOND: 100.0, NOW - SECOND: 7.0, NOW: 9.0})
-    assert ask(query("increase"), track, NOW, "UTC") == 10 + 7 + 2
-    assert ask(query("rate"), track, NOW, "UTC") == 1.9
+    assert View(query("increase"), track, "UTC").ask(NOW) == 10 + 7 + 2
+    assert View(query("rate"), track, "UTC").ask(NOW) == 1.9
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -119,7 +119,7 @@ def test_a_counter_that_starts_anew():
     )
 )
 def test_the_largest_values_overflow_nothing(function, stored):
-    found = ask(query(function), track_of(stored), NOW, "UTC")
+    found = View(query(function), track_of(stored), "UTC").ask(NOW)
     assert found is None or isfinite(found)
 
 
@@ -152,8 +152,8 @@ def test_an_offset_is_asking_earlier(function, stored):
     """What was read since then counts for nothing."""
     then = NOW - WINDOW
     earlier = {time: value for time, value in stored.items() if time <= then}
-    found = ask(query(function, offset=WINDOW), track_of(stored), NOW, "UTC")
-    assert found == ask(query(function), track_of(earlier), then, "UTC")
+    found = View(query(function, offset=WINDOW), track_of(stored), "UTC").ask(NOW)
+    assert found == View(query(function), track_of(earlier), "UTC").ask(then)
 
 
 def test_a_week_ago_is_the_same_local_time_over_a_change_of_the_clocks():
@@ -170,8 +170,8 @@ def test_a_week_ago_is_the_same_local_time_over_a_change_of_the_clocks():
         (now, 9.0),
     ):
         track.add(time, value)
-    assert [ask(one, track, now, zone) for one in condition.queries] == [3.0, 1.0]
-    assert ask(condition.queries[0], track, now, "UTC") == 1.0  # an hour earlier
+    assert [View(one, track, zone).ask(now) for one in condition.queries] == [3.0, 1.0]
+    assert View(condition.queries[0], track, "UTC").ask(now) == 1.0  # an hour earlier
 
 
 def test_how_far_back_a_query_reaches():

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules.engine import scene_of
+from rules.hindsight import last_known
 from rules.model import (
     HOUR,
     MINUTE,
+    SECOND,
     AlertRule,
     Combine,
     Goal,
@@ -175,3 +178,35 @@ def test_a_breach_before_a_gap_fires_however_it_comes(kind: str, sent: str) -> N
             ],
         )
     assert world.look(NOON + HOUR).alerts["out"].state == "firing"
+
+
+RECALLED = (
+    "last(temperature) <= at(temperature, '3m')",
+    "avg(temperature, '2m') <= avg(temperature, '2m', at('5m')) + 1 or last(temperature) > 24",
+    "age(temperature) < 90 and min(temperature, '4m') > 20",
+    "last(temperature{room='a'}) <= last(temperature{room='b'})",
+    "count(temperature, '3m') > 2 and last(temperature) < 24",
+)
+
+
+@pytest.mark.parametrize("text", RECALLED)
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 59, 60, 60, 60, 61, 300]),  # seconds after the one before
+            st.sampled_from([0, 0, 0, 0, 0, 1, 45, 60, 120]),  # seconds that it is late
+            st.sampled_from("aab"),
+            st.sampled_from([25.0, 21.0, 19.0, None, None]),
+        ),
+        max_size=40,
+    )
+)
+def test_what_was_known_last_is_what_is_found_anew(text: str, rows: list) -> None:
+    target = condition(text)
+    world, recalled, now = World(target), {}, NOON
+    for gap, late, name, value in rows:
+        now += gap * SECOND
+        world.history.add(Reading(ROOMS[name], now - late * SECOND, value))
+        scene = scene_of(world.specs, world.states, InstanceKey("t"), now, world.history)
+        assert last_known(scene, recalled) == last_known(scene, {})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rules.conditions import compile_condition
-from rules.functions import FUNCTIONS, ask
+from rules.functions import FUNCTIONS, View
 from rules.model import DAY, MINUTE, SECOND
 from rules.tracks import Track
 
@@ -55,7 +55,7 @@ def ours(text: str, samples: list[float | None], now: int) -> float | None:
     for minute, value in enumerate(samples):
         if value is not None and minute * MINUTE <= now:
             track.add(minute * MINUTE, value)
-    return ask(query, track, now, "UTC")
+    return View(query, track, "UTC").ask(now)
 
 
 def compared(folder: Path, values: dict[str, list[float | None]], asked: list[Asked]) -> None:

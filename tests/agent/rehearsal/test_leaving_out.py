@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from math import nan
 
@@ -23,6 +24,7 @@ from rules.model import (
     BurnRate,
     CalendarPeriod,
     Combine,
+    EscalationStep,
     FixedPeriod,
     Flapping,
     Goal,
@@ -75,9 +77,11 @@ KINDS = {
     "often": room(alerts=(OFTEN,)),
     "flapping": room(alerts=(FLAPS,)),
     "graver": room(alerts=(GRAVER,)),
+    "told on": room(alerts=(replace(OFTEN, escalate=(EscalationStep(3 * MINUTE, ("a",)),)), FLAPS)),
     "all at once": room(alerts=(HELD, OFTEN, FLAPS, GRAVER, ODD)),
     "silent": room(no_data=NoData(2 * MINUTE), alerts=(HELD, OFTEN)),
     "unusual": room(goal=None, alerts=(ODD,)),
+    "often unusual": room(goal=None, alerts=(replace(ODD, often=Often(2, 4)), OFTEN)),
     "of several": room(combine=Combine.MEAN, selector=Selector("temperature"), alerts=(HELD, OFTEN, ODD)),
     "sum": per(Measure.SUM, HOURLY, at_least=1_290.0),
     "sum, both": per(Measure.SUM, HOURLY, at_least=600.0, at_most=1_300.0),
@@ -106,6 +110,7 @@ KINDS = {
     "before": asks("avg(temperature, '4m') <= avg(temperature, '4m', at('10m')) + 0.5"),
     "at": asks("last(temperature) <= at(temperature, '5m') + 1"),
     "odd condition": asks("avg(temperature, '3m') < 22.5", HELD, no_data=NoData(2 * MINUTE)),
+    "last of several": asks("avg(temperature, '3m') < 22.5 and last(temperature) < 25", combine=Combine.LAST),
     "joined": asks("last(temperature) > last(outside) - 1 and avg(outside, '5m') < 22.5", by=("room",)),
     "by room": room(by=("room",), alerts=(HELD, OFTEN)),
     "wanted": room(goal=Goal(at_most_from=Selector("outside")), alerts=(HELD, OFTEN)),
@@ -170,7 +175,7 @@ def turning_points(found: Sequence[Found]) -> list[tuple[object, ...]]:
 
 
 def other_of(kind: str) -> Series:
-    return HALL if kind in {"of several", "by room"} else OUTSIDE
+    return HALL if kind in {"of several", "by room", "last of several"} else OUTSIDE
 
 
 def arriving(readings: Sequence[tuple[int, Reading]]) -> list[tuple[int, tuple[Reading, ...]]]:
@@ -213,3 +218,8 @@ def test_long_stretches_are_mostly_left_out(kind: str) -> None:
             if rng.random() < 0.3:
                 readings.append((at, Reading(other_of(kind), at, round(value + rng.gauss(0.0, 0.3), 2))))
     check(KINDS[kind], arriving(readings), NOON + 400 * every + 2 * HOUR)
+
+
+def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
+    came = [(NOON, Reading(ONE, NOON, 21.0)), (NOON + 700 * SECOND, Reading(ONE, NOON + 100 * SECOND, 21.0))]
+    check(KINDS["absent"], arriving(came), NOON + 4 * HOUR)
