@@ -215,7 +215,7 @@ class TestBreaker:
         assert "the breaker of cool is open until" in run.detail
         assert run.not_before == cool.open_until
         await house.restart(after=HOUR)
-        await house.passes(SECOND)
+        await house.passes(11 * SECOND)  # sources are read first
         assert await house.send() == 1
         await house.read(22)
         assert house.actions()[0].open_until is None

@@ -402,3 +402,54 @@ class TestPutOff:
         await house.send()
         assert (house.state, house.run().attempt) == (RunState.VERIFYING, 1)
         assert house.actions()[0].calls == 1
+
+
+class TestUnread:
+    """What nobody can read is not called for again."""
+
+    RULE = replace(AUTO, max_attempts=3, cooldown=MINUTE)
+
+    async def fails(self, house: House, steps: int) -> None:
+        for _ in range(steps):
+            await house.read(None, error="answered 500")
+
+    async def test_while_its_source_fails_there_is_no_other_call(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        assert await house.send() == 1
+        await self.fails(house, 60)
+        assert (await house.send(), house.state) == (0, RunState.APPROVED)
+        assert house.run().detail.startswith("waits for a reading: ")
+        await house.read(25)
+        assert (await house.send(), house.run().attempt) == (1, 2)
+        await self.fails(house, 60)
+        await house.read(22)
+        assert (await house.send(), house.state) == (0, RunState.VERIFIED)
+
+    async def test_a_controlled_value_is_not_driven_on(self, house: House) -> None:
+        await house.begin(replace(self.RULE, max_attempts=50, output="{{ value }}"))
+        await house.read(25)
+        assert await house.send() == 1
+        await self.fails(house, 20)
+        assert await house.send() == 0
+        await house.read(24.5)
+        assert (await house.send(), house.called[-1][1]["output"]) == (1, 24.5)
+
+    async def test_its_last_attempt_says_that_nothing_was_read(self, house: House) -> None:
+        await house.begin(replace(self.RULE, max_attempts=1))
+        await house.read(25)
+        await house.send()
+        await self.fails(house, 6)
+        assert house.state is RunState.ESCALATED
+        assert house.run().detail == "not back on target within 1m: 25 before, no reading since the call"
+        assert house.run().after is None
+
+    async def test_what_fell_due_while_the_daemon_was_down_is_called_when_it_was_read(self, house: House) -> None:
+        await house.begin(replace(self.RULE, cooldown=5 * MINUTE))
+        await house.read(25)
+        await house.send(Unreachable("no connection"))
+        await house.restart(after=HOUR)
+        await house.passes(SECOND)
+        assert (await house.send(), house.state) == (0, RunState.APPROVED)
+        await house.read(22, after=2 * SECOND)
+        assert (await house.send(), house.state) == (0, RunState.SKIPPED)
