@@ -279,7 +279,7 @@ class Corrector:
         return not known and run.action in self.notices.config.actions
 
     def _undoes(self, decision: Decision) -> Iterable[Correction]:
-        """The runs that take back what failed, or what has helped an alert that is over now."""
+        """The runs that take back what failed, or what was called for an alert that is over now."""
         runs = dict(decision.runs)
         for one in decision.transitions:
             if one.event is Event.RESOLVED:
@@ -289,7 +289,10 @@ class Corrector:
             if rule is None or rule.undo is None or not run.attempt or run.dry_run:
                 continue
             if rule.undo.on_resolved:
-                due = run.state is RunState.VERIFIED and not corrections.is_open(run, decision.instance(run.key))
+                was_made = run.state is RunState.VERIFIED or (
+                    run.state is RunState.SKIPPED and run.called_at is not None
+                )
+                due = was_made and not corrections.is_open(run, decision.instance(run.key))
             else:
                 due = run.state in LOST
             if due:
@@ -320,6 +323,8 @@ class Corrector:
         rule = self.rule(after)
         lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
         to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
+        if after.undoes and after.state in LOST and not to and not corrections.is_open(after, state):
+            to = self._concerned(after, state, decision.now)  # no message about the alert is left to say it in
         if tripped and not to:
             to = self._fallback()
         event = Event.UNCORRECTED if lapsed or after.state is RunState.FAILED else Event.CORRECTION
@@ -365,6 +370,11 @@ class Corrector:
         until = f"{clock_time(is_.until, zone)} {zone}"
         decision.tripped.append(after.action)
         return f"The breaker of {after.action} tripped: {is_.failures} in a row did not help; no call before {until}"
+
+    def _concerned(self, run: Correction, state: InstanceState, now: int) -> tuple[str, ...]:
+        """The receivers that hear of the run's alert."""
+        at = happened(self.specs, state, run.alert, Event.ESCALATED, now)
+        return tuple(dict.fromkeys(group.receiver for group in self.notices.groups_of(at, now)))
 
     def _fallback(self) -> tuple[str, ...]:
         route = self.notices.config.route

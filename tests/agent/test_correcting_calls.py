@@ -343,12 +343,15 @@ class TestPeriod:
         assert house.run().state is RunState.ESCALATED
 
 
+UNDO = Undo("undo")
+
+
 class TestOver:
     """An alert that is over is not told as one that fires."""
 
-    async def late(self, house: House, **more: Any) -> None:
+    async def late(self, house: House, undo: Undo = UNDO, **more: Any) -> None:
         alert = replace(TARGET.alerts[0], **more)
-        await house.begin(replace(AUTO, max_attempts=1, undo=Undo("undo")), target=replace(TARGET, alerts=(alert,)))
+        await house.begin(replace(AUTO, max_attempts=1, undo=undo), target=replace(TARGET, alerts=(alert,)))
         await house.read(25)
         taken = house.clock.time + SECOND
         house.clock.time += 2 * SECOND
@@ -365,6 +368,14 @@ class TestOver:
         assert run.detail.startswith("the alert is over, but no reading taken after the call says so")
         assert await house.send() == 0
         assert [n["reason"] for n in await house.notices()] == ["firing", "resolved"]
+
+    async def test_what_was_called_is_taken_back_all_the_same_where_that_follows_the_end(self, house: House) -> None:
+        await self.late(house, Undo("undo", on_resolved=True))
+        await house.passes(MINUTE)
+        assert (house.state, await house.send()) == (RunState.SKIPPED, 1)
+        assert [name for name, _ in house.called] == ["cool", "undo"]
+        await house.passes(HOUR)
+        assert await house.send() == 0
 
     async def test_nor_while_the_alert_recovers(self, house: House) -> None:
         await self.late(house, keep_firing_for=90 * SECOND)
