@@ -53,7 +53,8 @@ def _now(corrector: Corrector, decision: Decision, run: Correction) -> Correctio
     rule = corrector.rule(run)
     if run.state is not RunState.PROPOSED or rule is None:
         return None
-    return corrections.step(run, rule, decision.instance(run.key), decision.now, corrector.read_at(decision, run))
+    read = corrector.bounds.read_at(decision, run)
+    return corrections.step(run, rule, decision.instance(run.key), decision.now, read)
 
 
 def _why_not(corrector: Corrector, run: Correction, now: int) -> str:

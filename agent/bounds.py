@@ -16,7 +16,17 @@ from rules.breaker import BREAKER, Outcome, Tripped, outcome_of, tripped
 from rules.conditions import compile_condition
 from rules.corrections import ACTING, OPEN
 from rules.history import History
-from rules.model import MINUTE, Correction, CorrectRule, InstanceState, RunState, Series, Switch
+from rules.model import (
+    MINUTE,
+    Correction,
+    CorrectRule,
+    Health,
+    InstanceKey,
+    InstanceState,
+    RunState,
+    Series,
+    Switch,
+)
 from rules.muting import Situation
 from rules.preconditions import unmet
 from rules.specs import Specs
@@ -49,6 +59,7 @@ class Bounds:
         """What an approved run whose time has come still waits for."""
         return (
             self._held(decision, run)
+            or self._unread(decision, run)
             or self._off(decision, run)
             or self._cooling(decision, run, rule)
             or self.broken(decision, run)
@@ -100,6 +111,29 @@ class Bounds:
     def _held(self, decision: Decision, run: Correction) -> Wait | None:
         name = self._situation.held(run.key)
         return None if name is None else Wait(f"waits for {name}", decision.now + _SOON)
+
+    def _unread(self, decision: Decision, run: Correction) -> Wait | None:
+        """A source that fails: what its number is by now, nobody knows."""
+        state = decision.instance(run.key)
+        if run.undoes or state is None or not state.assessment.hold:
+            return None
+        found = (decision.source(name) for name in self.sources(run.key))
+        if not any(source is not None and source.health is Health.DOWN for source in found):
+            return None
+        return Wait(f"waits for a reading: {state.assessment.reason}", None)
+
+    def read_at(self, decision: Decision, run: Correction) -> int | None:
+        """When the readings of the run's instance last came in, or a source said that there are no others."""
+        state = decision.instance(run.key)
+        found = [source.last_success for name in self.sources(run.key) if (source := decision.source(name))]
+        if state is not None:
+            found.append(state.seen)
+        return max((at for at in found if at is not None), default=None)
+
+    def sources(self, key: InstanceKey) -> set[str]:
+        """The names of the sources that the readings of an instance come from."""
+        names = (dict(series.labels).get("source") for series in self._history.series(key))
+        return {name for name in names if name}
 
     def _off(self, decision: Decision, run: Correction) -> Wait | None:
         switch = self.off(decision)

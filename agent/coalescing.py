@@ -43,13 +43,21 @@ def coalesced(waiting: Sequence[Mapping[str, Any]], *, known: bool) -> tuple[int
     """Which of the notices of a lane, the oldest first, is the next to go out, and as what it does.
 
     Those before it need not be said any more: it says how things are by now, and carries what they had to say.
-    `known`: the receiver was told of the alert before; else its beginning is said.
+    `known`: the receiver was told of the alert before; else its beginning is said, unless the newest begins it too.
     """
+    begins = not known and not _fires_anew(waiting)
     for place, notice in enumerate(waiting):
-        first = place == 0 and not known and notice["reason"] in _BEGINS
+        first = place == 0 and begins and notice["reason"] in _BEGINS
         if first or place == len(waiting) - 1 or not _may_be_skipped(notice):
             return place, _carrying(notice, waiting[:place])
     raise ValueError("nothing waits")
+
+
+def _fires_anew(waiting: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an alert fires by the newest notice, and nothing before it has to be heard by itself."""
+    newest = waiting[-1] if waiting else {}
+    alone = newest.get("status") == "firing" and not newest.get("group")
+    return alone and all(_may_be_skipped(one) for one in waiting[:-1])
 
 
 def _may_be_skipped(notice: Mapping[str, Any]) -> bool:

@@ -23,7 +23,6 @@ from rules.model import (
     Correction,
     CorrectRule,
     Event,
-    InstanceKey,
     InstanceState,
     Pid,
     RunState,
@@ -141,7 +140,7 @@ class Corrector:
                 or run.key in touched
                 or run.id in decision.runs
                 or corrections.is_due(run, decision.now)
-                or (run.state is RunState.VERIFYING and not self._sources(run.key).isdisjoint(decision.sources))
+                or (run.state is RunState.VERIFYING and not self.bounds.sources(run.key).isdisjoint(decision.sources))
             )
         ]
         return sorted(found, key=lambda run: (run.created, run.id))
@@ -154,18 +153,6 @@ class Corrector:
             wait = self.bounds.broken(decision, run)
             if wait is not None and wait.until is not None and (run.not_before or 0) < wait.until:
                 self.move(decision, run, corrections.waiting(run, decision.now, *wait))
-
-    def read_at(self, decision: Decision, run: Correction) -> int | None:
-        """When the readings of the run's instance last came in, or a source said that there are no others."""
-        state = decision.instance(run.key)
-        found = [source.last_success for name in self._sources(run.key) if (source := decision.source(name))]
-        if state is not None:
-            found.append(state.seen)
-        return max((at for at in found if at is not None), default=None)
-
-    def _sources(self, key: InstanceKey) -> set[str]:
-        names = (dict(series.labels).get("source") for series in self._history.series(key))
-        return {name for name in names if name}
 
     def _let_on(self, decision: Decision) -> None:
         """Moves on the runs that waited for others which have ended, as long as that ends some more."""
@@ -189,7 +176,7 @@ class Corrector:
             return
         before = as_ or run
         state = decision.instance(run.key)
-        after = corrections.step(before, rule, state, decision.now, self.read_at(decision, run))
+        after = corrections.step(before, rule, state, decision.now, self.bounds.read_at(decision, run))
         if after.state is RunState.CALLED and before.state is not RunState.CALLED:
             if before.state is RunState.VERIFYING:
                 before = corrections.approved_again(before)
@@ -246,7 +233,7 @@ class Corrector:
         if run is None or rule is None or run.state is not RunState.CALLED:
             return
         state = decision.instance(run.key)
-        read = self.read_at(decision, run)
+        read = self.bounds.read_at(decision, run)
         if answered.withheld:
             if not answered.unanswered:
                 decision.unmade.append((run.action, run.updated))
@@ -292,7 +279,7 @@ class Corrector:
         return not known and run.action in self.notices.config.actions
 
     def _undoes(self, decision: Decision) -> Iterable[Correction]:
-        """The runs that take back what failed, or what has helped an alert that is over now."""
+        """The runs that take back what failed, or what was called for an alert that is over now."""
         runs = dict(decision.runs)
         for one in decision.transitions:
             if one.event is Event.RESOLVED:
@@ -302,7 +289,10 @@ class Corrector:
             if rule is None or rule.undo is None or not run.attempt or run.dry_run:
                 continue
             if rule.undo.on_resolved:
-                due = run.state is RunState.VERIFIED and not corrections.is_open(run, decision.instance(run.key))
+                was_made = run.state is RunState.VERIFIED or (
+                    run.state is RunState.SKIPPED and run.called_at is not None
+                )
+                due = was_made and not corrections.is_open(run, decision.instance(run.key))
             else:
                 due = run.state in LOST
             if due:
@@ -317,7 +307,7 @@ class Corrector:
         if before == after:
             return
         state = decision.instance(after.key)
-        after = self._with_numbers(after, state, decision.now)
+        after = self._with_numbers(decision, after, state)
         decision.put_run(after)
         if before is None or before.state is not after.state:
             decision.came_to.append((after.action, after.state))
@@ -333,6 +323,8 @@ class Corrector:
         rule = self.rule(after)
         lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
         to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
+        if after.undoes and after.state in LOST and not to and not corrections.is_open(after, state):
+            to = self._concerned(after, state, decision.now)  # no message about the alert is left to say it in
         if tripped and not to:
             to = self._fallback()
         event = Event.UNCORRECTED if lapsed or after.state is RunState.FAILED else Event.CORRECTION
@@ -355,12 +347,14 @@ class Corrector:
             return before.state is after.state and before.detail == after.detail
         return after.state is not RunState.APPROVED or (after.not_before or 0) <= decision.now
 
-    def _with_numbers(self, run: Correction, state: InstanceState | None, now: int) -> Correction:
+    def _with_numbers(self, decision: Decision, run: Correction, state: InstanceState | None) -> Correction:
         """An ended run with the numbers as they are then, and in words, where a call was made."""
         if run.state in OPEN or run.after is not None or run.before is None or state is None or run.undoes:
             return run
-        run = replace(run, after=_snapshot(state, now))
         target = self.specs.targets.get(run.key.target)
+        is_read = corrections.is_read_after(run, state.assessment, self.bounds.read_at(decision, run))
+        if is_read or run.called_at is None or run.state not in LOST:
+            run = replace(run, after=_snapshot(state, decision.now))
         return replace(run, detail=corrections.with_numbers(run, target)) if target else run
 
     def _tripped(self, decision: Decision, before: Correction | None, after: Correction) -> str:
@@ -376,6 +370,11 @@ class Corrector:
         until = f"{clock_time(is_.until, zone)} {zone}"
         decision.tripped.append(after.action)
         return f"The breaker of {after.action} tripped: {is_.failures} in a row did not help; no call before {until}"
+
+    def _concerned(self, run: Correction, state: InstanceState, now: int) -> tuple[str, ...]:
+        """The receivers that hear of the run's alert."""
+        at = happened(self.specs, state, run.alert, Event.ESCALATED, now)
+        return tuple(dict.fromkeys(group.receiver for group in self.notices.groups_of(at, now)))
 
     def _fallback(self) -> tuple[str, ...]:
         route = self.notices.config.route

@@ -6,6 +6,7 @@ All of it is also in the store; this is the copy decisions are made on, changed 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agent.groups import GroupChanges, Groups
 from agent.store.records import Remembered
@@ -28,6 +29,7 @@ from rules.model import (
 
 CORRECTIONS = "corrections"  # the name of their switch
 _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
+_READ_FIRST = 10 * SECOND  # after a start
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
 
@@ -75,7 +77,7 @@ class Memory:
         self._timers.set(self.instances)
         known = [*ended, *remembered.corrections]
         for run in known:
-            self._keep_run(run)
+            self._keep_run(_read_first(run, now))
         for run in sorted(known, key=lambda run: run.updated):
             self._note_outcome(run)
         for action, at in calls:
@@ -251,3 +253,9 @@ class Memory:
         """Drops instances that no longer exist by configuration."""
         for key in keys:
             self.instances.pop(key, None)
+
+
+def _read_first(run: Correction, now: int) -> Correction:
+    """The run after a start: a call that fell due before waits until sources were read. The number may be back."""
+    due = run.not_before if run.state is RunState.APPROVED and not run.undoes else None
+    return run if due is None or due >= now else replace(run, not_before=now + _READ_FIRST)

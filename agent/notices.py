@@ -41,7 +41,7 @@ from rules.retiring import NOT_CONFIGURED
 from rules.routing import CONSOLE, routes_for
 from rules.severity import also_told, gravity
 from rules.specs import Specs
-from rules.words import clock_time, headline
+from rules.words import clock_time, headline, whose
 
 MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_DETAILS = 10
@@ -214,9 +214,12 @@ class Notices:
         line_ = self._headline(target, transition, saying.status.said)
         assessment = transition.assessment or Assessment(Standing.NO_DATA)
         values = values_of(assessment)
+        is_over = (
+            transition.event is Event.RESOLVED or transition.after is AlertState.INACTIVE
+        )  # an undo may fail later
         return Notice(
             reason=reason,
-            status="resolved" if transition.event is Event.RESOLVED else "firing",
+            status="resolved" if is_over else "firing",
             title=target.title if target else self._source_title(transition),
             headline=line_,
             target=transition.key.target,
@@ -228,7 +231,7 @@ class Notices:
             annotations=self._annotations(transition, context_of(target, transition, line_)),
             values=values,
             starts_at=transition.fired_at or transition.at,
-            ends_at=transition.at if transition.event is Event.RESOLVED else None,
+            ends_at=transition.at if is_over else None,
             at=now,
             receiver=receiver,
             details=tuple(self._details(saying, target)),
@@ -254,6 +257,8 @@ class Notices:
     def _headline(self, target: Target | None, transition: Transition, said: str) -> str:
         if transition.detail == NOT_CONFIGURED:
             return f"{target.title if target else self._source_title(transition)} {NOT_CONFIGURED}"
+        if target is not None and _is_late(transition):
+            return f"{whose(target, transition.key)}: {transition.detail}"
         if target is not None and transition.assessment is not None:
             return headline(target, transition.key, transition.assessment, transition.event, transition.at, said)
         title = self._source_title(transition) if not transition.key.target else transition.key.target
@@ -350,6 +355,11 @@ def context_of(target: Target | None, transition: Transition, line_: str) -> dic
 def plain(value: float) -> float | int:
     """A number as templates have it: whole where it is whole."""
     return int(value) if value == int(value) and abs(value) < 1e15 else round(value, 6)
+
+
+def _is_late(transition: Transition) -> bool:
+    """Whether it is told of an alert that is over: taking back what was done for it failed."""
+    return transition.event is Event.ESCALATED and transition.after is AlertState.INACTIVE
 
 
 def _fresh_first(saying: Saying) -> tuple[bool, int, int, str]:

@@ -308,12 +308,12 @@ class Teller:
 
     def escalate(self, decision: Decision, transition: Transition) -> None:
         """Tells others of an open alert at once, who then hear of its end too; once it is no longer muted."""
-        if transition.after is AlertState.INACTIVE:  # it ended meanwhile: there is no end to hear of
+        if transition.after in _NOT_OPEN:  # it ended meanwhile: there is no end to hear of
             runs = decision.runs_of(transition.key, transition.fingerprint, transition.fired_at)
             saying = Saying(transition, AlertStatus(), runs, self.why(decision, transition))
             for receiver in dict.fromkeys(transition.to):
                 group = own_group(receiver, transition.alert, transition.fingerprint, decision.now)
-                decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, [saying], [], decision.now)
+                decision.deliveries += self.notices.deliveries(group, Reason.ESCALATED, [], [saying], decision.now)
             return
         for receiver in dict.fromkeys(transition.to):
             group = self._own_or_told(decision, receiver, transition)

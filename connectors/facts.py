@@ -69,7 +69,12 @@ def mark(notice: Notice) -> str:
 
 
 def _mark(alert: Notice | NoticedAlert) -> str:
-    return "✅" if alert.status == "resolved" else _MARKS.get(alert.severity, "🟠")
+    return "✅" if is_well(alert) else _MARKS.get(alert.severity, "🟠")
+
+
+def is_well(of: Notice | NoticedAlert) -> bool:
+    """Whether it is over, and nobody has to do anything: what is escalated then is something else that failed."""
+    return of.status == "resolved" and not (isinstance(of, Notice) and of.reason is Reason.ESCALATED)
 
 
 def listed(notice: Notice, most: int, *, marked: bool = True) -> list[str]:
@@ -99,7 +104,7 @@ def colour(of: Notice | NoticedAlert) -> str:
     """The colour of the status and severity, `#rrggbb`."""
     if isinstance(of, Notice) and of.reason in {Reason.TEST, Reason.REPORT}:
         return "#5c6670"
-    return "#2e7d32" if of.status == "resolved" else _COLOURS.get(of.severity, "#b35c00")
+    return "#2e7d32" if is_well(of) else _COLOURS.get(of.severity, "#b35c00")
 
 
 def facts(notice: Notice) -> list[Fact]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 5
+NAME = "Setpoint"  # as which it asks and calls
 _CONNECT_SECONDS = 5.0
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 _SAFE = frozenset({"GET", "HEAD"})
@@ -116,7 +117,7 @@ class HttpClient:
                 connector=connector,
                 request_class=aiohttp.ClientRequest if public else request_class(self._proxies),
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
-                headers={"User-Agent": "Setpoint", "Accept-Encoding": "gzip, deflate"},
+                headers={"User-Agent": NAME, "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
             )
             # It would make GET, PUT and DELETE a second time, without a bound; a correction must not be made twice.
@@ -139,7 +140,9 @@ class HttpClient:
             # The session does TLS; a context given here only keeps the transport from loading all certificates again.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             transport = AiohttpTransport(verify=context, client=self._session(public=public))
-            self._clients[public] = httpx.AsyncClient(transport=transport, trust_env=False, timeout=10)
+            self._clients[public] = httpx.AsyncClient(
+                headers={"User-Agent": NAME}, transport=transport, trust_env=False, timeout=10
+            )
         return self._clients[public]
 
     async def _guarded(self, url: URL, where: str, *, public: bool) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,14 +78,15 @@ def compose(sending: Sending, envelope: Envelope) -> EmailMessage:
     mail["To"] = tuple(address_of(address) for address in envelope.to)
     mail["Date"] = _EPOCH + timedelta(seconds=envelope.at // SECOND)
     domain = address_of(envelope.sender).domain
-    mail["Message-ID"] = f"<{hashlib.sha256(sending.key.encode()).hexdigest()[:32]}@{domain}>"
+    name = local_part(sending.key)
+    mail["Message-ID"] = f"<{name}@{domain}>"
     if first:
         mail["In-Reply-To"] = mail["References"] = first.message_id
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     mail["X-Auto-Response-Suppress"] = "All"  # the same, as Exchange understands it
     mail["Precedence"] = "bulk"  # the same, as older programs do
     mail.set_content(text_of(notice, sending.ack_url), cte="quoted-printable")
-    picture = f"chart@{domain}" if sending.chart else None
+    picture = f"{name}.chart@{domain}" if sending.chart else None
     page = html_of(notice, picture, sending.ack_url)
     mail.add_alternative(page, subtype="html", cte="quoted-printable")
     if sending.chart:
@@ -94,10 +96,31 @@ def compose(sending: Sending, envelope: Envelope) -> EmailMessage:
     return mail
 
 
+class _WholeSubject(EmailPolicy):
+    """Keeps each space of a subject: folded as the library does, some programs lose one and others begin with one.
+
+    In ASCII it stays on one line; else all of it is encoded words (RFC 2047, 6.2: the breaks between them are nothing).
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        text = str(value)
+        if name.lower() != "subject":
+            return super().fold_binary(name, value)
+        words = text if text.isascii() else Header(text, "utf-8", 75, name).encode(linesep=self.linesep)
+        return f"{name}: {words}{self.linesep}".encode("ascii")
+
+
+_AS_SENT = _WholeSubject(linesep="\r\n")
+
+
 def written(mail: EmailMessage) -> bytes:
-    """The mail as it goes out. A subject in ASCII stays on one line: folded, some readers start it with a space."""
-    policy = SMTP.clone(max_line_length=990) if str(mail["Subject"]).isascii() else SMTP
-    return mail.as_bytes(policy=policy)
+    """The mail as it goes out."""
+    return mail.as_bytes(policy=_AS_SENT)
+
+
+def local_part(key: str) -> str:
+    """What a mail's ids begin with: the same for a repetition, another for every other mail."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def text_of(notice: Notice, ack_url: str = "") -> str:

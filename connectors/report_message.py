@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _BAD, _WARN, _NONE, _GOOD = "#c62828", "#b45309", "#5c6670", "#2e7d32"
 _COLOURS = {"missed": _BAD, "out_of_band": _BAD, "behind": _WARN, "on_track": _GOOD, "in_band": _GOOD, "met": _GOOD}
 _MARKS = {_BAD: "🔴", _WARN: "🟠", _GOOD: "🟢", _NONE: "⚪"}
+_RUNS = {"approved": "waiting"}  # most of them nobody was asked about
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 _DETAILED = 25  # rows of the HTML with all their numbers; mail programs cut what is very long
 _LONGEST = 400  # characters of one line
@@ -139,7 +140,7 @@ def _alert(one: ReportAlert) -> str:
 
 def _runs(one: ReportCorrections) -> str:
     total = sum(one.runs.values())
-    states = ", ".join(f"{count:,} {state}" for state, count in one.runs.items())
+    states = ", ".join(f"{count:,} {_RUNS.get(state, state)}" for state, count in one.runs.items())
     return shortened(
         plain(f"{one.title}: {one.action}, {total:,} {'run' if total == 1 else 'runs'}: {states}"), _LONGEST
     )

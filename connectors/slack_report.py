@@ -18,7 +18,7 @@ from connectors.facts import plain, shortened
 from connectors.report_message import file_name, left_out, line, mark, period, sections
 from connectors.slack_picture import once_more, when_taken_in
 from connectors.slack_text import Block, escape, mrkdwn, plain_text, section
-from rules.model import Report
+from rules.model import Report, ReportRow
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def report_message(report: Report, files: Sequence[tuple[str, str]] = ()) -> dic
         _context(period(report)),
         section(escape(plain(report.summary), 1_500)),
     ]
-    rows = [f"{mark(row)} {escape(line(row), _ROW)}" for row in report.rows[:_ROWS]]
+    rows = [f"{mark(row)} {escape(line(row), _ROW)}" for row in _shown(report.rows)]
     blocks += [section("\n".join(rows[at : at + _IN_SECTION])) for at in range(0, len(rows), _IN_SECTION)]
     more = [f"and {len(report.rows) - _ROWS:,} more"] if len(report.rows) > _ROWS else []
     if said := [*more, *left_out(report)][:_LINES]:
@@ -66,6 +66,13 @@ def report_message(report: Report, files: Sequence[tuple[str, str]] = ()) -> dic
     ]
     blocks.append(_context(f"report {escape(plain(report.name), 100)}"))
     return {"text": escape(f"{title}: {plain(report.summary)}", 1_000), "blocks": blocks}
+
+
+def _shown(rows: Sequence[ReportRow]) -> list[ReportRow]:
+    """As many as fit, in their order: the first of each target before more of one that has many."""
+    first = {row.target: place for place, row in reversed(list(enumerate(rows)))}
+    places = [*sorted(first.values()), *(place for place in range(len(rows)) if place not in first.values())]
+    return [rows[place] for place in sorted(places[:_ROWS])]
 
 
 def _context(text: str) -> Block:

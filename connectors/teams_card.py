@@ -11,7 +11,19 @@ from typing import Any
 import orjson
 
 from connectors.base import Sending
-from connectors.facts import facts, heading, links, listed, mark, plain, reasons, remarks, shortened, status_word
+from connectors.facts import (
+    facts,
+    heading,
+    is_well,
+    links,
+    listed,
+    mark,
+    plain,
+    reasons,
+    remarks,
+    shortened,
+    status_word,
+)
 from rules.model import Notice, Reason
 
 Element = dict[str, Any]
@@ -98,7 +110,7 @@ def _head(notice: Notice, most: int) -> Element:
 def _style(notice: Notice) -> str:
     if notice.reason in {Reason.TEST, Reason.REPORT}:
         return "emphasis"
-    return "good" if notice.status == "resolved" else _STYLES.get(notice.severity, "warning")
+    return "good" if is_well(notice) else _STYLES.get(notice.severity, "warning")
 
 
 def _several(lines: list[str], **how: Any) -> Element:

@@ -23,13 +23,15 @@ def setpoint_of(pid: Pid, assessment: Assessment) -> float | None:
 def drive(pid: Pid, assessment: Assessment, before: Driven | None, every: int, now: int) -> tuple[float, Driven] | None:
     """The next output and what to go on from; None if there is no number, or nowhere to drive it.
 
-    `every` is the usual time between two calls: what the first one counts for, and any after a clock was set back.
+    `every` is the usual time between two calls: what the first one counts for, and any after a clock was set back. Of a
+    pause (corrections were off, nothing could be read) the sum takes two of them at most: nobody knows how it stood.
     """
     value, setpoint = assessment.value, setpoint_of(pid, assessment)
     if value is None or setpoint is None:
         return None
     gone = (now - before.at) / SECOND if before else 0.0
-    seconds = gone if gone > 0 else max(every / SECOND, 1.0)
+    usual = max(every / SECOND, 1.0)
+    seconds = gone if gone > 0 else usual
     controller = PID(
         pid.kp,
         0.0,
@@ -42,6 +44,6 @@ def drive(pid: Pid, assessment: Assessment, before: Driven | None, every: int, n
     )
     if before is not None:
         controller(before.value, dt=seconds)  # with ki = 0: it only takes note of the value before
-    controller.tunings = (pid.kp, pid.ki, pid.kd)
+    controller.tunings = (pid.kp, pid.ki * min(1.0, 2 * usual / seconds), pid.kd)
     output = controller(value, dt=seconds)
     return float(output or 0.0), Driven(float(controller.components[1]), value, now)

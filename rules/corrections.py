@@ -241,7 +241,12 @@ def came_back(run: Correction, assessment: Assessment, read: int | None = None) 
     The readings of a period may be stamped with their day, long before the call, and be revised until it is over. So
     there it counts when they were read, as long as it is the period in which the call was made.
     """
-    if run.called_at is None or assessment.hold or assessment.recovered is not True:
+    return not assessment.hold and assessment.recovered is True and is_read_after(run, assessment, read)
+
+
+def is_read_after(run: Correction, assessment: Assessment, read: int | None) -> bool:
+    """Whether the assessment goes by a reading that was taken after the call ended."""
+    if run.called_at is None:
         return False
     if assessment.time is not None and assessment.time > run.called_at:
         return True
@@ -355,10 +360,13 @@ def within_budget(calls: Sequence[int], budget: tuple[int, int] | None, now: int
 def with_numbers(run: Correction, target: Target) -> str:
     """The words about an ended run with the numbers before its first call and after its last."""
     before, after = run.before, run.after
-    if run.called_at is None or before is None or after is None or before.value is None or after.value is None:
+    if run.called_at is None or before is None or before.value is None or (after and after.value is None):
         return run.detail
+    said = f"{amount(before.value, target)} before"
+    if after is None or after.value is None:
+        return f"{run.detail}: {said}, no reading since the call"
     took = span(max(_seen_at(run, after.time, after.at) - run.called_at, SECOND))
-    said = f"{amount(before.value, target)} before, {amount(after.value, target)} {took} after the call"
+    said = f"{said}, {amount(after.value, target)} {took} after the call"
     _, later, asked = run.detail.partition(_LATER)
     return f"{BACK}: {said}{later}{asked}" if run.state is RunState.VERIFIED else f"{run.detail}: {said}"
 

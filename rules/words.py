@@ -226,8 +226,13 @@ def _describe_checkin(target: Target, assessment: Assessment, now: int) -> str:
 
 def headline(target: Target, key: InstanceKey, assessment: Assessment, event: Event, now: int, said: str = "") -> str:
     """One line of plain words: whose number it is and how it stands, or what an alert `said` instead."""
-    of = f" ({', '.join(value for _, value in key.labels if value)})" if key.labels else ""
     back = "back, " if event is Event.RESOLVED and assessment.standing in _GOOD else ""
     if said and event is not Event.RESOLVED:
-        return f"{target.title}{of} {said}"
-    return f"{target.title}{of} {back}{describe(target, assessment, now)}"
+        return f"{whose(target, key)} {said}"
+    return f"{whose(target, key)} {back}{describe(target, assessment, now)}"
+
+
+def whose(target: Target, key: InstanceKey) -> str:
+    """`Room temperature (kitchen)`."""
+    of = f" ({', '.join(value for _, value in key.labels if value)})" if key.labels else ""
+    return f"{target.title}{of}"

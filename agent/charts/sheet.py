@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -16,6 +17,7 @@ from matplotlib.text import Text
 from agent.charts.data import ChartData, ChartKind
 from agent.charts.placing import Box, Segment, best_place, spread
 from agent.charts.scales import date_ticks, figure_text, moment_text, number_ticks
+from agent.typefaces import installed
 from rules.plans import value_at
 
 WIDTH, HEIGHT, DPI = 8.0, 4.0, 200  # inches and dots per inch: 1600 by 800
@@ -83,8 +85,15 @@ def _text(sheet: Sheet, x: float, y: float, words: str, **style: Any) -> Text:
 
 @cache
 def _fonts() -> list[str]:
-    installed = set(font_manager.get_font_names())
-    return [name for name in _FONTS if name in installed]
+    known = font_manager.fontManager
+    names = set(font_manager.get_font_names())
+    found = [name for name in _FONTS if name in names]
+    for path in installed():  # also those that came after matplotlib made its list
+        before = len(known.ttflist)
+        with suppress(OSError, RuntimeError):
+            known.addfont(path)
+            found += [font.name for font in known.ttflist[before:]]
+    return list(dict.fromkeys(found))
 
 
 def heading(sheet: Sheet) -> None:

@@ -1,10 +1,12 @@
 """The fonts of a document: DejaVu, which comes with matplotlib and may be passed on, is embedded.
 
-It lacks Chinese, Japanese and Korean; for those the fonts that readers of PDF bring are named.
+It lacks Chinese, Japanese and Korean; a font of this machine that has them is embedded, else those that readers of PDF
+bring are named.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from itertools import groupby
@@ -13,8 +15,9 @@ from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
+from agent.typefaces import installed
 from connectors.facts import plain
 
 PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
@@ -58,4 +61,17 @@ def _font_of(char: str) -> str:
     code = ord(char)
     if code in register():
         return ""
-    return next((font for low, high, font in _RANGES if low <= code <= high), "")
+    own = next((name for name, glyphs in _others() if code in glyphs), "")
+    return own or next((font for low, high, font in _RANGES if low <= code <= high), "")
+
+
+@cache
+def _others() -> tuple[tuple[str, frozenset[int]], ...]:
+    """The fonts of this machine with the characters they have; those whose outlines are CFF can not be embedded."""
+    found = []
+    for path in installed():
+        with suppress(TTFError, OSError):
+            face = TTFont(path.stem, str(path))
+            pdfmetrics.registerFont(face)
+            found.append((face.fontName, frozenset(face.face.charToGlyph)))
+    return tuple(found)

@@ -31,7 +31,7 @@ from rules.model import HOUR, MINUTE, SECOND, Report
 
 log = structlog.get_logger()
 
-_SETTLE = 5 * SECOND  # after a start, before what was missed is made up for: sources are read first
+_SETTLE = 5 * SECOND  # after a start: sources are read first
 _AGAIN = 5 * SECOND  # after a database that did not work
 _MOST = 20_000  # changes, runs and acts of one report
 
@@ -61,7 +61,7 @@ class Reporter:
         self._external_url = ""
         self._config: Configuration
         self._known: Remembered | None = None
-        self._since = 0
+        self._since = self._settled = 0
         self._look_at = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -69,6 +69,7 @@ class Reporter:
         """Makes reports by another configuration from now on."""
         self._config, self._external_url = config, external_url
         self._since = self._look_at = self._clock.now()
+        self._settled = self._settled or self._since + _SETTLE
 
     def tick(self, now: int) -> None:
         """Begins to make what is due."""
@@ -119,8 +120,8 @@ class Reporter:
         time = due(entry, noted, now)
         if time is None:
             return coming(entry, noted)
-        if time < self._since - MINUTE and now < self._since + _SETTLE:
-            return self._since + _SETTLE
+        if now < self._settled <= now + _SETTLE:  # else the clock was set back
+            return self._settled
         report, standings = await self._made(entry, time)
         run = ReportRun(entry.name, time, entry.schedule, report.end, tuple(sorted(standings.items())))
         deliveries = self._deliveries(entry, report, str(time))

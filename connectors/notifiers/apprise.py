@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from connectors import fields
 from connectors.apprise_services import TAKEN, Outcome, check_url, scheme, tell
 from connectors.base import Refused, Sending, Services, TimedOut
-from connectors.facts import facts, heading, links, listed, mark, reasons, remarks, shortened
+from connectors.facts import facts, heading, is_well, links, listed, mark, reasons, remarks, shortened
 from rules.model import SECOND, Notice, Reason
 
 _MOST_LISTED = 20
@@ -115,7 +115,7 @@ def kind_of(notice: Notice) -> str:
     """Apprise's word for it, which makes colours and pictures: failure, warning, success or info."""
     if notice.reason in {Reason.TEST, Reason.REPORT}:
         return "info"
-    if notice.status == "resolved":
+    if is_well(notice):
         return "success"
     return {"critical": "failure", "error": "failure", "info": "info"}.get(notice.severity, "warning")
 

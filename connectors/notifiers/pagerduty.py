@@ -83,7 +83,7 @@ def dedup_key(notice: Notice) -> str:
 
 
 def _action(notice: Notice) -> str:
-    if notice.reason in {Reason.TEST, Reason.UNDELIVERABLE}:
+    if notice.reason in {Reason.TEST, Reason.UNDELIVERABLE, Reason.ESCALATED}:
         return "trigger"
     if notice.status == "resolved":
         return "resolve"

@@ -26,6 +26,9 @@ def said(text: str) -> dict[str, Any]:
     [
         ("f1", False, 0, "firing", 0),
         ("f1 r1 f2 r2", False, 0, "firing", 0),  # its beginning is said
+        ("f1 r1 f2 r2 f3", False, 4, "firing", 2),  # two mails that say the same
+        ("f1 u1 m1", False, 2, "firing", 0),
+        ("f1 e1 u1", False, 0, "firing", 0),
         ("r1 f2 r2 f3", True, 3, "firing", 1),
         ("r1 f2 r2 f3 r3", True, 4, "resolved", 2),
         ("f2 u2 u2", True, 2, "firing", 0),  # what was taken meanwhile still has to be heard of

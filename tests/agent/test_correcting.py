@@ -215,7 +215,7 @@ class TestBreaker:
         assert "the breaker of cool is open until" in run.detail
         assert run.not_before == cool.open_until
         await house.restart(after=HOUR)
-        await house.passes(SECOND)
+        await house.passes(11 * SECOND)  # sources are read first
         assert await house.send() == 1
         await house.read(22)
         assert house.actions()[0].open_until is None
@@ -344,6 +344,20 @@ class TestUndo:
         await house.read(22)
         assert await house.send() == 0  # it came back before the call
         assert len(house.runs()) == 1
+
+    @pytest.mark.parametrize("to", [(), ("oncall",)])
+    async def test_one_that_fails_when_the_alert_is_over_is_told(self, house: House, to: tuple[str, ...]) -> None:
+        await house.begin(replace(ONCE, undo=Undo("undo", on_resolved=True), escalate_to=to))
+        await house.read(25)
+        await house.send()
+        await house.read(22)
+        before = len(await house.notices())
+        await house.send(Refused("answered 404", status=404, permanent=True))
+        said = (await house.notices())[before:]
+        assert {notice["receiver"] for notice in said} == {*(to or ("team",))}
+        for notice in said:
+            assert (notice["reason"], notice["status"], notice["ends_at"] is None) == ("escalated", "resolved", False)
+            assert notice["headline"].startswith("Room: Undoing undo failed")
 
     async def test_off_it_waits_too_and_a_failing_one_is_escalated(self, house: House) -> None:
         await house.begin(replace(ONCE, undo=Undo("undo")))

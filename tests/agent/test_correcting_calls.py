@@ -343,12 +343,15 @@ class TestPeriod:
         assert house.run().state is RunState.ESCALATED
 
 
+UNDO = Undo("undo")
+
+
 class TestOver:
     """An alert that is over is not told as one that fires."""
 
-    async def late(self, house: House, **more: Any) -> None:
+    async def late(self, house: House, undo: Undo = UNDO, **more: Any) -> None:
         alert = replace(TARGET.alerts[0], **more)
-        await house.begin(replace(AUTO, max_attempts=1, undo=Undo("undo")), target=replace(TARGET, alerts=(alert,)))
+        await house.begin(replace(AUTO, max_attempts=1, undo=undo), target=replace(TARGET, alerts=(alert,)))
         await house.read(25)
         taken = house.clock.time + SECOND
         house.clock.time += 2 * SECOND
@@ -365,6 +368,14 @@ class TestOver:
         assert run.detail.startswith("the alert is over, but no reading taken after the call says so")
         assert await house.send() == 0
         assert [n["reason"] for n in await house.notices()] == ["firing", "resolved"]
+
+    async def test_what_was_called_is_taken_back_all_the_same_where_that_follows_the_end(self, house: House) -> None:
+        await self.late(house, Undo("undo", on_resolved=True))
+        await house.passes(MINUTE)
+        assert (house.state, await house.send()) == (RunState.SKIPPED, 1)
+        assert [name for name, _ in house.called] == ["cool", "undo"]
+        await house.passes(HOUR)
+        assert await house.send() == 0
 
     async def test_nor_while_the_alert_recovers(self, house: House) -> None:
         await self.late(house, keep_firing_for=90 * SECOND)
@@ -402,3 +413,54 @@ class TestPutOff:
         await house.send()
         assert (house.state, house.run().attempt) == (RunState.VERIFYING, 1)
         assert house.actions()[0].calls == 1
+
+
+class TestUnread:
+    """What nobody can read is not called for again."""
+
+    RULE = replace(AUTO, max_attempts=3, cooldown=MINUTE)
+
+    async def fails(self, house: House, steps: int) -> None:
+        for _ in range(steps):
+            await house.read(None, error="answered 500")
+
+    async def test_while_its_source_fails_there_is_no_other_call(self, house: House) -> None:
+        await house.begin(self.RULE)
+        await house.read(25)
+        assert await house.send() == 1
+        await self.fails(house, 60)
+        assert (await house.send(), house.state) == (0, RunState.APPROVED)
+        assert house.run().detail.startswith("waits for a reading: ")
+        await house.read(25)
+        assert (await house.send(), house.run().attempt) == (1, 2)
+        await self.fails(house, 60)
+        await house.read(22)
+        assert (await house.send(), house.state) == (0, RunState.VERIFIED)
+
+    async def test_a_controlled_value_is_not_driven_on(self, house: House) -> None:
+        await house.begin(replace(self.RULE, max_attempts=50, output="{{ value }}"))
+        await house.read(25)
+        assert await house.send() == 1
+        await self.fails(house, 20)
+        assert await house.send() == 0
+        await house.read(24.5)
+        assert (await house.send(), house.called[-1][1]["output"]) == (1, 24.5)
+
+    async def test_its_last_attempt_says_that_nothing_was_read(self, house: House) -> None:
+        await house.begin(replace(self.RULE, max_attempts=1))
+        await house.read(25)
+        await house.send()
+        await self.fails(house, 6)
+        assert house.state is RunState.ESCALATED
+        assert house.run().detail == "not back on target within 1m: 25 before, no reading since the call"
+        assert house.run().after is None
+
+    async def test_what_fell_due_while_the_daemon_was_down_is_called_when_it_was_read(self, house: House) -> None:
+        await house.begin(replace(self.RULE, cooldown=5 * MINUTE))
+        await house.read(25)
+        await house.send(Unreachable("no connection"))
+        await house.restart(after=HOUR)
+        await house.passes(SECOND)
+        assert (await house.send(), house.state) == (0, RunState.APPROVED)
+        await house.read(22, after=2 * SECOND)
+        assert (await house.send(), house.state) == (0, RunState.SKIPPED)

@@ -21,7 +21,7 @@ from connectors.report_message import (
     text_of,
 )
 from connectors.report_payload import report_payload
-from rules.model import Reason, ReportMore
+from rules.model import Reason, ReportCorrections, ReportMore
 from tests.connectors.notifiers.reports import ROWS, hostile, large, report
 
 
@@ -66,6 +66,11 @@ def test_what_happened() -> None:
         ("Corrections", ["Room (Küche): set-thermostat, 4 runs: 1 failed, 3 verified"]),
     ]
     assert left_out(report()) == ["and 12 more of room"]
+
+
+def test_a_run_that_waits_was_approved_by_nobody() -> None:
+    waits = report(corrections=(ReportCorrections("Room (hall)", "cool", {"approved": 1}),))
+    assert sections(waits)[2].lines == ("Room (hall): cool, 1 run: 1 waiting",)
 
 
 @pytest.mark.parametrize(("first", "said"), [(True, "There was no report before"), (False, "Nothing.")])

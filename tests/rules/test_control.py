@@ -51,6 +51,14 @@ def test_the_integral_never_leaves_the_range_of_the_output():
     assert output == 0.0  # at once, not after the integral has come down
 
 
+def test_a_pause_is_not_summed_up():
+    """Hours in which corrections were off would else drive the output to its end."""
+    pid = replace(PID, kp=0.0, kd=0.0, high=1_000.0)
+    _, state = drive(pid, at(20.5), None, MINUTE, T0)
+    output, _ = drive(pid, at(20.5), state, MINUTE, T0 + 600 * MINUTE)
+    assert output == pytest.approx(0.01 * 1.0 * (60 + 2 * 60))
+
+
 def test_a_clock_that_was_set_back_counts_the_usual_time():
     _, state = drive(PID, at(20.5), None, MINUTE, T0)
     assert (

@@ -12,6 +12,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from agent.charts import ChartError, Charts
+from agent.reports import fonts
 from agent.reports.fonts import markup
 from agent.reports.pdf import answer, document
 from agent.reports.rendering import MOST_CHARTS, Rendering
@@ -90,12 +91,15 @@ def test_any_text_can_be_in_it(text: str) -> None:
     assert read(pdf)[0].pages
 
 
-def test_nothing_from_outside_is_markup() -> None:
+def test_nothing_from_outside_is_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_others", tuple)
     _, text = read(document(hostile(), {}))
     assert "<!channel>" in text
     assert "<b>" in text
     assert markup("<b>&") == "&lt;b&gt;&amp;"
     assert markup("Müller 北") == 'Müller <font name="STSong-Light">北</font>'
+    monkeypatch.setattr(fonts, "_others", lambda: (("Own", frozenset({ord("北")})),))  # one of this machine comes first
+    assert markup("Müller 北") == 'Müller <font name="Own">北</font>'
 
 
 def test_a_report_of_nothing() -> None:

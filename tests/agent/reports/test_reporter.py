@@ -85,8 +85,11 @@ async def test_a_missed_run_is_made_once_when_sources_were_read(world: World) ->
 async def test_a_restart_across_the_time_itself_makes_it_once(world: World) -> None:
     await world.to(MONDAY + WEEK - SECOND)
     await world.restart(MONDAY + WEEK + 2 * SECOND)
+    assert await world.scheduled() == []  # sources are read first
+    await world.to(MONDAY + WEEK + 7 * SECOND)
     assert await world.scheduled() == [MONDAY + WEEK]
-    await world.restart(MONDAY + WEEK + 3 * SECOND)
+    await world.restart(MONDAY + WEEK + 8 * SECOND)
+    await world.to(MONDAY + WEEK + MINUTE)
     assert await world.scheduled() == [MONDAY + WEEK]
 
 
@@ -212,6 +215,7 @@ async def test_a_run_and_its_deliveries_are_there_together_or_not_at_all(
     assert await world.deliveries() == []
     assert [run.made for run in await world.store.report_runs(world.clock.now())] == [None]
     await world.restart(MONDAY + WEEK + 10 * SECOND)
+    await world.to(MONDAY + WEEK + 15 * SECOND)
     keys = [one.key for one in await world.deliveries()]
     assert len(keys) == 3
     assert await world.scheduled() == [MONDAY + WEEK]
@@ -225,6 +229,7 @@ async def test_killed_before_the_commit_it_is_made_after_the_restart(
         with pytest.raises(Killed):
             await world.to(MONDAY + WEEK)
     await world.restart(MONDAY + WEEK + 10 * SECOND)
+    await world.to(MONDAY + WEEK + 15 * SECOND)
     assert await world.scheduled() == [MONDAY + WEEK]
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import email
 import email.policy
 import socket
+from email.header import decode_header, make_header
 from email.utils import getaddresses
 from html.parser import HTMLParser
 
@@ -242,6 +243,31 @@ async def test_a_long_subject_has_no_space_before_it_and_lines_stay_short_enough
     assert recipients == ["ops@xn--bcher-kva.example"]
     assert content.startswith(b"Subject: Unique visitors behind")
     assert max(map(len, content.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("short", range(40))
+async def test_no_reader_loses_a_space_of_a_subject(services, inbox, short):
+    """Wherever its lines end, between words in ASCII and others; read by both of the library's parsers."""
+    said = (
+        f"{'x' * short} Räume 温度 (r0) out of band: 15 °C, wanted 20 to 23 °C; Räume 温度 (r1) out of band 😀 of all"
+    )
+    await notifier(services, inbox.port).send(kit.sending(kit.notice(headline=said)))
+    assert inbox.parsed()["Subject"] == said.strip()
+    older = email.message_from_bytes(inbox.mails[-1][2])["Subject"]
+    assert str(make_header(decode_header(older))) == said.strip()
+    assert max(map(len, older.splitlines())) <= 76
+
+
+async def test_every_picture_has_an_id_of_its_own(services, inbox):
+    """RFC 2045, 7: programs that show a conversation would else take one mail's picture for another's."""
+    for key in ("one", "two", "one"):
+        await notifier(services, inbox.port).send(kit.sending(key=key, chart=kit.PNG))
+    found = [
+        next(part["Content-ID"] for part in inbox.parsed(n).walk() if part.get_content_type() == "image/png")
+        for n in range(3)
+    ]
+    assert len(set(found)) == 2
+    assert found[0] == found[2]
 
 
 async def test_login(services, inbox):

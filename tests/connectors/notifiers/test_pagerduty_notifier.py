@@ -69,6 +69,11 @@ def test_what_is_about_one_alert_has_one_key():
     assert dedup_key(kit.notice(fingerprint="other")) != firing["dedup_key"]
 
 
+def test_what_failed_after_the_alert_was_over_wakes_somebody():
+    (sent,) = actions(kit.resolved(reason=Reason.ESCALATED, headline="Room: Undoing undo failed: answered 404"))
+    assert (sent["event_action"], sent["payload"]["severity"]) == ("trigger", "warning")
+
+
 def test_a_group_is_one_alert_until_its_episode_ends():
     first, some_left, over = actions(kit.several(), kit.several(reason=Reason.RESOLVED), kit.several(0, 3))
     assert [one["event_action"] for one in (first, some_left, over)] == ["trigger", "trigger", "resolve"]

@@ -29,7 +29,7 @@ from connectors.slack_report import report_message
 from connectors.teams_card import message
 from rules.model import ReportFormat
 from tests.connectors.notifiers import kit
-from tests.connectors.notifiers.reports import PDF, hostile, large, report, sending
+from tests.connectors.notifiers.reports import PDF, ROWS, hostile, large, report, sending
 
 AS_PDF = sending(report(format=ReportFormat.PDF))
 
@@ -160,6 +160,16 @@ async def test_every_report_fits_into_slacks_limits(slack, notifier, of):
     message = slack.messages[0]
     assert len(message.blocks) <= 50
     assert total_text(message.blocks) < 12_000
+
+
+async def test_a_target_with_many_instances_hides_no_other():
+    north, visitors, room = ROWS
+    rows = (*(dataclasses.replace(north, title=f"Orders ({n})") for n in range(30)), visitors, room)
+    said = str(report_message(report(rows=rows)))
+    assert [f"Orders ({n})" in said for n in (0, 17, 18)] == [True, True, False]
+    assert visitors.title in said
+    assert room.title in said
+    assert "and 12 more" in said
 
 
 async def test_nothing_from_outside_acts_in_slack():

@@ -81,6 +81,7 @@ def fact_set(made: Any) -> list[dict[str, str]]:
         (kit.notice(), "warning", "FIRING"),
         (kit.notice(severity="info", reason=Reason.REMINDER), "accent", "REMINDER"),
         (kit.resolved(severity="critical"), "good", "RESOLVED"),
+        (kit.resolved(severity="critical", reason=Reason.ESCALATED), "attention", "ESCALATED"),  # an undo failed
         (kit.notice(reason=Reason.TEST), "emphasis", "TEST"),
         (kit.several(reason=Reason.RESOLVED), "warning", "FIRING"),
         (kit.notice(reason=Reason.ESCALATED), "warning", "ESCALATED"),

@@ -43,6 +43,7 @@ async def test_body_is_alertmanagers_version_4_with_values(services):
     assert request.path_qs == PATH
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert request.headers["User-Agent"] == "Setpoint"
     assert "Content-Encoding" not in request.headers
     assert {k: said[k] for k in ("version", "status", "receiver", "truncatedAlerts", "reason")} == {
         "version": "4",
