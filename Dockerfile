@@ -20,6 +20,8 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
 
 
 FROM python:3.11-slim-bookworm
+# For names in Chinese, Japanese or Korean on charts and in PDFs.
+RUN apt-get update && apt-get install --yes --no-install-recommends fonts-droid-fallback && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin setpoint \
     && install -d -o setpoint -g setpoint /data \
     && install -d /config
