@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from rules.charsets import CLASSES, PERL, Ranges, complement, written
 
-_REPEAT = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
+_REPEAT = re.compile(r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}")
 _HEX = re.compile(r"x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})")
 _OCTAL = re.compile(r"0[0-7]{0,2}|[1-7][0-7]{1,2}")
 _NAMED = re.compile(r"\(\?P?<[A-Za-z0-9_]+>")

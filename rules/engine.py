@@ -223,7 +223,7 @@ class Instance:
         assessment = assess(scene)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
-        if apart and assessment.hold:
+        if assessment.hold and (apart or (readings and scene.beside)):  # what is wanted may have come with them
             self._settle(scene, assessment)
         self._apply(scene, assessment)
         if self.alerts:
@@ -308,8 +308,7 @@ class Instance:
         Every reading counts that is judged alone, so those before the newest of a batch move the alerts on too.
         """
         self.alerts = hindsight.judged_anew(scene, self.rules, self.alerts, readings)
-        goal = self.target.goal
-        alone = self.of or goal if goal is None or not goal.per else None
+        alone = hindsight.is_by_reading(scene) or (self.of and self.target.goal is None)
         for time in hindsight.passed(scene, readings):
             assessment: Assessment | None = None
             if alone:

@@ -16,10 +16,12 @@ from rules.combining import combine_of
 from rules.conditions import Condition
 from rules.goals import assess, assess_condition
 from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
-from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod
+from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod, Standing
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.tracks import NEWEST, Track
+
+_OF_A_READING = OF_A_LEVEL | {Standing.MET, Standing.MISSED}
 
 
 def stood(scene: Scene, time: int) -> Assessment | None:
@@ -141,6 +143,8 @@ def was_never_known(scene: Scene, assessment: Assessment) -> bool:
 def _changes(scene: Scene) -> list[int]:
     """When the instance may have begun to stand otherwise, the last first: at readings, or as they left a window."""
     times = _in_sight(scene)
+    if times:  # what is wanted may be another by a reading of its own
+        times += [time for _, track in scene.beside for time in track.times[-NEWEST:] if times[0] <= time <= scene.now]
     queries = scene.condition.queries if scene.condition else ()
     spans = {query.window + query.offset for query in queries} | {query.offset for query in queries}
     left = {time + span for span in spans for time in times if span and time + span <= scene.now}
@@ -179,7 +183,7 @@ def judged_anew(
     That goes as far back as is in sight. Of an instance that is seen for the first time all are made.
     """
     last = scene.previous.time if scene.previous is not None else None
-    known = [rule for rule in rules if rule.often is not None and rule.when in OF_A_LEVEL]
+    known = [rule for rule in rules if rule.often is not None and rule.when in _OF_A_READING]
     if scene.down or not known or not is_remembered(scene):
         return alerts
     times = [reading.time for reading in readings]
@@ -212,4 +216,6 @@ def _stood_through(scene: Scene, times: Sequence[int]) -> list[Assessment | None
 def is_remembered(scene: Scene) -> bool:
     """Whether judgements of its readings are remembered, which can be made anew where those are in sight."""
     goal = scene.target.goal
-    return goal is not None and goal.per is None and (goal.condition is not None or scene.target.combine is not None)
+    if goal is None or not is_by_reading(scene):
+        return False
+    return goal.per is not None or goal.condition is not None or scene.target.combine is not None

@@ -7,13 +7,14 @@ them in order. The engine only asks it; the pipeline adds to it.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import cast
 
 from rules.hindsight import Recalled
-from rules.model import LARGEST, InstanceKey, Reading, Series, Usual
+from rules.model import LARGEST, InstanceKey, Labels, Reading, Series, Usual
 from rules.projection import Projector
 from rules.specs import Places, Specs
 from rules.tracks import LATEST, Added, Track
@@ -21,7 +22,10 @@ from rules.tracks import LATEST, Added, Track
 
 @dataclass(slots=True)
 class Members:
-    """What makes up one instance: its series in the order they appeared, their tracks, and the sources they are of."""
+    """What makes up one instance: its series by name and labels, their tracks, and the sources they are of.
+
+    In the order they appeared in, a restart could make another choice between two that say the same.
+    """
 
     series: list[Series] = field(default_factory=list)
     tracks: list[Track] = field(default_factory=list)
@@ -29,12 +33,17 @@ class Members:
 
     def join(self, series: Series, track: Track) -> None:
         """Takes one more series in."""
-        self.series.append(series)
-        self.tracks.append(track)
+        place = bisect(self.series, _order_of(series), key=_order_of)
+        self.series.insert(place, series)
+        self.tracks.insert(place, track)
         self.sources += [value for name, value in series.labels if name == "source" and value not in self.sources]
 
 
 _NONE = Members()
+
+
+def _order_of(series: Series) -> tuple[str, Labels]:
+    return series.name, series.labels
 
 
 def _numbers(values: Sequence[float | None]) -> array[float]:
@@ -144,7 +153,7 @@ class History:
         return self._measured.of.get(key, _NONE)
 
     def series(self, key: InstanceKey) -> list[Series]:
-        """The series that fall into an instance, in the order they appeared."""
+        """The series that fall into an instance, by name and labels."""
         return self.members(key).series
 
     @property

@@ -49,7 +49,7 @@ def judge(scene: Scene, until: int | None = None) -> Assessment:
         return _valueless(goal, *((track.times[known], track.values[known]) if known >= 0 else (None, None)))
     out = breaches = breaching(goal, recover, value)
     seen = 1
-    while out is None and (index := track.valued(index)) >= 0:
+    while out is None and seen < NEWEST and (index := track.valued(index)) >= 0:  # a restart would read no more
         out, seen = breaching(goal, recover, track.values[index]), seen + 1
     if out is None:
         out = scene.verdict is _OUT and seen >= NEWEST
@@ -92,7 +92,7 @@ def judgements(scene: Scene, until: int | None, count: int) -> list[bool] | None
     same = goal.at_least_from is None and goal.at_most_from is None
     for time, value in tracks[0].backwards(until):
         found.append(breaching(goal, scene.target.recover, value) if same else _breached(scene, time, value))
-        if len(found) >= count and found[-1] is not None:
+        if len(found) >= NEWEST or (len(found) >= count and found[-1] is not None):
             break
     last = scene.verdict is _OUT and len(found) >= NEWEST and all(out is None for out in found)
     outs: list[bool] = []

@@ -256,7 +256,8 @@ def _reach(per: Period | None) -> Reach:
         return _REACH[per.unit]
     if isinstance(per, FixedPeriod):
         return Reach(40_000 * DAY)  # newer readings never push it out of reach
-    return Reach(per.length) if isinstance(per, RollingPeriod) else Reach()
+    # One that rolls ends up to two usual distances before now. Is that over an eighth, the newest few are all of it.
+    return Reach(per.length + per.length // 8) if isinstance(per, RollingPeriod) else Reach()
 
 
 def _inverted(names_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -140,8 +140,9 @@ class Track:
     def _is_out_of_view(self, index: int, time: int, newest: int) -> bool:
         if len(self.times) - index < NEWEST or len(self._valued_from(index)) < NEWEST:
             return False
-        if not self.horizon:
-            return index == 0 and time != self.times[0]
+        if not self.horizon:  # what is held beyond the newest few is held by chance: a restart would not read it
+            oldest = min(len(self.times) - NEWEST, self._valued_from(0)[0])
+            return index < oldest or (index == oldest and time != self.times[index])
         if time >= newest - self.horizon or self._counted_from(index, time, newest):
             return False
         return time < newest - self.past or (index == 0 and self._beyond(newest) > PAST_MOST)

@@ -122,7 +122,7 @@ def _replayed(settings: Settings, configs: list[Configuration], given: dict[str,
     past = read_past(found, specs, (first, end), _duration(given["delay"]))
     last = end if end is not None else past.last + 1 if given["csv"] else clock.now()
     if last <= first:
-        raise Unusable("--to lies before --from")
+        raise Unusable("--to lies before --from" if end is not None else "--from lies after all readings")
     began = clock.monotonic()
     outcomes = [replay(config, past, (first, last), points=points) for config in configs]
     new = outcomes[1] if len(outcomes) > 1 else None

@@ -46,6 +46,7 @@ def band(combine: Combine, recover: Recover | None = None, **goal: float) -> Tar
     return room(goal=Goal(**goal), combine=combine, recover=recover, alerts=ALERTS)
 
 
+SHORT = (AlertRule("out", Standing.MISSED), AlertRule("often", Standing.MISSED, often=Often(2, 3)))
 LAST_HOUR = Goal(Measure.LAST, at_most=23, per=RollingPeriod(HOUR))
 KINDS = {
     "mean": band(Combine.MEAN, Recover(at_most=22), at_most=23),
@@ -57,9 +58,11 @@ KINDS = {
     "last": condition("last(temperature) <= 23"),
     "two": condition("last(temperature{room='a'}) <= 23 and last(temperature{room='b'}) <= 23"),
     "window": condition("avg(temperature, '10m') <= 23 and not absent(temperature, '10m')"),
-    "rolling last": room(goal=LAST_HOUR, combine=Combine.MAX, alerts=(AlertRule("out", Standing.MISSED),)),
+    "rolling last": room(goal=LAST_HOUR, combine=Combine.MAX, alerts=SHORT),
+    "rolling last alone": room(goal=LAST_HOUR, alerts=SHORT),
     "single": room(goal=Goal(at_most=23), recover=Recover(at_most=22), selector=Selector("temperature"), alerts=ALERTS),
 }
+ALONE = {"single", "rolling last alone"}
 
 _rows = st.lists(
     st.tuples(
@@ -74,7 +77,7 @@ Row = tuple[int, str, float | None]
 
 def readings(rows: list[Row], kind: str) -> list[Reading]:
     return [
-        Reading(ROOMS["a" if kind == "single" else room], NOON + minute * MINUTE, value) for minute, room, value in rows
+        Reading(ROOMS["a" if kind in ALONE else room], NOON + minute * MINUTE, value) for minute, room, value in rows
     ]
 
 
@@ -210,3 +213,17 @@ def test_what_was_known_last_is_what_is_found_anew(text: str, rows: list) -> Non
         world.history.add(Reading(ROOMS[name], now - late * SECOND, value))
         scene = scene_of(world.specs, world.states, InstanceKey("t"), now, world.history)
         assert last_known(scene, recalled) == last_known(scene, {})
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_bound_that_changed_before_a_gap_counts_however_it_comes(together: bool) -> None:
+    limit = series("limit")
+    target = room(goal=Goal(at_most_from=Selector("limit")))
+    world = World(target)
+    world.step(NOON, Reading(limit, NOON, 35.0), Reading(TEMPERATURE, NOON, 31.0))
+    later = [Reading(limit, NOON + MINUTE, 25.0), Reading(TEMPERATURE, NOON + 2 * MINUTE, None)]
+    for batch in [later] if together else [[one] for one in later]:
+        world.step(batch[-1].time, *batch)
+    found = world.look(NOON + 3 * MINUTE)
+    assert (found.assessment.standing, found.verdict) == (Standing.NO_DATA, Standing.OUT_OF_BAND)
+    assert str(found.alerts["out"].state) == "firing"

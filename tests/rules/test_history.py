@@ -6,9 +6,11 @@ import pytest
 
 from rules.history import History
 from rules.model import (
+    DAY,
     HOUR,
     LARGEST,
     CalendarPeriod,
+    Combine,
     Goal,
     InstanceKey,
     Measure,
@@ -21,7 +23,7 @@ from rules.model import (
 )
 from rules.specs import Specs
 from rules.tracks import Added
-from tests.rules.world import series
+from tests.rules.world import World, series
 
 
 def history(**changes) -> History:
@@ -61,10 +63,35 @@ class TestHistory:
         ]
         of = History(Specs(targets, [SourceRule("a", ("x",), None)]))
         of.add(Reading(series("x"), 0, 1.0))
-        assert of.track(series("x")).horizon == 5 * HOUR
+        assert of.track(series("x")).horizon == 5 * HOUR * 9 // 8
 
     def test_a_month_is_projected_by_a_year(self):
         target = Target("m", "M", Goal(Measure.SUM, 1, per=CalendarPeriod("month")), Selector("x"))
         of = History(Specs([target], [SourceRule("a", ("x",), None)]))
         of.add(Reading(series("x"), 0, 1.0))
         assert of.track(series("x")).past >= (366 + 31 + 31) * 24 * HOUR
+
+    def test_a_rolling_period_reaches_back_over_its_window_wherever_that_ends(self):
+        """It may end two usual distances before now, and a restart reads as far back from now as the reach is."""
+        target = Target("r", "R", Goal(Measure.SUM, 60, per=RollingPeriod(30 * DAY)), Selector("x"))
+        world, again = World(target), World(target)
+        readings = [Reading(series("x"), day * DAY, 2.0) for day in range(61)]
+        now = readings[-1].time + 3 * DAY - HOUR
+        world.step(now, *readings)
+        reach = world.specs.reach("x").horizon
+        again.step(now, *[reading for reading in readings if reading.time >= now - reach])
+        found = world.look(now, "r").assessment
+        assert found.value == 60
+        assert again.look(now, "r").assessment == found
+
+    def test_which_of_equal_series_counts_does_not_hang_on_which_came_first(self):
+        goal = Goal(Measure.MAX, 5, per=CalendarPeriod("day"))
+        target = Target("t", "T", goal, Selector("x"), combine=Combine.LAST)
+        readings = [Reading(series("x", room=room), 0, value) for room, value in (("a", 1.0), ("b", 9.0))]
+        readings += [Reading(series("x", room=room), HOUR, 2.0) for room in "ab"]
+        found = []
+        for order in (readings, readings[::-1]):
+            world = World(target)
+            world.step(2 * HOUR, *order)
+            found.append(world.look(2 * HOUR).assessment.value)
+        assert found[0] == found[1]

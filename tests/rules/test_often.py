@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.store.codec import decode, encode
 from rules.engine import States
+from rules.history import History
 from rules.model import (
     HOUR,
     MINUTE,
@@ -31,6 +32,7 @@ from rules.model import (
     Standing,
     Target,
 )
+from rules.tracks import NEWEST
 from tests.rules.world import World, at, series
 
 NOON = at("2026-11-24 12:00")
@@ -177,3 +179,21 @@ def test_after_a_pause_it_waits_for_a_poll() -> None:
     assert world.step(NOON + HOUR, due=[KEY]) == ["out pending"]
     assert world.step(NOON + HOUR + MINUTE) == []
     assert world.step(NOON + HOUR + 3 * MINUTE, polls=[Polled("a", NOON + HOUR + 3 * MINUTE)]) == ["out firing"]
+
+
+@given(st.lists(st.sampled_from("+-mmmmmn"), min_size=18, max_size=40), st.integers(1, 16), st.booleans())
+def test_how_far_back_it_looks_does_not_hang_on_what_is_held(signs: list[str], of: int, inside: bool) -> None:
+    """A restart reads the newest few; a daemon that goes on may hold twice as many."""
+    rule = AlertRule("out", Standing.IN_BAND if inside else Standing.OUT_OF_BAND, often=Often(of, of))
+    worlds = [World(room(1, 1, alerts=(rule,), recover=Recover(20.5, 22.5))) for _ in range(2)]
+    for minute, sign in enumerate(signs):
+        one = reading(minute, {"+": 30.0, "-": 21.0, "m": 22.8, "n": None}[sign])
+        for world in worlds:
+            world.step(one.time, one)
+        times, values = worlds[1].history.track(TEMPERATURE).times, worlds[1].history.track(TEMPERATURE).values
+        held = dict(zip(times, values, strict=True))
+        valued = [time for time in held if held[time] == held[time]][-NEWEST:]
+        worlds[1].history = History(worlds[1].specs)
+        for time in sorted({*valued, *list(held)[-NEWEST:]}):
+            worlds[1].history.add(Reading(TEMPERATURE, time, held[time]))
+    assert worlds[0].transitions == worlds[1].transitions

@@ -14,7 +14,7 @@ from rules import tracks
 from rules.functions import quantile
 from rules.measures import MEASURES
 from rules.model import Goal, Measure
-from rules.tracks import Added, Track, Watch
+from rules.tracks import NEWEST, Added, Track, Watch
 
 HORIZON = 40
 numbers = st.sampled_from([None, 0.0, 1.0, 2.0, 5.0, -3.0]) | st.floats(-1e6, 1e6)
@@ -285,3 +285,16 @@ def test_what_each_stretch_adds_is_what_each_alone_adds(readings, edges, measure
     assert track.added_each(edges, measure, 0) == alone
     daily, _ = filled([(time, float(time)) for time in edges[:-1]], 1_000)
     assert daily.added_each(edges, Measure.SUM, 0) == [float(time) for time in edges[:-1]]
+
+
+@given(st.lists(st.sampled_from([None, 1.0, 2.0]), min_size=20, max_size=60), st.randoms(), st.integers(0, 119))
+def test_without_a_horizon_what_is_in_view_is_what_a_restart_would_read(values, rng, late):
+    stored = {2 * number: value for number, value in enumerate(values)}
+    long, times = Track(0), sorted(stored)
+    for time in rng.sample(times, len(times)):
+        long.add(time, stored[time])
+    newest = {*times[-NEWEST:], *[time for time in times if stored[time] is not None][-NEWEST:]}
+    restarted = Track(0)
+    for time in sorted(newest):
+        restarted.add(time, stored[time])
+    assert (long.add(late, 3.0) is Added.OUT_OF_VIEW) is (restarted.add(late, 3.0) is Added.OUT_OF_VIEW)

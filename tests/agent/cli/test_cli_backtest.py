@@ -117,7 +117,7 @@ def test_pictures_are_named_as_asked_and_those_written_are_said(here, project):
         (("room",), 1, "setpoint.db"),
         (("room", "--csv", "t.csv", "--from", "soon"), 2, "--from: 'soon' is not a time"),
         (("room", "--csv", "t.csv", "--delay", "soon"), 2, "--delay: 'soon' is not a duration"),
-        (("room", "--csv", "t.csv", "--from", "2027-01-01"), 2, "--to lies before --from"),
+        (("room", "--csv", "t.csv", "--from", "2027-01-01"), 2, "--from lies after all readings"),
         (("--csv", "t.csv", "--picture", "a.png"), 2, "--picture shows one target; name it"),
         (("room", "--csv", "t.csv", "--picture", "a.gif"), 2, "has to end in .png or .svg"),
         (("room", "--csv", "t.csv", "--picture", "no/such/a.png"), 1, "No such file"),
