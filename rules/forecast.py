@@ -70,7 +70,7 @@ class Forecast:
         self._fast_of = self._middle_of = self._slow_of = 0.0  # and the factors they had
         self._miss = self._miss_of = 0.0  # how far off a forecast of one bucket was, and the weight of that
         self._told = 0  # how many buckets there were
-        self._past = array("d", [0.0])  # the running sum of all values
+        self._past: MutableSequence[float] = [0.0]  # the running sum of all values
         self._gone = 0  # how many of them are gone
         self._settled = False
         self._skill = Skill(_WAYS)
@@ -94,12 +94,12 @@ class Forecast:
         self._skill.settle()
         # Kept for as long as the period lasts, of many instances: an array takes a third of a list of numbers.
         self._factors, self._sum, self._base = array("d", self._factors), array("d", self._sum), array("d", self._base)
-        if self._season < len(self._period):
-            return
-        self._settled = True
-        then = self._told - self._season
-        self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
-        self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
+        if self._season >= len(self._period):
+            self._settled = True
+            then = self._told - self._season
+            self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
+            self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
+        self._past = array("d", self._past)
 
     def fold(self, values: Sequence[float]) -> None:
         """The next buckets of the period are over."""
@@ -134,9 +134,8 @@ class Forecast:
                 expected = factor * level
                 off = value - expected
                 far = off if off > 0.0 else -off
-                if number > least:  # a value counts as far as it is no odd one
-                    most, calm = miss / miss_of, _CALMEST * (expected if expected > 0.0 else -expected)
-                    most = _CLIP * (most if most > calm else calm)
+                if far * miss_of > _CLIP * miss and number > least:  # a value counts as far as it is no odd one
+                    most = _CLIP * max(miss / miss_of, _CALMEST * abs(expected))
                     if far > most:
                         value = expected + (most if off > 0.0 else -most)  # noqa: PLW2901
                 miss, miss_of = miss * _STEADY + far, miss_of * _STEADY + 1.0
@@ -190,7 +189,7 @@ class Forecast:
         """What the factors of the buckets left add up to."""
         whole, rest = divmod(len(self._period) - at, self._slots)
         factors = self._factors
-        return whole * sum(factors) + sum([factors[slot] for slot in self._period[at : at + rest]])
+        return whole * self._slots + sum([factors[slot] for slot in self._period[at : at + rest]])
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
