@@ -117,6 +117,8 @@ class Forecast:
         if not self._settled:
             self._past.extend(accumulate(values, initial=self._past.pop()))
         self._learn(values, totals)
+        if self._settled:
+            self._factors = array("d", self._factors)
         self.total = totals[-1]
         self.ready = self._told >= self._least
 

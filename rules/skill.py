@@ -13,7 +13,7 @@ The constants were tuned on the development series of `bench/projection.py`, nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from itertools import pairwise
 from math import exp, log
 from operator import mul
@@ -78,11 +78,11 @@ class Skill:
         self._losses: Sequence[float] = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
         self._periods = 0.0  # the weight of these
         self._made: list[Made] = []  # of this period
-        self._previous: list[Made] = []  # of the one before
+        self._previous: Sequence[Made] = ()  # of the one before
         self._lately: Sequence[float] = [_CALM] * len(prior)  # of each way over the last buckets, before those
         self._settled = False
         self._weights: Sequence[float] | None = None  # by what was lately too, once it was asked for
-        self._counts: list[int] = []  # of the last periods, how many forecasts
+        self._counts: MutableSequence[int] = []  # of the last periods, how many forecasts
         self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
@@ -92,16 +92,17 @@ class Skill:
         self._weights = None
         self._made.append(made)
         if self._settled:
-            self._lately = self._with(self._lately, self._made)
+            self._lately = array("d", self._with(self._lately, self._made))
             self._made = [made]
 
     def settle(self) -> None:
         """No period will end any more: of what was forecast only what is needed to go on is kept."""
         self._settled = True
         self._lately = self._with(self._with(self._lately, self._previous), self._made)
-        self._previous, self._made = [], self._made[-1:]
+        self._previous, self._made = (), self._made[-1:]
         self._losses, self._trust, self._lately = (), array("d", self._trust), array("d", self._lately)
         self._lefts, self._misses = self._lefts[:], self._misses[:]  # without room to grow
+        self._counts = array("H", self._counts)
 
     def end(self, total: float) -> None:
         """A period is over that came to `total`; what was forecast in it is held against that."""
@@ -129,7 +130,7 @@ class Skill:
 
     def drop(self) -> None:
         """The period ends before it is over: what was forecast in it can't be held against anything."""
-        self._made, self._previous = [], []
+        self._made, self._previous = [], ()
         self._weights = None
 
     def mix(self, levels: Levels, rose: float) -> float:
@@ -138,7 +139,7 @@ class Skill:
             lately = self._with(self._with(self._lately, self._previous), self._made)
             raw = [p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)]
             self._weights = array("d", _shares(raw))
-        return sum(map(mul, self._weights, (*levels, *[level * rose for level in levels])))
+        return sum(map(mul, self._weights, (*levels, *[level * rose for level in levels])), 0.0)
 
     def _with(self, lately: Sequence[float], made: Sequence[Made]) -> Sequence[float]:
         """How far off each way was lately, these forecasts of one period included."""
