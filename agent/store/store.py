@@ -114,6 +114,10 @@ class Store:
         """What a starting daemon goes on with."""
         return await self._readers.run(_load)
 
+    async def shrink(self) -> None:
+        """Gives back the memory that a large commit took."""
+        await self._write().run(lambda connection: connection.shrink())
+
     # Readings
 
     async def latest(self, names: Iterable[str]) -> list[Reading]:
