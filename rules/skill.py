@@ -170,7 +170,7 @@ def _shares(raw: Sequence[float]) -> list[float]:
 def _far(made: Sequence[Made], total: float) -> list[float]:
     """How far off each way was of what came, in units of doubt, in all of these forecasts."""
     as_is = _off(made, total, moved=False)
-    return as_is + (_off(made, total, moved=True) if any([one.rose != 1.0 for one in made]) else as_is)
+    return as_is + (_off(made, total, moved=True) if any(one.rose != 1.0 for one in made) else as_is)
 
 
 def _off(made: Sequence[Made], total: float, *, moved: bool) -> list[float]:
