@@ -65,11 +65,12 @@ def test_a_way_that_is_right_lately_is_heard_at_once() -> None:
 
 def test_a_level_moved_as_a_season_ago_takes_over_where_it_was_better() -> None:
     moved, still = Skill(MOVED), Skill(MOVED)
-    for _ in range(3):
+    for _ in range(12):
         for skill, level in ((moved, 80.0), (still, 120.0)):
             period(skill, (level, 0.0), 120.0, rose=1.5)
             skill.end(1_200.0)
     assert moved.mix((1.0, 0.0, 0.0), 2.0) == pytest.approx(2.0, abs=0.01)
+    assert moved.multiple(5, 10) < 1.0
     assert still.mix((1.0, 0.0, 0.0), 2.0) == pytest.approx(1.0, abs=0.01)
 
 
