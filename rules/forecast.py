@@ -33,7 +33,7 @@ _CYCLES_BEFORE = 4  # how many cycles make the level that the course of a season
 _SHRINK = 0.25  # how many occurrences of a slot its factor is drawn to 1 by
 _UNSURE = 0.2  # buckets that a forecast of even one bucket is unsure by
 _LEAST = 12  # buckets before which nothing is said, however short a cycle is
-_EVERY = 6  # of so many forecasts of a period one is held against what came: those between are much alike
+_EVERY = 10  # of so many forecasts of a period one is held against what came: those between are much alike
 
 
 class Ahead(NamedTuple):
