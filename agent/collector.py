@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,14 @@ def paused() -> Iterator[None]:
 
 
 def keep() -> None:
-    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop."""
+    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop.
+
+    What was let go of goes back to the system, where the C library (glibc) else keeps it for what may come.
+    """
     gc.freeze()
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give_back is not None:
+        give_back(0)
 
 
 def renew() -> None:

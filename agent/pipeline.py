@@ -359,6 +359,7 @@ class Pipeline:
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
             await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now)))
+        await self._insist(self.store.shrink)
 
     # what is known
 

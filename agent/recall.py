@@ -11,7 +11,7 @@ from rules.specs import Reach, Specs
 from rules.tracks import NEWEST, PAST_MOST
 from rules.words import clock_time
 
-_AT_ONCE = 100  # names whose readings are read at once: more would only cost memory
+_AT_ONCE = 25  # names whose readings are read at once: more would only cost memory
 _BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
 
 

@@ -70,7 +70,9 @@ def key_finder(text: str) -> Path:
     """
     if text == "@" or not _is_name(text):
         return lambda _row: True
-    keys = text.split(".") if _DOTTED.fullmatch(text) else [text]
+    if not _DOTTED.fullmatch(text) or "." not in text:
+        return lambda row: isinstance(row, dict) and text in row
+    keys = text.split(".")
 
     def has(row: Any) -> bool:
         at = row

@@ -33,6 +33,7 @@ class Cut(NamedTuple):
     slots: Sequence[int]
 
 
+@lru_cache(maxsize=256)  # one that all of them share
 def grid_of(length: int) -> Grid:
     """The widest natural bucket of which a period of this length has at least five; no more than `_MOST` of any."""
     if length > _MOST * DAY:

@@ -17,7 +17,7 @@ from itertools import accumulate, count
 from math import sqrt
 from typing import NamedTuple
 
-from rules.skill import Made, Skill
+from rules.skill import Levels, Made, Skill
 
 _FAST, _MIDDLE, _SLOW = (0.5 ** (1 / half) for half in (2, 10, 28))  # half-lives of the levels, in buckets
 _SHARES = 0.5, 0.35, 0.15  # how much each level is trusted before anything is known
@@ -33,7 +33,7 @@ _CYCLES_BEFORE = 4  # how many cycles make the level that the course of a season
 _SHRINK = 0.25  # how many occurrences of a slot its factor is drawn to 1 by
 _UNSURE = 0.2  # buckets that a forecast of even one bucket is unsure by
 _LEAST = 12  # buckets before which nothing is said, however short a cycle is
-_EVERY = 6  # of so many forecasts of a period one is held against what came: those between are much alike
+_EVERY = 10  # of so many forecasts of a period one is held against what came: those between are much alike
 
 
 class Ahead(NamedTuple):
@@ -70,7 +70,7 @@ class Forecast:
         self._fast_of = self._middle_of = self._slow_of = 0.0  # and the factors they had
         self._miss = self._miss_of = 0.0  # how far off a forecast of one bucket was, and the weight of that
         self._told = 0  # how many buckets there were
-        self._past = array("d", [0.0])  # the running sum of all values
+        self._past: MutableSequence[float] = [0.0]  # the running sum of all values
         self._gone = 0  # how many of them are gone
         self._settled = False
         self._skill = Skill(_WAYS)
@@ -94,12 +94,12 @@ class Forecast:
         self._skill.settle()
         # Kept for as long as the period lasts, of many instances: an array takes a third of a list of numbers.
         self._factors, self._sum, self._base = array("d", self._factors), array("d", self._sum), array("d", self._base)
-        if self._season < len(self._period):
-            return
-        self._settled = True
-        then = self._told - self._season
-        self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
-        self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
+        if self._season >= len(self._period):
+            self._settled = True
+            then = self._told - self._season
+            self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
+            self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
+        self._past = array("d", self._past)
 
     def fold(self, values: Sequence[float]) -> None:
         """The next buckets of the period are over."""
@@ -117,6 +117,8 @@ class Forecast:
         if not self._settled:
             self._past.extend(accumulate(values, initial=self._past.pop()))
         self._learn(values, totals)
+        if self._settled:
+            self._factors = array("d", self._factors)
         self.total = totals[-1]
         self.ready = self._told >= self._least
 
@@ -125,43 +127,42 @@ class Forecast:
         fast_of, middle_of, slow_of = self._fast_of, self._middle_of, self._slow_of
         factors, last, cycle, least = self._factors, -1 if self._flat else self._slots - 1, self._slots, self._least
         sums, base, told, period = self._sum, self._base, self._told, self._at
+        level = middle / middle_of if middle_of else 0.0
         slots = self._period[period : period + len(values)]
         stop = told + (len(self._period) - period - 2) % _EVERY + 1  # where a forecast is made
         for number, value, slot in zip(count(told + 1), values, slots, strict=False):
             factor = factors[slot]
             if number > cycle:
-                expected = factor * middle / middle_of
+                expected = factor * level
                 off = value - expected
                 far = off if off > 0.0 else -off
-                if number > least:  # a value counts as far as it is no odd one
-                    most, calm = miss / miss_of, _CALMEST * (expected if expected > 0.0 else -expected)
-                    most = _CLIP * (most if most > calm else calm)
+                if far * miss_of > _CLIP * miss and number > least:  # a value counts as far as it is no odd one
+                    most = _CLIP * max(miss / miss_of, _CALMEST * abs(expected))
                     if far > most:
                         value = expected + (most if off > 0.0 else -most)  # noqa: PLW2901
                 miss, miss_of = miss * _STEADY + far, miss_of * _STEADY + 1.0
             fast, fast_of = fast * _FAST + value, fast_of * _FAST + factor
             middle, middle_of = middle * _MIDDLE + value, middle_of * _MIDDLE + factor
             slow, slow_of = slow * _SLOW + value, slow_of * _SLOW + factor
+            level = middle / middle_of
             sums[slot] = sums[slot] * _FADED + value
-            base[slot] = base[slot] * _FADED + middle / middle_of
+            base[slot] = base[slot] * _FADED + level
             if slot == last and number >= least:
-                self._factors = factors = self._new_factors(_SHRINK * middle / middle_of)
+                self._factors = factors = self._new_factors(_SHRINK * level)
             if number == stop:
                 stop += _EVERY
                 if number >= least:
-                    self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
-                    self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
-                    self._at, self._told = period + number - told, number
-                    self._note(totals[number - told])
+                    levels = fast / fast_of, level, slow / slow_of
+                    self._note(number, period + number - told, totals[number - told], levels, miss / miss_of)
         self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
         self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
         self._at, self._told = period + len(values), told + len(values)
 
-    def _note(self, total: float) -> None:
+    def _note(self, told: int, at: int, total: float, levels: Levels, miss: float) -> None:
         """Forecasts what is left, to be held against what comes."""
-        shares, left = self._shares(), len(self._period) - self._at
-        doubt = (left + _UNSURE) * self._miss / self._miss_of
-        self._skill.note(Made(left, total, shares, self._levels(shares), doubt))
+        shares, left = self._shares(at), len(self._period) - at
+        moved = self._moved(told, left, shares)
+        self._skill.note(Made(left, total, shares, _calmed(left, levels), moved, (left + _UNSURE) * miss))
 
     def _new_factors(self, calm: float) -> Sequence[float]:
         """What each slot is of the level, drawn to 1 by as much as `calm`; their mean is 1."""
@@ -171,22 +172,14 @@ class Forecast:
         mean = sum(raw) / self._slots
         return [one / mean for one in raw]
 
-    def _levels(self, shares: float) -> list[float]:
-        """The level of the buckets left, whose factors add up to `shares`: by each way."""
-        if not self._fast_of or not self._middle_of:
-            return [0.0, 0.0, 0.0]
-        fast, middle, slow = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
-        left = len(self._period) - self._at
-        if left > _SOON:
-            near = sqrt(_SOON / left)
-            fast, middle = slow + near * (fast - slow), slow + near * (middle - slow)
-        then = self._told - self._season - self._gone
+    def _moved(self, told: int, left: int, shares: float) -> float:
+        """How much more the buckets left, whose factors add up to `shares`, came to a season ago; 1 if not known."""
+        then = told - self._season - self._gone
         before = then - _CYCLES_BEFORE * self._slots
         if not self._season or before < 0 or shares <= 0.0:
-            return [fast, middle, slow]
+            return 1.0
         rose = self._course(before, then, min(left, self._season)) / shares
-        rose = min(max(rose, 1.0 / _MOST), _MOST) if rose else 1.0
-        return [fast, middle, slow, fast * rose, middle * rose, slow * rose]
+        return min(max(rose, 1.0 / _MOST), _MOST) if rose else 1.0
 
     def _course(self, before: int, then: int, left: int) -> float:
         """What the `left` buckets from `then` on added up to, in levels of those before; 0 if these were nothing."""
@@ -194,11 +187,11 @@ class Forecast:
         level = (past[then] - past[before]) / (then - before)
         return (past[then + left] - past[then]) / level if level > 0.0 else 0.0
 
-    def _shares(self) -> float:
+    def _shares(self, at: int) -> float:
         """What the factors of the buckets left add up to."""
-        whole, rest = divmod(len(self._period) - self._at, self._slots)
+        whole, rest = divmod(len(self._period) - at, self._slots)
         factors = self._factors
-        return whole * sum(factors) + sum([factors[slot] for slot in self._period[self._at : self._at + rest]])
+        return whole * self._slots + sum([factors[slot] for slot in self._period[at : at + rest]])
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
@@ -210,8 +203,9 @@ class Forecast:
         if not left:
             return Ahead(0.0, 0.0)
         if self._expected is None:
-            shares = self._shares()
-            self._expected = self._skill.mix(self._levels(shares)), shares
+            shares = self._shares(self._at)
+            levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
+            self._expected = self._skill.mix(_calmed(left, levels), self._moved(self._told, left, shares)), shares
         level, shares = self._expected
         first = self._factors[self._period[self._at]] * level
         rest = first * (1.0 - elapsed)
@@ -222,3 +216,11 @@ class Forecast:
         usual = self._miss / self._miss_of if self._miss_of else 0.0
         doubt = usual * (buckets + _UNSURE * min(buckets, 1.0))
         return Ahead(rest + later, self._skill.multiple(left, len(self._period)) * doubt)
+
+
+def _calmed(left: int, levels: Levels) -> Levels:
+    """The levels for so many buckets."""
+    if left <= _SOON:
+        return levels
+    near, (fast, middle, slow) = sqrt(_SOON / left), levels
+    return slow + near * (fast - slow), slow + near * (middle - slow), slow

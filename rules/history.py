@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import isnan, nan
+from math import nan
 from typing import cast
 
 from rules.hindsight import Recalled
@@ -48,13 +48,13 @@ def _order_of(series: Series) -> tuple[str, Labels]:
 
 def _numbers(values: Sequence[float | None]) -> array[float]:
     """The values, with NaN for one that is none or too large."""
+    known = cast("Sequence[float]", values)
     try:
-        numbers = array("d", cast("Sequence[float]", values))
+        if sum(map(abs, known)) <= LARGEST:
+            return array("d", known)
     except TypeError:  # one is none
-        numbers = array("d", [nan if value is None else value for value in values])
-    if max(map(abs, numbers)) <= LARGEST and not isnan(sum(numbers)):
-        return numbers
-    return array("d", [value if abs(value) <= LARGEST else nan for value in numbers])
+        known = [nan if value is None else value for value in values]
+    return array("d", [value if abs(value) <= LARGEST else nan for value in known])
 
 
 class _Membership:

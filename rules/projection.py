@@ -208,7 +208,8 @@ def _periods_before(length: int) -> int:
 
 
 def _few(track: Track, start: int, end: int) -> bool:
-    return bisect_left(track.times, end) - bisect_left(track.times, start) <= PAST_MOST
+    times = track.times
+    return len(times) <= PAST_MOST or bisect_left(times, end) - bisect_left(times, start) <= PAST_MOST
 
 
 def projected(goal: Goal, value: float, mid: float, half: float | None, *, falls: bool) -> Projection:

@@ -13,10 +13,10 @@ The constants were tuned on the development series of `bench/projection.py`, nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from itertools import pairwise
 from math import exp, log
-from operator import add, mul
+from operator import mul
 from typing import NamedTuple
 
 _TRUST = 12  # the power of its mean miss over whole periods that a way's weight falls by
@@ -36,16 +36,20 @@ _NEAR_WEIGHT = 4.0  # how many periods the multiple of all forecasts weighs besi
 _NARROWEST, _WILDEST = 0.05, 1e6  # what a multiple is at least and at most
 
 
+Levels = tuple[float, float, float]
+
+
 class Made(NamedTuple):
     """A forecast made when `left` buckets were left, whose factors add up to `shares`.
 
-    Where the second half of the ways says the same as the first, `levels` has the first only.
+    The ways are the levels, each as it is and then each times `rose`, which is 1 where nothing is known of that.
     """
 
     left: int
     so_far: float
     shares: float
-    levels: list[float]  # by each way
+    levels: Levels
+    rose: float
     doubt: float  # one unit of it
 
 
@@ -74,11 +78,11 @@ class Skill:
         self._losses: Sequence[float] = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
         self._periods = 0.0  # the weight of these
         self._made: list[Made] = []  # of this period
-        self._previous: list[Made] = []  # of the one before
+        self._previous: Sequence[Made] = ()  # of the one before
         self._lately: Sequence[float] = [_CALM] * len(prior)  # of each way over the last buckets, before those
         self._settled = False
         self._weights: Sequence[float] | None = None  # by what was lately too, once it was asked for
-        self._counts: list[int] = []  # of the last periods, how many forecasts
+        self._counts: MutableSequence[int] = []  # of the last periods, how many forecasts
         self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
@@ -88,38 +92,36 @@ class Skill:
         self._weights = None
         self._made.append(made)
         if self._settled:
-            self._lately = self._with(self._lately, self._made)
+            self._lately = array("d", self._with(self._lately, self._made))
             self._made = [made]
 
     def settle(self) -> None:
         """No period will end any more: of what was forecast only what is needed to go on is kept."""
         self._settled = True
         self._lately = self._with(self._with(self._lately, self._previous), self._made)
-        self._previous, self._made = [], self._made[-1:]
+        self._previous, self._made = (), self._made[-1:]
         self._losses, self._trust, self._lately = (), array("d", self._trust), array("d", self._lately)
         self._lefts, self._misses = self._lefts[:], self._misses[:]  # without room to grow
+        self._counts = array("H", self._counts)
 
     def end(self, total: float) -> None:
         """A period is over that came to `total`; what was forecast in it is held against that."""
         made, self._previous, self._made = self._made, self._made, []
         if not made:
             return
-        trust, lefts, misses = self._trust, self._lefts, self._misses
-        ways = len(trust)
-        sums = [0.0] * ways
-        for left, so_far, shares, levels, doubt in made:
-            rest = total - so_far
-            far = abs(rest - _mixed(trust, levels) * shares)
-            lefts.append(left)
-            misses.append(min(far / doubt, _WILDEST) if doubt > 0.0 else 0.0)
-            sums = list(map(add, sums, _far(levels, rest, shares, doubt, ways)))
+        one, two, three, four, five, six = self._trust
+        for left, so_far, shares, (fast, middle, slow), rose, doubt in made:
+            level = (one + four * rose) * fast + (two + five * rose) * middle + (three + six * rose) * slow
+            far = abs(total - so_far - level * shares)
+            self._lefts.append(left)
+            self._misses.append(min(far / doubt, _WILDEST) if doubt > 0.0 else 0.0)
         self._counts.append(len(made))
         if len(self._counts) > _PERIODS:
             gone = self._counts.pop(0)
             del self._lefts[:gone], self._misses[:gone]
         self._multiple = self._weights = None
         many = len(made)
-        losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, sums, strict=True)]
+        losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, _far(made, total), strict=True)]
         self._periods = self._periods * _REMEMBERED + 1.0
         calm = _NOISE * self._periods
         least = min(losses) + calm
@@ -128,22 +130,23 @@ class Skill:
 
     def drop(self) -> None:
         """The period ends before it is over: what was forecast in it can't be held against anything."""
-        self._made, self._previous = [], []
+        self._made, self._previous = [], ()
         self._weights = None
 
-    def mix(self, levels: list[float]) -> float:
+    def mix(self, levels: Levels, rose: float) -> float:
         """The level by all ways together."""
         if self._weights is None:
             lately = self._with(self._with(self._lately, self._previous), self._made)
             raw = [p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)]
             self._weights = array("d", _shares(raw))
-        return _mixed(self._weights, levels)
+        return sum(map(mul, self._weights, (*levels, *[level * rose for level in levels])), 0.0)
 
     def _with(self, lately: Sequence[float], made: Sequence[Made]) -> Sequence[float]:
         """How far off each way was lately, these forecasts of one period included."""
         for last, one in pairwise(made):
             doubt = last.doubt * (last.left - one.left) / last.left
-            far = _far(last.levels, one.so_far - last.so_far, last.shares - one.shares, doubt, len(lately))
+            between = last._replace(shares=last.shares - one.shares, doubt=doubt)
+            far = _far([between], one.so_far)
             lately = [old * _LATELY + (way + _CALM) * (1.0 - _LATELY) for old, way in zip(lately, far, strict=True)]
         return lately
 
@@ -164,20 +167,29 @@ def _shares(raw: Sequence[float]) -> list[float]:
     return [one / whole for one in raw]
 
 
-def _far(levels: list[float], came: float, shares: float, doubt: float, ways: int) -> list[float]:
-    """How far off each way was of what came, in units of doubt."""
-    alike = _ALIKE * abs(came)
-    unit = doubt if doubt > alike else alike
-    if unit <= 0.0:
-        return [0.0] * ways
-    far = [abs(came - level * shares) / unit for level in levels]
-    if max(far) > _FARTHEST:
-        far = [min(one, _FARTHEST) for one in far]
-    return far if len(far) == ways else far * 2
+def _far(made: Sequence[Made], total: float) -> list[float]:
+    """How far off each way was of what came, in units of doubt, in all of these forecasts."""
+    as_is = _off(made, total, moved=False)
+    return as_is + (_off(made, total, moved=True) if any(one.rose != 1.0 for one in made) else as_is)
 
 
-def _mixed(weights: Sequence[float], levels: list[float]) -> float:
-    return sum(map(mul, weights, levels if len(levels) == len(weights) else levels * 2), 0.0)
+def _off(made: Sequence[Made], total: float, *, moved: bool) -> list[float]:
+    """The same of each level, as it is or moved. Written out: it is most of what a start does."""
+    fast_off = middle_off = slow_off = 0.0
+    for _, so_far, shares, (fast, middle, slow), rose, doubt in made:
+        came = total - so_far
+        alike = _ALIKE * (came if came > 0.0 else -came)
+        unit = doubt if doubt > alike else alike
+        if unit <= 0.0:
+            continue
+        share = shares * rose if moved else shares
+        far = abs(came - fast * share) / unit
+        fast_off += far if far < _FARTHEST else _FARTHEST
+        far = abs(came - middle * share) / unit
+        middle_off += far if far < _FARTHEST else _FARTHEST
+        far = abs(came - slow * share) / unit
+        slow_off += far if far < _FARTHEST else _FARTHEST
+    return [fast_off, middle_off, slow_off]
 
 
 def _held(misses: Sequence[float], prior: float, weight: float) -> float:

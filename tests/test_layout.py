@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.store.databases import database_of
 from connectors import registry
 
 ROOT = Path(__file__).parent.parent
@@ -190,9 +191,16 @@ def test_help_loads_next_to_nothing():
     assert loaded("import agent.cli.main") & heavy == set()
 
 
-def test_a_daemon_starts_without_what_it_may_never_need():
+def test_a_daemon_starts_without_what_it_may_never_need(tmp_path):
+    (tmp_path / "setpoint.yaml").write_text("sources: {s: {type: webhook, readings: [{series: a, value: a}]}}\n")
+    given = {"config": str(tmp_path), "database_url": f"sqlite:///{tmp_path}/setpoint.db", "listen": "127.0.0.1:0"}
+    database_of(given["database_url"]).migrate(0)
+    start = f"daemon = Setpoint(read_settings(**{given}), {{}}); await daemon.start(); await daemon.stop()"
+    program = "import asyncio; from agent.app import Setpoint; from agent.settings import read_settings"
+    found = loaded(f"{program}\nasync def main():\n    {start}\nasyncio.run(main())")
     late = {"alembic", "matplotlib", "numpy", "PIL", "slack_sdk", "aiosmtplib", "apprise", "jinja2", "reportlab"}
-    assert loaded("import agent.app") & late == set()
+    assert found & {*late, "sqlalchemy"} == set()
+    assert "aiohttp" in found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=place)

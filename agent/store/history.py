@@ -17,8 +17,8 @@ from agent.store import rows
 from agent.store.codec import decode
 from agent.store.connection import LISTED, Connection
 from agent.store.records import Attempt, Delivery, Ping
-from agent.store.tables import acts, attempts, corrections, deliveries, mentions, pings, transitions
-from rules.model import Correction, Transition
+from agent.store.tables import acts, attempts, deliveries, mentions, pings, transitions
+from rules.model import Transition
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 
@@ -78,21 +78,6 @@ def read_said(connection: Connection, target: str, start: int, end: int) -> list
     """What was said of a target's corrections and escalations, in order."""
     found = connection.execute(_OF_CORRECTIONS, {"target": target, "start": start, "end": end})
     return [decode(Transition, row["record"]) for row in found]
-
-
-def read_corrections(
-    connection: Connection, limit: int, target: str | None, since: int | None, until: int | None
-) -> list[Correction]:
-    """Newest first; `since` compares with the last change, `until` with the beginning."""
-    table = corrections.c
-    statement = select(table.record).order_by(table.created.desc(), table.id.desc()).limit(limit)
-    if target is not None:
-        statement = statement.where(table.target == target)
-    if since is not None:
-        statement = statement.where(table.updated >= since)
-    if until is not None:
-        statement = statement.where(table.created <= until)
-    return [decode(Correction, row["record"]) for row in _rows(connection, statement)]
 
 
 def read_deliveries(connection: Connection, limit: int, fingerprint: str | None) -> list[Delivery]:

@@ -114,6 +114,10 @@ class Store:
         """What a starting daemon goes on with."""
         return await self._readers.run(_load)
 
+    async def shrink(self) -> None:
+        """Gives back the memory that a large commit took."""
+        await self._write().run(lambda connection: connection.shrink())
+
     # Readings
 
     async def latest(self, names: Iterable[str]) -> list[Reading]:
@@ -281,9 +285,10 @@ class Store:
         self, limit: int, target: str | None = None, since: int | None = None, until: int | None = None
     ) -> list[Correction]:
         """Newest first, ended ones too; `since` compares with the last change, `until` with the beginning."""
-        from agent.store.history import read_corrections
-
-        return await self._readers.run(read_corrections, limit, target, since, until)
+        given = {"target": target, "since": since, "until": until}
+        return await self._readers.run(
+            _corrections, limit, {name: one for name, one in given.items() if one is not None}
+        )
 
     async def said(self, target: str, start: int, end: int) -> list[Transition]:
         """What was said of a target's corrections and escalations from `start` to `end`, in order."""
@@ -354,6 +359,16 @@ def _load(connection: Connection) -> Remembered:
         switches={name: decode(Switch, text) for name, text in connection.execute("SELECT name, record FROM switches")},
         troubles=tuple(records(Trouble, "SELECT record FROM troubles")),
     )
+
+
+_WHICH = {"target": "target = :target", "since": "updated >= :since", "until": "created <= :until"}
+
+
+def _corrections(connection: Connection, limit: int, given: Mapping[str, object]) -> list[Correction]:
+    """Asked at every start, which therefore needs no SQLAlchemy."""
+    where = " AND ".join(["true", *map(_WHICH.__getitem__, given)])
+    sql = f"SELECT record FROM corrections WHERE {where} ORDER BY created DESC, id DESC LIMIT :limit"
+    return [decode(Correction, row[0]) for row in connection.execute(sql, {**given, "limit": limit})]
 
 
 def _silences(connection: Connection) -> list[Silence]:

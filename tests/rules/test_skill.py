@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.skill import Made, Skill
+from rules.skill import Levels, Made, Skill
 
-EVEN = (0.5, 0.5)
+EVEN = (0.5, 0.5, 0.0, 0.0, 0.0, 0.0)  # two levels are told apart; neither the third nor any that is moved counts
+MOVED = (0.5, 0.0, 0.0, 0.5, 0.0, 0.0)  # the first level as it is and moved
 
 
-def period(skill: Skill, levels: list[float], value: float, *, doubt: float = 2.0, settled: int | None = None) -> None:
+def three(levels: Sequence[float]) -> Levels:
+    first, second = levels
+    return first, second, 0.0
+
+
+def mix(skill: Skill, *levels: float) -> float:
+    return skill.mix(three(levels), 1.0)
+
+
+def period(
+    skill: Skill, levels: Sequence[float], value: float, *, rose: float = 1.0, settled: int | None = None
+) -> None:
     """Ten buckets of one value, forecast before every second of them."""
     for left in range(9, 0, -2):
         if settled == left:
             skill.settle()
-        skill.note(Made(left, (10 - left) * value, float(left), levels, doubt * left))
+        skill.note(Made(left, (10 - left) * value, float(left), three(levels), rose, 2.0 * left))
 
 
 def after(*periods: tuple[list[float], float]) -> Skill:
@@ -28,33 +42,44 @@ def after(*periods: tuple[list[float], float]) -> Skill:
 
 
 def test_before_anything_is_known_the_prior_counts() -> None:
-    assert Skill((0.7, 0.3)).mix([1.0, 2.0]) == pytest.approx(1.3)
+    prior = 0.4, 0.2, 0.1, 0.1, 0.15, 0.05
+    assert Skill(prior).mix((1.0, 2.0, 3.0), 2.0) == pytest.approx(1.1 + 2.0 * 0.55)
 
 
 def test_the_way_that_was_better_takes_over() -> None:
     skill = after(*[([100.0, 110.0], 100.0)] * 3)
-    assert skill.mix([0.0, 1.0]) < 0.01
+    assert mix(skill, 0.0, 1.0) < 0.01
 
 
 def test_ways_that_differ_by_little_stay_alike() -> None:
     skill = after(*[([100.0, 100.02], 100.0)] * 3)
-    assert 0.35 < skill.mix([0.0, 1.0]) < 0.5
+    assert 0.35 < mix(skill, 0.0, 1.0) < 0.5
 
 
 def test_a_way_that_is_right_lately_is_heard_at_once() -> None:
     skill = after(*[([100.0, 100.3], 100.0)] * 4)
-    before = skill.mix([0.0, 1.0])
+    before = mix(skill, 0.0, 1.0)
     period(skill, [100.0, 130.0], 130.0)
-    assert skill.mix([0.0, 1.0]) > 0.9 > 0.5 > before
+    assert mix(skill, 0.0, 1.0) > 0.9 > 0.5 > before
 
 
-def test_half_of_the_ways_stand_for_the_others_where_they_say_the_same() -> None:
-    whole, half = Skill(EVEN), Skill(EVEN)
-    for skill, levels in ((whole, [90.0, 90.0]), (half, [90.0])):
-        period(skill, levels, 100.0)
-        skill.end(1_000.0)
-    assert whole.mix([3.0, 3.0]) == half.mix([3.0]) == 3.0
-    assert whole.multiple(5, 10) == half.multiple(5, 10)
+def test_a_level_moved_as_a_season_ago_takes_over_where_it_was_better() -> None:
+    moved, still = Skill(MOVED), Skill(MOVED)
+    for _ in range(12):
+        for skill, level in ((moved, 80.0), (still, 120.0)):
+            period(skill, (level, 0.0), 120.0, rose=1.5)
+            skill.end(1_200.0)
+    assert moved.mix((1.0, 0.0, 0.0), 2.0) == pytest.approx(2.0, abs=0.01)
+    assert moved.multiple(5, 10) < 1.0
+    assert still.mix((1.0, 0.0, 0.0), 2.0) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_course_that_is_not_known_moves_nothing() -> None:
+    skill = Skill(MOVED)
+    period(skill, (90.0, 0.0), 100.0)
+    skill.end(1_000.0)
+    assert skill.mix((3.0, 0.0, 0.0), 1.0) == pytest.approx(3.0)
+    assert skill.mix((3.0, 0.0, 0.0), 2.0) == pytest.approx(4.5)
 
 
 def test_the_interval_is_as_wide_as_most_misses_were() -> None:
@@ -66,7 +91,7 @@ def test_a_period_that_is_not_over_teaches_nothing() -> None:
     skill = Skill(EVEN)
     period(skill, [100.0, 150.0], 100.0)
     skill.drop()
-    assert skill.mix([0.0, 1.0]) == 0.5
+    assert mix(skill, 0.0, 1.0) == 0.5
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6)), max_size=15), st.integers(0, 4))
@@ -75,6 +100,6 @@ def test_what_is_let_go_is_not_missed(periods, half) -> None:
     kept, settled = after(*told), after(*told)
     period(kept, [50.0, 60.0], 55.0)
     period(settled, [50.0, 60.0], 55.0, settled=9 - 2 * half)
-    assert kept.mix([1.0, 2.0]) == settled.mix([1.0, 2.0])
+    assert mix(kept, 1.0, 2.0) == mix(settled, 1.0, 2.0)
     assert kept.multiple(3, 10) == settled.multiple(3, 10)
     assert 0.0 < kept.multiple(3, 10) < 1e7
