@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -64,7 +65,11 @@ class Driven:
         )
         self._process.start()
         theirs.close()
-        self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self.port}", timeout=aiohttp.ClientTimeout(20))
+        self._session = aiohttp.ClientSession(
+            f"http://127.0.0.1:{self.port}",
+            timeout=aiohttp.ClientTimeout(20),
+            connector=aiohttp.TCPConnector(force_close=True),
+        )
         self._after(delay)
         await self._heard("up")
 
@@ -83,6 +88,11 @@ class Driven:
         """Returns when nothing is left to do. Raises Killed."""
         await self._ask("settle")
         await self._heard("quiet")
+
+    def late(self, key: str) -> None:
+        """Has it give up a delivery that its receiver has taken without an answer."""
+        with suppress(OSError):  # it is no more, which who waits for it finds out
+            self._pipe.send(("late", key))
 
     async def reload(self) -> None:
         """SIGHUP. Raises Killed."""

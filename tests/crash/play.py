@@ -62,6 +62,7 @@ class Player:
         self.scenario = scenario
         self.world = World(scenario)
         self.daemon = Driven(folder, database)
+        self.world.on_late = self.daemon.late
         self.strikes = {step: [one for one in strikes if one.step == step] for step in {one.step for one in strikes}}
         self.played = Played(queued={}, crossed={}, took={})
         self._up = False

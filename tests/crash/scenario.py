@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.crash.targets import targets_of
 
+LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
+
 STEP = 10  # seconds
 LENGTH = 36  # steps in which things happen, then CALM ones in which all comes to rest
 CALM, LONG = 16, 25
@@ -221,7 +223,7 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         "targets": targets,
         "actions": actions,
         "receivers": {name: [{**webhook, "url": f"WORLD/hook/{name}"}] for name in names}
-        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": "500ms"}]},
+        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": f"{LATE:g}s"}]},
         "route": {
             "receiver": "group",
             "group_by": ["target"],

@@ -31,9 +31,6 @@ async def test_kills_change_nothing(tmp_path: Path):
     killed = await play(tmp_path / "killed", at)
     assert len(killed.queued) > KILLS  # that many lives, and the last one
     found = differences(whole, killed)
-    for again in ("again", "once more"):  # whether a call is answered in its step is up to a busy machine now and then
-        if found:
-            found = differences(await play(tmp_path / f"whole {again}"), await play(tmp_path / f"killed {again}", at))
     assert not found, "\n".join([*found, f'again: make crash SEED={SEED} AT="{at}"'])
     lost = replace(killed, transitions=killed.transitions[:-1])
     twice = replace(killed, arrived=[*killed.arrived, killed.arrived[0]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ class World:
         self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.on_late: Callable[[str], None] = lambda _key: None  # told the key of what gets no answer
 
     async def start(self) -> None:
         app = web.Application()
@@ -73,6 +75,7 @@ class World:
         how = self._call(path, key) if kind == "act" else self.scenario.receivers.get(path, {}).get(step, "200")
         self.arrived.append(Arrival(f"{kind}/{path}", key, life, step, how, body))
         if how == "late":  # until the daemon waits no more
+            self.on_late(key)
             await asyncio.Event().wait()
         if how == "lost" and request.transport is not None:
             request.transport.abort()
