@@ -9,16 +9,15 @@ from tests.crash.launch import POINTS
 from tests.crash.play import Played, Strike
 from tests.crash.scenario import LENGTH, Scenario
 
-AFTERMATH = 6  # steps
-
 
 def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -> list[Strike]:
     """So many kills: most while the daemon works on a step, some while it starts or is gone for minutes.
 
-    None while a source fails or has just failed: one that is down is read less and less often, but by a restart at once.
+    None from when a source fails until it was read again: one that is down is read less and less often, but by a
+    restart at once.
     """
-    failing = [step for step, rows in enumerate(scenario.values["flaky"]) if isinstance(rows, int)]
-    calm = [step for step in range(1, LENGTH) if not any(step - AFTERMATH <= other <= step for other in failing)]
+    rows = scenario.values["flaky"]
+    calm = [step for step in range(1, LENGTH) if step in whole.well and not isinstance(rows[step - 1], int)]
     steps = sorted(rng.choices(calm, k=kills))
     return [_strike(whole, step, rng) for step in steps]
 

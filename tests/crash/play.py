@@ -53,6 +53,7 @@ class Played:
     struck: list[Strike] = field(default_factory=list)  # that came in time
     crossed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # fault points by step
     took: Mapping[int, float] = field(default_factory=dict)  # seconds by step
+    well: set[int] = field(default_factory=set)  # the steps in which the source that fails at times was read
 
 
 class Player:
@@ -77,7 +78,7 @@ class Player:
             await self.daemon.kill()
             await self.world.stop()
         played = self.played
-        played.arrived = self.world.arrived
+        played.arrived, played.well = self.world.arrived, self.world.well
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]
@@ -119,7 +120,7 @@ class Player:
             self._up, before = True, {}
             await daemon.set_clock(now, 0.0, None if at_start else kill, None if at_start else delay)
         else:
-            gone = (now - self.scenario.times[step - 1]) / 1e6 if fresh else 0.0
+            gone = self.scenario.passed(step) if fresh else 0.0
             await daemon.set_clock(now, gone, kill, delay)
         await daemon.tick()
         await self._act(step)

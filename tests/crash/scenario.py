@@ -13,6 +13,7 @@ from tests.crash.targets import targets_of
 LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
 
 STEP = 10  # seconds
+HOUR = 3600
 LENGTH = 36  # steps in which things happen, then CALM ones in which all comes to rest
 CALM, LONG = 16, 25
 ROOMS = 8  # sources of so many rooms each
@@ -37,10 +38,14 @@ class Act:
 
 @dataclass
 class Scenario:
-    """`times` are the instants of the steps; `values[source][step]` are rows, or the status of a failure."""
+    """`times` are the instants of the steps as the machine's clock shows them, which may be `set` by so many seconds.
+
+    `values[source][step]` are rows, or the status of a failure.
+    """
 
     seed: int
     times: list[int] = field(default_factory=list)
+    set: dict[int, int] = field(default_factory=dict)  # step -> seconds against the right time from then on
     values: dict[str, list[Rows | int]] = field(default_factory=dict)
     acts: dict[int, list[Act]] = field(default_factory=dict)
     pings: dict[int, list[str]] = field(default_factory=dict)
@@ -52,13 +57,22 @@ class Scenario:
         """A version of the configuration for a world at this address."""
         return _with_address(self._configs[version], world)
 
+    def ahead_at(self, step: int) -> int:
+        """Seconds that the clock is ahead of the right time."""
+        return next((by for since, by in sorted(self.set.items(), reverse=True) if since <= step), 0)
+
+    def passed(self, step: int) -> float:
+        """Seconds since the step before, whatever the clock says."""
+        shown = (self.times[step] - self.times[step - 1]) / 1e6
+        return shown - (self.ahead_at(step) - self.ahead_at(step - 1))
+
     @property
     def version_at(self) -> Callable[[int], int]:
         return lambda step: next((v for s, v in sorted(self.reloads.items(), reverse=True) if s <= step), 0)
 
 
 def scenario(seed: int) -> Scenario:
-    """The scenario of a seed."""
+    """The scenario of a seed. In two of three the clock is set an hour ahead or back, and right again later."""
     rng = random.Random(seed)
     made = Scenario(seed, _times(rng))
     for number in range(ROOMS):
@@ -75,7 +89,18 @@ def scenario(seed: int) -> Scenario:
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
     made._configs = _config(seed, 0), _config(seed, 1)
+    _set_clock(made)
     return made
+
+
+def _set_clock(made: Scenario) -> None:
+    """After all else: what sources say of their own times is right."""
+    rng = random.Random(f"clock {made.seed}")
+    wrong = (0, HOUR, -HOUR)[made.seed % 3]
+    first = rng.randrange(3, LENGTH - 12)
+    if wrong:
+        made.set = {first: wrong, rng.randrange(first + 3, LENGTH - 2): 0}
+    made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]
 
 
 def _times(rng: random.Random) -> list[int]:
