@@ -110,6 +110,12 @@ class Driven:
             await self.ended()
             raise Killed from error
 
+    async def text(self, path: str) -> str:
+        """What a page says."""
+        assert self._session is not None
+        async with self._session.get(path) as answer:
+            return await answer.text()
+
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         assert self._process.pid is not None
