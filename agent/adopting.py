@@ -38,8 +38,7 @@ def adopt(teller: Teller, decision: Decision) -> list[str]:
             if not told and decision.groups.member(name, transition.fingerprint) is None:
                 looks += teller.due(teller.join(decision, group, transition, held), decision.now)
     _renew_ended(teller, decision)
-    # What muted the groups of one alert that wait may have gone with the configuration.
-    return [*looks, *decision.memory.groups.waiting()]
+    return looks
 
 
 def _open(teller: Teller, decision: Decision) -> Iterable[tuple[Transition, AlertStatus]]:
