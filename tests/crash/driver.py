@@ -21,6 +21,7 @@ from tests.crash import launch
 Kill = tuple[str, int]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.crash.launch"])
+MINUTES = 60.0  # seconds
 _PATIENCE = 60.0  # seconds until a daemon that says nothing is a finding
 
 
@@ -74,8 +75,15 @@ class Driven:
         await self._heard("up")
 
     async def set_clock(self, now: int, gone: float, kill: Kill | None = None, delay: float | None = None) -> None:
-        """Sets its clock, `gone` seconds of which have really passed; from then on a kill is near. Raises Killed."""
+        """Sets its clock, `gone` seconds of which have really passed; from then on a kill is near. Raises Killed.
+
+        Where minutes passed the process was stopped for them.
+        """
+        if gone > MINUTES:
+            self.send(signal.SIGSTOP)
         await self._ask("clock", now, gone, kill)
+        if gone > MINUTES:
+            self.send(signal.SIGCONT)
         await self._heard("set")
         self._after(delay)
 
