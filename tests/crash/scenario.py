@@ -74,7 +74,7 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed. In two of three the clock is set an hour ahead or back, and right again later."""
     rng = random.Random(seed)
-    made = Scenario(seed, _times(rng))
+    made = Scenario(seed, _times(rng), _wrong_clock(seed))
     for number in range(ROOMS):
         made.values[f"rooms{number}"] = _rows(rng, "room", [f"{number}-{n:02}" for n in range(EACH)], 0.0)
     made.values["flaky"] = _with_failures(rng, _rows(rng, "room", [f"flaky-{n:02}" for n in range(12)]))
@@ -89,18 +89,14 @@ def scenario(seed: int) -> Scenario:
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
     made._configs = _config(seed, 0), _config(seed, 1)
-    _set_clock(made)
+    made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]  # sources have right ones
     return made
 
 
-def _set_clock(made: Scenario) -> None:
-    """After all else: what sources say of their own times is right."""
-    rng = random.Random(f"clock {made.seed}")
-    wrong = (0, HOUR, -HOUR)[made.seed % 3]
+def _wrong_clock(seed: int) -> dict[int, int]:
+    rng, wrong = random.Random(f"clock {seed}"), (0, HOUR, -HOUR)[seed % 3]
     first = rng.randrange(3, LENGTH - 12)
-    if wrong:
-        made.set = {first: wrong, rng.randrange(first + 3, LENGTH - 2): 0}
-    made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]
+    return {first: wrong, rng.randrange(first + 3, LENGTH - 2): 0} if wrong else {}
 
 
 def _times(rng: random.Random) -> list[int]:
@@ -149,7 +145,9 @@ def _turn(rng: random.Random, odd: float, length: int, value: Callable[[], float
 
 
 def _after_pauses(made: Scenario) -> list[int]:
-    return [step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000]
+    """The steps before which minutes passed, or the clock was set."""
+    pauses = {step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000}
+    return sorted(pauses | made.set.keys())
 
 
 def _take_before_pauses(made: Scenario) -> None:
