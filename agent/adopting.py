@@ -58,7 +58,7 @@ def _is_told(decision: Decision, name: str, transition: Transition) -> bool:
 
 
 def lowered(teller: Teller, decision: Decision, transition: Transition) -> list[str]:
-    """Moves an open alert that is less grave by now, and that nobody was told of, where it belongs; those to look at."""
+    """Moves an open alert that is less grave now, and that nobody was told of, where it belongs; those to look at."""
     held, wanted = teller.held(decision, transition), teller.wanted(decision, transition)
     for name in decision.groups.of_alert(transition.fingerprint):
         renew(teller, decision, name, transition, wanted)

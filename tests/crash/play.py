@@ -53,7 +53,7 @@ class Played:
     struck: list[Strike] = field(default_factory=list)  # that came in time
     crossed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # fault points by step
     took: Mapping[int, float] = field(default_factory=dict)  # seconds by step
-    well: set[int] = field(default_factory=set)  # the steps in which the source that fails at times was read
+    read: Mapping[str, set[int]] = field(default_factory=dict)  # steps in which a source was read and did not fail
 
 
 class Player:
@@ -78,7 +78,7 @@ class Player:
             await self.daemon.kill()
             await self.world.stop()
         played = self.played
-        played.arrived, played.well = self.world.arrived, self.world.well
+        played.arrived, played.read = self.world.arrived, self.world.read
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]

@@ -34,7 +34,7 @@ class World:
         self.step = 0
         self.life = 0
         self.arrived: list[Arrival] = []
-        self.well: set[int] = set()  # steps in which the source that fails at times was read
+        self.read: dict[str, set[int]] = {}  # steps in which a source was read and did not fail
         self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -66,8 +66,8 @@ class World:
     async def _source(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         rows = self.rows(name)
-        if name == "flaky" and not isinstance(rows, int):
-            self.well.add(self.step)
+        if not isinstance(rows, int):
+            self.read.setdefault(name, set()).add(self.step)
         if isinstance(rows, int):
             return web.Response(status=rows)
         return web.Response(body=orjson.dumps({"rows": rows}), content_type="application/json")
