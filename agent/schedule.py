@@ -29,7 +29,7 @@ class Schedule:
         cron = self._entry.cron
         if cron is None:
             return now + self._shift
-        # Where the clock was set back, the last run may be of a time to come; a run that is due just now is not made yet.
+        # Where the clock was set back, the last run is of a time to come; what is due just now is yet to be made.
         since = now if last is None else last if last < now else now - 1
         due = next_run(cron, self._entry.zone, since)
         return max(due, now) + self._shift

@@ -162,12 +162,10 @@ class Player:
         assert status in {200, 202, 422}, said
         for job in self.scenario.pings.get(step, ()):
             await self.daemon.call("POST", f"/ping/{job}")
-        acts = self.scenario.acts.get(step, ())
-        if acts:
-            await self.daemon.settle()  # a call that what was pushed asks for is made, or withheld, before anybody acts
-        for act in acts:
-            await self._do(act)
         await self.daemon.settle()
+        for act in self.scenario.acts.get(step, ()):
+            await self._do(act)
+            await self.daemon.settle()  # a call that was asked for is made, or withheld, before anybody else acts
 
     async def _do(self, act: Act) -> None:
         daemon = self.daemon
