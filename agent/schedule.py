@@ -29,9 +29,8 @@ class Schedule:
         cron = self._entry.cron
         if cron is None:
             return now + self._shift
-        # Where the clock was set back, the last run is of a time to come; what is due just now is yet to be made.
-        since = now if last is None else last if last < now else now - 1
-        due = next_run(cron, self._entry.zone, since)
+        # Where the clock was set back, the last run is of a time that is still to come.
+        due = next_run(cron, self._entry.zone, min(last, now) if last is not None else now)
         return max(due, now) + self._shift
 
     def after(self, time: int) -> int:
