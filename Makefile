@@ -53,6 +53,7 @@ bench: $(EDITABLE) ## measure every budget beside its reference into bench/resul
 
 .PHONY: crash
 crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again, DATABASE=postgresql
+	@tools/programs.sh $(BIN)
 	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)") --database $(or $(DATABASE),sqlite)
 
 .PHONY: soak

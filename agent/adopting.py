@@ -1,4 +1,4 @@
-"""The groups of open alerts when another configuration comes into force."""
+"""The groups of open alerts when another configuration comes into force, or they belong elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def adopt(teller: Teller, decision: Decision) -> list[str]:
         for name in known:
             renew(teller, decision, name, transition, wanted)
         if any(_is_told(decision, name, transition) for name in known):
-            continue  # by more than an escalation
+            continue
         told = () if known else status.told  # an earlier version remembered it there
         for receiver in told:
             _take_over(teller, decision, receiver, transition)
@@ -38,8 +38,7 @@ def adopt(teller: Teller, decision: Decision) -> list[str]:
             if not told and decision.groups.member(name, transition.fingerprint) is None:
                 looks += teller.due(teller.join(decision, group, transition, held), decision.now)
     _renew_ended(teller, decision)
-    # What muted the groups of one alert that wait may have gone with the configuration.
-    return [*looks, *decision.memory.groups.waiting()]
+    return looks
 
 
 def _open(teller: Teller, decision: Decision) -> Iterable[tuple[Transition, AlertStatus]]:
@@ -53,8 +52,21 @@ def _open(teller: Teller, decision: Decision) -> Iterable[tuple[Transition, Aler
 
 
 def _is_told(decision: Decision, name: str, transition: Transition) -> bool:
+    """Whether a group has told of an alert, by more than an escalation."""
     member = decision.groups.member(name, transition.fingerprint)
     return member is not None and member.told and not member.escalated
+
+
+def lowered(teller: Teller, decision: Decision, transition: Transition) -> list[str]:
+    """Moves an open alert that is less grave now, and that nobody was told of, where it belongs; those to look at."""
+    held, wanted = teller.held(decision, transition), teller.wanted(decision, transition)
+    for name in decision.groups.of_alert(transition.fingerprint):
+        renew(teller, decision, name, transition, wanted)
+    known = decision.groups.of_alert(transition.fingerprint)
+    if any(_is_told(decision, name, transition) for name in known):
+        return []
+    new = [teller.join(decision, group, transition, held) for name, group in wanted.items() if name not in known]
+    return [name for group in new for name in teller.due(group, decision.now)]
 
 
 def renew(teller: Teller, decision: Decision, name: str, transition: Transition, wanted: dict[str, Group]) -> None:

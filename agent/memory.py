@@ -99,13 +99,14 @@ class Memory:
     def take_due(self, now: int) -> list[InstanceKey]:
         """The instances whose time has come; each is given once, until its state or `looked_at` sets a time again.
 
-        All that wait for a time, where the clock was set back: theirs may be of before.
+        All of them where the clock was set back: their times may be of before, and what was late may be so no more,
+        as a restart would find.
         """
         before, self._ticked = self._ticked, now
         if now < before:
             self._listen(min(self.listening, now))
             self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
-            return [key for key, state in self.instances.items() if state.wake is not None]
+            return list(self.instances)
         self._resume(before, now)
         return self._timers.take_due(now)
 

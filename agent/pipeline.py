@@ -358,7 +358,9 @@ class Pipeline:
             await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
-            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now)))
+            # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
+            looks = list(self.memory.groups.waiting())
+            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks)))
         await self._insist(self.store.shrink)
 
     # what is known

@@ -29,7 +29,8 @@ class Schedule:
         cron = self._entry.cron
         if cron is None:
             return now + self._shift
-        due = next_run(cron, self._entry.zone, last if last is not None else now)
+        # Where the clock was set back, the last run is of a time that is still to come.
+        due = next_run(cron, self._entry.zone, min(last, now) if last is not None else now)
         return max(due, now) + self._shift
 
     def after(self, time: int) -> int:

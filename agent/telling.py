@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from agent.adopting import renew
+from agent.adopting import lowered, renew
 from agent.bursts import placed, spill, spills
 from agent.decided import Decision, as_it_fires
 from agent.notices import Notices, Saying, reason_of
@@ -84,6 +84,8 @@ class Teller:
             return dict.fromkeys(self._fired(decision, transition), news)
         elif reason in _NEWS:
             return dict.fromkeys(self._became(decision, transition), transition)
+        elif transition.event is Event.LOWERED:
+            return dict.fromkeys(lowered(self, decision, transition))
         return {}
 
     # alerts that fire and end
@@ -261,8 +263,6 @@ class Teller:
 
     def _updated(self, decision: Decision, transition: Transition, told: set[str]) -> None:
         """Says again what a receiver was told that can edit it."""
-        if transition.event is Event.LOWERED:
-            self._leave(decision, transition)
         for name in decision.groups.of_alert(transition.fingerprint):
             group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
             if group is None or member is None or member.ended:

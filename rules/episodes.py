@@ -185,7 +185,7 @@ def _moments(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
     if rule.often is not None and status.state is AlertState.PENDING:
         moments.append(scene.now + MINUTE)  # it waits for readings, or for those it has to be recent enough
     elif status.flapping_since is not None:
-        moments.append(flapping.settles_at(scene, status))
+        moments += flapping.moments(rule, status, scene)
     else:
         moments.append(alerts.wake(status, for_=rule.for_, keep_firing_for=rule.keep_firing_for))
     return [moment for moment in moments if moment is not None]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rules import alerts
-from rules.model import HOUR, AlertState, AlertStatus, Event
+from rules.model import HOUR, AlertRule, AlertState, AlertStatus, Event
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.whens import Asked
@@ -102,6 +102,14 @@ def _noted(status: AlertStatus, of: int, time: int, *, on: bool) -> AlertStatus:
 def _has_stalled(asked: Asked, status: AlertStatus, *, on: bool) -> bool:
     """No further readings are to be waited for: they stopped, and that counts as fine, or none came for long."""
     return (asked.assessment.silent and not on) or asked.scene.now >= settles_at(asked.scene, status)
+
+
+def moments(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
+    """When time alone may move a flapping alert on; that it would have been over by then is a change that counts."""
+    found = [settles_at(scene, status)]
+    if status.state is AlertState.RECOVERING and status.checks[-1:] == (True,):
+        found.append(status.since + rule.keep_firing_for)
+    return found
 
 
 def settles_at(scene: Scene, status: AlertStatus) -> int:

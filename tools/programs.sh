@@ -3,7 +3,8 @@
 # amtool and alertmanager, which say what a route, a time interval or an inhibition means. With `bench` behind the
 # folder prometheus too, beside which the daemon is measured.
 # They are taken out of Debian's packages without installing those, which would start servers.
-# PostgreSQL and mosquitto, whose libraries are many, are installed, without starting them; that needs root.
+# PostgreSQL and mosquitto, whose libraries are many, and faketime, which is one, are installed, without starting any;
+# that needs root.
 set -eu
 into=$1
 folder=$(mktemp -d)
@@ -42,7 +43,7 @@ if ! command -v alertmanager >/dev/null; then
     fi
 fi
 
-# need PROGRAM PACKAGE: a server that tests start themselves.
+# need PROGRAM PACKAGE: a server that tests start themselves, or a library with it.
 need() {
     command -v "$1" >/dev/null || ls "/usr/sbin/$1" /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 && return 0
     missing() { echo "$1 is missing, so tests that run it fail: $3. Debian and Ubuntu have it in '$2'." >&2; }
@@ -60,4 +61,5 @@ need() {
 }
 
 need mosquitto mosquitto
+need faketime faketime
 need initdb postgresql

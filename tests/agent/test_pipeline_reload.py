@@ -15,6 +15,7 @@ from agent.config.configuration import ActionEntry
 from agent.store.readings import Held
 from agent.store.records import DeliveryKind
 from connectors.base import Unreachable
+from rules.matchers import parse_alert_matchers
 from rules.model import (
     DAY,
     MINUTE,
@@ -30,9 +31,11 @@ from rules.model import (
     RollingPeriod,
     RunState,
     Selector,
+    Silence,
     SourceRule,
     Standing,
 )
+from tests.agent.people import by_ann
 from tests.agent.test_pipeline import CORRECT, KEY, TARGET, World
 from tests.rules.world import series
 
@@ -132,6 +135,18 @@ async def test_a_clock_that_was_set_back_over_a_restart_hides_no_reading(world: 
     await world.restart(after=-30 * DAY)
     assert len(world.pipeline.instances()) == 1
     assert "team resolved hot" not in await world.told()
+
+
+async def test_what_began_and_ended_while_it_was_away_makes_one_message(world: World) -> None:
+    """A silence ended and nobody approved of the call: said together, as by a daemon that was there."""
+    await world.use(replace(TARGET, correct=(replace(CORRECT, approve_within=MINUTE, escalate_to=()),)))
+    now = world.clock.time
+    silence = Silence("s", parse_alert_matchers("target=room"), "ann", "work", now, now + MINUTE, now, now)
+    await world.pipeline.silence(silence, by_ann("silence"))
+    await world.read(25)
+    assert await world.told() == []
+    await world.restart(after=5 * MINUTE)
+    assert await world.told() == ["team uncorrected hot"]
 
 
 async def test_for_goes_on_when_the_clock_is_set_back(world: World) -> None:

@@ -52,6 +52,14 @@ def test_a_cron_source_keeps_its_schedule():
     assert schedule(None, "*/5 * * * *").pause(9, 3_000) == 0
 
 
+def test_a_schedule_goes_on_after_a_restart_by_a_clock_that_was_set_back():
+    """The last run, by the clock as it was, is of a time that is still to come."""
+    assert (
+        Schedule(entry("a", None, "*/5 * * * *"), T0, T0 + HOUR, crowd=False).first
+        == schedule(None, "*/5 * * * *").first
+    )
+
+
 @given(st.text(min_size=1, max_size=9), st.integers(1, 2 * DAY // SECOND), st.integers(0, 400 * DAY))
 def test_a_grid_is_the_same_after_each_restart(name, seconds, later):
     every = seconds * SECOND

@@ -1,4 +1,7 @@
-"""`make crash`: kills the daemon so many times and compares each run with the same one without kills."""
+"""`make crash`: kills the daemon so many times and compares each run with the same one without kills.
+
+A hundred times or more, it also lives through the two nights in which the clocks change.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.crash.compare import differences
+from tests.crash.night import AUTUMN, SPRING, wrongs
 from tests.crash.plan import planned, read, shown
 from tests.crash.play import Played, Player, Strike
 from tests.crash.scenario import scenario
@@ -22,6 +26,8 @@ from tests.servers import postgres
 
 EACH = 10  # kills in a run
 RUNS = 5  # with kills for each one without
+LONG = 100  # kills
+SPEED = 200  # times
 
 
 Play = Callable[[int, list[Strike]], Awaitable[Played]]
@@ -66,8 +72,21 @@ async def many(play: Play, seed: int, kills: int) -> int:
         if points.total() >= kills:
             break
     print(f"seed {seed}: {points.total()} kills in {runs} runs, {found} differences, {time.monotonic() - began:.0f} s")
-    print("  " + ", ".join(f"{count} {point}" for point, count in points.most_common()))
+    print("  " + ", ".join(f"{count} {point}" for point, count in points.most_common()), flush=True)
+    if kills >= LONG:
+        found += await nights()
     return int(bool(found))
+
+
+async def nights() -> int:
+    """Both nights in which the clocks change; how much was not right."""
+    found = 0
+    for night in (SPRING, AUTUMN):
+        with tempfile.TemporaryDirectory(prefix="night") as folder:
+            wrong = await wrongs(night, Path(folder), SPEED)
+        found += len(wrong)
+        print(f"night to {night.end[:10]}: {len(wrong)} wrong", *wrong, sep="\n  ", flush=True)
+    return found
 
 
 async def one(play: Play, seed: int, whole: Played, strikes: list[Strike], points: Counter[str]) -> int:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from agent.store.records import Delivery, DeliveryKind, DeliveryState
-from rules.model import Correction, Event, Transition
+from rules.model import Correction, Transition
 from rules.periods import EPOCH
 from tests.crash.play import Played
 from tests.crash.world import Arrival
@@ -47,8 +47,6 @@ def _compared(what: str, whole: Mapping[str, Sequence[str]], killed: Mapping[str
 def _by_alert(transitions: Iterable[Transition]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in transitions:
-        if one.event in {Event.PENDING, Event.INACTIVE}:
-            continue  # nobody is told, and whether a poll came first decides whether it was so for no time at all
         said = f"{_time(one.at)} {one.event} (to {one.after}) {_PORT.sub('world', one.detail)}".rstrip()
         found[f"{one.alert} of {one.key.target or dict(one.labels)} {dict(one.key.labels) or ''}".rstrip()].append(said)
     return found

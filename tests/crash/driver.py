@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.crash import launch
 Kill = tuple[str, int]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.crash.launch"])
+MINUTES = 60.0  # seconds
 _PATIENCE = 60.0  # seconds until a daemon that says nothing is a finding
 
 
@@ -64,13 +66,24 @@ class Driven:
         )
         self._process.start()
         theirs.close()
-        self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self.port}", timeout=aiohttp.ClientTimeout(20))
+        self._session = aiohttp.ClientSession(
+            f"http://127.0.0.1:{self.port}",
+            timeout=aiohttp.ClientTimeout(20),
+            connector=aiohttp.TCPConnector(force_close=True),
+        )
         self._after(delay)
         await self._heard("up")
 
     async def set_clock(self, now: int, gone: float, kill: Kill | None = None, delay: float | None = None) -> None:
-        """Sets its clock, `gone` seconds of which have really passed; from then on a kill is near. Raises Killed."""
+        """Sets its clock, `gone` seconds of which have really passed; from then on a kill is near. Raises Killed.
+
+        Where minutes passed the process was stopped for them.
+        """
+        if gone > MINUTES:
+            self.send(signal.SIGSTOP)
         await self._ask("clock", now, gone, kill)
+        if gone > MINUTES:
+            self.send(signal.SIGCONT)
         await self._heard("set")
         self._after(delay)
 
@@ -83,6 +96,11 @@ class Driven:
         """Returns when nothing is left to do. Raises Killed."""
         await self._ask("settle")
         await self._heard("quiet")
+
+    def late(self, key: str) -> None:
+        """Has it give up a delivery that its receiver has taken without an answer."""
+        with suppress(OSError):  # it is no more, which who waits for it finds out
+            self._pipe.send(("late", key))
 
     async def reload(self) -> None:
         """SIGHUP. Raises Killed."""
@@ -99,6 +117,12 @@ class Driven:
         except (aiohttp.ClientError, OSError) as error:
             await self.ended()
             raise Killed from error
+
+    async def text(self, path: str) -> str:
+        """What a page says."""
+        assert self._session is not None
+        async with self._session.get(path) as answer:
+            return await answer.text()
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None

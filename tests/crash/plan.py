@@ -9,18 +9,25 @@ from tests.crash.launch import POINTS
 from tests.crash.play import Played, Strike
 from tests.crash.scenario import LENGTH, Scenario
 
-AFTERMATH = 6  # steps
-
 
 def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -> list[Strike]:
-    """So many kills: most while the daemon works on a step, some while it starts or is gone for minutes.
-
-    None while a source fails or has just failed: one that is down is read less and less often, but by a restart at once.
-    """
-    failing = [step for step, rows in enumerate(scenario.values["flaky"]) if isinstance(rows, int)]
-    calm = [step for step in range(1, LENGTH) if not any(step - AFTERMATH <= other <= step for other in failing)]
+    """So many kills: most while the daemon works on a step, some while it starts or is gone for minutes."""
+    calm = [step for step in range(1, LENGTH) if _compares(scenario, whole, step)]
     steps = sorted(rng.choices(calm, k=kills))
     return [_strike(whole, step, rng) for step in steps]
+
+
+def _compares(scenario: Scenario, whole: Played, step: int) -> bool:
+    """Whether a kill may change nothing at all.
+
+    From when a source fails until it was read again it does: one that is down is read less and less often, but by a
+    restart at once. And from when the clock was set back until a source was read that is read by the calendar: a
+    restart can't know which run was missed.
+    """
+    fails = isinstance(scenario.values["flaky"][step - 1], int) or step not in whole.read["flaky"]
+    back = [at for at in scenario.set if at <= step and scenario.ahead_at(at) < scenario.ahead_at(at - 1)]
+    unread = bool(back) and not any(max(back) <= read < step for read in whole.read["minutely"])
+    return not fails and not unread
 
 
 def _strike(whole: Played, step: int, rng: random.Random) -> Strike:

@@ -53,6 +53,7 @@ class Played:
     struck: list[Strike] = field(default_factory=list)  # that came in time
     crossed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # fault points by step
     took: Mapping[int, float] = field(default_factory=dict)  # seconds by step
+    read: Mapping[str, set[int]] = field(default_factory=dict)  # steps in which a source was read and did not fail
 
 
 class Player:
@@ -62,6 +63,7 @@ class Player:
         self.scenario = scenario
         self.world = World(scenario)
         self.daemon = Driven(folder, database)
+        self.world.on_late = self.daemon.late
         self.strikes = {step: [one for one in strikes if one.step == step] for step in {one.step for one in strikes}}
         self.played = Played(queued={}, crossed={}, took={})
         self._up = False
@@ -76,7 +78,7 @@ class Player:
             await self.daemon.kill()
             await self.world.stop()
         played = self.played
-        played.arrived = self.world.arrived
+        played.arrived, played.read = self.world.arrived, self.world.read
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]
@@ -118,7 +120,7 @@ class Player:
             self._up, before = True, {}
             await daemon.set_clock(now, 0.0, None if at_start else kill, None if at_start else delay)
         else:
-            gone = (now - self.scenario.times[step - 1]) / 1e6 if fresh else 0.0
+            gone = self.scenario.passed(step) if fresh else 0.0
             await daemon.set_clock(now, gone, kill, delay)
         await daemon.tick()
         await self._act(step)
@@ -160,12 +162,10 @@ class Player:
         assert status in {200, 202, 422}, said
         for job in self.scenario.pings.get(step, ()):
             await self.daemon.call("POST", f"/ping/{job}")
-        acts = self.scenario.acts.get(step, ())
-        if acts:
-            await self.daemon.settle()  # a call that what was pushed asks for is made, or withheld, before anybody acts
-        for act in acts:
-            await self._do(act)
         await self.daemon.settle()
+        for act in self.scenario.acts.get(step, ()):
+            await self._do(act)
+            await self.daemon.settle()  # a call that was asked for is made, or withheld, before anybody else acts
 
     async def _do(self, act: Act) -> None:
         daemon = self.daemon

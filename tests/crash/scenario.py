@@ -10,7 +10,10 @@ from typing import Any
 
 from tests.crash.targets import targets_of
 
+LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
+
 STEP = 10  # seconds
+HOUR = 3600
 LENGTH = 36  # steps in which things happen, then CALM ones in which all comes to rest
 CALM, LONG = 16, 25
 ROOMS = 8  # sources of so many rooms each
@@ -35,10 +38,14 @@ class Act:
 
 @dataclass
 class Scenario:
-    """`times` are the instants of the steps; `values[source][step]` are rows, or the status of a failure."""
+    """`times` are the instants of the steps as the machine's clock shows them, which may be `set` by so many seconds.
+
+    `values[source][step]` are rows, or the status of a failure.
+    """
 
     seed: int
     times: list[int] = field(default_factory=list)
+    set: dict[int, int] = field(default_factory=dict)  # step -> seconds against the right time from then on
     values: dict[str, list[Rows | int]] = field(default_factory=dict)
     acts: dict[int, list[Act]] = field(default_factory=dict)
     pings: dict[int, list[str]] = field(default_factory=dict)
@@ -50,15 +57,24 @@ class Scenario:
         """A version of the configuration for a world at this address."""
         return _with_address(self._configs[version], world)
 
+    def ahead_at(self, step: int) -> int:
+        """Seconds that the clock is ahead of the right time."""
+        return next((by for since, by in sorted(self.set.items(), reverse=True) if since <= step), 0)
+
+    def passed(self, step: int) -> float:
+        """Seconds since the step before, whatever the clock says."""
+        shown = (self.times[step] - self.times[step - 1]) / 1e6
+        return shown - (self.ahead_at(step) - self.ahead_at(step - 1))
+
     @property
     def version_at(self) -> Callable[[int], int]:
         return lambda step: next((v for s, v in sorted(self.reloads.items(), reverse=True) if s <= step), 0)
 
 
 def scenario(seed: int) -> Scenario:
-    """The scenario of a seed."""
+    """The scenario of a seed. In two of three the clock is set an hour ahead or back, and right again later."""
     rng = random.Random(seed)
-    made = Scenario(seed, _times(rng))
+    made = Scenario(seed, _times(rng), _wrong_clock(seed))
     for number in range(ROOMS):
         made.values[f"rooms{number}"] = _rows(rng, "room", [f"{number}-{n:02}" for n in range(EACH)], 0.0)
     made.values["flaky"] = _with_failures(rng, _rows(rng, "room", [f"flaky-{n:02}" for n in range(12)]))
@@ -73,7 +89,14 @@ def scenario(seed: int) -> Scenario:
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
     made._configs = _config(seed, 0), _config(seed, 1)
+    made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]  # sources have right ones
     return made
+
+
+def _wrong_clock(seed: int) -> dict[int, int]:
+    rng, wrong = random.Random(f"clock {seed}"), (0, HOUR, -HOUR)[seed % 3]
+    first = rng.randrange(3, LENGTH - 12)
+    return {first: wrong, rng.randrange(first + 3, LENGTH - 2): 0} if wrong else {}
 
 
 def _times(rng: random.Random) -> list[int]:
@@ -122,7 +145,9 @@ def _turn(rng: random.Random, odd: float, length: int, value: Callable[[], float
 
 
 def _after_pauses(made: Scenario) -> list[int]:
-    return [step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000]
+    """The steps before which minutes passed, or the clock was set."""
+    pauses = {step for step in range(1, LENGTH) if made.times[step] - made.times[step - 1] > STEP * 1_000_000}
+    return sorted(pauses | made.set.keys())
 
 
 def _take_before_pauses(made: Scenario) -> None:
@@ -221,7 +246,7 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         "targets": targets,
         "actions": actions,
         "receivers": {name: [{**webhook, "url": f"WORLD/hook/{name}"}] for name in names}
-        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": "500ms"}]},
+        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": f"{LATE:g}s"}]},
         "route": {
             "receiver": "group",
             "group_by": ["target"],

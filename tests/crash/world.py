@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,11 @@ class World:
         self.step = 0
         self.life = 0
         self.arrived: list[Arrival] = []
+        self.read: dict[str, set[int]] = {}  # steps in which a source was read and did not fail
         self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
+        self.on_late: Callable[[str], None] = lambda _key: None  # told the key of what gets no answer
 
     async def start(self) -> None:
         app = web.Application()
@@ -61,7 +64,10 @@ class World:
         return {**row, "value": BAND} if self.step in self._healed.get(row.get("room", ""), ()) else row
 
     async def _source(self, request: web.Request) -> web.Response:
-        rows = self.rows(request.match_info["name"])
+        name = request.match_info["name"]
+        rows = self.rows(name)
+        if not isinstance(rows, int):
+            self.read.setdefault(name, set()).add(self.step)
         if isinstance(rows, int):
             return web.Response(status=rows)
         return web.Response(body=orjson.dumps({"rows": rows}), content_type="application/json")
@@ -73,6 +79,7 @@ class World:
         how = self._call(path, key) if kind == "act" else self.scenario.receivers.get(path, {}).get(step, "200")
         self.arrived.append(Arrival(f"{kind}/{path}", key, life, step, how, body))
         if how == "late":  # until the daemon waits no more
+            self.on_late(key)
             await asyncio.Event().wait()
         if how == "lost" and request.transport is not None:
             request.transport.abort()

@@ -193,6 +193,22 @@ def test_it_settles_without_a_reading_when_none_comes() -> None:
     assert world.step(NOON + 9 * HOUR, due=[KEY]) == []
 
 
+def test_looking_more_often_changes_nothing() -> None:
+    """A restart or a reload looks too: that the alert would have been over by then counts as of itself."""
+    worlds = [World(room(replace(QUICK, of=5), keep_firing_for=3 * MINUTE)) for _ in range(2)]
+    for world in worlds:
+        feed(world, "+---+----+-")
+        assert told(world)[-1] == "~"
+        assert world.states.instances[KEY].wake == NOON + 13 * MINUTE
+    for minute in range(11, 20):
+        for world in worlds:
+            world.step(NOON + minute * MINUTE, due=None if world is worlds[0] else [KEY])
+    for world in worlds:
+        feed(world, "++++", 20)
+    assert status(worlds[0]) == status(worlds[1])
+    assert worlds[0].transitions == worlds[1].transitions
+
+
 def test_a_clock_that_is_set_back_does_not_delay_it() -> None:
     world = World(room())
     feed(world, "+-+-+-")
