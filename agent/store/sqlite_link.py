@@ -107,7 +107,7 @@ class SqliteLink:
             self._lock.release()
 
     def _find(self) -> None:
-        """Raises StoreUnavailable if another file has its name: what is written to it would be gone with the process."""
+        """Raises StoreUnavailable if another file has its name: what is written would be gone with the process."""
         if _identity(self._path) != self._file:
             raise StoreUnavailable(
                 f"the database {self._path} can't be used now: its file was removed or replaced while it is in use; "
