@@ -57,6 +57,7 @@ T = TypeVar("T")
 _ENDED_RUNS = 10_000
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
+_PATIENCE_SECONDS = 2.0  # without an answer of the database, after which polls go on without it
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class Pipeline:
     _worker: asyncio.Task[None] | None = None
     unstored_since: int | None = None
     unstored: str = ""  # why the last commit could not be stored
+    _hanging: bool = False  # the database does not answer, and does not say no either
     _meanwhile: list[Reading] | None = None  # what is stored while a reload reads what was stored before
 
     async def start(self, specs: Specs, notices: Notices) -> None:
@@ -118,7 +120,7 @@ class Pipeline:
     async def handle(self, readings: Sequence[Reading], polled: Polled) -> None:
         """Decides on one poll's readings; returns once they are committed, or kept while nothing can be."""
         work = self._enqueue(readings=readings, polled=polled, kept=True)
-        if self.healthy or self.spool.full:
+        if self.spool.full or (self.healthy and not self._hanging):
             await work.done
 
     async def receive(
@@ -251,6 +253,7 @@ class Pipeline:
         """While the store does not work, tries again until it does."""
         attempt = 0
         while True:
+            patience = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._go_on)
             try:
                 answer = await ask()
             except StoreUnavailable as error:
@@ -265,7 +268,14 @@ class Pipeline:
                 if self.unstored_since is not None:
                     log.info("store.available", attempts=attempt)
                 self.unstored_since = None
+                self._hanging = False
                 return answer
+            finally:
+                patience.cancel()
+
+    def _go_on(self) -> None:
+        self._hanging = True
+        self.spool.let_go()
 
     def _report(self, decision: Decision) -> None:
         for transition in decision.transitions:

@@ -125,14 +125,30 @@ class Poller:
         while heap[0].at <= time:
             due = heap[0]
             held = due.held(time)
-            due.at = due.schedule.after(max(time, due.waits - 1))
+            often = (due.entry.every or SECOND) < SECOND and not held
+            due.at = time + SECOND if often else due.schedule.after(max(time, due.waits - 1))
             heapq.heapreplace(heap, due)
-            if held:
-                continue
-            if due.task is not None:
-                self._on_poll(due.entry.name, "skipped", 0.0)
-                continue
+            if often:
+                self._begin_often(due, time)
+            elif not held:
+                self._begin(due)
+
+    def _begin(self, due: Due) -> None:
+        if due.task is not None:
+            self._on_poll(due.entry.name, "skipped", 0.0)
+        else:
             due.task = asyncio.create_task(self._poll(due))
+
+    def _begin_often(self, due: Due, time: int) -> None:
+        """Each tick is for a second, in which it is due several times."""
+        loop, at = asyncio.get_running_loop(), due.schedule.after(time - 1)
+        while at < time + SECOND:
+            loop.call_later((at - time) / SECOND, self._begin_again, due)
+            at = due.schedule.after(at)
+
+    def _begin_again(self, due: Due) -> None:
+        if self._heaps and self._due.get(due.entry.name) is due and not due.held(self._clock.now()):
+            self._begin(due)
 
     def _set_back(self, heap: list[Due], time: int) -> None:
         """The clock was set back: nothing waits longer than its interval or schedule for it to catch up."""

@@ -15,6 +15,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from agent.clock import Clock
 from agent.store.commits import SHARDS
+from agent.store.errors import StoreUnavailable
 from rules.model import MINUTE, SECOND
 from rules.periods import EPOCH, to_micros
 
@@ -131,5 +132,7 @@ class _Grid(BaseTrigger):  # type: ignore[misc]
 
 
 def _report(event: JobExecutionEvent) -> None:
-    if not isinstance(event.exception, asyncio.CancelledError):  # stopped
+    if isinstance(event.exception, StoreUnavailable):  # that is said once, and not here
+        log.warning("job.put_off", job=event.job_id, error=str(event.exception))
+    elif not isinstance(event.exception, asyncio.CancelledError):  # stopped
         log.error("job.failed", job=event.job_id, exc_info=event.exception)

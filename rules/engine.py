@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rules import episodes, hindsight, whens
+from rules import episodes, hindsight, present, whens
 from rules.checkins import checkin_wake
 from rules.goals import assess
 from rules.health import evaluate_sources
@@ -210,7 +210,8 @@ class Instance:
             if reading.value is not None and (newest is None or newest > self.now or reading.time >= newest):
                 self.seen = self.now
                 break
-        scene = self.scene()
+        by_now = present.come(readings, self.now)
+        scene = self.scene(anew=bool(by_now))
         findings = _NONE
         if self.of:
             values = [reading for reading in readings if reading.value is not None]
@@ -219,7 +220,7 @@ class Instance:
         if readings and not apart and scene.condition:
             apart = hindsight.is_old(scene.condition, readings[0].time, self.now)
         if apart:
-            scene = self._catch_up(scene, readings, findings)
+            scene = self._catch_up(scene, by_now, findings)
         assessment = assess(scene)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
@@ -247,9 +248,9 @@ class Instance:
         before = usual if usual and usual.of == self.of else None
         return learned(before or self.history.usual.get(self.before.key), self.of or "", scene, values)
 
-    def scene(self) -> Scene:
-        """What it is judged by."""
-        return _scene(
+    def scene(self, *, anew: bool = False) -> Scene:
+        """What it is judged by. What it was by when the clock was ahead stays until it is judged `anew`."""
+        scene = _scene(
             self.before.key,
             self.target,
             self.now,
@@ -266,6 +267,7 @@ class Instance:
             self.history.beside(self.before.key),
             self.questions,
         )
+        return present.of_now(scene, anew=anew)
 
     def _quiet_since(self) -> int:
         """When its newest value arrived; while nothing could be sent nobody was silent, but who was before still is."""
@@ -378,6 +380,8 @@ class Instance:
             return moments
         if self.target.no_data and not self.assessment.silent:
             moments.append(scene.quiet_since + self.target.no_data.after)
+        if scene.tracks is not self.members.tracks:
+            moments += present.comes(self.members.tracks, self.now)
         ahead = [track.next_after(self.now) for _, track in scene.beside]  # a plan may be known ahead
         return moments + [moment for moment in (self._next_look(scene), *ahead) if moment is not None]
 

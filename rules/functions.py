@@ -51,8 +51,8 @@ class Need(Enum):
 class View:
     """A query of one series, and what its function sees when it is asked: the readings up to `end`.
 
-    Those in the window are the ones with an index from `first` up to `last`. Without `offset` the newest reading
-    counts, whatever its time. Where `end` is `past`, what was read later does not count.
+    Those in the window are the ones with an index from `first` up to `last`. Without `offset` the newest of the
+    track counts, whatever its time. Where `end` is `past`, what was read later does not count.
     """
 
     __slots__ = (

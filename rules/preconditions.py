@@ -8,6 +8,7 @@ from rules.conditions import Condition
 from rules.expressions import Truth
 from rules.history import History
 from rules.model import InstanceState
+from rules.present import counting
 from rules.questions import Question, questions
 from rules.specs import Specs
 from rules.words import number
@@ -18,7 +19,7 @@ def unmet(condition: Condition, state: InstanceState, specs: Specs, history: His
 
     Of the series that the condition names those count whose labels are not others than the instance's.
     """
-    asked = _questions(condition, state, specs, history)
+    asked = _questions(condition, state, specs, history, now)
     values = [question.answer(now) for question in asked]
     truth: Truth = condition.decide(values)
     if truth:
@@ -30,7 +31,9 @@ def unmet(condition: Condition, state: InstanceState, specs: Specs, history: His
     return f"precondition {'is not met' if truth is False else 'is open'}: {', '.join(said)}"
 
 
-def _questions(condition: Condition, state: InstanceState, specs: Specs, history: History) -> Sequence[Question]:
+def _questions(
+    condition: Condition, state: InstanceState, specs: Specs, history: History, now: int
+) -> Sequence[Question]:
     found = history.joined(state.key, dict.fromkeys(selector.name for selector in condition.selectors))
-    series, tracks = [one for one, _ in found], [track for _, track in found]
+    series, tracks = [one for one, _ in found], counting([track for _, track in found], now)
     return questions(condition, specs.targets[state.key.target], series, tracks)

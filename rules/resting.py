@@ -28,6 +28,7 @@ from rules.model import (
 )
 from rules.model.quick import maker, replace
 from rules.periods import look_every, look_within
+from rules.present import EARLY
 from rules.progress import later
 from rules.scene import Scene
 from rules.whens import Asked
@@ -103,7 +104,8 @@ class Resting:
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
         self.full = -1  # as well, at a reading: those that are asked for are moved on at each
-        if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside):
+        ahead = self.scene.tracks is not instance.members.tracks
+        if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside or ahead):
             others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
             self.full = (
@@ -119,7 +121,7 @@ class Resting:
             return None
         newest = time
         for reading in readings:
-            if reading.value is None or reading.time <= time:
+            if reading.value is None or not time < reading.time <= at + EARLY:
                 return None
             newest = max(newest, reading.time)
         if self.scene.condition is not None and hindsight.is_old(self.scene.condition, newest, at):

@@ -315,6 +315,13 @@ class Track:
         index = bisect_right(self.times, time) - 1
         return self._reading(index) if index >= 0 else None
 
+    def upto(self, time: int) -> Track:
+        """A copy with the readings not after a time."""
+        end = self.count(time)
+        cut = Track(self.horizon, self.past)
+        cut.fill(self.times[:end], self.values[:end])
+        return cut
+
     def next_after(self, time: int) -> int | None:
         """The time of the first reading after `time`; None if there is none."""
         index = bisect_right(self.times, time)

@@ -22,6 +22,10 @@ CHECKIN = "checkin"
 _NOT_IN_NAMES = frozenset("/?#%\\ \t\r\n")
 
 
+SHORTEST = SECOND // 10
+"""Between two polls of a source, in microseconds."""
+
+
 class Given(NamedTuple):
     """What the sources give as written: label names by series (None: not known), and whether that is all of it."""
 
@@ -42,7 +46,10 @@ def build_sources(document: Document, defaults: Defaults, gateways: Mapping[str,
         check_way(data, path, gateways, document)
         kind = configured("sources", data, path, document)
         if kind is not None:
-            found[name] = _entry(name, kind, defaults)
+            found[name] = entry = _entry(name, kind, defaults)
+            if isinstance(kind.config, PolledConfig) and (entry.every or SECOND) < SHORTEST:
+                where = (*path, "every") if kind.config.every else ("defaults", "every")
+                document.report(where, "a source is read every 100ms at most")
     return found
 
 

@@ -42,6 +42,7 @@ _TRANSIENT = {
     "08": "the connection was lost",
     "28": "it refuses the user or the password",
     "3D": "there is no such database",
+    "42501": "it refuses the user what is needed",
     "53": "it is short of memory, connections or disk",
     "53100": "its disk is full",
     "53200": "it has no memory left",
@@ -146,6 +147,11 @@ class PostgresDatabase:
             )
         except asyncpg.exceptions.ClientConfigurationError as error:
             raise StoreError(f"{self.place}: {without_secrets(str(error), self._dsn)}") from None
+        except asyncpg.PostgresError as error:
+            failure = self.explain(error)
+            if not isinstance(failure, StoreUnavailable):  # who is not let in may be later, whatever the reason
+                failure = self._unavailable(without_secrets(str(error), self._dsn))
+            raise failure from None
         except Exception as error:
             raise self.explain(error) from None
 
@@ -165,6 +171,9 @@ class PostgresDatabase:
             words = without_secrets(error.strerror or str(error) or "it does not answer", self._dsn)
         else:
             return error
+        return self._unavailable(words)
+
+    def _unavailable(self, words: str) -> StoreUnavailable:
         return StoreUnavailable(f"the database {self.place} can't be used now: {words}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from agent.store.connection import Job, Link, Outcome
-from agent.store.errors import StoreError
+from agent.store.errors import StoreError, StoreUnavailable
 from agent.store.revisions import NEWEST
 from agent.store.sqlite import Lock, SqliteConnection, connect, explain, look, path_of, prepare
 
@@ -77,6 +77,8 @@ class SqliteLink:
         self._path = path
         self._connection = connection
         self._lock = lock
+        self._file = _identity(path)
+        self._given_up = False
 
     def ask(self, question: Callable[..., T], *args: Any) -> T:
         """Each statement sees what is committed then."""
@@ -87,6 +89,7 @@ class SqliteLink:
 
     def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
         """Each job has a savepoint."""
+        self._find()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._one(job, undo) for job in jobs]
@@ -102,6 +105,17 @@ class SqliteLink:
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
+
+    def _find(self) -> None:
+        """Raises StoreUnavailable if another file has its name: what is written would be gone with the process."""
+        if _identity(self._path) != self._file:
+            raise StoreUnavailable(
+                f"the database {self._path} can't be used now: its file was removed or replaced while it is in use; "
+                "put it back, or start anew with what is there"
+            )
+        if self._given_up:
+            self._connection = connect(self._path, write=True)
+            self._given_up = False
 
     def _one(self, job: Job, undo: Callable[[], None]) -> Outcome:
         """Runs a job in a savepoint, so that its failure is its own."""
@@ -129,9 +143,18 @@ class SqliteLink:
             self._reopen()
 
     def _reopen(self) -> None:
-        """A connection that can't even roll back is given up; closing it rolls back."""
+        """A connection that can't even roll back is given up; closing it rolls back. Made anew now, or when asked."""
         self._connection.close()
+        self._given_up = True
         try:
-            self._connection = connect(self._path, write=True)
+            self._find()
         except StoreError as error:
             log.error("store.failed", error=str(error), commits=0)  # noqa: TRY400
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -37,6 +37,7 @@ class Writer:
         self._last_flush = 0.0
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._closed = False
+        self._said = ""  # of the failure that was said last, until something could be written
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -87,8 +88,11 @@ class Writer:
         try:
             outcomes = self._link.transaction([job for job, _ in group], self._undo)
         except Exception as failure:  # every caller of the group is told
-            log.error("store.failed", error=str(failure), commits=len(group))  # noqa: TRY400 - told in plain words
+            if str(failure) != self._said:  # it is tried again every few seconds, for as long as it takes
+                log.error("store.failed", error=str(failure), commits=len(group))  # noqa: TRY400 - told in plain words
+            self._said = str(failure)
             return [(None, failure)] * len(group)
+        self._said = ""
         self.transactions += 1
         return outcomes
 

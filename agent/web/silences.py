@@ -10,6 +10,7 @@ from agent.acts import Person
 from agent.web import body, views
 from agent.web.errors import Failure, answer
 from agent.web.face import person, runtime
+from connectors.fields import LONGEST
 from rules.model import parse_duration
 
 _EXAMPLE = '{"matchers": ["room"], "for": "2h", "by": "ann", "reason": "windows are open"}'
@@ -81,4 +82,6 @@ def _span(given: dict[str, Any], now: int) -> tuple[int, int]:
         ends = body.time_of(given["ends"])
     if ends <= max(starts, now):
         raise ValueError("it would be over before it begins")
+    if ends > now + LONGEST:
+        raise ValueError("it has to end within 100 years")
     return starts, ends

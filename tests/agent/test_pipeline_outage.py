@@ -66,6 +66,30 @@ async def test_what_began_and_ended_while_the_database_was_away_is_stored_and_to
     assert world.pipeline.spool.held == 0
 
 
+async def test_one_that_hangs_and_says_nothing_holds_up_no_poll(world, monkeypatch):
+    monkeypatch.setattr("agent.pipeline._PATIENCE_SECONDS", 0.001)
+    commit, answers = world.store.commit, asyncio.Event()
+
+    async def hang(what: Any) -> None:
+        await answers.wait()
+        await commit(what)
+
+    monkeypatch.setattr(world.store, "commit", hang)
+    began = world.clock.time
+    for minute in range(10):
+        await asyncio.wait_for(world.read(25.0 if 3 <= minute < 6 else 21.0, MINUTE), 5)
+        world.pipeline.tick(world.clock.time)
+    assert world.pipeline.healthy  # it did not say no
+    assert world.pipeline.spool.held >= 20
+    monkeypatch.setattr("agent.pipeline._PATIENCE_SECONDS", 5.0)
+    answers.set()
+    found = [(change.event.value, (change.at - began) // MINUTE) for change in await changes(world)]
+    assert found == [("pending", 4), ("firing", 6), ("resolved", 7)]
+    assert world.pipeline.spool.held == 0
+    await world.read(21.0)
+    assert world.pipeline.spool.held == 0  # polls wait for their commit again
+
+
 async def test_what_is_sent_from_outside_is_answered_when_it_is_stored(world):
     back = away(world)
     await world.read(21.0)

@@ -101,6 +101,32 @@ async def test_polls_at_once_and_then_on_its_grid() -> None:
     assert world.handled[0] == ([READING], Polled("a", T0))
 
 
+async def test_what_is_due_several_times_in_a_second_is_read_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(a=entry("a", every=SECOND // 4))
+    delays: list[float] = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_later", lambda wait, begin, due: [delays.append(wait), begin(due)])
+    for _ in range(3):
+        await world.tick(SECOND + 1)
+    assert len(delays) == 12
+    assert all(0 <= wait < 1 for wait in delays)
+    assert world.sources["a"].reads == 3  # the test's loop does not wait, so the poll before still runs
+    assert world.outcomes.count(("a", "skipped")) == 9
+
+
+async def test_no_poll_begins_after_the_source_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(a=entry("a", every=SECOND // 4))
+    later: list[tuple[object, ...]] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda *given: later.append(given))
+    await world.tick()
+    world.poller.replace({}, {}, {})
+    for _, begin, due in later:
+        begin(due)  # type: ignore[operator]
+    assert len(later) == 4
+    assert world.poller._due == {}
+    assert world.sources["a"].reads == 0
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import apscheduler.schedulers.base
 import pytest
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 import agent.scheduler
 from agent.clock import Clock
-from agent.scheduler import Scheduler, _Grid
+from agent.scheduler import Scheduler, _Grid, _report
 from agent.store.commits import SHARDS
+from agent.store.errors import StoreUnavailable
 from rules.model import SECOND
 from rules.periods import EPOCH, to_micros
 
@@ -258,3 +260,10 @@ def _at(micros: int) -> datetime:
     moment = EPOCH + timedelta(microseconds=micros)
     assert moment.tzinfo is UTC
     return moment
+
+
+@pytest.mark.parametrize(("error", "event"), [(StoreUnavailable("away"), "job.put_off"), (ValueError(), "job.failed")])
+def test_a_job_that_the_database_keeps_from_its_work_is_no_error_of_ours(error, event):
+    with capture_logs() as said:
+        _report(JobExecutionEvent(EVENT_JOB_ERROR, "retention", "default", None, exception=error))
+    assert [line["event"] for line in said] == [event]

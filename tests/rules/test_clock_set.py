@@ -24,6 +24,7 @@ from rules.model import (
     Standing,
     Target,
 )
+from rules.present import EARLY
 from rules.scene import not_later
 from rules.specs import PUSHED
 from tests.rules.world import World, at, series
@@ -146,6 +147,47 @@ class TestSetBack:
         world.step(NOON, Reading(TEMPERATURE, NOON, 25))
         state = world.states.instances[InstanceKey("t")]
         assert not_later(state, NOON) is state
+
+
+class TestAhead:
+    """Readings are stamped later than now: by a source whose clock leaps, or by this one before it was set back."""
+
+    @pytest.mark.parametrize("goal", [ROOM.goal, Goal(condition="20 <= last(temperature) <= 23")])
+    def test_the_newest_of_now_decides_until_the_time_of_the_other_has_come(self, goal: Goal) -> None:
+        world = World(replace(ROOM, goal=goal, recover=None))
+        world.step(NOON, Reading(TEMPERATURE, NOON, 21))
+        assert world.step(NOON + SECOND, Reading(TEMPERATURE, NOON + HOUR, 22)) == []
+        assert world.step(NOON + MINUTE, Reading(TEMPERATURE, NOON + MINUTE, 25)) == ["out firing"]
+        comes = world.states.instances[InstanceKey("t")].wake
+        assert comes == NOON + HOUR - EARLY
+        assert world.step(comes - 1) == []
+        assert world.step(comes) == ["out resolved"]
+
+    def test_a_little_ahead_counts_at_once(self) -> None:
+        world = World(ROOM)
+        assert world.step(NOON, Reading(TEMPERATURE, NOON + EARLY, 25)) == ["out firing"]
+
+    def test_a_clock_set_back_changes_nothing_by_itself_and_the_first_reading_of_now_counts(self) -> None:
+        world = World(ROOM)
+        world.step(NOON - 2 * HOUR, Reading(TEMPERATURE, NOON - 2 * HOUR, 25))
+        assert world.step(NOON, Reading(TEMPERATURE, NOON, 21)) == ["out resolved"]
+        back = NOON - HOUR
+        world.look(back)
+        assert world.step(back, Reading(TEMPERATURE, back, 21)) == []
+        assert world.step(back + MINUTE, Reading(TEMPERATURE, back + MINUTE, 25)) == ["out firing"]
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 20), st.sampled_from([0, 0, 0, -5, 30, 61, 100]), st.sampled_from([21, 25])))
+    )
+    def test_it_stands_by_the_newest_reading_not_ahead(self, comes: list[tuple[int, int, int]]) -> None:
+        world, now, known = World(ROOM), NOON, {}
+        for gap, ahead, value in comes:
+            now += gap * SECOND
+            known[now + ahead * SECOND] = value
+            world.step(now, Reading(TEMPERATURE, now + ahead * SECOND, value))
+            counts = [time for time in known if time <= now + EARLY]
+            found = world.states.instances[InstanceKey("t")].assessment
+            assert (found.time, found.value) == ((max(counts), known[max(counts)]) if counts else (None, None))
 
 
 def test_a_jump_forward_fires_nothing_before_a_poll() -> None:

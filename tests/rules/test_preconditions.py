@@ -67,6 +67,17 @@ def test_a_value_that_is_missing_forbids_it_whatever_is_compared(value: float | 
         assert asked(text, ("outside", value, {})) == "precondition is open: last(outside) has no value"
 
 
+def test_a_reading_stamped_ahead_of_now_does_not_count_yet() -> None:
+    for ahead, met in ((MINUTE, True), (10 * MINUTE, False)):
+        target = Target("room", "Room", Goal(at_most=23), Selector("t"), by=("room",), correct=(CorrectRule("hot", "cool", 0, 1, MINUTE, precondition="last(load) < 90"),))  # fmt: skip
+        specs = Specs([target], [SourceRule("s", ("t", "load"), MINUTE)])
+        history = History(specs)
+        for at, value in ((T0, 95.0), (T0 + ahead, 80.0)):
+            history.add(Reading(Series("load", (("room", "den"),)), at, value))
+        state = InstanceState(DEN, Assessment(Standing.OUT_OF_BAND, 25), T0, T0)
+        assert (unmet(compile_condition("last(load) < 90"), state, specs, history, T0) is None) is met
+
+
 def test_what_is_never_read_has_no_value() -> None:
     assert asked("last(outside) < 30") == "precondition is open: last(outside) has no value"
 

@@ -299,6 +299,14 @@ OTHERS = {
         "sources: {a: {type: file, path: a.csv, cron: '61 * * * *', readings: [{series: x, value: v}]}}\n",
         ["1:46: sources.a.cron: is not a cron expression: bad minute"],
     ),
+    "read too often": (
+        "sources: {a: {type: file, path: a.csv, every: 99ms, readings: [{series: x, value: v}]}}\n",
+        ["1:47: sources.a.every: a source is read every 100ms at most"],
+    ),
+    "read too often by default": (
+        "defaults: {every: 10ms}\nsources: {a: {type: file, path: a.csv, readings: [{series: x, value: v}]}}\n",
+        ["1:19: defaults.every: a source is read every 100ms at most"],
+    ),
     "bad path into the answer": (
         "sources: {a: {type: file, path: a.csv, readings: [{series: x, value: 'v['}]}}\n",
         ["1:70: sources.a.readings[0].value: is not a JMESPath expression: incomplete expression"],

@@ -9,10 +9,12 @@ import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from agent.store import sqlite
+from agent.store import sqlite, sqlite_link
 from agent.store.records import Commit, Delivery, DeliveryKind
 from agent.store.store import Store, StoreUnavailable
 from rules.model import Reading, Series
@@ -86,8 +88,11 @@ async def test_a_database_locked_by_another_program_is_unavailable_then_works(
     store = await Store.open(file_url, 0)
     other = sqlite3.connect(file_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match="another program has locked it"):
-        await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    with capture_logs() as said:
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="another program has locked it"):
+                await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    assert [line["event"] for line in said] == ["store.failed"]  # once, however often it is tried
     assert await store.latest(["s"]) == []
     other.execute("ROLLBACK")
     other.close()
@@ -126,6 +131,42 @@ async def test_a_damaged_database_is_said_to_be_so_and_waited_for(file_url: str)
     store = await Store.open(file_url, 0)
     with pytest.raises(StoreUnavailable, match="damaged"):  # the daemon stays up, and tells of it
         await store.window(["s"], 0, 2**62)
+    await store.close()
+
+
+async def test_a_file_that_is_removed_or_replaced_is_missed_until_it_is_back(file_url: str) -> None:
+    store = await Store.open(file_url, 0)
+    path = Path(file_url.removeprefix("sqlite:///"))
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    path.write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match="removed or replaced"):
+        await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    path.with_suffix(".away").replace(path)
+    await store.commit(Commit(1, readings=[Reading(S, 2, 2.0)]))
+    await store.close()
+    again = await Store.open_readonly(file_url)
+    assert await again.window(["s"], 0, 9) == [Reading(S, 2, 2.0)]
+    await again.close()
+
+
+async def test_a_connection_that_was_given_up_is_made_again_when_that_works(
+    file_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await Store.open(file_url, 0)
+    link: Any = store._write()._link
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the disk is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_link, "connect", refuse)
+        link._reopen()
+        with pytest.raises(StoreUnavailable, match="the disk is away"):
+            await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    await store.commit(Commit(1, readings=[Reading(S, 2, 2.0)]))
+    assert await store.window(["s"], 0, 9) == [Reading(S, 2, 2.0)]
     await store.close()
 
 

@@ -76,6 +76,18 @@ async def test_a_lost_session_is_replaced_and_its_lock_with_it(
         await Store.open(server_url, 0)
 
 
+async def test_a_server_that_lets_nobody_in_is_waited_for_whatever_the_reason(
+    store: Store, databases: Databases, server_url: str, lost
+) -> None:
+    databases.admin("UPDATE pg_database SET datallowconn = false WHERE datname = $1", server_url.rpartition("/")[2])
+    lost()
+    with pytest.raises(StoreUnavailable, match="is not currently accepting connections"):
+        await store.commit(ONE)
+    databases.admin("UPDATE pg_database SET datallowconn = true WHERE datname = $1", server_url.rpartition("/")[2])
+    await store.commit(ONE)
+    assert await store.window(["s"], 1, 9) == list(ONE.readings)
+
+
 async def test_who_lost_the_database_to_another_daemon_writes_no_more(
     store: Store, server_url: str, lost, monkeypatch
 ) -> None:
@@ -138,6 +150,7 @@ async def test_a_slow_server_is_unavailable_for_a_moment(server_url: str, databa
         ("25006", "it is read-only"),
         ("58030", "its disk reports an error"),
         ("XX001", "it is damaged"),
+        ("42501", "refuses the user what is needed"),
     ],
 )
 async def test_a_server_in_trouble_is_unavailable_and_nothing_is_written(

@@ -53,6 +53,9 @@ async def test_one_can_start_later(client):
         ({"for": None}, "give either ends"),
         ({"for": None, "ends": "2025-01-01"}, "it would be over before it begins"),
         ({"for": None, "ends": "soon"}, "is not a time"),
+        ({"for": "99999999y"}, "has to end within 100 years"),
+        ({"for": None, "ends": "9999-12-31"}, "has to end within 100 years"),
+        ({"starts": "9999-12-31"}, "has to end within 100 years"),
         ({"forr": "1h"}, "did you mean for?"),
     ],
 )
