@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.merging import merged
 from rules.model import HOUR, MINUTE, Reason
 from rules.severity import gravity
 
@@ -43,55 +44,43 @@ def coalesced(waiting: Sequence[Mapping[str, Any]], *, known: bool) -> tuple[int
     """Which of the notices of a lane, the oldest first, is the next to go out, and as what it does.
 
     Those before it need not be said any more: it says how things are by now, and carries what they had to say.
-    `known`: the receiver was told of the alert before; else its beginning is said, unless the newest begins it too.
+    `known`: the receiver was told of the alert before; else its beginning is said, unless the newest begins it too. Of
+    a group all is one notice.
     """
+    if waiting and waiting[-1].get("group"):
+        return len(waiting) - 1, _counted(merged(waiting), waiting[:-1])
     begins = not known and not _fires_anew(waiting)
     for place, notice in enumerate(waiting):
         first = place == 0 and begins and notice["reason"] in _BEGINS
-        if first or place == len(waiting) - 1 or not _may_be_skipped(notice):
+        if first or place == len(waiting) - 1 or notice["reason"] not in _MAY_BE_SKIPPED:
             return place, _carrying(notice, waiting[:place])
     raise ValueError("nothing waits")
 
 
 def _fires_anew(waiting: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an alert fires by the newest notice, and nothing before it has to be heard by itself."""
-    newest = waiting[-1] if waiting else {}
-    alone = newest.get("status") == "firing" and not newest.get("group")
-    return alone and all(_may_be_skipped(one) for one in waiting[:-1])
-
-
-def _may_be_skipped(notice: Mapping[str, Any]) -> bool:
-    """Not what tells that one of several ended: the next notice does not name it any more."""
-    return notice["reason"] in _MAY_BE_SKIPPED and not (notice.get("group") and notice.get("resolved"))
+    fires = bool(waiting) and waiting[-1].get("status") == "firing"
+    return fires and all(one["reason"] in _MAY_BE_SKIPPED for one in waiting[:-1])
 
 
 def _carrying(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The notice with what was skipped: that it fires, if that was not said, and how many firings were not."""
+    """The notice of one alert with what was skipped: that it fires, if that was not said, and what was not said."""
+    begun = {_episode(one) for one in skipped if one["reason"] in _BEGINS}
+    began = _episode(notice) in begun and notice["status"] == "firing" and notice["reason"] in _MAY_BE_SKIPPED
+    return _counted({**notice, "reason": Reason.FIRING} if began else notice, skipped)
+
+
+def _counted(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The notice with how many firings were not said, and since when."""
     begun = {_episode(one): one["starts_at"] for one in skipped if one["reason"] in _BEGINS}
-    own = _episode(notice)
-    reason = notice["reason"]
-    if own in begun and notice["status"] == "firing" and reason not in _BEGINS and reason in _MAY_BE_SKIPPED:
-        reason = Reason.FIRING
-    if reason in _BEGINS:
-        begun.pop(own, None)
-    notice = _with_fresh(notice, skipped)
+    if notice["reason"] in _BEGINS:
+        begun.pop(_episode(notice), None)
     before = [notice, *skipped]
     count = len(begun) + sum(one.get("unsaid", 0) for one in before)
     if not count:
-        return {**notice, "reason": reason}
-    times = [*begun.values(), *(one["unsaid_since"] for one in before if one.get("unsaid"))]
-    return {**notice, "reason": reason, "unsaid": count, "unsaid_since": min(times)}
-
-
-def _with_fresh(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The notice with its alerts fresh that were so in what was skipped."""
-    fresh = {one["fingerprint"] for each in skipped for one in each.get("alerts", ()) if one.get("fresh")}
-    if not fresh:
         return notice
-    alerts = [
-        {**one, "fresh": one.get("fresh", False) or one["fingerprint"] in fresh} for one in notice.get("alerts", ())
-    ]
-    return {**notice, "alerts": sorted(alerts, key=lambda one: not one["fresh"] or one["status"] != "firing")}
+    times = [*begun.values(), *(one["unsaid_since"] for one in before if one.get("unsaid"))]
+    return {**notice, "unsaid": count, "unsaid_since": min(times)}
 
 
 def _episode(notice: Mapping[str, Any]) -> Any:

@@ -20,7 +20,7 @@ def is_program(entry: NotifierEntry) -> bool:
 
 
 def manner_of(entry: NotifierEntry, group: Group) -> Manner:
-    """What can edit is told how things are by now, people not of each flap, programs and groups of each change."""
-    if wants_updates(entry):
-        return Manner.NEWEST
-    return Manner.EVERY if is_program(entry) or not group.own else Manner.CALM
+    """Programs are told of each change, people not of each flap; what can edit, and of a group, how things are by now."""
+    if is_program(entry):
+        return Manner.EVERY
+    return Manner.NEWEST if wants_updates(entry) or not group.own else Manner.CALM

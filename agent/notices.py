@@ -12,7 +12,7 @@ from agent.config.configuration import Configuration, NotifierEntry
 from agent.envelopes import delivery_of, lane_of
 from agent.manners import is_program, manner_of, wants_updates
 from agent.news import beyond, news_of
-from agent.several import details_of, headline_of, named, taken_by
+from agent.several import MOST_ALERTS, details_of, headline_of, named, taken_by
 from agent.store.records import Delivery
 from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
@@ -43,7 +43,6 @@ from rules.severity import also_told, gravity
 from rules.specs import Specs
 from rules.words import clock_time, headline, whose
 
-MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_DETAILS = 10
 
 
@@ -187,7 +186,7 @@ class Notices:
             starts_at = min(one.starts_at for one in told)
             counted = replace(
                 counted,
-                headline=headline_of(told, len(firing), len(resolved)),
+                headline=headline_of(counted.alerts, len(firing), len(resolved)),
                 details=tuple(islice(details_of(told), _MOST_DETAILS)),
                 why=(),
                 starts_at=starts_at,

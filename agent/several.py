@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.facts import shortened
-from rules.model import Notice
+from rules.model import Notice, NoticedAlert
 
+MOST_ALERTS = 1_000  # named in one notice; the others are counted
 _MOST_NAMES = 5
 _LONGEST_NAME = 40
 _NOT_OWN = frozenset({"alertname", "target", "severity"})
 
 
-def headline_of(told: Sequence[Notice], firing: int, resolved: int) -> str:
+def headline_of(told: Sequence[NoticedAlert], firing: int, resolved: int) -> str:
     """`Room temperature: 2 of 3 alerts firing, 1 resolved: kitchen, hall`. `told` has those that fire first.
 
     Those that fire are named, or, where none does, those that ended; `firing` and `resolved` count all.
@@ -33,7 +34,7 @@ def _counts(firing: int, resolved: int) -> str:
     return f"{firing} of {firing + resolved} alerts firing" + (f", {resolved} resolved" if resolved else "")
 
 
-def _names(shown: Sequence[Notice], told: Sequence[Notice]) -> Iterator[str]:
+def _names(shown: Sequence[NoticedAlert], told: Sequence[NoticedAlert]) -> Iterator[str]:
     """What tells each from the others: its target, if there are several, and the values of labels that differ."""
     shared = set(told[0].labels.items())
     for one in told[1:]:
@@ -41,7 +42,7 @@ def _names(shown: Sequence[Notice], told: Sequence[Notice]) -> Iterator[str]:
     several = any(one.title != told[0].title for one in told)
     for one in shown:
         own = [text for name, text in one.labels.items() if name not in _NOT_OWN and (name, text) not in shared]
-        yield " ".join([one.title, *own]) if several else ", ".join(own) or one.alert
+        yield " ".join([one.title, *own]) if several else ", ".join(own) or one.labels.get("alertname", one.title)
 
 
 def details_of(told: Sequence[Notice]) -> Iterator[str]:
@@ -52,7 +53,7 @@ def details_of(told: Sequence[Notice]) -> Iterator[str]:
         yield from (f"{named(one)}: {line}" for line in one.details if line not in shared)
 
 
-def named(notice: Notice) -> str:
+def named(notice: Notice | NoticedAlert) -> str:
     """A few words that tell one alert of a group from the others."""
     own = [value for name, value in notice.labels.items() if name not in _NOT_OWN]
     return ", ".join(own) or notice.title

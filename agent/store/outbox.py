@@ -36,9 +36,10 @@ _TOLD = (
     "SELECT payload, settled_at FROM deliveries "
     "WHERE fingerprint = ? AND lane = ? AND state = 'sent' AND settled_at > ? ORDER BY id"
 )
-_WAITING = "SELECT id, payload, next_at FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
+_WAITING = "SELECT id, key, payload, next_at FROM deliveries WHERE state = 'queued' AND lane = ? ORDER BY id"
 _SUPERSEDE = "UPDATE deliveries SET state = 'superseded', settled_at = ? WHERE id = ?"
 _CARRY = "UPDATE deliveries SET payload = ?, next_at = ? WHERE id = ?"
+_MENTION = rows.insert("mentions", rows.MENTION, rows.MENTION)
 _HOLD = "UPDATE deliveries SET next_at = ? WHERE id = ?"
 _HURRY = "UPDATE deliveries SET next_at = ? WHERE lane = ? AND state = 'queued' AND attempts = 0 AND next_at > ?"
 _CLAIM = "UPDATE deliveries SET lease_until = ?, fence = fence + 1 WHERE id = ? AND fence = ? AND state = 'queued'"
@@ -118,6 +119,7 @@ def _thin_out(connection: Connection, head: Any, now: int, *, known: bool) -> in
     taken = waiting[place]
     due = min(taken["next_at"], head["next_at"])
     connection.execute(_CARRY, (orjson.dumps(notice).decode(), due, taken["id"]))
+    connection.executemany(_MENTION, rows.mentioned(taken["key"], notice))
     return place
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -174,11 +174,15 @@ def silence_row(silence: Silence) -> Row:
 
 
 def mention_rows(delivery: Delivery) -> Iterator[Row]:
-    """Columns MENTION: the alerts that a notice about a group of several names. One about a single alert says it."""
+    """Columns MENTION of a delivery."""
     if delivery.kind is DeliveryKind.NOTICE:
-        about = orjson.loads(delivery.payload)
-        for alert in about.get("alerts", ()) if about.get("group") else ():
-            yield alert["fingerprint"], delivery.key
+        yield from mentioned(delivery.key, orjson.loads(delivery.payload))
+
+
+def mentioned(key: str, notice: Mapping[str, Any]) -> Iterator[Row]:
+    """Columns MENTION: the alerts that a notice about a group of several names. One about a single alert says it."""
+    for alert in notice.get("alerts", ()) if notice.get("group") else ():
+        yield alert["fingerprint"], key
 
 
 def delivery_row(delivery: Delivery) -> Row:
