@@ -20,7 +20,7 @@ def is_program(entry: NotifierEntry) -> bool:
 
 
 def manner_of(entry: NotifierEntry, group: Group) -> Manner:
-    """Programs are told of each change, people not of each flap; what can edit, and of a group, how things are by now."""
+    """Programs are told of each change, people not of each flap; what edits, and of a group, how things are by now."""
     if is_program(entry):
         return Manner.EVERY
     return Manner.NEWEST if wants_updates(entry) or not group.own else Manner.CALM

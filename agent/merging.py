@@ -11,6 +11,8 @@ from rules.severity import gravity
 
 _SAYS_LESS = frozenset({Reason.RESOLVED, Reason.REMINDER, Reason.UPDATED})  # than that an alert began
 
+_ABSENT: Mapping[str, Any] = {"alerts": (), "firing": 0, "resolved": 0, "details": (), "news": (), "group_since": None}
+
 
 def merged(waiting: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The newest notice of a group with what those before it had to say, the oldest first.
@@ -18,9 +20,9 @@ def merged(waiting: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     What ended meanwhile is named too, each alert once. Fresh is what was so in any of them and still fires, and what
     ended before it was said.
     """
-    *before, newest = waiting
-    if not before:
-        return newest
+    if len(waiting) < 2:
+        return waiting[-1]
+    *before, newest = waiting = [{**_ABSENT, **one} for one in waiting]
     alerts = _alerts(waiting)
     more = len(alerts) - len(newest["alerts"])
     unnamed = sum(each["resolved"] - _count(each["alerts"], "resolved") for each in before)

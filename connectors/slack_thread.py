@@ -10,7 +10,7 @@ answered for; `left`, the message of an earlier firing that never said that it w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -134,12 +134,14 @@ def answer(sending: Sending, before: Mapping[str, Any]) -> tuple[Answer | None, 
         "told": [*before.get("told", []), *map(_digest, fresh)][-_REMEMBERED:],
         "answered": [*answered, _name(sending)][-_REMEMBERED:],
     }
+    lines = [*_missed(notice), *_news(fresh)]
     if _is_loud(sending, before):
-        joined = _joined(notice) if notice.reason is Reason.FIRING else None
+        joined = _joined(notice, lines) if notice.reason is Reason.FIRING else None
         return Answer(joined or message(notice), loud=True), after
-    ended = notice.reason is Reason.RESOLVED and notice.status == "resolved" and _lasted(notice) >= HOUR
-    if ended or fresh:
-        return Answer(_words(notice, fresh, ended=ended), loud=any(news.failed for news in fresh)), after
+    if notice.reason is Reason.RESOLVED and notice.status == "resolved" and _lasted(notice) >= HOUR:
+        lines.insert(0, f"{mark(notice)} {heading(notice)} (after {span(_lasted(notice))})")
+    if lines:
+        return Answer(_words(lines), loud=any(news.failed for news in fresh)), after
     return None, after
 
 
@@ -170,8 +172,8 @@ def _lasted(notice: Notice) -> int:
     return (notice.at if notice.ends_at is None else notice.ends_at) - notice.starts_at
 
 
-def _joined(notice: Notice) -> dict[str, Any] | None:
-    """Those alerts of several that are new, and only them; None where none is or all are."""
+def _joined(notice: Notice, more: Sequence[str]) -> dict[str, Any] | None:
+    """Those alerts of several that are new, only them, and then `more`; None where none is or all are."""
     firing = [one for one in notice.every if one.status == "firing"]
     fresh = [one for one in firing if one.fresh]
     if not notice.group or not fresh or len(fresh) == len(firing):
@@ -181,14 +183,24 @@ def _joined(notice: Notice) -> dict[str, Any] | None:
     only = replace(notice, alerts=tuple(fresh), firing=len(fresh), resolved=0)
     lines = listed(only, _MOST_NEW) or [f"{mark(notice)} {plain(fresh[0].headline)}"]
     count = f"{'One' if len(fresh) == 1 else len(fresh)} more: {max(notice.firing, len(firing))} alerts fire now"
-    text = escape("\n".join([count, *lines]), _MOST_WORDS)
-    return {"text": escape(f"{mark(notice)} New: {about}", 1_000), "blocks": [section(text)]}
+    return {**_words([count, *lines, *more]), "text": escape(f"{mark(notice)} New: {about}", 1_000)}
 
 
-def _words(notice: Notice, fresh: list[News], *, ended: bool) -> dict[str, Any]:
-    lines = [f"{'⚠️' if news.failed else '✔️'} {plain(news.words)}" for news in fresh]
-    if ended:
-        lines.insert(0, f"{mark(notice)} {heading(notice)} (after {span(_lasted(notice))})")
+def _missed(notice: Notice) -> list[str]:
+    """Those alerts of several that fired and ended before it was said, which the next edit names no more."""
+    ended = [one for one in notice.every if one.status == "resolved" and one.fresh]
+    if not notice.group or not ended or len(notice.every) < 2:
+        return []
+    shown = [f"✅ {plain(one.headline)}" for one in ended[:_MOST_NEW]]
+    more = [f"and {len(ended) - len(shown)} more"] if len(ended) > len(shown) else []
+    return ["Fired and ended before it could be said:", *shown, *more]
+
+
+def _news(fresh: Sequence[News]) -> list[str]:
+    return [f"{'⚠️' if news.failed else '✔️'} {plain(news.words)}" for news in fresh]
+
+
+def _words(lines: Sequence[str]) -> dict[str, Any]:
     text = escape("\n".join(lines), _MOST_WORDS)
     return {"text": text, "blocks": [section(text)]}
 

@@ -74,10 +74,10 @@ def event(sending: Sending) -> dict[str, Any]:
 
 
 def dedup_key(notice: Notice) -> str:
-    """What PagerDuty tells alerts by: the alert, or the group's episode; a test or a failure is an alert of its own."""
+    """What PagerDuty tells alerts by: the alert, or the group; a test or a failure is an alert of its own."""
     if notice.reason is Reason.TEST:
         return shortened(f"setpoint/test/{notice.receiver}", _KEY)
-    about = f"{notice.group}/{notice.episode}" if notice.group else notice.fingerprint
+    about = notice.group or notice.fingerprint
     undeliverable = notice.reason is Reason.UNDELIVERABLE
     return shortened(f"setpoint/undeliverable/{about}" if undeliverable else f"setpoint/{about}", _KEY)
 

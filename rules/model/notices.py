@@ -28,7 +28,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticedAlert:
-    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so."""
+    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired."""
 
     status: str  # "firing" or "resolved"
     title: str

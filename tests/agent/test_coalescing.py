@@ -52,15 +52,6 @@ def test_what_was_carried_once_is_carried_on() -> None:
     assert (place, notice["unsaid"], notice["unsaid_since"]) == (2, 3, 1)
 
 
-def test_the_end_of_one_of_several_is_not_skipped() -> None:
-    group = {"group": "g", "group_since": 1}
-    ended = {**said("r1"), **group, "status": "firing", "resolved": 1}
-    open_ = {**said("f1"), **group, "resolved": 0}
-    assert coalesced([ended, open_], known=True)[0] == 0
-    place, notice = coalesced([open_, {**said("u1"), **group, "resolved": 0}], known=True)
-    assert (place, notice["reason"]) == (1, "firing")  # so that those who joined are heard of
-
-
 def told(*minutes: float) -> list[Told]:
     return [
         Told("resolved" if place % 2 else "firing", "warning", int(at * MINUTE)) for place, at in enumerate(minutes)
@@ -107,11 +98,3 @@ def test_less_than_one_an_hour_and_the_last_is_true(seed: int) -> None:
     last = coalesced(waiting, known=True)[1]["status"] if waiting else last
     assert last == ("firing" if firing else "resolved")
     assert len(sent) < 24
-
-
-def test_what_joined_and_was_not_said_stays_new() -> None:
-    group = {"group": "g", "group_since": 1, "resolved": 0}
-    alerts = [{"fingerprint": name, "status": "firing", "fresh": False} for name in "ab"]
-    joined = {**said("f1"), **group, "alerts": [{**alerts[1], "fresh": True}, alerts[0]]}
-    _, notice = coalesced([joined, {**said("u1"), **group, "alerts": alerts}], known=True)
-    assert [(one["fingerprint"], one["fresh"]) for one in notice["alerts"]] == [("b", True), ("a", False)]

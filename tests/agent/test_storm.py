@@ -6,16 +6,20 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from agent.demo.slack import SlackServer
 from agent.demo.slack_parts import Failure
+from agent.envelopes import read_notice
 from agent.store import writer
 from agent.store.records import DeliveryState
-from rules.model import HOUR, MINUTE
+from rules.model import HOUR, MINUTE, SECOND
+from rules.routing import Route
 from tests.agent.storm import HIGH, LOW, Storm
 from tests.agent.test_dispatcher import START, VirtualClock
 
@@ -166,6 +170,46 @@ async def test_after_an_outage_each_message_is_edited_once_to_the_truth(tmp_path
         assert message.text.startswith("✅ Resolved")
         assert "Fired again: 21st time" in str(message.blocks)
         await storm.stop()
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(("receiver", "calls"), [("west", {"chat.update": 1, "chat.postMessage": 1}), ("mail", {})])
+async def test_after_an_outage_a_group_is_one_message_that_names_each(
+    tmp_path: Path, receiver: str, calls: Any
+) -> None:
+    clock, rng = VirtualClock(), random.Random(7)
+    async with SlackServer(["east", "west"], clock.now) as slack:
+        storm = Storm(tmp_path, slack, clock, 1)
+        route = Route(receiver, group_by=("target",), group_wait=0, group_interval=5 * SECOND)
+        storm.config = replace(storm.config, route=route)
+        await storm.start()
+        await storm.poll({("routed", n): HIGH for n in range(40)})
+        await storm.go_to(clock.time + MINUTE)
+        storm.mailbox.is_up, slack.failures["*"] = False, Failure(503)
+        storm.sent.clear()
+        slack.calls.clear()
+        for step in range(19):
+            ended = rng.sample(range(40 + step), 3)
+            await storm.poll({("routed", n): LOW for n in ended} | {("routed", 40 + step): HIGH})
+            await storm.go_to(clock.time + 5 * SECOND)
+        storm.mailbox.is_up = True
+        slack.failures.clear()
+        await storm.drained(HOUR)
+        rest = [one for one in await storm.store.deliveries(100) if one.state is DeliveryState.SUPERSEDED]
+        await storm.stop()
+    (sent,) = storm.sent
+    assert len(rest) >= 15
+    named = {one.labels["n"] for one in sent.notice.alerts}
+    begun = {one.labels["n"] for each in rest for one in read_notice(each.payload).alerts if one.fresh}
+    assert {str(40 + step) for step in range(19)} <= begun | named
+    assert begun <= named
+    told = storm.told()
+    assert {alert for alert, status in told.items() if status == "firing"} == storm.firing()
+    assert Counter(method for method, _ in slack.calls) == calls
+    if calls:
+        (answer,) = [message for message in slack.messages if message.thread_ts]
+        assert "alerts fire now" in str(answer.blocks)
+        assert "Fired and ended before it could be said" in str(answer.blocks)
 
 
 @pytest.mark.usefixtures("quiet")

@@ -12,6 +12,7 @@ import pytest
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats
 from agent.store.store import Fenced, Store
 from rules.model import DAY, MINUTE, Reading, Series
+from tests.connectors.notifiers import kit
 
 LEASE = 100
 
@@ -208,6 +209,18 @@ async def test_what_waits_is_superseded_by_what_is_newer_and_stays_visible(store
     states = {one.key: one.state for one in await store.deliveries(10)}
     assert {key for key, state in states.items() if state is DeliveryState.SUPERSEDED} == {"ack", "again", "end2"}
     assert (await store.outbox()).depth == 1
+
+
+async def test_what_waits_of_a_group_goes_out_as_one_that_mentions_each_alert(store: Store) -> None:
+    def waits(key: str, status: str, name: str) -> Delivery:
+        about = kit.several(group="g", alerts=(kit.alert(0, status, fingerprint=name),), firing=1, resolved=0)
+        return replace(notice(key, manner=Manner.NEWEST), payload=orjson.dumps(about))
+
+    await queue(store, waits("began", "firing", "a"), waits("ended", "resolved", "a"), waits("joined", "firing", "b"))
+    assert await send(store, 1) == ["joined"]
+    found = {one.key: one.state for one in await store.deliveries(10, fingerprint="a")}
+    sent, superseded = DeliveryState.SENT, DeliveryState.SUPERSEDED
+    assert found == {"began": superseded, "ended": superseded, "joined": sent}
 
 
 async def test_what_was_claimed_is_not_superseded_until_it_is_known_how_that_ended(store: Store) -> None:

@@ -74,11 +74,12 @@ def test_what_failed_after_the_alert_was_over_wakes_somebody():
     assert (sent["event_action"], sent["payload"]["severity"]) == ("trigger", "warning")
 
 
-def test_a_group_is_one_alert_until_its_episode_ends():
+def test_a_group_is_one_alert_also_when_it_fires_again():
     first, some_left, over = actions(kit.several(), kit.several(reason=Reason.RESOLVED), kit.several(0, 3))
     assert [one["event_action"] for one in (first, some_left, over)] == ["trigger", "trigger", "resolve"]
     assert first["dedup_key"] == some_left["dedup_key"] == over["dedup_key"]
-    assert dedup_key(kit.several(group_since=kit.NOW + 1)) != first["dedup_key"]
+    assert dedup_key(kit.several(group_since=kit.NOW + 1)) == first["dedup_key"]  # one left open takes it up
+    assert dedup_key(kit.several(group="other")) != first["dedup_key"]
     assert first["payload"]["custom_details"]["Alerts"][2] == "resolved Room (room-2) is too <hot> & dry"
     assert first["payload"]["component"] == "target=room"
 

@@ -511,6 +511,22 @@ class TestSlack:
         assert answer.text.startswith("🟠 New: Room (room-60)")
         assert words(first).index("room-60") < words(first).index("room-0")
 
+    @pytest.mark.parametrize("joins", [False, True])
+    async def test_what_fired_and_ended_unsaid_is_named_in_the_thread(self, slack, notifier, joins):
+        thread = await notifier.send(kit.sending(kit.several(60, 0)))
+        missed = replace(kit.alert(60, "resolved"), fresh=True)
+        firing = [*([replace(kit.alert(61), fresh=True)] if joins else []), *(kit.alert(n) for n in range(1, 60))]
+        alerts = (*firing, missed, kit.alert(0, "resolved"))
+        reason = Reason.FIRING if joins else Reason.RESOLVED
+        for _ in range(2):  # the second time it was answered already
+            now = kit.several(len(firing), 2, alerts=alerts, reason=reason)
+            thread = await notifier.send(kit.sending(now, thread=thread))
+        first, answer = slack.messages
+        assert set(re.findall(r"room-\d+", words(answer))) == {"room-60"} | ({"room-61"} if joins else set())
+        assert "Fired and ended before it could be said" in words(answer)
+        assert (answer.thread_ts, answer.reply_broadcast) == (first.ts, joins)
+        assert answer.text.startswith("🟠 New: Room (room-61)") == joins
+
     async def test_a_reminder_is_seen_too(self, slack, notifier):
         thread = await notifier.send(kit.sending())
         await notifier.send(kit.sending(kit.notice(reason=Reason.REMINDER), thread=thread))
