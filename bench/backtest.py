@@ -71,7 +71,7 @@ class Nothing:
         """Nothing is due."""
         return iter(())
 
-    def end(self) -> None:
+    def end(self, _until: int) -> None:
         """Nothing was left out."""
 
 

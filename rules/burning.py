@@ -10,10 +10,14 @@ https://sre.google/workbook/alerting-on-slos/
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from math import inf
+
 from rules.conditions import compile_where
 from rules.functions import NEVER, until_left
 from rules.model import DAY, HOUR, MINUTE, Assessment, BurnRate, RollingPeriod, percentage
 from rules.scene import Scene
+from rules.spare import Leaving, Side, Spare, of_share
 from rules.words import number, span
 
 # The workbook's, for a period of 30 days: the budget parts spent by then are 2 % and 5 %, 10 % and 10 %.
@@ -25,6 +29,23 @@ def burns(scene: Scene, pairs: tuple[BurnRate, ...]) -> bool | None:
     """Whether any pair is exceeded; None: a window without readings leaves it open."""
     found = [_exceeds(scene, pair) for pair in pairs]
     return True if True in found else None if None in found else False
+
+
+def spares(scene: Scene, now: int, pairs: Sequence[BurnRate], silent: int) -> Iterator[Spare]:
+    """What there is to spare of each pair until it may be exceeded: that of its window which has more of it."""
+    goal, track = scene.target.goal, scene.tracks[0]
+    if goal is None or goal.where is None or goal.at_least is None:
+        return
+    where = compile_where(goal.where)
+    for pair in pairs:
+        most, least = Side(-inf, float), 1 - pair.rate * (1 - goal.at_least)
+        span = now, now + 1
+        for window in (pair.long, pair.short):
+            if window > 2 * silent:
+                valued, good = track.tally(where, now + 1 - window, now + 1)
+                side = of_share(where, good, valued, least, 1.0)
+                most, span = max((most, span), (side, (now + 1 - window, now + 1)), key=lambda pair: pair[0].spare)
+        yield Leaving(most, track, span, silent)
 
 
 def until(scene: Scene, now: int, pairs: tuple[BurnRate, ...]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from math import exp, log, log10
 
-from rules.model.quick import replace
+from rules.model.quick import maker
 from rules.model.usual import Distances
 
 _INSIDE = 0.97
@@ -23,6 +23,7 @@ _NOTABLE = 2.0  # -log10 of the probability from which a distance is kept
 _PAST, _RUN = 32, 12  # distances kept; of those within so many readings only the largest
 
 UNKNOWN = Distances(0.0, _EXCESS * _COUNT, _COUNT)
+_distances = maker(Distances)
 
 
 def measured(distances: Distances, far: float, floor: float, weight: float, seen: float) -> tuple[float, Distances]:
@@ -30,38 +31,33 @@ def measured(distances: Distances, far: float, floor: float, weight: float, seen
 
     0 for what lies within the edge or `floor`. `weight` is how much the reading counts, `seen` all readings so far.
     """
-    edge = max(distances.edge, floor)
-    rare = 0.0
-    after = distances
+    edge, rare = max(distances.edge, floor), 0.0
+    excess, count, past, last = distances.excess, distances.count, distances.past, distances.last
     if far > edge:
-        typical = distances.excess / distances.count
-        excess = log(far / edge) if edge > 0.0 else _FIRST * typical
-        tail = excess / (typical * log(10)) - log10(1 - _INSIDE)
-        past = array("f", distances.past)
-        rare = tail - log10(1 + sum(1 for one in past if one >= far * _ALIKE))
-        after = _with_excess(distances, min(excess, 3 * typical), weight)
+        typical = excess / count
+        beyond = log(far / edge) if edge > 0.0 else _FIRST * typical
+        tail = beyond / (typical * log(10)) - log10(1 - _INSIDE)
+        known = array("f", past)
+        rare = tail - log10(1 + sum(1 for one in known if one >= far * _ALIKE))
+        excess, count = excess + weight * min(beyond, 3 * typical), count + weight
+        fade = min(1.0, _LARGEST_COUNT / count)
+        excess, count = excess * fade, count * fade
         if tail > _NOTABLE:
-            after = _with_past(after, past, far, seen)
-    return rare, _with_edge(after, far, weight, seen)
+            past, last = _with(known, far, again=seen - last <= _RUN), seen
+    return rare, _distances(_moved(distances.edge, far, weight, seen), excess, count, past, last)
 
 
-def _with_excess(distances: Distances, excess: float, weight: float) -> Distances:
-    total, count = distances.excess + weight * excess, distances.count + weight
-    fade = min(1.0, _LARGEST_COUNT / count)
-    return replace(distances, excess=total * fade, count=count * fade)
-
-
-def _with_past(distances: Distances, past: array[float], far: float, seen: float) -> Distances:
-    if past and seen - distances.last <= _RUN:
+def _with(past: array[float], far: float, *, again: bool) -> bytes:
+    if past and again:
         past[-1] = max(past[-1], far)
     else:
         past = array("f", [*past[1 - _PAST :], far])
-    return replace(distances, past=past.tobytes(), last=seen)
+    return past.tobytes()
 
 
-def _with_edge(distances: Distances, far: float, weight: float, seen: float) -> Distances:
+def _moved(edge: float, far: float, weight: float, seen: float) -> float:
     """The edge moved so that in the long run it is the quantile: up rarely and far, down often and little."""
-    if distances.edge == 0.0:
-        return replace(distances, edge=2 * far) if far else distances
+    if edge == 0.0:
+        return 2 * far
     step = weight * min(_LARGEST_STEP, _STEP * max(1 / seen, 1 / _MEMORY))
-    return replace(distances, edge=distances.edge * exp(step * (_INSIDE if far > distances.edge else _INSIDE - 1)))
+    return edge * exp(step * (_INSIDE if far > edge else _INSIDE - 1))

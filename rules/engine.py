@@ -396,4 +396,4 @@ class Instance:
             return None if after is None else self.now + after
         if target.goal is None or target.goal.per is None or not scene.tracks:
             return None
-        return look_within(self.now, self.assessment.start, self.assessment.end)
+        return look_within(self.now, target.goal.per, self.assessment.start, self.assessment.end)

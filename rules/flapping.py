@@ -12,7 +12,8 @@ for ever, so that whoever was told of it knows it as firing until it settles.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress
+from operator import ne
 
 from rules import alerts
 from rules.model import HOUR, AlertRule, AlertState, AlertStatus, Event
@@ -39,7 +40,7 @@ def changes(checks: Sequence[bool], of: int) -> int:
 def _changes(checks: Sequence[bool], of: int) -> list[int]:
     """Which of the `of` - 1 possible changes happened, the oldest is 0; before the first check it was not open."""
     padded = [False] * max(of - len(checks), 0) + list(checks[-of:])
-    return [i for i, (one, other) in enumerate(pairwise(padded)) if one is not other]
+    return list(compress(range(of), map(ne, padded, padded[1:])))
 
 
 def follow(

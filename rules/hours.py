@@ -28,35 +28,31 @@ class Hours:
         local = to_local(time, zone)
         at = local.weekday() * _HOURS + local.hour + (local.minute * 60 + local.second) / 3600 - 0.5
         hour = floor(at)
-        self._around = ((hour % _WEEK, 1 - at + hour), ((hour + 1) % _WEEK, at - hour))
+        one, share, other, rest = hour % _WEEK, 1 - at + hour, (hour + 1) % _WEEK, at - hour
+        self._around = (one, share), (other, rest)
         self._cells = array("f", profile)
         self._level = level
-        (one, share), (other, rest) = self._around
-        self.expected = share * self._of_hour(one) + rest * self._of_hour(other)
+        self.expected = share * self._usual(one)[1] + rest * self._usual(other)[1]
 
-    def _of_hour(self, hour: int) -> float:
-        """What is usual for an hour of the week; while it is new, for that hour of other days."""
-        week = self._cells[_HOURS + hour]
-        return week if week >= -FURTHEST else self._of_day(hour)
-
-    def _of_day(self, hour: int) -> float:
-        day = self._cells[hour % _HOURS]
-        return day if day >= -FURTHEST else self._level
+    def _usual(self, hour: int) -> tuple[float, float]:
+        """What is usual for an hour of any day, and of the week; while that is new, the same."""
+        day, week = self._cells[hour % _HOURS], self._cells[_HOURS + hour]
+        day = day if day >= -FURTHEST else self._level
+        return day, week if week >= -FURTHEST else day
 
     def pulled(self, value: float, most: float, gap: int, known: int) -> bytes:
         """The profile after a value that came `gap` after the one before; none pulls from further than `most`.
 
         `known` is for how long the series has been: the first weeks count for more than the later ones.
         """
-        off = within(value - self.expected, most)
-        hours = min(1.0, gap / HOUR)
+        cells, off, hours = self._cells, within(value - self.expected, most), min(1.0, gap / HOUR)
         days, weeks = min(_VISITS, 1 + known // DAY), min(_VISITS, 1 + known // (7 * DAY))
         for hour, share in self._around:
-            day, week = self._of_day(hour), self._of_hour(hour)
+            day, week = self._usual(hour)
             day += within(value - day, most) * share * hours / days
             week += off * share * hours / weeks
-            self._cells[hour % _HOURS], self._cells[_HOURS + hour] = within(day, FURTHEST), within(week, FURTHEST)
-        return self._cells.tobytes()
+            cells[hour % _HOURS], cells[_HOURS + hour] = within(day, FURTHEST), within(week, FURTHEST)
+        return cells.tobytes()
 
 
 def shifted(profile: bytes, by: float) -> bytes:
@@ -67,4 +63,4 @@ def shifted(profile: bytes, by: float) -> bytes:
 
 def within(distance: float, most: float) -> float:
     """The distance, but no longer than `most`, whatever its sign."""
-    return -most if distance < -most else min(distance, most)
+    return -most if distance < -most else most if distance > most else distance

@@ -41,17 +41,21 @@ def _noted(usual: Usual | None, scene: Scene, readings: Sequence[Reading]) -> Us
     if usual is None or scene.previous is None or scene.previous.time is None:
         return usual
     last, finding = scene.previous.time, usual.finding
-    if any(reading.time == last for reading in readings):
+    if last in [reading.time for reading in readings]:
         if finding is not None and finding.time == last:
             finding = replace(finding, unusual=None)  # of a value that was not the last word
         return replace(usual, held_back=_HELD_BACK, finding=finding)
+    if not usual.held_back:
+        return usual
     newer = sum(1 for reading in readings if reading.time > last)
-    return replace(usual, held_back=max(0, usual.held_back - newer)) if usual.held_back else usual
+    return replace(usual, held_back=max(0, usual.held_back - newer))
 
 
 def _due(usual: Usual | None, scene: Scene, readings: Sequence[Reading]) -> list[tuple[int | None, float | None]]:
     """Time and value of the readings to learn, in order."""
     came: dict[int | None, float | None] = {reading.time: reading.value for reading in readings}
+    if len(came) == 1 and (usual is None or not usual.held_back):
+        return list(came.items())
     if usual is None or not usual.held_back:
         return sorted(came.items(), key=lambda pair: pair[0] or 0)
     track = scene.tracks[0]

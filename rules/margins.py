@@ -1,157 +1,192 @@
-"""How far a period may go on before it can stand otherwise, where that can be said in advance.
-
-A sum whose readings are not negative only grows, and what a projection expects of the rest of a bucket lies between
-all that the bucket adds and nothing.
-"""
+"""How far an instance may go on before it can stand otherwise, where that can be said in advance."""
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Sequence
+from math import inf, nextafter
 from typing import NamedTuple
 
+from rules import burning, periods
 from rules.functions import NEVER
-from rules.goals import Glance
-from rules.measures import MEASURES, may_fall
-from rules.model import CalendarPeriod, RollingPeriod, Standing
-from rules.progress import EARLY, ONE_NUMBER, Sight, told
-from rules.projection import Bucket
+from rules.measures import MEASURES, Summary, may_fall
+from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
+from rules.periods import look_every
+from rules.progress import EARLY, ONE_NUMBER, Sight
 from rules.scene import Scene
-from rules.tracks import Track
+from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
 
-_MET, _MISSED = Standing.MET, Standing.MISSED  # a member of an enum is slow to look up
-_ROUNDED = 1e-9  # as a part of a number: what adding in another order may make of it, and more
+_MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
+_FINAL = frozenset({_MET, _MISSED})
+_SILENT = 2  # usual distances between readings
 
 
-class Margin(NamedTuple):
-    """It stands the same at times before `until` and with a value below `below`, while no reading is negative."""
+class Margins(NamedTuple):
+    """It stands the same before `until`, as long as all spare something and numbers lie between `least` and `most`.
 
+    That is said of looks up to `silent` after the newest reading.
+    """
+
+    spares: Sequence[Spare]
     until: int
-    below: float
+    silent: int
+    least: float = -LARGEST
+    most: float = LARGEST
+
+    def hold(self, at: int, time: int, number: float) -> bool:
+        """Whether it stands the same after one more reading too, which comes at a time."""
+        if not (self.least <= number <= self.most and time <= at <= time + self.silent):
+            return False
+        for spare in self.spares:  # noqa: SIM110 - asked at every reading, and `all` costs three times as much
+            if not spare.holds(time, number):
+                return False
+        return True
 
 
-def margin(scene: Scene, sight: Sight) -> Margin | None:
-    """The margin of how an instance of one series stands; None where nothing is sure."""
-    if not _only_grows(sight) or _may_be_before(scene, sight):
+def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()) -> Margins | None:
+    """How far an instance of one series stands in a period as it does at `now`, and does not burn as fast as any pair.
+
+    None where nothing is sure.
+    """
+    found = _margins(scene, sight, now)
+    if found is not None and pairs:
+        found = found._replace(spares=[*found.spares, *burning.spares(scene, now, pairs, found.silent)])
+    return found if found is not None and all(spare.is_left() for spare in found.spares) else None
+
+
+def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:
+    goal, stretch, gap = sight.goal, sight.stretch, scene.tracks[0].gap()
+    if sight.hold or stretch.value is None or not gap:
         return None
-    if sight.standing is _MET or sight.standing is _MISSED:
-        return Margin(sight.stretch.end, inf)
+    every = look_every(stretch.start, stretch.end)
+    silent = (gap // every + 1) * every if every < gap else _SILENT * gap
+    if isinstance(goal.per, RollingPeriod):
+        return _of_bounds(scene, sight, NEVER, silent) if 2 * silent < stretch.end - stretch.start else None
+    if now >= stretch.end:
+        return _of_before(scene, sight, now, silent)
+    if goal.plan is not None:
+        return None
+    return (_of_growing if MEASURES[goal.measure].grows else _of_level)(scene, sight, silent)
+
+
+def _of_before(scene: Scene, sight: Sight, now: int, silent: int) -> Margins | None:
+    """Early in a period, where that before counts still, all of which is known."""
+    per = sight.goal.per
+    if not isinstance(per, CalendarPeriod) or sight.stretch.covered < sight.stretch.end:
+        return None
+    start, end = periods.bounds(per, now, scene.target.zone)
+    return Margins((), start + int(EARLY * (end - start)), silent)
+
+
+def _of_level(scene: Scene, sight: Sight, silent: int) -> Margins | None:
+    """What has no pace: for the first part of a period it is too early, and then its value says how it stands."""
+    goal, stretch = sight.goal, sight.stretch
+    means, early = MEASURES[goal.measure], stretch.start + int(EARLY * (stretch.end - stretch.start))
+    waits = sight.standing is _TOO_EARLY
+    if not waits and (stretch.newest or 0) <= early:
+        return None  # some of it may be taken for covered that is not when the next reading comes
+    until = early if waits else stretch.end
+    always = means.rises and may_fall(goal, stretch.summaries) if waits else sight.standing in _FINAL
+    return Margins((), until, silent) if always else _of_bounds(scene, sight, until, silent)
+
+
+def _of_growing(scene: Scene, sight: Sight, silent: int) -> Margins | None:
+    """What has a pace: what adds up, as long as it can't fall, and a number that is read."""
+    goal, stretch = sight.goal, sight.stretch
+    if goal.measure is Measure.LAST:
+        return _of_last(scene, sight, silent)
+    if may_fall(goal, stretch.summaries):
+        return None
+    if sight.standing in _FINAL:
+        return Margins((), stretch.end, silent, *_numbers(goal.measure, LARGEST))
+    return _of_sum(scene, sight, silent)
+
+
+def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins | None:
+    """Where it is on which side of each bound the value is that says how it stands."""
+    goal, stretch, rolls = sight.goal, sight.stretch, isinstance(sight.goal.per, RollingPeriod)
+    bounds = [bound for bound in (goal.at_least, goal.at_most) if bound is not None]
+    spares, largest = list[Spare](), LARGEST
+    for one in [side(goal, stretch.summaries[0], stretch.value or 0.0, bound) for bound in bounds]:
+        if one is None:
+            return None
+        window = stretch.start, stretch.end
+        leaves = rolls and one.spare < inf
+        spares.append(Leaving(one, scene.tracks[0], window, silent) if leaves else Spare(one.spare, one.gain))
+        largest = min(largest, one.largest)
+    return Margins(spares, until, silent, -largest, largest)
+
+
+def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
+    """Where it is said by how a number that is read went on so far, and there are no looks between its readings."""
+    goal, stretch, projection, track = sight.goal, sight.stretch, sight.projection, scene.tracks[0]
+    first, newest, length = stretch.summaries[0].first, stretch.newest, stretch.end - stretch.start
+    if projection is None or first is None or newest is None or newest - first[0] < EARLY * length:
+        return None
+    if look_every(stretch.start, stretch.end) <= silent or track.gap() > HOUR // 2:
+        return None
+    low = -inf if goal.at_least is None else goal.at_least
+    high = inf if goal.at_most is None else goal.at_most
+    between = low, high
+    if sight.standing is Standing.BEHIND:
+        between = (-inf, nextafter(low, -inf)) if projection.value < low else (nextafter(high, inf), inf)
+    elif sight.standing is not Standing.ON_TRACK:
+        return None
+    spares: list[Spare] = [Trend(first, stretch.end, track, between)]
+    if goal.at_most is None and not stretch.summaries[0].fell:  # it is met as soon as the value is
+        met = side(goal, stretch.summaries[0], stretch.value or 0.0, low)
+        if met is None:
+            return None
+        spares.append(Spare(met.spare, met.gain))
+    return Margins(spares, stretch.end, silent)
+
+
+def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
+    """Where the projection says it: it grows as the value does, and falls with time, as long as its bucket lasts."""
+    goal, stretch, projection = sight.goal, sight.stretch, sight.projection
     projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
     bucket = projector.bucket() if projector is not None else None
-    return _of_bucket(sight, bucket) if bucket is not None else None
-
-
-def steady(scene: Scene, now: int, found: Glance) -> int:
-    """Before when looks without a reading are sure to find what one at `now` found; 0 where nothing is sure.
-
-    Where the period rolls, they find it moved on to their own time.
-    """
-    sight = found.sight
-    if scene.condition is not None:
-        return _until_answered_anew(scene, now)
-    if sight is None:
-        return NEVER
-    track, per = scene.tracks[0], sight.goal.per
-    if isinstance(per, RollingPeriod):
-        return _until_rolled(sight, track, per, scene.target.zone)
-    return sight.stretch.end if _is_settled(scene, sight) else 0
-
-
-def _until_answered_anew(scene: Scene, now: int) -> int:
-    until = NEVER
-    for question in scene.questions:
-        if question.drifts:
-            return 0
-        for view in question.views if question.query.window else ():
-            until = min(until, view.lasts_until(now))
-    return until
-
-
-def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:
-    """Until its first reading leaves it, or readings are missed."""
-    first = track.next_after(sight.stretch.start - 1)
-    gap = track.gap()
-    if first is None or not gap:
-        return 0
-    return min(first + per.length, told(track.times[-1], gap, zone)) + 1
-
-
-def _is_settled(scene: Scene, sight: Sight) -> bool:
-    """Whether a period stands as it does by its value alone."""
-    goal, stretch = sight.goal, sight.stretch
-    if goal.plan is not None or sight.now >= stretch.end or stretch.value is None:
-        return False
-    if stretch.fraction < EARLY or sight.standing is Standing.TOO_EARLY:
-        return False
-    return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
-
-
-def may_lie_between(scene: Scene, sight: Sight, later: int) -> bool:
-    """Whether a projection only falls, or only rises, from a look on until a later one without a reading."""
-    goal, stretch = sight.goal, sight.stretch
-    if stretch.way is not None or isinstance(goal.per, RollingPeriod) or not sight.now < later < stretch.end:
-        return False
-    if stretch.fraction < EARLY or sight.projection is None or not MEASURES[goal.measure].grows:
-        return False
-    if not MEASURES[goal.measure].adds_up:
-        return later <= (stretch.newest or 0) + scene.tracks[0].gap()
-    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
-    return projector is None or later < projector.until
-
-
-def lies_between(one: Sight, other: Sight | None) -> bool:
-    """Whether all looks between two stand as both do, if the projection only falls or only rises between them."""
-    if other is None or one.projection is None or other.projection is None or one.stretch.value != other.stretch.value:
-        return False
-    low, high = one.goal.at_least, one.goal.at_most
-    mids = one.projection.value, other.projection.value
-    if one.standing is Standing.BEHIND:
-        short, over = low is not None and max(mids) < low, high is not None and min(mids) > high
-        if not (short or over):
-            return False
-    elif one.standing is not Standing.ON_TRACK:
-        return False
-    widths = [2.0 * (each.high - each.value) for each in (one.projection, other.projection) if each.high is not None]
-    return max(widths, default=0.0) * (1.0 + _ROUNDED) < min(map(abs, mids)) or not widths
-
-
-def _only_grows(sight: Sight) -> bool:
-    goal, stretch = sight.goal, sight.stretch
-    if sight.hold or stretch.value is None or sight.now >= stretch.end:
-        return False
-    if goal.plan is not None or isinstance(goal.per, RollingPeriod):
-        return False
-    return MEASURES[goal.measure].adds_up and not may_fall(goal, stretch.summaries)
-
-
-def _may_be_before(scene: Scene, sight: Sight) -> bool:
-    """Whether the period before may still count."""
-    stretch = sight.stretch
-    early = (stretch.newest or 0) - stretch.start < EARLY * (stretch.end - stretch.start)
-    return early and isinstance(sight.goal.per, CalendarPeriod) and scene.created < stretch.start
-
-
-def _of_bucket(sight: Sight, bucket: Bucket) -> Margin | None:
-    value, newest = sight.stretch.value or 0.0, sight.stretch.newest or 0
-    least = value + bucket.least
-    slack = _ROUNDED * (abs(least) + abs(bucket.most) + 1.0)
-    if not bucket.begin <= newest or bucket.least > bucket.most or 2.0 * bucket.half + slack >= least:
-        return None  # the interval may be as wide as what is projected
-    below = _below(sight, least - slack, bucket.most + slack)
-    if below is None or below <= value or sight.now >= bucket.end:
+    if bucket is None or projection is None or projection.high is None or sight.now >= bucket.end:
         return None
-    return Margin(bucket.end, below)
+    if not bucket.begin <= (stretch.newest or 0) or 2 * silent >= bucket.end - bucket.begin:
+        return None
+    every = look_every(stretch.start, stretch.end)
+    looked = (silent - 1) // every * every  # after a reading, at the last look of those that are sure
+    value, mid, low, high = stretch.value or 0.0, projection.value, goal.at_least, goal.at_most
+    scale = abs(mid) + abs(low or 0.0) + abs(high or 0.0)
+    behind = sight.standing is Standing.BEHIND
+    falls = [mid - 2.0 * (projection.high - mid)]  # until the interval is as wide as the projection is large
+    rises, grows = list[float](), list[float]()
+    if low is not None:
+        (rises if behind and mid < low else falls).append(abs(mid - low))
+        grows += [low - value] if value < low else []
+    if high is not None:
+        (falls if behind and mid > high else rises).append(abs(high - mid))
+        grows.append(high - value)
+    spares = []
+    for found, sign, rate in ((falls, 1.0, bucket.rate), (rises, -1.0, -bucket.rate), (grows, -1.0, 0.0)):
+        if found:
+            spare = min(found) - ROUNDED * scale - max(rate, 0.0) * looked
+            spares.append(Spare(spare, _adding(goal.measure, stretch.summaries[0], sign), rate, stretch.covered))
+    return Margins(spares, bucket.end, silent, *_numbers(goal.measure, scale))
 
 
-def _below(sight: Sight, least: float, most: float) -> float | None:
-    """Up to which value it stands so, if the projection is no less than `least`, nor more than the value and `most`."""
-    low, high = sight.goal.at_least, sight.goal.at_most
-    ends = [bound for bound in (high if high is not None else low,) if bound is not None]
-    if sight.standing is Standing.ON_TRACK:
-        if low is not None and least < low:
-            return None
-        return min([*ends, inf if high is None else high - most])
-    if sight.standing is Standing.BEHIND:
-        if high is not None and least > high:
-            return min(ends)
-        return min([*ends, low - most]) if low is not None else None
-    return None
+def _numbers(measure: Measure, largest: float) -> tuple[float, float]:
+    """Between which numbers those of readings have to lie: what adds up is supposed to grow."""
+    grows = MEASURES[measure].grows and measure is not Measure.COUNT
+    return (0.0, largest) if grows else (-LARGEST, LARGEST)
+
+
+def _adding(measure: Measure, summary: Summary, sign: float) -> Gain:
+    """What a number adds to the measure, or with the sign -1 takes from what is above it."""
+    if measure is Measure.COUNT:
+        return lambda _: sign
+    if measure is Measure.SUM:
+        return lambda number: sign * number
+    before = summary.before
+
+    def risen(number: float) -> float:
+        nonlocal before
+        old, before = before, number
+        return sign * (number if old is None or number < old else number - old)
+
+    return risen

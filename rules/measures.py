@@ -18,6 +18,7 @@ from rules.functions import quantile
 from rules.model import Combine, Goal, Measure
 from rules.ordered import Ordered
 
+_INCREASE = Measure.INCREASE  # a member of an enum is slow to look up
 _QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)")
 
 
@@ -34,9 +35,9 @@ class Summary:
     first: tuple[int, float] | None = None  # time and value
     last: float | None = None
     last_time: int | None = None
-    increase: float = 0.0
+    increase: float = 0.0  # of a measure of increases only
     fell: bool = False  # whether a value was less than the one before it, in the stretch
-    before: float | None = None  # the value before the next one, for increase
+    before: float | None = None  # the value before the next one, for increase only
     at: int = 0  # index of the next reading to fold
     where: Where | None = None
     satisfied: int = 0  # readings that `where` holds of
@@ -45,6 +46,10 @@ class Summary:
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
         if end <= self.at:
+            return
+        if end == self.at + 1 and (value := values[self.at]) == value:
+            self.fold_one(times[self.at], value)  # as nearly always
+            self.at = end
             return
         new: list[float] = []
         for index in range(self.at, end):
@@ -63,20 +68,22 @@ class Summary:
             self.ordered.add([value])
 
     def _fold_one(self, time: int, value: float) -> None:
-        before = self.before
-        risen = 0.0 if before is None else value - before if value >= before else value
         self.count += 1
         if self.first is None:
             self.first = time, value
         elif self.last is not None and value < self.last:
             self.fell = True
         self.total += value
-        self.low = value if self.low is None or value < self.low else self.low
-        self.high = value if self.high is None or value > self.high else self.high
-        self.increase += risen
-        if self.where is not None and self.where.holds(value):
+        if self.low is None or value < self.low:
+            self.low = value
+        if self.high is None or value > self.high:
+            self.high = value
+        if self.kind is _INCREASE:
+            before, self.before = self.before, value
+            self.increase += 0.0 if before is None else value - before if value >= before else value
+        elif self.where is not None and self.where.holds(value):
             self.satisfied += 1
-        self.before = self.last = value
+        self.last = value
         self.last_time = time
 
     def measure(self, goal: Goal) -> float | None:

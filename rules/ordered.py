@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 _MOST = 1024  # values in a block: as few as to be moved for nearly nothing when one comes or goes between them
@@ -58,6 +58,18 @@ class Ordered:
         if len(block) > _MOST:
             self._blocks[at : at + 1] = block[: _MOST // 2], block[_MOST // 2 :]
             self._most[at : at + 1] = block[_MOST // 2 - 1], block[-1]
+
+    def below(self, value: float) -> int:
+        """How many values are less than one."""
+        return self._count(bisect_left(self._most, value), value, bisect_left)
+
+    def upto(self, value: float) -> int:
+        """How many values are no more than one."""
+        return self._count(bisect_right(self._most, value), value, bisect_right)
+
+    def _count(self, at: int, value: float, place: Callable[[array[float], float], int]) -> int:
+        within = place(self._blocks[at], value) if at < len(self._blocks) else 0
+        return sum(map(len, self._blocks[:at])) + within
 
     def __len__(self) -> int:
         return self._size

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, MINUTE, SECOND, CalendarPeriod, FixedPeriod, Period
+from rules.model import DAY, HOUR, MINUTE, SECOND, CalendarPeriod, FixedPeriod, Period, RollingPeriod
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -24,7 +24,9 @@ def to_micros(moment: datetime) -> int:
 
 def to_local(micros: int, zone: str) -> datetime:
     """The aware local datetime of UTC microseconds."""
-    return (EPOCH + timedelta(microseconds=micros)).astimezone(ZoneInfo(zone))
+    seconds, rest = divmod(micros, SECOND)
+    moment = datetime.fromtimestamp(seconds, ZoneInfo(zone))  # by a float it would be rounded
+    return moment.replace(microsecond=rest) if rest else moment
 
 
 def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
@@ -129,12 +131,12 @@ def _next_first_day(unit: str, first: datetime) -> datetime:
     return first.replace(year=first.year + months // 12, month=months % 12 + 1)
 
 
-def look_within(now: int, start: int | None, end: int | None) -> int | None:
-    """A period's pace falls while nothing comes in; it is looked at about 200 times a period."""
+def look_within(now: int, per: Period, start: int | None, end: int | None) -> int | None:
+    """A period's pace falls while nothing comes in; it is looked at about 200 times a period, and when it is over."""
     if start is None or end is None:
         return None
     soon = now + look_every(start, end)
-    return soon if end <= now else min(soon, end)
+    return soon if end <= now or isinstance(per, RollingPeriod) else min(soon, end)
 
 
 def look_every(start: int, end: int) -> int:

@@ -156,7 +156,8 @@ def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[i
         measured = zip(scene.tracks, summaries, strict=True)
         found = [_value(goal, track, summary, start, end) for track, summary in measured]
         known = [value for value in found if value is not None]
-        value = None if any(_is_unread(goal, track, start, end) for track in scene.tracks) else combine(known)
+        unread = goal.measure is _LAST and any(_is_unread(goal, track, start, end) for track in scene.tracks)
+        value = None if unread else combine(known)
         covered = max([_covered(track, start, end, now, zone) for track in scene.tracks])
     way = None
     if goal.plan is not None or goal.weekdays:
@@ -167,7 +168,7 @@ def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[i
 
 def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> float | None:
     """What a series measures. Readings without a value make none, where no reading at all adds up to nothing."""
-    if _is_unread(goal, track, start, end):
+    if goal.measure is _LAST and _is_unread(goal, track, start, end):
         return None
     if not summary.count and track.has_only_gaps(start, end):
         return None
@@ -175,8 +176,8 @@ def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> 
 
 
 def _is_unread(goal: Goal, track: Track, start: int, end: int) -> bool:
-    """Whether the last value of a period that rolls is not known, since the newest reading has none."""
-    return goal.measure is _LAST and isinstance(goal.per, RollingPeriod) and track.ends_in_gap(start, end)
+    """Whether a last value is not known, since the newest reading in a period that rolls has none."""
+    return isinstance(goal.per, RollingPeriod) and track.ends_in_gap(start, end)
 
 
 def _projector(scene: Scene) -> Projector:
@@ -228,22 +229,29 @@ def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sigh
         return Sight(goal, stretch, _NO_DATA if nothing else _TOO_EARLY, now, None, nothing, reason)
     if ended and stretch.covered < stretch.end:
         # The last readings of a period may still be on their way; only what they can't change is said before.
-        sure = _standing(goal, stretch, value, None, ended=False)
+        sure = _standing(goal, value, None, falls=may_fall(goal, stretch.summaries))
         if sure is _MET or sure is _MISSED:
             return Sight(goal, stretch, sure, now)
         return Sight(goal, stretch, _NO_DATA, now, None, hold=True, reason=_WAITING)
-    projection = None if ended or scene is None else _ahead(scene, goal, stretch, value)
-    return Sight(goal, stretch, _standing(goal, stretch, value, projection, ended=ended), now, projection)
+    if ended:
+        return Sight(goal, stretch, _ended(goal, value), now)
+    falls = may_fall(goal, stretch.summaries)
+    projection = None if scene is None else _ahead(scene, goal, stretch, value, falls=falls)
+    return Sight(goal, stretch, _standing(goal, value, projection, falls=falls), now, projection)
 
 
-def _standing(goal: Goal, stretch: Stretch, value: float, projection: Projection | None, *, ended: bool) -> Standing:
+def _ended(goal: Goal, value: float) -> Standing:
+    """How a period stands in which nothing will come any more."""
+    short, over = goal.at_least is not None and value < goal.at_least, goal.at_most is not None and value > goal.at_most
+    return _MISSED if short or over else _MET
+
+
+def _standing(goal: Goal, value: float, projection: Projection | None, *, falls: bool) -> Standing:
+    """How a period stands that goes on; `falls` says whether its value may."""
     low, high = goal.at_least, goal.at_most
     short = low is not None and value < low
     over = high is not None and value > high
-    if ended:
-        return _MISSED if short or over else _MET
     means = MEASURES[goal.measure]
-    falls = may_fall(goal, stretch.summaries)
     if (over and means.final and not falls) or (short and not means.rises):
         return _MISSED  # nothing that may still come makes it good
     if (low is None or (not short and not falls)) and (high is None or (not over and not means.rises)):
@@ -262,16 +270,16 @@ def _says_nothing(goal: Goal, projection: Projection) -> bool:
     return any(bound is not None and low < bound < high for bound in (goal.at_least, goal.at_most))
 
 
-def _ahead(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
+def _ahead(scene: Scene, goal: Goal, stretch: Stretch, value: float, *, falls: bool) -> Projection | None:
     """Where the value ends: as far from its plan, in proportion, as it is now; without a plan by what was before."""
     part = part_planned(stretch.way, _moment(goal, stretch)) if stretch.way and goal.plan else None
     if part is None:
-        return _project(scene, goal, stretch, value)
+        return _project(scene, goal, stretch, value, falls=falls)
     return Projection(value / part) if part >= EARLY else None
 
 
-def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float) -> Projection | None:
-    means, falls = MEASURES[goal.measure], may_fall(goal, stretch.summaries)
+def _project(scene: Scene, goal: Goal, stretch: Stretch, value: float, *, falls: bool) -> Projection | None:
+    means = MEASURES[goal.measure]
     if not means.grows:
         return Projection(value) if stretch.fraction >= EARLY else None
     half: float | None = None
@@ -296,11 +304,15 @@ def _projected_last(tracks: Sequence[Track], stretch: Stretch, value: float) -> 
     first_time, first = stretch.summaries[0].first or (stretch.start, 0.0)
     gap = max(track.gap() for track in tracks)
     at = max(stretch.newest or 0, stretch.covered - gap)  # a number that stopped went on as it is
-    span = at - first_time
-    if len(tracks) > 1 or not gap or span < EARLY * (stretch.end - stretch.start):
+    if len(tracks) > 1 or not gap or at - first_time < EARLY * (stretch.end - stretch.start):
         return value / stretch.fraction
-    still = (stretch.end - 1 - at) // gap * gap  # up to the last reading that fits in
-    return value + (value - first) / span * max(still, 0)
+    return gone_on((first_time, first), (at, value), stretch.end, gap)
+
+
+def gone_on(first: tuple[int, float], last: tuple[int, float], end: int, gap: int) -> float:
+    """Where a number ends that goes on as it did between two readings, up to the last reading that fits in."""
+    still = (end - 1 - last[0]) // gap * gap
+    return last[1] + (last[1] - first[1]) / (last[0] - first[0]) * max(still, 0)
 
 
 def is_budget(low: float | None, high: float | None, value: float | None, projection: Projection | None) -> bool:
@@ -369,4 +381,4 @@ def _rolling(goal: Goal, stretch: Stretch) -> Sight:
     value, end = stretch.value, stretch.end
     if value is None:
         return Sight(goal, stretch, _NO_DATA, end, hold=True, reason=_WAITING)
-    return Sight(goal, stretch, _standing(goal, stretch, value, None, ended=True), end)
+    return Sight(goal, stretch, _ended(goal, value), end)

@@ -30,13 +30,11 @@ _T80 = 0.8 * sqrt(2.0 / (1.0 - 0.8**2))
 
 
 class Bucket(NamedTuple):
-    """The one that is not over yet: what the period adds after its end and after its begin, and the widest half."""
+    """The one that is not over yet, and what a projection loses in it with each microsecond in which nothing comes."""
 
     begin: int
     end: int
-    least: float
-    most: float
-    half: float
+    rate: float
 
 
 class Projector:
@@ -57,7 +55,7 @@ class Projector:
     )
 
     def __init__(self) -> None:
-        self._tracks: Sequence[Track] = ()
+        self._tracks: list[Track] = []
         self._period = 0, 0
         self._measure = Measure.SUM
         self._watch = Watch(0)
@@ -72,8 +70,7 @@ class Projector:
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
         elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
-        at_once = max(track.gap() for track in tracks) * 2 >= self._grid.width
-        return self._forecast.ahead(elapsed, self._added(begin, end) if at_once else None)
+        return self._forecast.ahead(elapsed, self._added(begin, end) if self._comes_at_once() else None)
 
     @property
     def until(self) -> int:
@@ -82,12 +79,15 @@ class Projector:
         return edges[min(self._done + 1, len(edges) - 1)]
 
     def bucket(self) -> Bucket | None:
-        """The bucket of the last projection; None where there is none."""
-        if not self._forecast.ready or self._done >= len(self._cut.slots):
+        """The bucket of the last projection; None where there is none, or where its value comes at once."""
+        if not self._forecast.ready or self._done >= len(self._cut.slots) or self._comes_at_once():
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[self._done + 1]
         whole, rest = self._forecast.ahead(0.0), self._forecast.ahead(1.0)
-        return Bucket(begin, end, rest.mean, whole.mean, whole.half)
+        return Bucket(begin, end, (whole.mean - rest.mean) / (end - begin))
+
+    def _comes_at_once(self) -> bool:
+        return max([track.gap() for track in self._tracks]) * 2 >= self._grid.width
 
     def course(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
@@ -109,7 +109,7 @@ class Projector:
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
     ) -> None:
         """Takes in what is new; starts anew where what it knows is of something else or no longer so."""
-        known = self._period == period and self._measure is measure and list(tracks) == list(self._tracks)
+        known = self._period == period and self._measure is measure and list(tracks) == self._tracks
         if not known or self._watch.stale or covered < self._watch.until:
             self._start(tracks, measure, per, period, zone)
         self._fold(covered)
@@ -133,7 +133,7 @@ class Projector:
     ) -> None:
         for track in self._tracks:
             track.watches.remove(self._watch)
-        self._tracks, self._measure, self._period = tuple(tracks), measure, period
+        self._tracks, self._measure, self._period = list(tracks), measure, period
         self._grid = grid_of(period[1] - period[0])
         self._forecast = Forecast(self._grid.slots, self._grid.season)
         first = min((track.times[0] for track in tracks if track.times), default=period[0])

@@ -1,6 +1,7 @@
 """An instance at rest: looks that find nothing but other numbers are told from the others without making its state.
 
-How it stands is found by what the engine decides by (`rules.goals.glance`), how far that is sure by `rules.margins`.
+How it stands is found by what the engine decides by (`rules.goals.glance`), how far that is sure by `rules.margins` and
+`rules.steady`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
 from rules.learning import beside
-from rules.margins import Margin, lies_between, margin, may_lie_between, steady
+from rules.margins import Margins, margins
 from rules.model import (
     SECOND,
     AlertRule,
@@ -27,10 +28,11 @@ from rules.model import (
     Usual,
 )
 from rules.model.quick import maker, replace
-from rules.periods import look_every, look_within
+from rules.periods import look_every
 from rules.present import EARLY
 from rules.progress import later
 from rules.scene import Scene
+from rules.steady import lies_between, may_lie_between, steady
 from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
@@ -63,12 +65,15 @@ class Resting:
         "alerts",
         "asked",
         "at",
+        "doubt",
+        "end",
+        "every",
         "found",
         "full",
         "instance",
-        "known",
         "lone",
-        "margin",
+        "margins",
+        "passed",
         "previous",
         "quiet_at",
         "rolls",
@@ -90,17 +95,18 @@ class Resting:
         target, assessment = self.scene.target, state.assessment
         self.alerts = state.alerts
         self.asked = [rule for rule in instance.rules if _is_asked(rule)]
-        self.known: Glance | None = None  # what the margin is of
-        self.margin: Margin | None = None
-        self.unsure = 0  # for so many readings it is not asked for
-        self.found: Glance | None = None  # at the last look, which was then
-        self.at = 0
+        self.passed: Passed | None = None  # the last look that was made and found nothing but other numbers
+        self.margins: Margins | None = None  # by which looks are left out since
+        self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
+        self.found: Glance | None = None  # at the last look that was made
+        self.at = 0  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
+        self.every, self.end = _looks(self.scene, assessment)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.until = -1  # from then on all of it has to be looked at
         self.full = -1  # as well, at a reading: those that are asked for are moved on at each
@@ -114,54 +120,66 @@ class Resting:
         if self.scene.condition is not None and self.until >= 0:
             self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
-    def look(self, at: int, readings: Sequence[Reading]) -> Passed | None:
-        """The look at readings that come together; None where all of it has to be looked at."""
-        time = self.time
-        if at >= self.full or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
+    def look(self, at: int, readings: Sequence[Reading]) -> bool:
+        """Whether the look at readings that come together finds nothing but numbers; else all has to be looked at."""
+        newest = self._newest(at, readings)
+        if newest is None or at >= self.full:
+            return False
+        if self.margins is not None:
+            if at < self.sure and self.margins.hold(at, newest, readings[0].value or 0.0):
+                self._came(at, newest)
+                self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
+                return True
+            self._make_up(at)
+        found = glance(self.scene, at)
+        if found is None or not self._is_of(found, newest) or not (self.lone or self._stands(found)):
+            return False
+        self._came(at, newest)
+        self.sure = 0
+        if not self._passes(at, found, readings):
+            return False
+        self._look_ahead(at, found)
+        return True
+
+    def _newest(self, at: int, readings: Sequence[Reading]) -> int | None:
+        """When the newest was read; None if all has to be looked at: there is none, or no value, or it came late."""
+        time = newest = self.time
+        if newest is None or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
             return None
-        newest = time
         for reading in readings:
             if reading.value is None or not time < reading.time <= at + EARLY:
                 return None
             newest = max(newest, reading.time)
-        if self.scene.condition is not None and hindsight.is_old(self.scene.condition, newest, at):
-            return None
-        found = self._within(at, newest, readings[0].value or 0.0) if self.margin is not None else None
-        if found is None:
-            found = glance(self.scene, at)
-            if found is None or found.time != newest or not (self.lone or self._stands(found)):
-                return None
-            self._look_ahead(found)
-        no_data = self.scene.target.no_data
-        self.time, self.seen, self.sure = newest, at, 0
-        self.quiet_at = at + no_data.after if no_data is not None else NEVER
-        return self._passed(at, found, readings)
+        condition = self.scene.condition
+        return None if condition is not None and hindsight.is_old(condition, newest, at) else newest
 
-    def wait(self, due: int, until: int) -> Passed | None:
-        """The last of the looks from the one `due` on, before `until`, that finds the same; None if the first may not.
+    def wait(self, due: int, until: int) -> bool:
+        """Whether looks from the one `due` on, before `until`, find nothing but numbers; of these it makes the last.
 
         No reading comes before `until`.
         """
         until = min(until, self.until, self.quiet_at)
         if due >= until:
-            return None
+            return False
+        self._make_up(due)
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
             self.at, self.found = self._last_before(sure, due, before)
             if self.waits and not self._go_on(self.at, self.found):
-                return None
-            return Passed(self.at, self.seen, self.found, self.alerts, self.usual)
+                return False
+            self.passed = Passed(self.at, self.seen, self.found, self.alerts, self.usual)
+            return True
         if before is not None and before.sight is not None and not self.asked:
             last, _ = self._last_before(until, due, before)
             if last > due and may_lie_between(self.scene, before.sight, last):
                 sight = later(self.scene, before.sight, last)
                 if lies_between(before.sight, sight):
-                    return self._passed(last, before._replace(sight=sight))
+                    return self._passes(last, before._replace(sight=sight))
         found = glance(self.scene, due)
-        if found is None or found.time != self.time or not self._stands(found):
-            return None
-        self.margin, self.sure = None, 0
-        return self._passed(due, found)
+        if found is None or not self._is_of(found, self.time) or not self._stands(found):
+            return False
+        self.sure = 0
+        return self._passes(due, found)
 
     def sleeps(self, until: int) -> bool:
         """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
@@ -170,6 +188,38 @@ class Resting:
             return False
         return self._sure_until(found) >= until
 
+    def passed_before(self, time: int) -> Passed | None:
+        """The last look before a time, if none has found anything but numbers."""
+        self._make_up(time)
+        return self.passed
+
+    def _came(self, at: int, newest: int) -> None:
+        no_data = self.scene.target.no_data
+        self.time, self.seen = newest, at
+        self.quiet_at = at + no_data.after if no_data is not None else NEVER
+
+    def _make_up(self, until: int) -> None:
+        """Finds the numbers of the last look before a time, if that was left out."""
+        if self.margins is None or self.found is None or self.found.sight is None or self.time is None:
+            return
+        self.margins, found, sight = None, self.found, self.found.sight
+        last = self.at + max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
+        track = self.scene.tracks[0]
+        again = glance(self.scene, last) if track.times[-1] == self.time else None
+        if again is None:  # another reading is there already
+            start, end = found.start or 0, found.end or 0
+            if self.rolls:
+                start, end = last + 1 - (end - start), last + 1
+            measure = track.window if self.rolls else track.summary
+            value = measure(sight.goal, start, min(self.time + 1, end)).measure(sight.goal)
+            again = Glance(found.standing, value, self.time if self.time < end else found.time, start, end, sight)
+        self.at, self.sure, self.found = last, 0, again
+        self.passed = Passed(last, self.seen, again, self.alerts, self.usual)
+
+    def _is_of(self, found: Glance, newest: int | None) -> bool:
+        """Whether it is said with the newest reading known, or of a period that was over before that."""
+        return found.time == newest or (not self.rolls and (found.end or NEVER) <= (newest or 0))
+
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
         return found.standing is self.standing and (found.start == self.start or self.rolls)
@@ -177,8 +227,7 @@ class Resting:
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
-            known = self.margin
-            self.sure = steady(self.scene, self.at, found) if known is None else known.until
+            self.sure = steady(self.scene, self.at, found)
             for rule in self.asked:
                 self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
         return self.sure
@@ -186,23 +235,23 @@ class Resting:
     def _last_before(self, until: int, due: int, found: Glance) -> tuple[int, Glance]:
         """The last of the looks from the one `due` on, before a time until which all find the same."""
         start, end = found.start or 0, found.end or 0
-        condition = self.scene.condition
-        look = condition.look_again if condition is not None else look_every(start, end)
-        last = due if not look else due + (until - 1 - due) // look * look
+        last = due if not self.every else due + (until - 1 - due) // self.every * self.every
         return last, found._replace(start=last - (end - start), end=last) if self.rolls else found
 
-    def _passed(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> Passed | None:
+    def _passes(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
+        """Whether nothing happened to the alerts at a look that was made."""
         if self.asked and not self._go_on(at, found, readings):
-            return None
+            return False
         self.at, self.found = at, found
-        return Passed(at, self.seen, found, self.alerts, self.usual)
+        self.passed = Passed(at, self.seen, found, self.alerts, self.usual)
+        return True
 
     def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
-        alerts = self.alerts
+        alerts, waited = self.alerts, self.waits
+        self.waits = False
         moving = [rule for rule in self.asked if not self._is_calm(rule, alerts.get(rule.name, _INACTIVE))]
         if not moving and not self.instance.of:
-            self.waits = False
             return True
         scene = self._scene_at(at)
         projection = found.sight.projection if found.sight is not None else None
@@ -222,9 +271,10 @@ class Resting:
                 return False
             if after is not status:
                 alerts = {**alerts, rule.name: after}
+            self.waits = self.waits or after.state is not _IDLE
+        if waited or self.waits:
+            self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
         self.alerts = alerts
-        self.waits = any(alerts[rule.name].state is not _IDLE for rule in self.asked if rule.name in alerts)
-        self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
         return True
 
     def _is_calm(self, rule: AlertRule, status: AlertStatus) -> bool:
@@ -253,43 +303,54 @@ class Resting:
             old.questions,
         )
 
-    def _look_ahead(self, found: Glance) -> None:
-        """Finds out how far it is sure to stand so; where it is not, not at every reading."""
-        self.margin = None
-        if self.unsure:
-            self.unsure -= 1
-        elif found.sight is not None:
-            self.known, self.margin = found, margin(self.scene, found.sight)
-            self.unsure = 0 if self.margin is not None else _UNSURE
-
-    def _within(self, at: int, time: int, number: float) -> Glance | None:
-        """How it stands, if that is sure by what was found before."""
-        found, known = self.known, self.margin
-        if found is None or known is None or at >= known.until or time >= known.until or number < 0.0:
-            return None
-        sight = found.sight
-        if sight is None:
-            return None
-        goal, stretch = sight.goal, sight.stretch
-        summary = self.scene.tracks[0].summary(goal, stretch.start, stretch.end)
-        value = summary.measure(goal)
-        if value is None or value >= known.below or summary.last_time != time:
-            return None
-        return Glance(found.standing, value, time, found.start, found.end, sight)
-
-    def wake(self, at: int) -> int | None:
-        """When time alone may change something, after the look at a time."""
-        soonest = min(self.until, self.quiet_at)
-        condition, found = self.scene.condition, self.found
-        if condition is not None:
-            look = None if condition.look_again is None else at + condition.look_again
+    def _look_ahead(self, at: int, found: Glance) -> None:
+        """Finds out how far it is sure to stand so; where that is not far, not at every reading."""
+        if self.unsure or (self.time or 0) > at:  # one that is ahead of the clock may not be counted yet
+            self.unsure = max(self.unsure - 1, 0)
+            return
+        ahead = self._margins(at, found)
+        if ahead is None:
+            self.doubt = min(2 * self.doubt + 1, _UNSURE)
+            self.unsure = self.doubt
         else:
-            look = None if found is None else look_within(at, found.start, found.end)
-        if look is not None and look < soonest:
-            soonest = look
+            self.doubt = 0
+            self.margins, self.sure = ahead, min(ahead.until, (self.time or 0) + ahead.silent)
+
+    def _margins(self, at: int, found: Glance) -> Margins | None:
+        """How far it stands the same and nothing happens to its alerts."""
+        burning = all(rule.when is Sign.BURNING and not _remembers(rule) for rule in self.asked)
+        if found.sight is None or (self.asked and self.waits) or not burning:
+            return None
+        return margins(self.scene, found.sight, at, [pair for rule in self.asked for pair in rule.burn])
+
+    def wake(self) -> int | None:
+        """When time alone may change something, after the last look."""
+        at, every = self.at, self.every
+        soonest = self.until if self.until < self.quiet_at else self.quiet_at
+        if every:
+            look = at + every
+            if look < self.sure and self.margins is not None:
+                look -= (look - self.sure) // every * every  # those before are left out
+            if at < self.end < look:
+                look = self.end
+            soonest = min(soonest, look)
         return None if soonest == NEVER else max(soonest, at + SECOND)
+
+
+def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
+    """After how long there is another look when nothing comes (0: never), and when there is one in any case."""
+    if scene.condition is not None:
+        return scene.condition.look_again or 0, NEVER
+    if assessment.start is None or assessment.end is None:
+        return 0, NEVER
+    rolls = scene.target.goal is not None and isinstance(scene.target.goal.per, RollingPeriod)
+    return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
 def _is_asked(rule: AlertRule) -> bool:
     """Whether an alert asks for more than how its instance stands, or remembers more than its state."""
-    return bool(rule.often or rule.flapping or rule.worse) or isinstance(rule.when, Sign)
+    return _remembers(rule) or isinstance(rule.when, Sign)
+
+
+def _remembers(rule: AlertRule) -> bool:
+    return bool(rule.often or rule.flapping or rule.worse)

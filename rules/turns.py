@@ -12,7 +12,7 @@ from rules.engine import Instance, States, differs, unknown
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
-from rules.resting import Passed, Resting
+from rules.resting import Resting
 from rules.specs import Specs
 
 Verdict = tuple[int, InstanceState, Sequence[Transition]]
@@ -37,16 +37,13 @@ class Turn:
         self._every = every
         self._instance: Instance | None = None
         self._resting: Resting | None = None
-        self._passed: Passed | None = None  # the last look that was left out
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         """What readings that come together change."""
         resting = self._rests()
-        if resting is not None:
-            passed = resting.look(at, readings)
-            if passed is not None:
-                self._passed, self.wake = passed, resting.wake(at)
-                return None
+        if resting is not None and resting.look(at, readings):
+            self.wake = resting.wake()
+            return None
         return self._evaluated(at, readings)
 
     def sleeps(self, until: int) -> bool:
@@ -60,22 +57,21 @@ class Turn:
         """What time alone changes before `until`, while no reading comes."""
         while self.wake is not None and self.wake < until:
             resting = self._rests()
-            if resting is not None:
-                passed = resting.wait(self.wake, until)
-                if passed is not None:
-                    self._passed, self.wake = passed, resting.wake(passed.at)
-                    continue
+            if resting is not None and resting.wait(self.wake, until):
+                self.wake = resting.wake()
+                continue
             found = self._evaluated(self.wake, ())
             if found is not None:
                 yield found
 
-    def end(self) -> Verdict | None:
-        """How it stands after the last look, if that was left out."""
-        return self._evaluated(self._passed.at, ()) if self._passed is not None else None
+    def end(self, until: int) -> Verdict | None:
+        """How it stands after the last look before `until`, if that was left out."""
+        passed = self._resting.passed_before(until) if self._resting is not None else None
+        return self._evaluated(passed.at, ()) if passed is not None else None
 
     def begin_again(self, at: int) -> None:
         """Forgets all that was found so far, but for the judgements of the readings."""
-        self.end()
+        self.end(at)
         judged = {} if self.state is None else often.remembered(self.state.alerts)
         self.state = replace(unknown(self.key, at), alerts=judged)
         self.wake = self._instance = self._resting = None
@@ -89,13 +85,14 @@ class Turn:
 
     def _evaluated(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         before = self.state if self.state is not None else unknown(self.key, at)
-        if self._passed is not None:
-            before = self._passed.moved_on(before)
+        passed = self._resting.passed_before(at) if self._resting is not None else None
+        if passed is not None:
+            before = passed.moved_on(before)
         if self._instance is None:
             target = self.specs.targets[self.key.target]
             self._instance = Instance(self.specs, target, before, self.states, {}, self.history, at)
         self._instance.go_on(before, at)
         after = self._instance.evaluate(readings)
-        changed = self.state is None or self._passed is not None or differs(after, before)
-        self.state, self.wake, self._resting, self._passed = after, after.wake, None, None
+        changed = self.state is None or passed is not None or differs(after, before)
+        self.state, self.wake, self._resting = after, after.wake, None
         return (at, after, self._instance.moved) if changed else None

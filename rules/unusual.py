@@ -11,7 +11,7 @@ from math import exp, isfinite, log10
 
 from rules.distances import UNKNOWN, measured
 from rules.hours import FURTHEST, NEW, Hours, shifted, within
-from rules.model.quick import replace
+from rules.model.quick import maker, replace
 from rules.model.usual import Against, Finding, Usual
 from rules.model.values import DAY, MINUTE
 
@@ -27,6 +27,9 @@ _COOLING, _COOLING_TIME = 200, 3 * DAY
 _UNUSUAL = 2.0  # -log10 of the probability, at which the score is 0.5
 _ENOUGH = 30  # readings
 _LONG = 2 * DAY
+
+_HOUR, _BEFORE = Against.HOUR, Against.BEFORE  # a member of an enum is slow to look up
+_usual, _found = maker(Usual), maker(Finding)
 
 
 def learn(usual: Usual | None, of: str, zone: str, time: int, value: float) -> Usual | None:
@@ -46,6 +49,8 @@ def learn(usual: Usual | None, of: str, zone: str, time: int, value: float) -> U
 class _Lesson:
     """What one reading adds to what is usual."""
 
+    __slots__ = ("before", "gap", "hour", "hours", "least", "place", "seen", "time", "usual", "value", "weight")
+
     def __init__(self, usual: Usual, time: int, value: float, zone: str) -> None:
         self.usual = usual
         self.time = time
@@ -53,43 +58,41 @@ class _Lesson:
         self.gap = time - usual.time
         self.weight = min(1.0, self.gap / _PACE)
         self.seen = usual.seen + self.weight
-        self.pace = usual.pace + (self.weight - usual.pace) / _PACE_MEMORY
-        self.common = log10(max(1.0, self.seen / _WATCHED)) / 2 - log10(self.pace)
         self.place = within(value - usual.base, FURTHEST)
         self.hours = Hours(usual.profile, time, zone, usual.level)
-        off = self.place - self.hours.expected
-        self.off = {Against.HOUR: off, Against.BEFORE: off - usual.recent}
+        self.hour = self.place - self.hours.expected  # how far it is off, against the usual for its hour
+        self.before = self.hour - usual.recent  # and against what it should be if it went on as just before
         self.least = _LEAST * abs(usual.base + self.hours.expected)
 
     def learned(self) -> Usual:
-        usual, off = self.usual, self.off
-        known = usual.from_hour.edge and usual.seen > _ENOUGH
-        pull = usual.from_hour.edge if known else 2 * FURTHEST
-        rare, from_hour = measured(usual.from_hour, abs(off[Against.HOUR]), self.least, self.weight, self.seen)
-        leap, from_before = measured(usual.from_before, abs(off[Against.BEFORE]), self.least, self.weight, self.seen)
+        usual, weight, seen, known = self.usual, self.weight, self.seen, self.time - self.usual.started
+        pull = usual.from_hour.edge if usual.from_hour.edge and usual.seen > _ENOUGH else 2 * FURTHEST
+        rare, from_hour = measured(usual.from_hour, abs(self.hour), self.least, weight, seen)
+        leap, from_before = measured(usual.from_before, abs(self.before), self.least, weight, seen)
+        pace = usual.pace + (weight - usual.pace) / _PACE_MEMORY
         finding, bar = None, 0.0
-        if self.seen >= _ENOUGH and self.time - usual.started >= _LONG:
-            rarest = max(rare, leap) if self._outside(Against.HOUR) else 0.0
-            score, bar = self._news(rarest - self.common)
-            by_hour = rare >= leap or rare - self.common >= _UNUSUAL  # which says more, so it is said where both are
-            finding = self._finding(score, Against.HOUR if by_hour else Against.BEFORE)
-        after = Usual(
+        if seen >= _ENOUGH and known >= _LONG:
+            common = log10(max(1.0, seen / _WATCHED)) / 2 - log10(pace)
+            score, bar = self._news((max(rare, leap) if self._outside(_HOUR) else 0.0) - common)
+            by_hour = rare >= leap or rare - common >= _UNUSUAL  # which says more, so it is said where both are
+            finding = self._finding(score, _HOUR if by_hour else _BEFORE)
+        after = _usual(
             usual.of,
             self.time,
             usual.started,
             usual.base,
-            self.hours.pulled(self.place, pull, self.gap, self.time - usual.started),
+            self.hours.pulled(self.place, pull, self.gap, known),
             from_hour,
             from_before,
-            self.seen,
-            self.pace,
-            usual.level + within(self.place - usual.level, pull) * self.weight / min(self.seen, _MEMORY),
-            usual.recent + off[Against.BEFORE] * max(self.weight / _RECENT, 1 / self.seen),
+            seen,
+            pace,
+            usual.level + within(self.place - usual.level, pull) * weight / min(seen, _MEMORY),
+            usual.recent + self.before * max(weight / _RECENT, 1 / seen),
             bar,
             usual.held_back,
             finding,
         )
-        return _settled(after)
+        return after if finding is None or finding.unusual is not _HOUR else _settled(after, finding)
 
     def _news(self, rare: float) -> tuple[float, float]:
         """The score of the reading, and the bar for the next."""
@@ -101,31 +104,31 @@ class _Lesson:
         was = before.unusual if before else None
         unusual: Against | None = against
         if score < 0.5:
-            unusual = was if was and self._outside(was) and self._outside(Against.HOUR) else None
-        at = unusual or Against.HOUR
-        expected = self.usual.base + self.place - self.off[at]
-        found = Finding(self.time, self.value, score, unusual, expected, self._edge(at), self.gap)
+            unusual = was if was and self._outside(was) and self._outside(_HOUR) else None
+        at = unusual or _HOUR
+        expected = self.usual.base + self.place - self._off(at)
+        found = _found(self.time, self.value, score, unusual, expected, self._edge(at), self.gap)
         if unusual is None:
             return found
         if before is None or was is not unusual:
-            return replace(found, since=self.time, readings=1, shift=self.off[at])
+            return replace(found, since=self.time, readings=1, shift=self._off(at))
         readings = before.readings + 1
-        shift = before.shift + (self.off[at] - before.shift) / min(readings, _ENOUGH)
+        shift = before.shift + (self._off(at) - before.shift) / min(readings, _ENOUGH)
         return replace(found, since=before.since, readings=readings, shift=shift)
 
+    def _off(self, against: Against) -> float:
+        return self.hour if against is _HOUR else self.before
+
     def _outside(self, against: Against) -> bool:
-        return abs(self.off[against]) > self._edge(against)
+        return abs(self._off(against)) > self._edge(against)
 
     def _edge(self, against: Against) -> float:
-        distances = self.usual.from_hour if against is Against.HOUR else self.usual.from_before
+        distances = self.usual.from_hour if against is _HOUR else self.usual.from_before
         return max(distances.edge, self.least)
 
 
-def _settled(usual: Usual) -> Usual:
+def _settled(usual: Usual, found: Finding) -> Usual:
     """What has been away from the usual of its hours for long is usual now."""
-    found = usual.finding
-    if found is None or found.unusual is not Against.HOUR:
-        return usual
     if found.readings < _ENOUGH or found.time - found.since < _LONG:
         return usual
     profile, level = shifted(usual.profile, found.shift), usual.level + found.shift

@@ -74,7 +74,7 @@ class Verdicts:
         """The verdicts that time alone brings before `until`, and how each instance stands in the end."""
         for turn in self._turns.values():
             yield from turn.wait(until)
-            last = turn.end()
+            last = turn.end(until)
             if last is not None:
                 yield last
 

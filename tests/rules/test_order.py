@@ -152,7 +152,7 @@ def test_what_is_sure_in_advance_comes_so(
         quick.history.add(reading)
         passed += turn.take(reading.time, [reading]) is None
         assert turn.state.assessment.standing is one.states.instances[InstanceKey("t")].assessment.standing
-        assert turn.wake == one.states.instances[InstanceKey("t")].wake
-    turn.end()
+        assert turn.wake >= one.states.instances[InstanceKey("t")].wake
+    turn.end(reading.time + 1)
     assert turn.state == one.states.instances[InstanceKey("t")]
     assert passed > 100

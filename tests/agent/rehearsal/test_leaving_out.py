@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.rehearsal import Verdicts
+from rules import resting
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
@@ -71,7 +72,7 @@ def asks(condition: str, *alerts: AlertRule, **more: object) -> Target:
     return room(goal=Goal(condition=condition), selector=None, alerts=alerts or (HELD, OFTEN, FLAPS), **more)
 
 
-HOURLY, TEN = CalendarPeriod("hour"), RollingPeriod(10 * MINUTE)
+HOURLY, TEN, DAILY = CalendarPeriod("hour"), RollingPeriod(10 * MINUTE), CalendarPeriod("day")
 KINDS = {
     "held": room(recover=Recover(20.5, 22.5), alerts=(HELD,)),
     "often": room(alerts=(OFTEN,)),
@@ -95,6 +96,18 @@ KINDS = {
     "min": per(Measure.MIN, HOURLY, at_least=20.0),
     "quantile": per(Measure.QUANTILE, HOURLY, at_most=22.5),
     "share": per(Measure.SHARE, HOURLY, at_least=0.7),
+    "sum of a day": per(Measure.SUM, DAILY, at_least=30_960.0, at_most=33_000.0),
+    "last of a day": per(Measure.LAST, DAILY, at_least=20.5, at_most=22.5),
+    "mean of a day": room(goal=Goal(Measure.MEAN, per=DAILY, at_least=21.4, at_most=21.6), alerts=ENDS[:2]),
+    "most, reached": per(Measure.MAX, HOURLY, at_least=23.0),
+    "quantile, both": room(
+        goal=Goal(Measure.QUANTILE, per=HOURLY, at_least=21.8, at_most=22.3, quantile=0.9), alerts=ENDS[:2]
+    ),
+    "rolling share": room(
+        goal=Goal(Measure.SHARE, per=RollingPeriod(HOUR), where=OK, at_least=0.7),
+        alerts=(AlertRule("missed", MISSED, for_=3 * MINUTE, keep_firing_for=5 * MINUTE),),
+        no_data=NoData(5 * MINUTE),
+    ),
     "rolling mean": per(Measure.MEAN, TEN, at_most=22.0),
     "rolling max": per(Measure.MAX, RollingPeriod(3 * MINUTE), at_most=24.0),
     "rolling quantile": per(Measure.QUANTILE, TEN, at_most=22.5),
@@ -202,6 +215,31 @@ def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
         now += gap * SECOND
         readings.append((now, Reading(other_of(kind) if other else ONE, now - late * SECOND, value)))
     check(KINDS[kind], arriving(readings), now + 3 * HOUR)
+
+
+def test_what_falls_behind_from_look_to_look_is_found_though_each_reading_makes_up_for_it() -> None:
+    rng = random.Random(43)
+    times = [NOON - HOUR + i * MINUTE + rng.randrange(-2, 3) * SECOND for i in range(180)]
+    late = [(at + (2 * SECOND if at % 3 else 0), Reading(ONE, at, 21.0)) for at in times]
+    goal = Goal(Measure.COUNT, per=HOURLY, at_least=58.8)
+    assert check(room(goal=goal, alerts=ENDS[:1]), arriving(late), times[-1] + HOUR) > 0.4
+    rng = random.Random(3)
+    known = [(at, Reading(ONE, at, round(rng.gauss(21.5, 0.4), 2))) for at in range(NOON, NOON + 6 * HOUR, MINUTE)]
+    goal = Goal(Measure.SUM, per=HOURLY, at_least=1_285.0)
+    assert check(room(goal=goal, alerts=ENDS[:1]), arriving(known), NOON + 6 * HOUR) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["mean", "last of a day", "rolling share", "burns"])
+def test_a_period_of_a_regular_series_is_hardly_measured(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    looked = resting.glance
+    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    rng, share = random.Random(kind), KINDS["rolling share"].goal
+    burns = AlertRule("burns", Sign.BURNING, burn=(BurnRate(2.0, 2 * HOUR, 10 * MINUTE), BurnRate(1.5, HOUR, HOUR)))
+    target = room(goal=share, alerts=(burns,)) if kind == "burns" else room(goal=KINDS[kind].goal, alerts=ENDS[:2])
+    times = range(NOON, NOON + 12 * HOUR, MINUTE)
+    check(target, [(now, (Reading(ONE, now, round(rng.gauss(21.6, 0.3), 2)),)) for now in times], NOON + 13 * HOUR)
+    assert len(looks) < len(times) / 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,90 @@
+"""Looks between two readings that are sure to find what the one before them found, or what those around them find."""
+
+from __future__ import annotations
+
+from rules.functions import NEVER
+from rules.goals import Glance
+from rules.measures import MEASURES
+from rules.model import RollingPeriod, Standing
+from rules.progress import EARLY, ONE_NUMBER, Sight, told
+from rules.scene import Scene
+from rules.tracks import Track
+
+_MET, _MISSED = Standing.MET, Standing.MISSED  # a member of an enum is slow to look up
+_ROUNDED = 1e-9  # as a part of a number: what adding in another order may make of it, and more
+
+
+def steady(scene: Scene, now: int, found: Glance) -> int:
+    """Before when looks without a reading are sure to find what one at `now` found; 0 where nothing is sure.
+
+    Where the period rolls, they find it moved on to their own time.
+    """
+    sight = found.sight
+    if scene.condition is not None:
+        return _until_answered_anew(scene, now)
+    if sight is None:
+        return NEVER
+    track, per = scene.tracks[0], sight.goal.per
+    if isinstance(per, RollingPeriod):
+        return _until_rolled(sight, track, per, scene.target.zone)
+    return sight.stretch.end if _is_settled(scene, sight) else 0
+
+
+def _until_answered_anew(scene: Scene, now: int) -> int:
+    until = NEVER
+    for question in scene.questions:
+        if question.drifts:
+            return 0
+        for view in question.views if question.query.window else ():
+            until = min(until, view.lasts_until(now))
+    return until
+
+
+def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:
+    """Until its first reading leaves it, or readings are missed."""
+    first = track.next_after(sight.stretch.start - 1)
+    gap = track.gap()
+    if first is None or not gap:
+        return 0
+    return min(first + per.length, told(track.times[-1], gap, zone)) + 1
+
+
+def _is_settled(scene: Scene, sight: Sight) -> bool:
+    """Whether a period stands as it does by its value alone."""
+    goal, stretch = sight.goal, sight.stretch
+    if goal.plan is not None or sight.now >= stretch.end or stretch.value is None:
+        return False
+    if stretch.fraction < EARLY or sight.standing is Standing.TOO_EARLY:
+        return False
+    return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
+
+
+def may_lie_between(scene: Scene, sight: Sight, later: int) -> bool:
+    """Whether a projection only falls, or only rises, from a look on until a later one without a reading."""
+    goal, stretch = sight.goal, sight.stretch
+    if stretch.way is not None or isinstance(goal.per, RollingPeriod) or not sight.now < later < stretch.end:
+        return False
+    if stretch.fraction < EARLY or sight.projection is None or not MEASURES[goal.measure].grows:
+        return False
+    if not MEASURES[goal.measure].adds_up:
+        return later <= (stretch.newest or 0) + scene.tracks[0].gap()
+    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
+    return projector is None or later < projector.until
+
+
+def lies_between(one: Sight, other: Sight | None) -> bool:
+    """Whether all looks between two stand as both do, if the projection only falls or only rises between them."""
+    if other is None or other.standing is not one.standing or one.stretch.value != other.stretch.value:
+        return False
+    if one.projection is None or other.projection is None:
+        return False
+    low, high = one.goal.at_least, one.goal.at_most
+    mids = one.projection.value, other.projection.value
+    if one.standing is Standing.BEHIND:
+        short, over = low is not None and max(mids) < low, high is not None and min(mids) > high
+        if not (short or over):
+            return False
+    elif one.standing is not Standing.ON_TRACK:
+        return False
+    widths = [2.0 * (each.high - each.value) for each in (one.projection, other.projection) if each.high is not None]
+    return max(widths, default=0.0) * (1.0 + _ROUNDED) < min(map(abs, mids)) or not widths
