@@ -29,9 +29,9 @@ class Question:
     @property
     def views(self) -> Sequence[View]:
         """What it sees of each series that it means."""
-        if self._bound < len(self._tracks):
-            pairs = zip(self._series[self._bound :], self._tracks[self._bound :], strict=True)
-            self._views += [View(self.query, track, self._zone) for one, track in pairs if self._means(one)]
+        if self._bound < len(self._tracks):  # the lists are in order of the series: it may be anywhere
+            pairs = zip(self._series, self._tracks, strict=True)
+            self._views = [View(self.query, track, self._zone) for one, track in pairs if self._means(one)]
             self._bound = len(self._tracks)
         return self._views
 

@@ -258,6 +258,14 @@ def test_long_stretches_are_mostly_left_out(kind: str) -> None:
     check(KINDS[kind], arriving(readings), NOON + 400 * every + 2 * HOUR)
 
 
+@pytest.mark.parametrize("first", [None, 21.0])
+def test_a_series_that_joins_later_and_comes_first_by_name_is_asked_from_then_on(first: float | None) -> None:
+    early = [(NOON + i * MINUTE, Reading(ONE, NOON + i * MINUTE, first)) for i in range(3)]
+    more = [(NOON + i * MINUTE, Reading(OUTSIDE, NOON + i * MINUTE, 25.0)) for i in range(3, 6)]
+    last = NOON + HOUR, Reading(ONE, NOON + HOUR, 21.0)
+    check(replace(KINDS["joined"], by=()), arriving([*early, *more, last]), NOON + 2 * HOUR)
+
+
 def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
     came = [(NOON, Reading(ONE, NOON, 21.0)), (NOON + 700 * SECOND, Reading(ONE, NOON + 100 * SECOND, 21.0))]
     check(KINDS["absent"], arriving(came), NOON + 4 * HOUR)
