@@ -33,6 +33,7 @@ from rules.model import (
 from rules.muting import Situation
 from rules.routing import CONSOLE
 from rules.specs import Specs
+from rules.undoing import undoing
 from rules.words import clock_time
 
 WOULD = "would make the call "
@@ -296,7 +297,7 @@ class Corrector:
             else:
                 due = run.state in LOST
             if due:
-                undo = corrections.undoing(run, rule.undo.action, decision.now)
+                undo = undoing(run, rule.undo.action, decision.now)
                 decision.put_run(replace(run, undone_by=undo.id))
                 yield undo
 

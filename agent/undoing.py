@@ -10,6 +10,7 @@ from agent.decided import Decision
 from rules import corrections
 from rules.model import Correction, RunState, Transition
 from rules.retiring import NOT_CONFIGURED
+from rules.undoing import undoing
 
 _IN_FORCE = frozenset({RunState.VERIFYING, RunState.VERIFIED})
 
@@ -36,7 +37,7 @@ def _undo_of(corrector: Corrector, run: Correction) -> str:
 
 def _take_back(corrector: Corrector, decision: Decision, run: Correction, action: str, known: bool) -> None:
     now = decision.now
-    undo = corrections.undoing(run, action, now)
+    undo = undoing(run, action, now)
     if run.state is not RunState.VERIFIED:
         corrector.move(decision, run, corrections.skipped(run, now, f"{run.alert} {NOT_CONFIGURED}"))
     decision.put_run(replace(decision.run(run.id) or run, undone_by=undo.id))

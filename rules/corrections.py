@@ -43,14 +43,23 @@ _BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to veri
 
 
 def begin(target: Target, transition: Transition, earlier: Iterable[Correction]) -> list[Correction]:
-    """The runs that a transition begins: one for each rule of an alert that starts firing.
+    """The runs that a transition begins: one for each rule of an alert that starts firing, or fires after it flapped.
 
     `earlier` are runs of the same instance; their last call starts the cool-down.
     """
-    if transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING:
+    settled, known = transition.event is Event.SETTLED, list(earlier)
+    if not settled and (transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING):
         return []
-    known = list(earlier)
-    return [_begun(rule, transition, known) for rule in target.correct if rule.on == transition.alert]
+    found = [rule for rule in target.correct if rule.on == transition.alert]
+    return [_begun(r, transition, known) for r in found if not (settled and _is_answered(r, transition, known))]
+
+
+def _is_answered(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> bool:
+    """Whether a run of this firing is open, ended badly, or was rejected: what came back meanwhile needs another."""
+    of = (transition.fingerprint, transition.fired_at, rule.action)
+    runs = [run for run in earlier if (run.fingerprint, run.of, run.action) == of]
+    said_no = any(run.approval is not None and not run.approval.given for run in runs)
+    return said_no or any(run.state in OPEN | LOST for run in runs)
 
 
 def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:
@@ -68,6 +77,7 @@ def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correcti
         attempt=0,
         created=transition.at,
         updated=transition.at,
+        fired_at=transition.fired_at,
         deadline=None if within is None else transition.at + within,
         not_before=transition.at if last is None else max(transition.at, last + rule.cooldown),
     )
@@ -76,38 +86,12 @@ def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correcti
 def by_hand(transition: Transition, rule: CorrectRule, earlier: Iterable[Correction], asked: Approval) -> Correction:
     """The run that a person asks for while an alert fires; `transition` is of the alert now."""
     run = _begun(replace(rule, approve_within=None), transition, earlier)
-    return replace(run, fired_at=transition.fired_at, approval=asked, by_hand=True)
+    return replace(run, approval=asked, by_hand=True)
 
 
 def bare_rule(alert: str, action: str) -> CorrectRule:
     """What bounds a run that no rule began."""
     return CorrectRule(alert, action, *_BY_HAND)
-
-
-def undoing(run: Correction, action: str, now: int) -> Correction:
-    """The run that takes another back."""
-    return replace(
-        run,
-        id=f"{run.id}-undo",
-        action=action,
-        state=RunState.APPROVED,
-        attempt=0,
-        queued=0,
-        created=now,
-        updated=now,
-        fired_at=run.of,
-        called_at=None,
-        deadline=None,
-        not_before=now,
-        detail="",
-        approval=None,
-        thing="",
-        waits_for="",
-        before=None,
-        after=None,
-        undoes=run.id,
-        undone_by="",
-    )
 
 
 def decided(run: Correction, approval: Approval) -> Correction:

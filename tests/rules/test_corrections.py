@@ -25,6 +25,7 @@ from rules.model import (
     Target,
     Transition,
 )
+from rules.undoing import undoing
 
 RULE = CorrectRule("hot", "cool", cooldown=15 * MINUTE, max_attempts=2, verify_within=10 * MINUTE)
 TARGET = Target("room", "Room", Goal(at_most=23), Selector("t"), alerts=(AlertRule("hot", Standing.OUT_OF_BAND),), correct=(RULE,))  # fmt: skip
@@ -58,6 +59,29 @@ def test_only_a_new_firing_begins_a_run() -> None:
     assert corrections.begin(TARGET, firing(AlertState.RECOVERING), []) == []
     assert corrections.begin(TARGET, replace(firing(), event=Event.RESOLVED), []) == []
     assert corrections.begin(TARGET, replace(firing(), alert="cold"), []) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "given", "begins"),
+    [
+        (RunState.VERIFIED, None, True),
+        (RunState.SKIPPED, None, True),
+        (RunState.SKIPPED, False, False),
+        (RunState.VERIFYING, None, False),
+        (RunState.PROPOSED, None, False),
+        (RunState.FAILED, None, False),
+        (RunState.ESCALATED, None, False),
+    ],
+)
+def test_one_that_fires_after_it_flapped_needs_another_run_if_the_first_one_was_for_what_came_back(
+    state: RunState, given: bool | None, begins: bool
+) -> None:
+    approval = None if given is None else Approval("ann", T0, given=given)
+    settled = replace(firing(), event=Event.SETTLED, at=T0 + HOUR, fired_at=T0)
+    earlier = replace(begun(), state=state, approval=approval, called_at=T0)
+    found = corrections.begin(TARGET, settled, [earlier])
+    assert [(run.of, run.created) for run in found] == ([(T0, T0 + HOUR)] if begins else [])
+    assert len(corrections.begin(TARGET, settled, [replace(earlier, fired_at=T0 - HOUR)])) == 1  # of another firing
 
 
 def test_the_cooldown_counts_from_the_last_call_for_the_same_instance() -> None:
@@ -216,7 +240,7 @@ def test_a_call_that_was_held_back_was_no_attempt() -> None:
 
 def test_an_undo_ends_with_its_answer_and_needs_no_firing_alert() -> None:
     rule = replace(RULE, action="off", cooldown=0)
-    undo = corrections.undoing(replace(begun(), state=RunState.FAILED, attempt=2), "off", T0)
+    undo = undoing(replace(begun(), state=RunState.FAILED, attempt=2), "off", T0)
     run = corrections.step(undo, rule, room(AlertState.INACTIVE), T0)
     assert (run.state, run.attempt, run.of) == (RunState.CALLED, 1, T0)
     done = corrections.answered(run, rule, T0 + 1, "answered 200", error=False, permanent=False)
