@@ -106,7 +106,9 @@ class Notices:
         receivers = rule.notify if rule else ()
         groups: list[Group] = []
         if not receivers and route is not None:
-            groups = [routed_group(node, transition.labels, now) for node in routes_for(route, transition.labels)]
+            changing = ("severity",) if rule and rule.worse else ()
+            nodes = routes_for(route, transition.labels)
+            groups = [routed_group(node, transition.labels, now, changing) for node in nodes]
         elif not receivers:
             receivers = (self._of_source(transition) if not transition.key.target else ()) or (CONSOLE,)
         known = {group.receiver for group in groups}

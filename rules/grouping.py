@@ -9,12 +9,12 @@ is told that it ended: each of these alerts asked to be told by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 
 from rules.matchers import quoted
 from rules.model import HOUR, MINUTE, Group, Labels, Member, Muted, Reason
-from rules.routing import Route
+from rules.routing import EACH, Route
 
 _DISTINCT = "\xff"
 BURST = 10  # messages about alerts by themselves that one receiver is sent within a minute; what comes then shares one
@@ -42,9 +42,14 @@ class Look:
     told: Told | None
 
 
-def routed_group(route: Route, labels: Labels, now: int) -> Group:
-    """The group of an alert with these labels at a node of the tree, as it is when it begins."""
+def routed_group(route: Route, labels: Labels, now: int, changing: Container[str] = ()) -> Group:
+    """The group of an alert with these labels at a node of the tree, as it is when it begins.
+
+    Labels that are `changing` while it fires do not tell an alert by itself from others.
+    """
     grouped = route.group_labels(labels)
+    if EACH in route.group_by:
+        grouped = tuple(pair for pair in grouped if pair[0] not in changing)
     written = ", ".join(f"{name}={quoted(value)}" for name, value in grouped)
     key = f"{route.key}:{{{written}}}"
     return Group(

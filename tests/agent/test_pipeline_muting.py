@@ -573,6 +573,20 @@ class TestGraver:
         await plant.wait(HOUR)
         assert len(await plant.told()) == 2
 
+    async def test_by_itself_it_stays_one_message(self, plant: Plant) -> None:
+        await plant.begin(self.WORSE, route=replace(ROUTE, group_by=("...",), group_wait=0))
+        await plant.see(x=11)
+        await plant.see(x=21)
+        await plant.see(x=1)
+        await plant.wait(5 * MINUTE)
+        await plant.see(x=21)  # at once as grave
+        said = ["team: firing: x firing", "team: raised: x firing", "team: resolved: x resolved"]
+        assert await plant.told() == [*said, "team: firing: x firing"]
+        told = [orjson.loads(delivery.payload) for delivery in await plant.outbox()]
+        assert len({one["group"] for one in told}) == 1
+        assert [one["severity"] for one in told] == ["warning", "critical", "critical", "critical"]
+        assert "severity" not in told[0]["group_labels"]
+
     async def test_while_it_is_silenced_nobody_hears_but_afterwards(self, plant: Plant) -> None:
         await plant.begin(notify(self.WORSE, "team"))
         await plant.see(x=11)
