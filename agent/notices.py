@@ -194,7 +194,7 @@ class Notices:
                 starts_at=starts_at,
                 ends_at=ends_at,
                 acknowledged_by=taken_by(told[: len(firing)]),
-                proposals=tuple(proposal for one in told for proposal in one.proposals),
+                proposals=tuple(replace(asked, of=named(one)) for one in told for asked in one.proposals),
                 news=tuple(replace(new, words=f"{named(one)}: {new.words}") for one in told for new in one.news),
             )
         return counted if group.own else replace(counted, group=group.id, group_since=group.since)

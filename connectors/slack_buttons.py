@@ -96,7 +96,8 @@ def _proposals(notice: Notice, *, clicks: bool) -> Iterator[Block]:
 
 
 def _question(proposal: Proposal, zone: str, *, clicks: bool) -> str:
-    lines = [f"*Proposed: {escape(plain(proposal.action), 100)}*"]
+    of = f" for {escape(plain(proposal.of), 100)}" if proposal.of else ""
+    lines = [f"*Proposed{of}: {escape(plain(proposal.action), 100)}*"]
     if proposal.words:
         lines.append(escape(plain(proposal.words), 250))
     if proposal.expires is not None:

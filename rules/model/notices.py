@@ -45,12 +45,16 @@ class NoticedAlert:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A correction that waits for a person: its id, what it would do, and when the question lapses."""
+    """A correction that waits for a person: its id, what it would do, and when the question lapses.
+
+    `of` names the alert among the several of a notice.
+    """
 
     id: str
     action: str
     words: str
     expires: int | None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

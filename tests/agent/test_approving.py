@@ -34,7 +34,7 @@ async def test_the_firing_tells_what_is_proposed_and_how_to_approve_it(house: Ho
     assert (run.state, run.deadline) == (RunState.PROPOSED, run.created + HOUR)
     (notice,) = await house.notices()
     words = 'would make the call POST http://hvac.local/cool?*** {"setpoint":23,"token":"***"}'
-    assert notice["proposals"] == [{"id": run.id, "action": "cool", "words": words, "expires": run.deadline}]
+    assert notice["proposals"] == [{"id": run.id, "action": "cool", "words": words, "expires": run.deadline, "of": ""}]
     assert notice["details"][0] == f"Correction cool proposed: {words}"
     assert f"setpoint approve {run.short}" in notice["details"][1]
     assert await house.send() == 0

@@ -265,7 +265,7 @@ class TestSeveral:
         first, second = self.two()
         proposed = replace(first, runs=(run(RunState.PROPOSED, id="a"),))
         found = self.notice(proposed, replace(second, runs=(run(RunState.FAILED), run(RunState.PROPOSED, id="b"))))
-        assert [one.id for one in found.proposals] == ["a", "b"]
+        assert [(one.id, one.of) for one in found.proposals] == [("a", "den"), ("b", "attic")]
         assert [one.words for one in found.news] == ["attic: Correction cool failed: so it went"]
 
     def test_one_looks_as_if_it_were_alone(self):

@@ -119,6 +119,12 @@ def test_a_proposal_is_said_once():
     assert "setpoint approve ab12" in str(message(notice, Extras(clicks=False))["blocks"])
 
 
+def test_a_proposal_says_which_of_several_alerts_it_is_for():
+    asked_of = replace(kit.several(2, 0), proposals=(replace(ASKED, of="den <!here>"), ASKED))
+    assert "*Proposed for den &lt;!here&gt;: cool*" in texts(asked_of, clicks=True)
+    assert "*Proposed: cool*" in texts(asked_of, clicks=True)
+
+
 def test_many_proposals_are_cut_and_hostile_ones_stay_words():
     hostile = Proposal("x" * 1_990, kit.HOSTILE * 50, kit.HOSTILE * 200, None)
     notice = kit.notice(proposals=(hostile, ASKED, Proposal("c", "c", "", None), ASKED))
