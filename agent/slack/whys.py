@@ -10,6 +10,8 @@ from rules.explain import why, why_source
 from rules.model import AlertState, Event
 from rules.words import clock_time, headline
 
+_CORRECTIONS = 3  # of an instance, the last ones
+
 
 def why_lines(one: Explained, alert: str = "") -> Iterator[str]:
     """How an instance stands, what was read and compared, what comes next, and who hears of its alerts.
@@ -25,6 +27,7 @@ def why_lines(one: Explained, alert: str = "") -> Iterator[str]:
     for part in parts:
         told = one.told[part.rule.name]
         yield f"{part.rule.name}: {part.after.state.value}; {_told(told)}"
+    yield from one.corrections[-_CORRECTIONS:]
     for change in one.changes[:3]:
         at = clock_time(change.at, found.target.zone, found.now)
         yield f"{at} {change.alert} {change.event.value}" + (f": {change.detail}" if change.detail else "")

@@ -10,6 +10,7 @@ import pytest
 
 from agent.explaining import Explained
 from agent.explaining_past import explained_at
+from agent.slack.whys import why_lines
 from connectors.base import Refused
 from rules.model import HOUR, MINUTE
 from tests.agent.correcting_kit import ANN, ASK, AUTO, House
@@ -45,6 +46,7 @@ async def test_a_proposal_waits_until_a_person_spoke(house: House) -> None:
         [f"Correction cool verified, approved by ann: {house.run().detail}"],
     ]
     assert (await then(house, asked - 1)).corrections == []
+    assert "Correction cool proposed" in why_lines(await then(house, asked))  # in Slack too
 
 
 @pytest.mark.parametrize(("to", "words"), [(("oncall",), "failed and was escalated"), ((), "failed")])
