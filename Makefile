@@ -57,9 +57,9 @@ crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compa
 	python -m tests.crash --kills $(or $(N),100) $(if $(SEED),--seed $(SEED)) $(if $(AT),--at "$(AT)") --database $(or $(DATABASE),sqlite)
 
 .PHONY: soak
-soak: $(EDITABLE) ## run the daemon for HOURS (0.3) with 1,000 sources among faults; fails where it grows, loses or breaks; SEED=
+soak: $(EDITABLE) ## run the daemon for HOURS (0.3) with 1,000 sources among faults; fails where it grows, loses or breaks; SEED=, DATABASE=postgresql
 	@tools/programs.sh $(BIN)
-	python -m tests.soak --hours $(or $(HOURS),0.3) $(if $(SEED),--seed $(SEED))
+	python -m tests.soak --hours $(or $(HOURS),0.3) $(if $(SEED),--seed $(SEED)) --database $(or $(DATABASE),sqlite)
 
 .PHONY: docs
 docs: $(EDITABLE) ## write docs/reference from the code

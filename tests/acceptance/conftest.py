@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What the guarantees rest on is shown on both databases, the rest on SQLite; --every-database shows all on both."""
     both = metafunc.module.__name__.rpartition(".")[2] in BOTH or metafunc.config.getoption("every_database")
-    if both and "server" in metafunc.fixturenames:
+    alone = metafunc.definition.get_closest_marker("one_database")
+    if both and not alone and "server" in metafunc.fixturenames:
         metafunc.parametrize("server", ["sqlite", "postgresql"], indirect=True)
 
 

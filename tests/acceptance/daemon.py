@@ -204,6 +204,14 @@ class Daemon:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, values).fetchall()
 
+    def change(self, sql: str, *values: Any) -> None:
+        """Written while no daemon runs."""
+        if self.server is not None:
+            self.rows(sql, *values)
+            return
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(sql, values)
+
     def changes(self) -> list[Any]:
         """The transitions that are told: firing and resolved, in order."""
         return self.rows(
@@ -215,13 +223,18 @@ class Daemon:
         if self.server is None and self.database.exists():
             assert [tuple(row) for row in self.rows("PRAGMA integrity_check")] == [("ok",)]
 
-    def dump(self) -> str:
-        """Every value in it, as text."""
+    def tables(self) -> list[str]:
+        """None where no daemon has made any; on SQLite there is no file then."""
         catalogue = "SELECT name FROM sqlite_master WHERE type = 'table'"
         if self.server is not None:
             catalogue = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
-        tables = [row["name"] for row in self.rows(catalogue)]
-        return "\n".join(str(tuple(row)) for table in tables for row in self.rows(f'SELECT * FROM "{table}"'))
+        elif not self.database.exists():
+            return []
+        return [row["name"] for row in self.rows(catalogue)]
+
+    def dump(self) -> str:
+        """Every value in it, as text."""
+        return "\n".join(str(tuple(row)) for table in self.tables() for row in self.rows(f'SELECT * FROM "{table}"'))
 
 
 async def _in_time(process: asyncio.subprocess.Process, end: asyncio.Future[Any], seconds: float) -> int:

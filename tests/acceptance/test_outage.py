@@ -12,6 +12,8 @@ from tests.acceptance.servers import Api, Receiver
 from tests.databases import Databases
 from tests.servers import Postgres, postgres
 
+pytestmark = pytest.mark.one_database("it takes a server of its own away")
+
 
 @pytest.fixture
 def own() -> Iterator[Postgres]:

@@ -21,8 +21,9 @@ async def test_a_second_daemon_on_the_same_database_refuses(daemon: Daemon, api:
     await daemon.start()
     status, words = await daemon.refused(SETPOINT_LISTEN=f"127.0.0.1:{free_port()}")
     assert status == 2
-    assert f"setpoint.db is in use by another daemon (process {daemon.pid} " in words
-    assert "set SETPOINT_DATABASE_URL to another file" in words
+    place, other = (daemon.server[1].partition("@")[2], "database") if daemon.server else ("setpoint.db", "file")
+    assert f"{place} is in use by another daemon (process {daemon.pid} " in words
+    assert f"set SETPOINT_DATABASE_URL to another {other}" in words
     await api.asked_again("house")  # the first one goes on
 
 
@@ -46,7 +47,7 @@ async def test_a_bad_configuration_at_the_start_is_refused(daemon: Daemon, api: 
     assert status == 2
     assert "targets.room.gaol" in words
     assert "did you mean goal" in words
-    assert not daemon.database.exists()
+    assert not daemon.tables()
 
 
 async def changed(daemon: Daemon, config: dict[str, Any]) -> None:

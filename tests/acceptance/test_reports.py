@@ -7,9 +7,7 @@ import email
 import email.policy
 import io
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from email.message import EmailMessage
 from typing import Any
 
@@ -72,16 +70,13 @@ def configure(daemon: Daemon, api: Api, sink: Receiver, post: Post, slack: Slack
 
 def set_back(daemon: Daemon, weeks: int) -> None:
     """What is noted of reports lies as many weeks farther back, as after so long a pause."""
-    with closing(sqlite3.connect(daemon.database)) as connection, connection:
-        connection.execute("UPDATE deliveries SET key = key || ' before'")  # they were of another Monday
-        for name, scheduled, record in connection.execute("SELECT name, scheduled, record FROM reports").fetchall():
-            known = json.loads(record)
-            moved = scheduled - weeks * WEEK
-            text = json.dumps({**known, "scheduled": moved, **({"made": moved} if known.get("made") else {})})
-            connection.execute(
-                "UPDATE reports SET scheduled = ?, record = ? WHERE name = ? AND scheduled = ?",
-                (moved, text, name, scheduled),
-            )
+    daemon.change("UPDATE deliveries SET key = key || ' before'")  # they were of another Monday
+    for name, scheduled, record in daemon.rows("SELECT name, scheduled, record FROM reports"):
+        known = json.loads(record)
+        moved = scheduled - weeks * WEEK
+        text = json.dumps({**known, "scheduled": moved, **({"made": moved} if known.get("made") else {})})
+        where = "WHERE name = ? AND scheduled = ?"
+        daemon.change(f"UPDATE reports SET scheduled = ?, record = ? {where}", moved, text, name, scheduled)
 
 
 async def noted(daemon: Daemon) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from aiohttp import web
@@ -165,11 +166,18 @@ async def test_no_secret_is_found_anywhere_and_metrics_are_well_formed(
     hook_user = base64.b64encode(f"bob:{SECRETS['USER_PASSWORD']}".encode()).decode()
     secrets = {**SECRETS, "HOOK_SECRET": SECRET, "key": "operatorskey-e5f6a7b8", "basic": basic, "userinfo": userinfo}
     secrets["hook_user"] = hook_user
+    secrets |= of_database(daemon)
     found = {(name, place) for name, secret in secrets.items() for place, text in places.items() if secret in text}
     assert not found
     for file in daemon.folder.glob("setpoint.db*"):
         raw = file.read_bytes()
         assert not [name for name, secret in secrets.items() if secret.encode() in raw], file
+
+
+def of_database(daemon: Daemon) -> dict[str, str]:
+    """The password of its database, if there is one."""
+    quoted = urlsplit(daemon.environ["SETPOINT_DATABASE_URL"]).password
+    return {"database": unquote(quoted), "database, quoted": quoted} if quoted else {}
 
 
 def promtool(metrics: str) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.databases import Databases
 from tests.servers import postgres
 from tests.soak.faults import course
 from tests.soak.fleet import Fleet
@@ -27,31 +28,37 @@ def main() -> int:
     parser.add_argument("--sources", type=int, default=1000)
     parser.add_argument("--every", type=int, default=10, help="seconds between two polls of a source")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     given = parser.parse_args()
-    print(f"seed {given.seed}, {given.hours:g} hours", flush=True)
+    print(f"seed {given.seed}, {given.hours:g} hours on {given.database}", flush=True)
     plan = course(given.hours * 3600)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak")))
-        database = _postgres(stack)
-        fleet = Fleet(given.sources, given.every, postgres=bool(database))
-        soak = Soak(fleet, plan, given.seed, folder, database)
+        databases = _databases(stack, needed=given.database == "postgresql")
+        shop = databases.create(empty=True) if databases else ""
+        server = (databases, databases.create(empty=True)) if databases and given.database == "postgresql" else None
+        fleet = Fleet(given.sources, given.every, postgres=bool(shop))
+        soak = Soak(fleet, plan, given.seed, folder, shop, server)
         asyncio.run(soak.play())
         found = trends(soak.played.samples, plan.seconds)
         wrong = failures(found, soak.played.findings, plan.seconds)
         text = page(soak, found, wrong)
     print(text.partition("## The last run")[2])
-    if plan.seconds >= PAGE_FROM:
+    if plan.seconds >= PAGE_FROM and server is None:
         PAGE.write_text(text, encoding="utf-8")
         print(f"written to {PAGE}")
     return int(bool(wrong))
 
 
-def _postgres(stack: ExitStack) -> str:
+def _databases(stack: ExitStack, *, needed: bool) -> Databases | None:
+    """For sources that are read, and where it is `needed` for the daemon's own."""
     try:
-        return stack.enter_context(postgres()).url
+        return stack.enter_context(Databases(stack.enter_context(postgres())))
     except AssertionError as error:
+        if needed:
+            raise
         print(f"without PostgreSQL: {error}", flush=True)
-        return ""
+        return None
 
 
 if __name__ == "__main__":

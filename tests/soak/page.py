@@ -24,7 +24,7 @@ _UNITS = {
     "threads": (1, ""),
     "tasks": (1, ""),
 }
-_NAMES = {"rss": "memory (RSS)", "database": "database file", "handles": "open files"}
+_NAMES = {"rss": "memory (RSS)", "handles": "open files"}
 
 _TEXT = """\
 # How it stands up
@@ -97,7 +97,7 @@ def facts(soak: Soak) -> list[tuple[str, str]]:
     told = sum(len(ids) for sink in (soak.tell, soak.flaky) for ids in sink.told.values())
     return [
         ("length", f"{soak.plan.seconds / 3600:g} hours, seed {soak.seed}"),
-        ("versions", f"Setpoint {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"),
+        ("versions", f"Setpoint {__version__}, Python {platform.python_version()}, {_database(soak)}"),
         ("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load average {load}"),
         ("sources", ", ".join(f"{len(names)} {kind}" for kind, names in soak.fleet.names.items() if names)),
         ("polls made of polls due", f"{_share(made, due)} in calm, {_share(all_made, all_due)} in all of {all_due:,}"),
@@ -112,6 +112,12 @@ def facts(soak: Soak) -> list[tuple[str, str]]:
         ("write-ahead log", f"at most {max((one.wal for one in samples), default=0) / 1e6:.1f} MB"),
         ("waited for all to be well again", f"{played.settled_after:.0f} s"),
     ]  # fmt: skip
+
+
+def _database(soak: Soak) -> str:
+    if soak.daemon.server is None:
+        return f"SQLite {sqlite3.sqlite_version}"
+    return f"PostgreSQL {soak.daemon.rows('SHOW server_version')[0][0]}"
 
 
 def _share(part: int, whole: int) -> str:

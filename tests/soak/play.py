@@ -17,6 +17,7 @@ from agent.demo.slack import TOKEN, SlackServer
 from agent.demo.slack_parts import Failure
 from tests.acceptance.servers import SECRET, Server
 from tests.acceptance.waiting import Happenings, passed
+from tests.databases import Databases
 from tests.soak.faults import SLICE, Course, Fault, faults
 from tests.soak.feed import Feed
 from tests.soak.fleet import Fleet, Places
@@ -42,9 +43,20 @@ class Played:
 
 
 class Soak:
-    """A run of a course, drawn from a seed, in a folder."""
+    """A run of a course, drawn from a seed, in a folder.
 
-    def __init__(self, fleet: Fleet, plan: Course, seed: int, folder: Path, postgres: str = "") -> None:
+    `postgres` is a database that sources read, if any; `server` has the daemon's own if that is no file.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        plan: Course,
+        seed: int,
+        folder: Path,
+        postgres: str = "",
+        server: tuple[Databases, str] | None = None,
+    ) -> None:
         self.fleet, self.plan, self.seed, self.folder = fleet, plan, seed, folder
         self.played = Played()
         self.retention = max(int(plan.seconds / 8), 60)
@@ -53,7 +65,7 @@ class Soak:
         self.hosts = [Sources(happenings, self.values) for _ in range(HOSTS)]
         self.tell, self.flaky, self.act = Sink(happenings), Sink(happenings), Healer(happenings, self.values)
         self.slack = SlackServer(now=lambda: time.time_ns() // 1_000)
-        self.daemon = Watched(folder, happenings)
+        self.daemon = Watched(folder, happenings, None, server)
         self.feed = Feed(fleet, self.values, folder, self.retention)
         self._postgres = postgres
         self._version = 0

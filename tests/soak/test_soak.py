@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.waiting import Happenings
+from tests.databases import Databases
 from tests.soak import world
 from tests.soak.faults import Course, course, faults
 from tests.soak.fleet import Fleet
 from tests.soak.page import page, sparkline
 from tests.soak.play import Soak
 from tests.soak.verdict import Sample, Told, failures, lost, slope, trends
-from tests.soak.watched import quantile, read
+from tests.soak.watched import Watched, quantile, read
 
 SEED = 57
 FLAT = Sample(0.0, 1, True, 150_000_000, 30, 90, 9, 40, 50_000_000, 0, 0, 0.001, 0.005, 0.005, 10, 10, 1)
@@ -33,6 +35,13 @@ async def test_a_run_of_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     text = page(soak, trends(played.samples, 3.0), ["nothing"])
     assert "| starts of the process | 2 |" in text
     assert "- **nothing**" in text
+
+
+def test_a_database_on_a_server_has_a_size_too(tmp_path: Path, databases: Databases):
+    url = databases.create()
+    database, wal = Watched(tmp_path, Happenings(), None, (databases, url)).sizes()
+    assert (database > 10**6, wal > 10**6) == (True, True)
+    databases.drop(url)
 
 
 def run(lines: dict[int, float], **more: float) -> list[Sample]:

@@ -92,6 +92,7 @@ class Watched(Daemon):
 
         self.readings += risen("setpoint_readings_total")
         lag, tick = ("setpoint_event_loop_lag_seconds_bucket", "setpoint_scheduler_lag_seconds_bucket")
+        database, wal = self.sizes()
         open_now = list(Path(f"/proc/{self.pid}/fd").iterdir())
         sockets = sum(_is_socket(one) for one in open_now)
         return Sample(
@@ -103,8 +104,8 @@ class Watched(Daemon):
             connections=sockets,
             threads=len(list(Path(f"/proc/{self.pid}/task").iterdir())),
             tasks=int(counts["setpoint_tasks"][""]),
-            database=self.database.stat().st_size,
-            wal=_size(self.database.with_name(f"{self.database.name}-wal")),
+            database=database,
+            wal=wal,
             outbox=int(counts["setpoint_outbox_deliveries"][""]),
             lag_p99=quantile(counts[lag], before.get(lag, {}), 0.99),
             lag_max=quantile(counts[lag], before.get(lag, {}), 1.0),
@@ -113,6 +114,14 @@ class Watched(Daemon):
             polls_made=risen("setpoint_polls_total", '"ok"', '"failed"'),
             deliveries=risen("setpoint_deliveries_total", '"sent"'),
         )
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the database and of the write-ahead log, which on PostgreSQL is the whole server's."""
+        if self.server is None:
+            return self.database.stat().st_size, _size(self.database.with_name(f"{self.database.name}-wal"))
+        wal = "(SELECT CAST(sum(size) AS bigint) FROM pg_ls_waldir())"
+        (row,) = self.rows(f"SELECT pg_database_size(current_database()) AS database, {wal} AS wal")
+        return row["database"], row["wal"]
 
 
 def _size(path: Path) -> int:
