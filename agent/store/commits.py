@@ -69,8 +69,10 @@ class Committer:
 
     def _readings(self, connection: Connection, readings: Sequence[Reading]) -> list[tuple[int, int, float | None]]:
         ids = self._ids
-        for series in {reading.series for reading in readings if reading.series not in ids}:
-            ids[series] = series_id(connection, series)
+        new = list(dict.fromkeys(reading.series for reading in readings if reading.series not in ids))
+        if new:
+            keys = [(series.name, rows.labels_text(series.labels)) for series in new]
+            ids.update(zip(new, connection.series(keys), strict=True))
         return [(ids[series], time, value) for series, time, value in readings]
 
 
@@ -100,16 +102,6 @@ def _apply_told(connection: Connection, commit: Commit) -> None:
     connection.executemany(_MEMBER, [rows.member_row(member) for _, _, member in members if member is not None])
     gone = [(name, fingerprint) for name, fingerprint, member in members if member is None]
     connection.executemany("DELETE FROM members WHERE group_id = ? AND fingerprint = ?", gone)
-
-
-def series_id(connection: Connection, series: Series) -> int:
-    """The number of a series, given to it if it is new."""
-    key = (series.name, rows.labels_text(series.labels))
-    row = connection.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
-    if row is None:
-        sql = "INSERT INTO series (name, labels) VALUES (?, ?) RETURNING id"
-        row = connection.execute(sql, key).fetchone()
-    return int(row[0])
 
 
 def check_shards(connection: Connection, shards: Mapping[int, int]) -> None:

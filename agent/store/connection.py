@@ -59,6 +59,9 @@ class Connection(Protocol):
     def values(self, sql: str, parameters: Sequence[Any]) -> Iterable[Value]:
         """The rows of a question about readings, once, as plain tuples."""
 
+    def series(self, keys: Sequence[tuple[str, str]]) -> list[int]:
+        """The number of each series, by its name and labels (as JSON); it is given to what is new."""
+
     def put(self, readings: list[tuple[int, int, float | None]]) -> None:
         """Writes (number of the series, time, value); what is there is revised, what did not change not written."""
 

@@ -29,6 +29,9 @@ PUT = (
     "ON CONFLICT (series_id, time) DO UPDATE SET value = excluded.value "
     "WHERE readings.value IS DISTINCT FROM excluded.value"
 )
+_GIVEN = "unnest(CAST(? AS text[]), CAST(? AS text[])) AS given (name, labels)"
+_KNOWN = f"SELECT name, labels, id FROM {_GIVEN} JOIN series USING (name, labels)"
+_NEW = f"INSERT INTO series (name, labels) SELECT * FROM {_GIVEN} RETURNING name, labels, id"
 _EXTREME = (
     "SELECT DISTINCT ON (stretch) time, value FROM (SELECT time, value, (time - ?) / ? AS stretch FROM readings "
     "WHERE series_id = ? AND time >= ? AND time < ? AND value IS NOT NULL) AS span ORDER BY stretch, value {}, time"
@@ -92,6 +95,17 @@ class PostgresConnection:
     def values(self, sql: str, parameters: Sequence[Any]) -> Iterable[Value]:
         """The rows as plain tuples."""
         return map(tuple, self.execute(sql, parameters))
+
+    def series(self, keys: Sequence[tuple[str, str]]) -> list[int]:
+        """All known ones in one round trip, all new ones in another."""
+        texts = [(plain(name), plain(labels)) for name, labels in keys]
+        known: dict[tuple[str, str], int] = {}
+        for sql in (_KNOWN, _NEW):
+            missing = list(dict.fromkeys(key for key in texts if key not in known))
+            if missing:
+                given = tuple(map(list, zip(*missing, strict=True)))
+                known |= {(name, labels): number for name, labels, number in self.execute(sql, given)}
+        return [known[key] for key in texts]
 
     def put(self, readings: list[tuple[int, int, float | None]]) -> None:
         """Gathers; of several with the same time the last counts, since one statement can't change a row twice."""

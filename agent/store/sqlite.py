@@ -41,6 +41,16 @@ class SqliteConnection(sqlite3.Connection):
         cursor.row_factory = None
         return cursor.execute(sql, parameters)
 
+    def series(self, keys: Sequence[tuple[str, str]]) -> list[int]:
+        """One after another."""
+        return [self._series(key) for key in keys]
+
+    def _series(self, key: tuple[str, str]) -> int:
+        row = self.execute("SELECT id FROM series WHERE name = ? AND labels = ?", key).fetchone()
+        if row is None:
+            row = self.execute("INSERT INTO series (name, labels) VALUES (?, ?) RETURNING id", key).fetchone()
+        return int(row[0])
+
     def put(self, readings: list[tuple[int, int, float | None]]) -> None:
         """One after another: the statement is prepared once."""
         self.executemany(PUT, readings)

@@ -202,6 +202,19 @@ async def test_a_connection_lost_while_it_commits_is_cleared_up(store: Store, mo
     assert len(await store.pings("b", 9)) == 1
 
 
+async def test_many_new_series_are_a_round_trip_or_two(store: Store, monkeypatch) -> None:
+    """Else thousands of them hold up everybody's commits for seconds."""
+    asked: list[str] = []
+    fetch = PostgresConnection._fetch
+    monkeypatch.setattr(PostgresConnection, "_fetch", lambda *given: asked.append(given[1]) or fetch(*given))
+    await store.commit(ONE)
+    asked.clear()
+    many = [Reading(Series(name, (("room", f"r{room}"),)), 1, 1.0) for room in range(500) for name in ("s", "t")]
+    await store.commit(Commit(1, readings=many))
+    assert len(asked) <= 4
+    assert sorted(await store.window(["s", "t"], 0, 9)) == sorted([*ONE.readings, *many])
+
+
 async def test_values_that_postgresql_has_no_place_for(store: Store) -> None:
     state = InstanceState(InstanceKey("t"), Assessment(Standing.MET, value=math.nan, reason="a\0b"), 0, 0)
     ping = Ping("b", 2**62, "exit", 2**40, "out\0of\0space")
