@@ -184,7 +184,7 @@ def judged_anew(
     """
     last = scene.previous.time if scene.previous is not None else None
     known = [rule for rule in rules if rule.often is not None and rule.when in _OF_A_READING]
-    if scene.down or not known or not is_remembered(scene):
+    if scene.down or not known or not readings or not is_remembered(scene):
         return alerts
     times = [reading.time for reading in readings]
     old = scene.condition is not None and is_old(scene.condition, max(times), scene.now)

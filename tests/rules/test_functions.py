@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 
 from rules.conditions import compile_condition
 from rules.functions import FUNCTIONS, Need, Query, View, quantile
-from rules.model import DAY, HOUR, LARGEST, SECOND, Assessment, Combine, Goal, Reading, Selector, Standing, Target
+from rules.model import (
+    DAY,
+    HOUR,
+    LARGEST,
+    SECOND,
+    AlertRule,
+    Assessment,
+    Combine,
+    Goal,
+    Often,
+    Reading,
+    Selector,
+    Standing,
+    Target,
+)
 from rules.tracks import Track
 from tests.rules.world import World, at, series
 
@@ -223,3 +237,10 @@ class TestInAWorld:
             now = state.wake
             world.step(now)
         assert world.look(now).assessment.standing is Standing.OUT_OF_BAND
+
+
+def test_readings_that_are_all_ahead_of_now_judge_nothing_anew():
+    often = AlertRule("often", Standing.OUT_OF_BAND, often=Often(1, 3))
+    world = World(Target("t", "T", Goal(condition="last(x) < 60"), alerts=(often,)))
+    world.step(NOW, Reading(series("x"), NOW, 1.0))
+    assert world.step(NOW + SECOND, *(Reading(series("x"), NOW + of * DAY, 99.0) for of in (1, 2))) == []
