@@ -101,6 +101,7 @@ class Decider:
     ) -> Steps[Decision]:
         """As `decide`, in steps."""
         decision = Decision(now, self.memory)
+        decision.sources.update({source.name: source for source in self.memory.scheduled_anew(now)})
         changed, transitions = yield from evaluating(self.specs, self.memory.states, batch, now, self.history)
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)

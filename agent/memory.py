@@ -73,6 +73,7 @@ class Memory:
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._scheduled: frozenset[str] = frozenset()
+        self._is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
         known = [*ended, *remembered.corrections]
@@ -104,6 +105,7 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
+            self._is_set_back = True
             self._listen(min(self.listening, now))
             self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
             return list(self.instances)
@@ -179,12 +181,17 @@ class Memory:
         self._calls[action] = without(self.calls_of(action), [at])
 
     def schedule(self, sources: Iterable[str], now: int) -> list[SourceState]:
-        """These are read by the calendar; returns how those stand of which nothing is known.
+        """These are read by the calendar; returns how those stand of which nothing is known, or what is yet to come.
 
         What the calendar names from now on is missed by them if they are not read, and made up for.
         """
-        self._scheduled = frozenset(sources)
-        return [SourceState(name, since=now) for name in sorted(self._scheduled - self.sources.keys())]
+        self._scheduled, self._is_set_back = frozenset(sources), False
+        states = (self.sources.get(name) or SourceState(name, since=now) for name in sorted(self._scheduled))
+        return [by_now for state in states if (by_now := _by(state, now)) is not self.sources.get(state.name)]
+
+    def scheduled_anew(self, now: int) -> list[SourceState]:
+        """As `schedule`, once after the clock was set back: else a restart would know of no run missed since."""
+        return self.schedule(self._scheduled, now) if self._is_set_back else []
 
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""
@@ -197,7 +204,7 @@ class Memory:
         if (stored.health, stored.failures, stored.last_error) != (state.health, state.failures, state.last_error):
             return True
         if state.name in self._scheduled:  # else a restart would take a run for missed that was made
-            return state.last_success != stored.last_success
+            return (state.last_success, state.since) != (stored.last_success, stored.since)
         return abs((state.last_success or 0) - (stored.last_success or 0)) >= _SOURCE_EVERY  # a clock may be set back
 
     def remember(
@@ -254,6 +261,14 @@ class Memory:
         """Drops instances that no longer exist by configuration."""
         for key in keys:
             self.instances.pop(key, None)
+
+
+def _by(state: SourceState, now: int) -> SourceState:
+    """The state with now for each time that is later; the very same where none is."""
+    if state.since <= now and (state.last_success or now) <= now:
+        return state
+    last = None if state.last_success is None else min(state.last_success, now)
+    return replace(state, since=min(state.since, now), last_success=last)
 
 
 def _read_first(run: Correction, now: int) -> Correction:

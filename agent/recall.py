@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from agent.store.store import Store
@@ -29,17 +30,18 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
                 few: dict[str, None] = {}
                 for series, times, values in await store.reaching(some, span, PAST_MOST + 1):
                     history.fill(series, times, values, now)
-                    if len(times) - values.count(None) < NEWEST:
+                    by_now = values[: bisect_right(times, now)]
+                    if len(by_now) - by_now.count(None) < NEWEST:
                         few[series.name] = None
                 some = list(few)
-            for reading in await _newest(store, some):
+            for reading in await _newest(store, some, now):
                 history.add(reading, now)
     return history
 
 
-async def _newest(store: Store, names: Sequence[str]) -> list[Reading]:
-    """As many readings, and as many values, as are held of a series however old they are."""
-    return await _newest_before(store, names, _END_OF_TIME)
+async def _newest(store: Store, names: Sequence[str], now: int) -> list[Reading]:
+    """As many readings, and as many values, as are held of a series however old they are; and all ahead of now."""
+    return [*await _newest_before(store, names, now + 1), *await store.window(names, now + 1, _END_OF_TIME)]
 
 
 async def _newest_before(store: Store, names: Sequence[str], end: int) -> list[Reading]:

@@ -138,10 +138,11 @@ class Track:
                 watch.stale = True
 
     def _is_out_of_view(self, index: int, time: int, newest: int) -> bool:
-        if len(self.times) - index < NEWEST or len(self._valued_from(index)) < NEWEST:
+        held = bisect_right(self.times, newest)  # what is ahead of now takes no place of theirs
+        if held - index < NEWEST or len(self._valued_from(index, held)) < NEWEST:
             return False
         if not self.horizon:  # what is held beyond the newest few is held by chance: a restart would not read it
-            oldest = min(len(self.times) - NEWEST, self._valued_from(0)[0])
+            oldest = min(held - NEWEST, self._valued_from(0, held)[0])
             return index < oldest or (index == oldest and time != self.times[index])
         if time >= newest - self.horizon or self._counted_from(index, time, newest):
             return False
@@ -157,16 +158,19 @@ class Track:
         return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
 
     def _trim(self, now: int) -> None:
-        cut = len(self.times) - NEWEST
+        newest = min(self.times[-1], now)
+        held = bisect_right(self.times, newest)
+        cut = held - NEWEST
         if self.horizon:
             # The last value before the horizon stays: an increase counts from it.
-            newest = min(self.times[-1], now)
             beyond = self._beyond(newest)
             old = max(bisect_left(self.times, newest - self.past), beyond - PAST_MOST - 1)
             cut = min(beyond, old, cut + 1) - 1
             if cut <= len(self.times) // 2:
                 return
-        kept = [index for index in self._valued_from(0) if index < cut]
+        if cut <= 0:
+            return
+        kept = [index for index in self._valued_from(0, held) if index < cut]
         if not kept and isnan(self.values[cut]) and (before := self.valued(cut)) >= 0:
             kept = [before]
         self.times[:cut] = array("q", [self.times[index] for index in kept])
@@ -175,10 +179,10 @@ class Track:
         self._windows.clear()
         self._tallies.clear()
 
-    def _valued_from(self, first: int) -> list[int]:
-        """The indices, from `first` on, of its newest readings with a value, as many as are held however old."""
+    def _valued_from(self, first: int, end: int) -> list[int]:
+        """The indices from `first` to `end` of its newest readings with a value, as many as are held however old."""
         found: list[int] = []
-        index = len(self.times)
+        index = end
         while len(found) < NEWEST and (index := self.valued(index)) >= first:
             found.append(index)
         return found[::-1]

@@ -62,7 +62,7 @@ class Reporter:
         self._config: Configuration
         self._known: Remembered | None = None
         self._since = self._settled = 0
-        self._look_at = 0
+        self._look_at = self._ticked = 0
         self._task: asyncio.Task[None] | None = None
 
     def use(self, config: Configuration, external_url: str) -> None:
@@ -73,7 +73,12 @@ class Reporter:
 
     def tick(self, now: int) -> None:
         """Begins to make what is due."""
-        if now >= self._look_at and (self._task is None or self._task.done()):
+        if self._task is not None and not self._task.done():
+            return
+        if now < self._ticked:  # the clock was set back
+            self._look_at = now
+        self._ticked = now
+        if now >= self._look_at:
             self._task = asyncio.create_task(self._make_due(now), name="reports")
 
     async def stop(self) -> None:
@@ -100,11 +105,17 @@ class Reporter:
             self._look_at = again
 
     async def _remember(self) -> Remembered:
-        """What is stored of reports, read once; what the configuration has anew, or no more, is noted."""
+        """What is stored of reports, read once; what the configuration has anew, or no more, is noted.
+
+        What was noted before the clock was set back is forgotten: else a restart would take it for the last once its
+        time has come again.
+        """
         known, now = self._known, self._clock.now()
-        if known is None or known.ahead_of(now):
-            known = Remembered()
-            known.take(await self._store.report_runs(now))
+        if known is None:
+            known = Remembered.of(await self._store.report_runs())
+        if known.ahead_of(now):
+            await self._store.forget_reports(now)
+            known = Remembered.of(await self._store.report_runs())
         news = begun(self._config.reports, known.noted, min(self._since, now))
         if news:
             await self._store.commit(Commit(now, self._pipeline.shards, reports=news))

@@ -22,6 +22,13 @@ class Remembered:
     noted: dict[str, ReportRun] = field(default_factory=dict)
     made: dict[str, ReportRun] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, runs: Iterable[ReportRun]) -> Remembered:
+        """What these runs say."""
+        known = cls()
+        known.take(runs)
+        return known
+
     def take(self, runs: Iterable[ReportRun]) -> None:
         """Takes in runs in order of their times."""
         for run in runs:

@@ -8,9 +8,8 @@ from agent.store.records import ReportRun
 from rules.model import Transition
 
 _NEWEST = (
-    "WITH known AS (SELECT * FROM reports WHERE scheduled <= ?) SELECT record FROM known k "
-    "WHERE scheduled = (SELECT max(scheduled) FROM known WHERE name = k.name) "
-    "OR scheduled = (SELECT max(scheduled) FROM known WHERE name = k.name AND made IS NOT NULL) ORDER BY scheduled"
+    "SELECT record FROM reports k WHERE scheduled = (SELECT max(scheduled) FROM reports WHERE name = k.name) "
+    "OR scheduled = (SELECT max(scheduled) FROM reports WHERE name = k.name AND made IS NOT NULL) ORDER BY scheduled"
 )
 _CHANGES = (
     "SELECT record FROM transitions WHERE at > ? AND at <= ? AND event IN ('firing', 'resolved') "
@@ -23,14 +22,19 @@ _OLD = (
 )
 
 
-def newest(connection: Connection, until: int) -> list[ReportRun]:
-    """Of each report what was noted last until a time and the last that was made, in order of their times."""
-    return [decode(ReportRun, row[0]) for row in connection.execute(_NEWEST, (until,))]
+def newest(connection: Connection) -> list[ReportRun]:
+    """Of each report what was noted last and the last that was made, in order of their times."""
+    return [decode(ReportRun, row[0]) for row in connection.execute(_NEWEST)]
 
 
 def changes(connection: Connection, start: int, end: int, most: int) -> list[Transition]:
     """Alerts that fired or resolved with start < at <= end, the newest first."""
     return [decode(Transition, row[0]) for row in connection.execute(_CHANGES, (start, end, most))]
+
+
+def forget_after(connection: Connection, now: int) -> None:
+    """Removes what was noted at a time later than now."""
+    connection.execute("DELETE FROM reports WHERE scheduled > ?", (now,))
 
 
 def forget(connection: Connection, before: int) -> int:

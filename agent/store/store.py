@@ -302,9 +302,13 @@ class Store:
 
         return await self._readers.run(read_acts, limit, since)
 
-    async def report_runs(self, until: int) -> list[ReportRun]:
-        """Of each report what was noted last until a time and the last that was made, in order of their times."""
-        return await self._readers.run(reports.newest, until)
+    async def report_runs(self) -> list[ReportRun]:
+        """Of each report what was noted last and the last that was made, in order of their times."""
+        return await self._readers.run(reports.newest)
+
+    async def forget_reports(self, now: int) -> None:
+        """Forgets what was noted of reports at a time later than now."""
+        await self._write().run(lambda connection: reports.forget_after(connection, now))
 
     async def alert_changes(self, start: int, end: int, most: int) -> list[Transition]:
         """Alerts that fired or resolved with start < at <= end, the newest first."""

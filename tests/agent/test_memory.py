@@ -157,6 +157,17 @@ class TestSources:
         memory = Memory(Remembered({}, {"a": self.UP}, []))
         assert memory.schedule(["a", "b"], MINUTE) == [SourceState("b", since=MINUTE)]
 
+    def test_one_read_by_the_calendar_misses_runs_from_when_the_clock_was_set_back(self):
+        ahead, new = replace(self.UP, last_success=HOUR), SourceState("b", since=HOUR)
+        memory = Memory(Remembered({}, {"a": ahead, "b": new, "c": ahead}, []), now=HOUR)
+        memory.schedule(["a", "b"], HOUR)
+        memory.take_due(MINUTE)
+        moved = memory.scheduled_anew(MINUTE)
+        assert moved == [replace(ahead, last_success=MINUTE), replace(new, since=MINUTE)]
+        assert memory.sources_to_store(moved) == moved
+        assert memory.scheduled_anew(MINUTE) == []
+        assert Memory(Remembered({}, {"a": ahead}, [])).schedule(["a"], MINUTE) == moved[:1]  # over a restart
+
 
 def run(
     name: str, key: InstanceKey = KEYS[0], of: RunState = RunState.VERIFIED, action: str = "cool", **more

@@ -18,6 +18,7 @@ from connectors.base import Unreachable
 from rules.matchers import parse_alert_matchers
 from rules.model import (
     DAY,
+    HOUR,
     MINUTE,
     SECOND,
     CalendarPeriod,
@@ -26,6 +27,7 @@ from rules.model import (
     Matcher,
     Measure,
     NoData,
+    Often,
     Polled,
     Reading,
     RollingPeriod,
@@ -135,6 +137,24 @@ async def test_a_clock_that_was_set_back_over_a_restart_hides_no_reading(world: 
     await world.restart(after=-30 * DAY)
     assert len(world.pipeline.instances()) == 1
     assert "team resolved hot" not in await world.told()
+
+
+async def test_very_many_readings_ahead_hide_none_of_now_from_a_restart(world: World) -> None:
+    of_two = replace(TARGET.alerts[0], for_=0, often=Often(2, 4))
+    await world.use(replace(TARGET, alerts=(of_two,)))
+    for _ in range(40):
+        await world.read(21, after=SECOND)
+    await world.wait(-HOUR)
+    await world.read(25)
+    await world.read(25)
+    await world.restart(after=SECOND)
+    await world.read(21)
+    assert await world.told() == ["team firing hot"]
+    held = world.pipeline.decider.history.members(KEY).tracks[0]
+    assert len(held.upto(world.clock.time).times) == 3
+    await world.read(21)
+    await world.read(21)
+    assert await world.told() == ["team firing hot", "team resolved hot"]
 
 
 async def test_what_began_and_ended_while_it_was_away_makes_one_message(world: World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from agent.store.records import Delivery, DeliveryKind, DeliveryState
+from agent.store.records import Delivery, DeliveryState
 from rules.model import Correction, Transition
 from rules.periods import EPOCH
 from tests.crash.play import Played
@@ -64,9 +64,7 @@ def _by_run(corrections: Iterable[Correction]) -> dict[str, list[str]]:
 def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in deliveries:
-        # a start waits some seconds with a report
-        said = str(one.state) if one.kind is DeliveryKind.REPORT else f"{_time(one.created)} {one.state} {one.key}"
-        found[f"{one.kind} {one.lane}"].append(said)
+        found[f"{one.kind} {one.lane}"].append(f"{_time(one.created)} {one.state} {one.key}")
     return found
 
 

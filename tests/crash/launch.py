@@ -24,6 +24,7 @@ import agent.app
 import agent.memory
 import agent.pipeline
 import agent.process
+import agent.reports.reporter
 import agent.store.postgres_link
 import agent.watch
 from agent import log
@@ -401,6 +402,8 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     # A time stored a minute ago makes an alert wait for the first poll after a restart, be it by a millisecond: and so
     # miss the message of its group that is due in that very instant.
     agent.memory._SOURCE_EVERY = 0
+    # Sources are read before a start makes a report or a call that is due; here they are read within the first step.
+    agent.memory._READ_FIRST = agent.reports.reporter._SETTLE = 0
     settings = read_settings()
     log.configure(settings.log_format, settings.log_level, settings.secrets)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=Loop) as runner:

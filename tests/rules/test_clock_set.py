@@ -176,6 +176,16 @@ class TestAhead:
         assert world.step(back, Reading(TEMPERATURE, back, 21)) == []
         assert world.step(back + MINUTE, Reading(TEMPERATURE, back + MINUTE, 25)) == ["out firing"]
 
+    def test_very_many_ahead_take_no_place_of_those_of_now(self) -> None:
+        world = World(ROOM)
+        for ahead in range(100):
+            world.step(NOON + ahead * SECOND, Reading(TEMPERATURE, NOON + ahead * SECOND, 21))
+        back = NOON - HOUR
+        assert world.step(back, Reading(TEMPERATURE, back, 25)) == ["out firing"]
+        for later in range(1, 100):
+            assert world.step(back + later * SECOND, Reading(TEMPERATURE, back + later * SECOND, 25)) == []
+        assert world.step(back + MINUTE + 40 * SECOND, Reading(TEMPERATURE, back + 99 * SECOND, 21)) == ["out resolved"]
+
     @given(
         st.lists(st.tuples(st.integers(0, 20), st.sampled_from([0, 0, 0, -5, 30, 61, 100]), st.sampled_from([21, 25])))
     )

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from agent.acts import Person
+from agent.reports.schedule import Remembered
 from agent.runtime import Unknown
 from agent.store import commits
+from agent.store.records import ReportRun
 from agent.store.store import Store, StoreUnavailable
 from rules.model import DAY, HOUR, MINUTE, SECOND, InstanceKey
 from tests.agent.reports.kit import MONDAY, WEEKLY, World, headline
@@ -175,6 +177,33 @@ async def test_a_clock_that_was_a_year_ahead_loses_no_report_for_long(world: Wor
     assert await world.scheduled() == [MONDAY + 52 * WEEK, MONDAY + WEEK]
 
 
+@pytest.mark.parametrize("restarted", ["never", "while it is back", "once it is right"])
+async def test_what_a_clock_set_back_passes_by_is_made_whether_or_not_it_restarts(
+    tmp_path: Path, restarted: str
+) -> None:
+    hourly = '{hourly: {cron: "2 * * * *", to: boss}}'
+    world = await World(tmp_path, MONDAY - 4 * MINUTE).start(hourly)
+    await world.to(MONDAY - HOUR - 4 * MINUTE)
+    if restarted == "while it is back":
+        await world.restart(MONDAY - HOUR - 3 * MINUTE, hourly)
+    await world.to(MONDAY - HOUR - 2 * MINUTE)
+    if restarted == "once it is right":
+        await world.restart(MONDAY, hourly)
+    await world.to(MONDAY + 5 * SECOND)
+    await world.to(MONDAY + 2 * MINUTE)
+    assert await world.scheduled() == [MONDAY - HOUR + 2 * MINUTE, MONDAY + 2 * MINUTE]
+    await world.stop()
+
+
+async def test_what_a_clock_that_was_ahead_has_sent_is_not_sent_again(world: World) -> None:
+    await world.to(MONDAY + WEEK)
+    await world.to(MONDAY + WEEK - HOUR)
+    await world.to(MONDAY + WEEK)
+    await world.restart(MONDAY + WEEK + HOUR)
+    await world.to(MONDAY + WEEK + 2 * HOUR)
+    assert await world.scheduled() == [MONDAY + WEEK]
+
+
 async def test_a_reload_while_a_report_is_made_is_looked_at_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,7 +242,7 @@ async def test_a_run_and_its_deliveries_are_there_together_or_not_at_all(
         patch.setattr(commits, where, "INSERT INTO nowhere VALUES (?)")
         await world.to(MONDAY + WEEK)
     assert await world.deliveries() == []
-    assert [run.made for run in await world.store.report_runs(world.clock.now())] == [None]
+    assert [run.made for run in await world.store.report_runs()] == [None]
     await world.restart(MONDAY + WEEK + 10 * SECOND)
     await world.to(MONDAY + WEEK + 15 * SECOND)
     keys = [one.key for one in await world.deliveries()]
@@ -252,8 +281,8 @@ async def test_killed_after_the_commit_it_is_not_made_again(world: World, monkey
 async def test_two_that_make_the_same_run_queue_it_once(world: World) -> None:
     """What a daemon that lost its place still hands in has the same key."""
     await world.to(MONDAY + WEEK)
-    entry, known = world.config.reports["weekly"], await world.reporter._remember()
-    known.take(await world.store.report_runs(MONDAY + WEEK - 1))
+    entry = world.config.reports["weekly"]
+    known = Remembered.of([ReportRun("weekly", MONDAY, entry.schedule)])
     world.clock.time += 7 * SECOND
     await world.reporter._make_one(entry, known, world.clock.now())
     assert await world.scheduled() == [MONDAY + WEEK]
