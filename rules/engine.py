@@ -31,7 +31,7 @@ from rules.model import (
 )
 from rules.model.quick import maker, quick, replace
 from rules.periods import look_within
-from rules.questions import questions
+from rules.questions import look_again, questions
 from rules.scene import Scene, not_later
 from rules.specs import Specs
 from rules.steps import OFTEN, Steps, at_once
@@ -392,8 +392,7 @@ class Instance:
             tracks = {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
             return checkin_wake(target.checkin, self.assessment, tracks)
         if scene.condition:
-            after = scene.condition.look_again
-            return None if after is None else self.now + after
+            return look_again(scene.condition, scene.questions, self.now)
         if target.goal is None or target.goal.per is None or not scene.tracks:
             return None
         return look_within(self.now, target.goal.per, self.assessment.start, self.assessment.end)

@@ -96,12 +96,19 @@ class View:
             self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
 
     def lasts_until(self, now: int) -> int:
-        """Before when the readings in the window, which has no offset, stay the same as it moves on from `now`."""
-        if self.end != now:
+        """Before when it sees the readings that it sees at `now`, while none comes; 0: that isn't known."""
+        if not (self.window or self.offset):
+            return NEVER
+        if self._is_local:
+            return 0
+        if self.end != now - self.offset:
             self.turn_to(now)
-        times, first, last = self.track.times, self.first, self.last
-        leaves = times[first] + self.window if first < len(times) else NEVER
-        return min(leaves, times[last]) if last < len(times) else leaves
+        times = self.track.times
+        if not self.window:
+            following = bisect_right(times, self.end)
+            return times[following] + self.offset if following < len(times) else NEVER
+        leaves = times[self.first] + self.window if self.first < len(times) else NEVER
+        return (min(leaves, times[self.last]) if self.last < len(times) else leaves) + self.offset
 
     @property
     def newest(self) -> tuple[int, Value] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
-from rules.functions import FUNCTIONS, Query, View
+from rules.functions import FUNCTIONS, NEVER, Query, View
 from rules.model import Combine, Series, Target
 from rules.selectors import selects
 from rules.tracks import Track
@@ -38,10 +38,11 @@ class Question:
     def _means(self, series: Series) -> bool:
         return selects(self.query.selector, series)
 
-    @property
-    def drifts(self) -> bool:
-        """Whether the answer changes with time though no reading comes into a window or leaves it."""
-        return bool(self.query.offset or self._function.drifts is not None)
+    def lasts_until(self, now: int) -> int:
+        """Before when its answer is sure to be that at `now`, while no reading comes; 0 where nothing is sure."""
+        if self._function.drifts is not None:
+            return 0
+        return min([view.lasts_until(now) for view in self.views], default=NEVER)
 
     def views_of(self, until: int) -> Sequence[View]:
         """Its views of the series that have a reading by a time."""
@@ -81,3 +82,17 @@ def questions(
 ) -> Sequence[Question]:
     """What an instance of a target is asked, with its series and their readings."""
     return [Question(query, target, series, tracks) for query in condition.queries]
+
+
+def answered_until(asked: Sequence[Question], now: int) -> int:
+    """Before when all answers are sure to be those at `now`, while no reading comes; 0 where nothing is sure."""
+    return min([question.lasts_until(now) for question in asked], default=NEVER)
+
+
+def look_again(condition: Condition, asked: Sequence[Question], now: int) -> int | None:
+    """When a condition is to be looked at after `now`: the first of its looks that may find something else."""
+    every = condition.look_again
+    if every is None:
+        return None
+    until = answered_until(asked, now)
+    return now + every * max(-((now - until) // every), 1) if until < NEVER else None

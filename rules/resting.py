@@ -31,6 +31,7 @@ from rules.model.quick import maker, replace
 from rules.periods import look_every
 from rules.present import EARLY
 from rules.progress import later
+from rules.questions import look_again
 from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
 from rules.whens import Asked
@@ -62,6 +63,7 @@ class Resting:
     """An instance whose alerts wait for another standing, or for a time."""
 
     __slots__ = (
+        "again",
         "alerts",
         "asked",
         "at",
@@ -101,6 +103,7 @@ class Resting:
         self.found: Glance | None = None  # at the last look that was made
         self.at = 0  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
+        self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.lone = target.goal is None  # it stands by what is unusual alone
@@ -159,8 +162,8 @@ class Resting:
         No reading comes before `until`.
         """
         until = min(until, self.until, self.quiet_at)
-        if due >= until:
-            return False
+        if due >= until or self._is_early(due):
+            return due < until
         self._make_up(due)
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
@@ -181,6 +184,15 @@ class Resting:
         self.sure = 0
         return self._passes(due, found)
 
+    def _is_early(self, due: int) -> bool:
+        """Whether a condition is not looked at so soon: that is found out only if nothing is read before."""
+        condition = self.scene.condition
+        if condition is None or not self.every:
+            return False
+        again = look_again(condition, self.scene.questions, self.at)
+        self.again = NEVER if again is None else again
+        return due < self.again
+
     def sleeps(self, until: int) -> bool:
         """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
         found = self.found
@@ -195,7 +207,7 @@ class Resting:
 
     def _came(self, at: int, newest: int) -> None:
         no_data = self.scene.target.no_data
-        self.time, self.seen = newest, at
+        self.time, self.seen, self.again = newest, at, 0
         self.quiet_at = at + no_data.after if no_data is not None else NEVER
 
     def _make_up(self, until: int) -> None:
@@ -328,7 +340,7 @@ class Resting:
         at, every = self.at, self.every
         soonest = self.until if self.until < self.quiet_at else self.quiet_at
         if every:
-            look = at + every
+            look = max(at + every, self.again)
             if look < self.sure and self.margins is not None:
                 look -= (look - self.sure) // every * every  # those before are left out
             if at < self.end < look:

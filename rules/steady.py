@@ -7,6 +7,7 @@ from rules.goals import Glance
 from rules.measures import MEASURES
 from rules.model import RollingPeriod, Standing
 from rules.progress import EARLY, ONE_NUMBER, Sight, told
+from rules.questions import answered_until
 from rules.scene import Scene
 from rules.tracks import Track
 
@@ -21,23 +22,13 @@ def steady(scene: Scene, now: int, found: Glance) -> int:
     """
     sight = found.sight
     if scene.condition is not None:
-        return _until_answered_anew(scene, now)
+        return answered_until(scene.questions, now)
     if sight is None:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per
     if isinstance(per, RollingPeriod):
         return _until_rolled(sight, track, per, scene.target.zone)
     return sight.stretch.end if _is_settled(scene, sight) else 0
-
-
-def _until_answered_anew(scene: Scene, now: int) -> int:
-    until = NEVER
-    for question in scene.questions:
-        if question.drifts:
-            return 0
-        for view in question.views if question.query.window else ():
-            until = min(until, view.lasts_until(now))
-    return until
 
 
 def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:

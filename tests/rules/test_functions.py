@@ -217,16 +217,28 @@ class TestInAWorld:
         ("condition", "after"),
         [
             ("age(x) < 60", 10 * SECOND),
-            ("avg(x, '10m') < 60", 30 * SECOND),
-            ("at(x, '1h') < 60", 60 * SECOND),
+            ("avg(x, '10m') < 60", 600 * SECOND),  # when it leaves the window
+            ("avg(x, '10m', at('1h')) < 60", 3600 * SECOND),  # when it comes into the window
+            ("at(x, '1h') < 60", 3600 * SECOND),
+            ("at(x, '1d') < 60", 60 * SECOND),  # by local days, whose hours differ
+            ("age(x) < 60 or avg(x, '10m') < 60", 10 * SECOND),
             ("last(x) < 60", None),
         ],
     )
     def test_what_changes_by_time_alone_is_looked_at_again(self, condition, after):
-        world = World(Target("t", "T", Goal(condition=condition)))
+        world = World(Target("t", "T", Goal(condition=condition), zone="Europe/Amsterdam"))
         world.step(NOW, Reading(series("x"), NOW, 1.0))
         wake = world.look(NOW).wake
         assert wake == (None if after is None else NOW + after)
+
+    def test_no_look_is_made_that_finds_the_same(self):
+        world = World(Target("t", "T", Goal(condition="avg(x, '10m') < 60")))
+        for minute in range(15):
+            world.step(NOW + minute * 60 * SECOND, Reading(series("x"), NOW + minute * 60 * SECOND, 1.0))
+        now = NOW + 14 * 60 * SECOND
+        assert world.look(now).wake == now + 60 * SECOND  # the fifth minute leaves
+        assert world.look(now + SECOND).wake == now + 61 * SECOND  # by looks of half a minute, none too early
+        assert world.look(now + 600 * SECOND).wake is None
 
     def test_silence_is_noticed_by_age(self):
         world = World(Target("t", "T", Goal(condition="age(x) < 60")))

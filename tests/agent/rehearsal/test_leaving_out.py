@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.rehearsal import Verdicts
-from rules import resting
+from rules import engine, resting
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import (
@@ -195,26 +195,48 @@ def arriving(readings: Sequence[tuple[int, Reading]]) -> list[tuple[int, tuple[R
     return [(at, tuple(one for _, one in together)) for at, together in groupby(readings, key=lambda pair: pair[0])]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=6, deadline=None)
-@given(
-    rows=st.lists(
-        st.tuples(
-            st.sampled_from([0, 60, 60, 60, 60, 45, 20, 130, 700]),  # seconds after the one before
-            st.sampled_from([0, 0, 0, 0, 0, 1, 90, 600]),  # seconds that it is late
-            st.booleans(),  # whether it is of the other series
-            st.sampled_from([None, nan, 0.0, 19.0, 20.2, 21.0, 21.0, 21.0, 21.6, 22.8, 25.0]),
-        ),
-        min_size=2,
-        max_size=60,
-    )
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 60, 60, 60, 60, 45, 20, 130, 700]),  # seconds after the one before
+        st.sampled_from([0, 0, 0, 0, 0, 1, 90, 600]),  # seconds that it is late
+        st.booleans(),  # whether it is of the other series
+        st.sampled_from([None, nan, 0.0, 19.0, 20.2, 21.0, 21.0, 21.0, 21.6, 22.8, 25.0]),
+    ),
+    min_size=2,
+    max_size=60,
 )
-def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
+
+
+def read(kind: str, rows: list) -> list[tuple[int, tuple[Reading, ...]]]:
     readings, now = [], NOON - 40 * MINUTE
     for gap, late, other, value in rows:
         now += gap * SECOND
         readings.append((now, Reading(other_of(kind) if other else ONE, now - late * SECOND, value)))
-    check(KINDS[kind], arriving(readings), now + 3 * HOUR)
+    return arriving(readings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=6, deadline=None)
+@given(rows=ROWS)
+def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
+    arrivals = read(kind, rows)
+    check(KINDS[kind], arrivals, arrivals[-1][0] + 3 * HOUR)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, target in KINDS.items() if target.goal and target.goal.condition])
+@settings(max_examples=6, deadline=None)
+@given(rows=ROWS)
+def test_looks_at_a_condition_that_are_not_made_would_find_the_same(kind: str, rows: list) -> None:
+    target, arrivals = replace(KINDS[kind], alerts=(HELD, FLAPS)), read(kind, rows)
+    found = []
+    for each in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if each:
+                patch.setattr(engine, "look_again", lambda condition, _, now: now + (condition.look_again or HOUR))
+            found.append(list(look_by_look(target, arrivals, arrivals[-1][0] + HOUR)))
+    for key in {state.key for _, state, _ in found[0]}:
+        some, all_of = ([one for one in looks if one[1].key == key] for looks in found)
+        assert turning_points(some) == turning_points(all_of)
 
 
 def test_what_falls_behind_from_look_to_look_is_found_though_each_reading_makes_up_for_it() -> None:
