@@ -150,7 +150,7 @@ class Resting:
         if newest is None or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
             return None
         for reading in readings:
-            if reading.value is None or not time < reading.time <= at + EARLY:
+            if reading.value is None or not time < reading.time <= at + EARLY or reading.time != readings[0].time:
                 return None
             newest = max(newest, reading.time)
         condition = self.scene.condition

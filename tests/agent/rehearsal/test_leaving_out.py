@@ -291,3 +291,10 @@ def test_a_series_that_joins_later_and_comes_first_by_name_is_asked_from_then_on
 def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
     came = [(NOON, Reading(ONE, NOON, 21.0)), (NOON + 700 * SECOND, Reading(ONE, NOON + 100 * SECOND, 21.0))]
     check(KINDS["absent"], arriving(came), NOON + 4 * HOUR)
+
+
+def test_readings_of_several_times_that_come_together_are_judged_one_by_one() -> None:
+    before = [(NOON, Reading(ONE, NOON, 0.0)), (NOON, Reading(OUTSIDE, NOON, 19.0))]
+    then, at = NOON + MINUTE, NOON + 2 * MINUTE
+    together = [(at, Reading(ONE, at - late, 0.0)) for late in (0, SECOND)]
+    check(KINDS["joined"], arriving([*before, (then, Reading(OUTSIDE, then, 0.0)), *together]), at + HOUR)
