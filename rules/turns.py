@@ -40,7 +40,7 @@ class Turn:
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         """What readings that come together change."""
-        resting = self._rests()
+        resting = self._resting
         if resting is not None and resting.look(at, readings):
             self.wake = resting.wake()
             return None
@@ -50,13 +50,13 @@ class Turn:
         """Whether time alone changes nothing before `until`, while no reading comes."""
         if self.wake is None or self.wake >= until:
             return True
-        resting = self._rests()
+        resting = self._resting
         return resting is not None and resting.sleeps(until)
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
         while self.wake is not None and self.wake < until:
-            resting = self._rests()
+            resting = self._resting
             if resting is not None and resting.wait(self.wake, until):
                 self.wake = resting.wake()
                 continue
@@ -76,13 +76,6 @@ class Turn:
         self.state = replace(unknown(self.key, at), alerts=judged)
         self.wake = self._instance = self._resting = None
 
-    def _rests(self) -> Resting | None:
-        if self._every or self.state is None or self._instance is None or self.state.assessment.hold:
-            return None
-        if self._resting is None:
-            self._resting = Resting(self._instance, self.state)
-        return self._resting
-
     def _evaluated(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         before = self.state if self.state is not None else unknown(self.key, at)
         passed = self._resting.passed_before(at) if self._resting is not None else None
@@ -94,5 +87,7 @@ class Turn:
         self._instance.go_on(before, at)
         after = self._instance.evaluate(readings)
         changed = self.state is None or passed is not None or differs(after, before)
-        self.state, self.wake, self._resting = after, after.wake, None
+        self.state, self.wake = after, after.wake
+        rests = not self._every and not after.assessment.hold
+        self._resting = Resting(self._instance, after) if rests else None  # before the next reading is in the history
         return (at, after, self._instance.moved) if changed else None

@@ -280,6 +280,13 @@ def test_long_stretches_are_mostly_left_out(kind: str) -> None:
     check(KINDS[kind], arriving(readings), NOON + 400 * every + 2 * HOUR)
 
 
+@pytest.mark.parametrize("every", [MINUTE, 10 * MINUTE])
+def test_calm_is_left_out_however_far_apart_its_readings_are(every: int) -> None:
+    calm = [(NOON + i * every, Reading(ONE, NOON + i * every, 21.0 + i % 2)) for i in range(50)]
+    band = room(goal=Goal(at_least=20.0, at_most=23.0), alerts=(HELD,))
+    assert check(band, arriving(calm), NOON + 51 * every) > 0.9
+
+
 @pytest.mark.parametrize("first", [None, 21.0])
 def test_a_series_that_joins_later_and_comes_first_by_name_is_asked_from_then_on(first: float | None) -> None:
     early = [(NOON + i * MINUTE, Reading(ONE, NOON + i * MINUTE, first)) for i in range(3)]
