@@ -31,7 +31,8 @@ _UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 _NO_JSON = re.compile(rb'"(?:[^"\\]|\\.)*+"|NaN|-?Infinity')
 _PIECE = 1_000_000  # bytes that are looked at in one go
 MOST_VALUES = 1_000_000
-"""Values in one answer or file: 300,000 rows of a time, a label and a number."""
+"""Values in one answer or file of a source: 300,000 rows of a time, a label and a number. None is no bound, for what
+somebody gives a command by hand."""
 
 
 def charset_of(headers: Mapping[str, str]) -> str:
@@ -57,7 +58,7 @@ def decode(body: bytes, charset: str = "") -> str:
     return text
 
 
-def parse_json(body: bytes, charset: str = "", most: int = MOST_VALUES) -> Table:
+def parse_json(body: bytes, charset: str = "", most: int | None = MOST_VALUES) -> Table:
     """A JSON document of at most so many values. Also takes NaN and Infinity, which are no JSON but are sent.
 
     Raises ValueError.
@@ -75,8 +76,10 @@ def _in_utf8(body: bytes, charset: str = "") -> bytes:
     return decode(body, charset).encode()
 
 
-def _check_few(body: bytes, most: int, *signs: bytes) -> None:
+def _check_few(body: bytes, most: int | None, *signs: bytes) -> None:
     """Counts a sign inside a text too, which is rare, and costs a hundredth of reading it."""
+    if most is None:
+        return
     found = 0
     for at in range(0, len(body), _PIECE):
         piece = body[at : at + _PIECE]
@@ -107,10 +110,10 @@ def _as_json(found: re.Match[bytes]) -> bytes:
     return text if text[:1] == b'"' else b"null" if text == b"NaN" else b'"%b"' % text
 
 
-def parse_ndjson(body: bytes) -> Table:
+def parse_ndjson(body: bytes, most: int | None = MOST_VALUES) -> Table:
     """A list with the document of every line; a line that is no JSON becomes a BadRow. Raises ValueError."""
     body = _in_utf8(body)
-    _check_few(body, MOST_VALUES, b",", b"[", b"{", b"\n")
+    _check_few(body, most, b",", b"[", b"{", b"\n")
     rows: list[Any] = []
     for line in io.BytesIO(body):
         if line.strip():
@@ -121,22 +124,24 @@ def parse_ndjson(body: bytes) -> Table:
     return Table(rows)
 
 
-def parse_csv(body: bytes, charset: str = "", delimiter: str | None = None) -> Table:
+def parse_csv(body: bytes, charset: str = "", delimiter: str | None = None, most: int | None = MOST_VALUES) -> Table:
     """The rows of a CSV text (RFC 4180) as dicts by the names in its first row. Raises ValueError.
 
     Without `delimiter` it is the one of comma, semicolon, tab and bar that divides the first row into most cells.
     """
-    header, rows = csv_rows(body, charset, delimiter)
+    header, rows = csv_rows(body, charset, delimiter, most)
     return Table([_row(header, cells) for cells in rows], tuple(name for name in header if name))
 
 
-def csv_rows(body: bytes, charset: str = "", delimiter: str | None = None) -> tuple[list[str], Iterator[list[str]]]:
+def csv_rows(
+    body: bytes, charset: str = "", delimiter: str | None = None, most: int | None = MOST_VALUES
+) -> tuple[list[str], Iterator[list[str]]]:
     """The names in the first row of a CSV text, and the cells of each other row that has any. Both raise ValueError."""
     body = _in_utf8(body, charset).lstrip(b"\r\n")
     if not body or body.isspace():
         raise ValueError("is empty")
     sign = delimiter or _delimiter(body)
-    _check_few(body, MOST_VALUES, sign.encode(), b"\n" if b"\n" in body else b"\r")
+    _check_few(body, most, sign.encode(), b"\n" if b"\n" in body else b"\r")
     rows = _cells(csv.reader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""), delimiter=sign))
     return [name.strip() for name in next(rows)], filter(any, rows)
 

@@ -131,12 +131,12 @@ def of_csv(path: Path, config: Configuration, series: str | None, now: int) -> l
         body = path.read_bytes()
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror or error}") from None
-    return _plain(body, series, config) if series else _mapped(parse_csv(body), config, now)
+    return _plain(body, series, config) if series else _mapped(parse_csv(body, most=None), config, now)
 
 
 def _plain(body: bytes, name: str, config: Configuration) -> list[Reading]:
     """Columns are the time, `value`, and labels."""
-    header, rows = csv_rows(body)
+    header, rows = csv_rows(body, most=None)
     places = {column: place for place, column in enumerate(header) if column}
     when = next((column for column in places if column.lower() in _TIMES), None)
     if when is None or "value" not in places:

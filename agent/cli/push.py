@@ -124,11 +124,11 @@ def _parse(given: bytes) -> list[Any]:
     start = given.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     try:
         if start == b"[":
-            data = parse_json(given).answer
+            data = parse_json(given, most=None).answer
         elif start == b"{":
-            data = parse_ndjson(given).answer
+            data = parse_ndjson(given, most=None).answer
         else:
-            data = parse_csv(given).answer
+            data = parse_csv(given, most=None).answer
     except ValueError as error:
         raise Unusable(f"standard input {error}") from None
     return data if isinstance(data, list) else [data]

@@ -158,6 +158,13 @@ def test_readings_arrive_in_order_and_together(configuration):
     assert [at for at, _ in late.arrivals(START + 3 * HOUR)] == [START, START + 2 * HOUR]
 
 
+def test_a_file_may_hold_a_year_of_minutes(configuration, tmp_path):
+    """More than a source may answer at once: it is somebody's own file."""
+    path = tmp_path / "year.csv"
+    path.write_text("time,value\n" + "2026-01-01,1\n" * 525_600)
+    assert len(of_csv(path, configuration(), "temperature", START)) == 525_600
+
+
 def test_csv_by_a_sources_mapping_or_by_plain_columns(configuration, tmp_path):
     config, path = configuration(), tmp_path / "t.csv"
     path.write_text("when,degrees,room\n2026-01-01T00:00:00Z,21.5,lab\n2026-01-01T00:01:00Z,,lab\n")
