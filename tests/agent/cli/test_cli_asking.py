@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 
+from agent.cli import push
 from tests.agent.cli.kit import DEADLINE, Daemon
 
 CONFIG = """\
@@ -306,6 +307,11 @@ def test_push_of_what_can_not_be_taken(here, shared, arguments, given, said):
     answer = here("push", *arguments, "--url", shared.url, given=given)
     assert (answer.status, answer.out) == (2, "")
     assert said in answer.err
+
+
+@pytest.mark.parametrize("given", [b"value\n" + b"1\n" * 1_000_000, b"[" + b"1," * 1_000_000 + b"1]"])
+def test_more_can_be_pushed_than_a_source_may_answer_at_once(given):
+    assert len(push._parse(given)) >= 1_000_000
 
 
 def test_push_wants_a_daemon(here):
