@@ -51,6 +51,11 @@ bench: $(EDITABLE) ## measure every budget beside its reference into bench/resul
 	@tools/programs.sh $(BIN) bench
 	python bench/run.py --date "$$(date -u +%F)" $(if $(QUICK),--quick) $(BENCH_ARGS)
 
+.PHONY: fuzz
+fuzz: $(EDITABLE) ## run the property tests N times (1) with other cases each time; SEED= for one again
+	@tools/programs.sh $(BIN)
+	for round in $$(seq $(or $(N),1)); do pytest -m hypothesis $(PYTEST_ARGS) --hypothesis-profile=fuzz --hypothesis-seed=$(or $(SEED),random); done
+
 .PHONY: crash
 crash: $(EDITABLE) ## kill the daemon N times (100) at random instants and compare with no kill; SEED=, AT= for one again, DATABASE=postgresql
 	@tools/programs.sh $(BIN)
