@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent.decided import Decision, happened
+from agent.silenced import Mutes
 from rules import alerts
 from rules.grouping import own_group, renewed
 from rules.health import source_transition
@@ -55,6 +56,17 @@ def _is_told(decision: Decision, name: str, transition: Transition) -> bool:
     """Whether a group has told of an alert, by more than an escalation."""
     member = decision.groups.member(name, transition.fingerprint)
     return member is not None and member.told and not member.escalated
+
+
+def hears(decision: Decision, wanted: Group, transition: Transition, muted: Mutes) -> bool:
+    """Whether the group's receiver hears of an alert by now in another group, whose message it has: that is enough."""
+    for name in decision.groups.of_alert(transition.fingerprint):
+        group, member = decision.groups.group(name), decision.groups.member(name, transition.fingerprint)
+        if group is None or member is None or not member.told or member.ended is not None:
+            continue
+        if group.receiver == wanted.receiver and muted(decision, group, member) is None:
+            return True
+    return False
 
 
 def lowered(teller: Teller, decision: Decision, transition: Transition) -> list[str]:

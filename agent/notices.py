@@ -51,7 +51,7 @@ class Saying:
     """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so.
 
     While it is `muted`, by a person's `silence` or else, it has no news: those are told when it no longer is. `fresh`:
-    its group's receiver was not told yet that it fires so.
+    its group's receiver was not told yet that it fires so; `again`: it was, and then it was muted until now.
     """
 
     transition: Transition
@@ -61,6 +61,7 @@ class Saying:
     muted: Muted | None = None
     silence: Silence | None = None
     fresh: bool = False
+    again: bool = False
 
 
 def reason_of(transition: Transition) -> Reason | None:
@@ -176,7 +177,7 @@ class Notices:
             group_key=group.key,
             group_labels=own if group.own else dict(group.labels),
             alerts=tuple(
-                replace(each, fresh=saying.fresh)
+                replace(each, fresh=saying.fresh, again=saying.again)
                 for saying, one in zip(sayings, told, strict=False)
                 for each in one.every
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from agent.adopting import lowered, renew
+from agent.adopting import hears, lowered, renew
 from agent.bursts import placed, spill, spills
 from agent.decided import Decision, as_it_fires
 from agent.notices import Notices, Saying, reason_of
@@ -135,7 +135,7 @@ class Teller:
                 later.append(name)
         if reason_of(transition) is Reason.RAISED:
             for name, wanted in self.wanted(decision, transition).items():
-                if name not in known:
+                if name not in known and not hears(decision, wanted, transition, self._muted):
                     later += self._enter(decision, wanted, transition)
         return later
 
@@ -159,6 +159,7 @@ class Teller:
                 rule.repeat if rule else None,
                 told=before is not None and before.told,
                 news=before is not None and before.told and self._is_news(rule, before, transition),
+                left=before is not None and before.left,
                 muted=before.muted if before else held or self.held(decision, transition),
             )
         )
@@ -378,8 +379,9 @@ class Teller:
 
 def _marked(sayings: Iterable[Saying], before: Iterable[Member]) -> list[Saying]:
     """Those that the receiver was not told of yet, or not so, are fresh. `before` is how the members were."""
-    known = {one.fingerprint for one in before if one.told and not one.news}
-    return [replace(one, fresh=one.transition.fingerprint not in known) for one in sayings]
+    known = {one.fingerprint: one.left for one in before if one.told and (one.left or not one.news)}
+    names = ((one, one.transition.fingerprint) for one in sayings)
+    return [replace(one, fresh=name not in known, again=known.get(name, False)) for one, name in names]
 
 
 def _is_hushed(status: AlertStatus) -> bool:

@@ -173,17 +173,22 @@ def _lasted(notice: Notice) -> int:
 
 
 def _joined(notice: Notice, more: Sequence[str]) -> dict[str, Any] | None:
-    """Those alerts of several that are new, only them, and then `more`; None where none is or all are."""
+    """Those alerts of several that are new, else those that were muted till now, only them, and then `more`; None where
+    none is or all are.
+    """
     firing = [one for one in notice.every if one.status == "firing"]
     fresh = [one for one in firing if one.fresh]
-    if not notice.group or not fresh or len(fresh) == len(firing):
+    said = fresh or [one for one in firing if one.again]
+    if not notice.group or not said or len(said) == len(firing):
         return None
-    about = shortened(plain(fresh[0].headline), 300)
-    about += f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
-    only = replace(notice, alerts=tuple(fresh), firing=len(fresh), resolved=0)
-    lines = listed(only, _MOST_NEW) or [f"{mark(notice)} {plain(fresh[0].headline)}"]
-    count = f"{'One' if len(fresh) == 1 else len(fresh)} more: {max(notice.firing, len(firing))} alerts fire now"
-    return {**_words([count, *lines, *more]), "text": escape(f"{mark(notice)} New: {about}", 1_000)}
+    about = shortened(plain(said[0].headline), 300)
+    about += f" and {len(said) - 1} more" if len(said) > 1 else ""
+    only = replace(notice, alerts=tuple(said), firing=len(said), resolved=0)
+    lines = listed(only, _MOST_NEW) or [f"{mark(notice)} {plain(said[0].headline)}"]
+    many, all_ = "One" if len(said) == 1 else str(len(said)), max(notice.firing, len(firing))
+    count = f"{many} {'more' if fresh else 'no longer muted'}: {all_} alerts fire now"
+    words = "New" if fresh else "No longer muted"
+    return {**_words([count, *lines, *more]), "text": escape(f"{mark(notice)} {words}: {about}", 1_000)}
 
 
 def _missed(notice: Notice) -> list[str]:

@@ -164,7 +164,8 @@ def look(
 
 def _named(member: Member) -> Member:
     """A member after a message. One that was told before and is left out is news when it is no longer muted."""
-    return replace(member, told=member.told or member.muted is None, news=member.told and member.muted is not None)
+    left = member.told and member.muted is not None
+    return replace(member, told=member.told or member.muted is None, news=left, left=left)
 
 
 def _reason(

@@ -76,8 +76,8 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Member:
     """One alert in one group. `told`: the receiver was told that it fires; `news`: since then it became graver, flaps
-    or has settled, could not be corrected, or the last message left it out. `escalated`: the receiver knows it only by
-    an escalation.
+    or has settled, could not be corrected, or the last message left it out, which is what `left` says. `escalated`: the
+    receiver knows it only by an escalation.
 
     `ended` is its resolve, until that is told; `muted` why it was left out when it was last looked at.
     """
@@ -91,6 +91,7 @@ class Member:
     repeat: int | None = None
     told: bool = False
     news: bool = False
+    left: bool = False
     escalated: bool = False
     muted: Muted | None = None
     ended: Transition | None = None

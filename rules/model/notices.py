@@ -28,7 +28,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticedAlert:
-    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired."""
+    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired; `again`: it
+    was, and then the alert was muted until now.
+    """
 
     status: str  # "firing" or "resolved"
     title: str
@@ -41,6 +43,7 @@ class NoticedAlert:
     starts_at: int
     ends_at: int | None
     fresh: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,7 +283,7 @@ class TestSilences:
         await plant.pipeline.silence(replace(silence, ends=plant.clock.time), by_ann("expire"))
         assert (await plant.told())[2:] == ["team: firing: x firing"]
 
-    async def test_one_left_out_of_a_group_s_message_is_told_as_new_later(self, plant: Plant) -> None:
+    async def test_one_left_out_of_a_group_s_message_is_told_later_as_what_is_known(self, plant: Plant) -> None:
         await plant.begin(APP, route=ROUTE)
         await plant.see(x=11, y=11)
         await plant.wait(30 * SECOND)
@@ -293,6 +293,9 @@ class TestSilences:
         assert await plant.told() == [
             "team: firing: x,y firing", "team: firing: x,z firing", "team: firing: x,y,z firing",
         ]  # fmt: skip
+        alerts = orjson.loads((await plant.outbox())[-1].payload)["alerts"]
+        shown = {one["labels"]["site"]: (one["fresh"], one["again"]) for one in alerts}
+        assert shown == {"x": (False, False), "y": (False, True), "z": (False, False)}
 
 
 class TestInhibition:

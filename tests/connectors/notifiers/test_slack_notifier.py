@@ -511,6 +511,15 @@ class TestSlack:
         assert answer.text.startswith("🟠 New: Room (room-60)")
         assert words(first).index("room-60") < words(first).index("room-0")
 
+    async def test_what_was_muted_till_now_is_not_called_new(self, slack, notifier):
+        thread = await notifier.send(kit.sending(kit.several(3, 0)))
+        known = (kit.alert(0), replace(kit.alert(1), again=True), kit.alert(2))
+        await notifier.send(kit.sending(kit.several(3, 0, alerts=known), thread=thread))
+        answer = slack.messages[-1]
+        assert set(re.findall(r"room-\d+", words(answer))) == {"room-1"}
+        assert "One no longer muted: 3 alerts fire now" in words(answer)
+        assert answer.text.startswith("🟠 No longer muted: Room (room-1)")
+
     @pytest.mark.parametrize("joins", [False, True])
     async def test_what_fired_and_ended_unsaid_is_named_in_the_thread(self, slack, notifier, joins):
         thread = await notifier.send(kit.sending(kit.several(60, 0)))
