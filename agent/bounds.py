@@ -71,7 +71,7 @@ class Bounds:
         """Why a call that was decided on must not be made after all."""
         state = decision.instance(run.key)
         if not run.undoes and not corrections.is_firing(run, state):
-            return "came back before the call"
+            return f"{corrections.CAME_BACK} the call"
         found = self._held(decision, run) or self._off(decision, run)
         return found.why if found else self.unmet(decision, run, rule)
 

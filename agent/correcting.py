@@ -62,10 +62,17 @@ class Corrector:
         self.step_runs(decision)
 
     def release(self, decision: Decision, transition: Transition) -> None:
-        """Begins the runs of an alert that was held and still fires; what a person is asked is told with it."""
-        if not decision.runs_of(transition.key, transition.fingerprint, transition.fired_at):
+        """Begins the runs of an alert that was held and still fires; what a person is asked is told with it.
+
+        Where the number had come back in those that there were, it flapped, and may have settled while it was held.
+        """
+        runs = decision.runs_of(transition.key, transition.fingerprint, transition.fired_at)
+        flaps = decision.status(transition.key, transition.alert, "").flapping_since is not None
+        if not runs:
             fired = transition.fired_at or transition.at
             self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired))
+        elif not flaps and all(corrections.had_come_back(run) for run in runs):
+            self._begin(decision, replace(transition, event=Event.SETTLED, at=decision.now))
         decision.released = True
 
     def correct_released(self, decision: Decision) -> None:

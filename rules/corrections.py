@@ -35,6 +35,8 @@ LOST = frozenset({RunState.FAILED, RunState.ESCALATED})
 ENDED_BADLY = LOST | {RunState.SKIPPED}
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
+CAME_BACK = "came back before"
+_COOLS = "the cool-down after an earlier call is not over"
 _LATER = ", later than the"
 _OVER = "the alert is over, but no reading taken after the call says so"
 _MISSED = SECOND  # a deadline that is noticed so late passed while nobody looked
@@ -64,7 +66,7 @@ def _is_answered(rule: CorrectRule, transition: Transition, earlier: Iterable[Co
 
 def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:
     calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
-    last = max(calls, default=None)
+    cool = max((at + rule.cooldown for at in calls), default=transition.at)
     within = rule.approve_within
     return Correction(
         id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
@@ -79,7 +81,8 @@ def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correcti
         updated=transition.at,
         fired_at=transition.fired_at,
         deadline=None if within is None else transition.at + within,
-        not_before=transition.at if last is None else max(transition.at, last + rule.cooldown),
+        not_before=max(transition.at, cool),
+        detail=_COOLS if within is None and cool > transition.at else "",
     )
 
 
@@ -94,11 +97,17 @@ def bare_rule(alert: str, action: str) -> CorrectRule:
     return CorrectRule(alert, action, *_BY_HAND)
 
 
+def had_come_back(run: Correction) -> bool:
+    """Whether a run ended since its number was back, or took that back."""
+    return bool(run.undoes) or run.state is RunState.VERIFIED or run.detail.startswith(CAME_BACK)
+
+
 def decided(run: Correction, approval: Approval) -> Correction:
     """The proposal after a person's word."""
     at, note = approval.at, f": {approval.note}" if approval.note else ""
     if approval.given:
-        return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail="")
+        why = _COOLS if (run.not_before or 0) > at else ""
+        return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail=why)
     detail = f"rejected by {approval.by}{note}"
     return replace(run, state=RunState.SKIPPED, approval=approval, deadline=None, updated=at, detail=detail)
 
@@ -141,7 +150,7 @@ def _not_later(run: Correction, now: int) -> Correction:
 def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     """While the alert may still fire on, the question stands."""
     if not is_open(run, instance):
-        return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
+        return skipped(run, now, f"{CAME_BACK} {'another' if run.attempt else 'the'} call")
     if run.deadline is not None and now >= run.deadline:
         why = f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}"
         return given_up(run, rule, now, why)
@@ -168,7 +177,7 @@ def waiting(run: Correction, now: int, why: str, until: int | None, waits_for: s
 
 def _step_approved(run: Correction, rule: CorrectRule, instance: InstanceState | None, now: int) -> Correction:
     if not run.undoes and not is_firing(run, instance):
-        return skipped(run, now, f"came back before {'another' if run.attempt else 'the'} call")
+        return skipped(run, now, f"{CAME_BACK} {'another' if run.attempt else 'the'} call")
     if run.not_before is not None and now < run.not_before:
         return run
     if rule.approve_within is not None and run.approval is None and not run.undoes:  # a reload asks a person first

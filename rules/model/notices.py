@@ -28,8 +28,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticedAlert:
-    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired; `again`: it
-    was, and then the alert was muted until now.
+    """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired.
+
+    `again`: it was told, and then the alert was muted until now.
     """
 
     status: str  # "firing" or "resolved"

@@ -186,7 +186,10 @@ async def test_approved_it_still_waits_for_the_cool_down(house: House) -> None:
     await house.read(25)
     second = house.runs()[-1]
     word = await house.approve(second.id, BOB)
-    assert word.words == "Correction cool waits for its time, approved by bob"
+    assert (
+        word.words
+        == "Correction cool waits for its time, approved by bob: the cool-down after an earlier call is not over"
+    )
     assert await house.send() == 0
     await house.restart(after=5 * MINUTE)
     await house.passes(MINUTE)
