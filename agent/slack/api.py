@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,6 +22,7 @@ _SECONDS = 5.0  # people wait
 _SLACK = "slack.com"
 _MOST = 4_096
 _PATIENT = 60.0  # seconds, for what follows an answer; a response URL is good for half an hour
+_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds, where Slack failed and does not say when to try again
 
 
 class Api:
@@ -57,6 +58,17 @@ class Api:
                     raise
             left -= max(wait, 1.0)
             await self.pause(wait)
+
+    async def anew(self, method: str, arguments: Callable[[], Mapping[str, Any]]) -> Any:
+        """As `in_time`, for what may be done twice: again too where Slack failed, each time as things are by then."""
+        for pause in _PAUSES:
+            try:
+                return await self.in_time(method, **arguments())
+            except ConnectorError as error:
+                if error.permanent or error.until_mended or error.retry_after is not None:
+                    raise
+            await self.pause(pause)
+        return await self.in_time(method, **arguments())
 
     async def pause(self, seconds: float) -> None:
         """Lets so many seconds pass."""

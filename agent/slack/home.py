@@ -29,7 +29,7 @@ _IN_LINE = 600
 async def publish(visit: Visit, said: Sequence[str] = ()) -> bool:
     """Shows the person their Home, with `said` at its top. False if Slack did not take it, which is logged."""
     try:
-        await visit.api.in_time("views_publish", user_id=visit.person.id, view=home(visit, said))
+        await visit.api.anew("views_publish", lambda: {"user_id": visit.person.id, "view": home(visit, said)})
     except ConnectorError as error:
         log.warning("slack.home_not_shown", error=str(error))
         return False

@@ -6,6 +6,8 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
 from agent.demo.slack_parts import Failure
 from agent.slack.asking import parse
 from agent.slack.home import home
@@ -149,16 +151,24 @@ async def test_where_home_can_not_be_shown_a_click_is_answered_in_a_direct_messa
     assert "slack.home_not_shown" in [line["event"] for line in log]
 
 
-async def test_one_call_too_many_only_delays_it(door, daemon, monkeypatch):
+@pytest.mark.parametrize(
+    ("failure", "seconds"),
+    [
+        (Failure(status=429, retry_after=7), 7),
+        (Failure(error="internal_error"), 1),
+        (Failure(status=500), 1),
+    ],
+)
+async def test_what_slack_does_not_take_at_once_only_delays_it(door, daemon, failure, seconds):
     class Once(dict):
         def get(self, method, _=None):
             return self.pop(method, None)
 
-    door.failures = Once({"views.publish": Failure(status=429, retry_after=7)})
+    door.failures = Once({"views.publish": failure})
     before = daemon.clock.time
     await opened(door)
     assert "Open alerts" in await shown(door)
-    assert daemon.clock.time - before >= 7 * SECOND
+    assert daemon.clock.time - before >= seconds * SECOND
 
 
 async def test_the_targets_that_do_not_fit_are_counted(door, daemon):

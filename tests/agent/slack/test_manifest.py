@@ -13,7 +13,7 @@ from agent.web.routes import TABLE
 from tests.test_layout import ROOT, SHIPPED, place
 
 FAMILIES = "apps|auth|bookmarks|chat|conversations|files|pins|reactions|team|usergroups|users|views"
-CALLED = re.compile(rf"""(?:call|ask|in_time)\(\s*"({FAMILIES})_(\w+)"|\.({FAMILIES})_(\w+)\(""")
+CALLED = re.compile(rf"""(?:call|ask|in_time|anew)\(\s*"({FAMILIES})_(\w+)"|\.({FAMILIES})_(\w+)\(""")
 WITH_AN_APP_TOKEN = {"apps_connections_open"}
 AT_SLACK = {"files_upload_v2": ("files.getUploadURLExternal", "files.completeUploadExternal")}
 
