@@ -44,26 +44,37 @@ class PagerDutyNotifier:
         self._services = services
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:
-        """Sends one event. Raises ConnectorError."""
+        """Sends its events. Raises ConnectorError."""
         key = self._config.routing_key.get_secret_value()
-        body = orjson.dumps({"routing_key": key, **event(sending)})
-        await post(self._services, self._config.url, body, {}, within=self._config.timeout, secrets=[key])
+        for event in events(sending):
+            body = orjson.dumps({"routing_key": key, **event})
+            await post(self._services, self._config.url, body, {}, within=self._config.timeout, secrets=[key])
         return None
 
     async def close(self) -> None:
         """Nothing is held open: the HTTP client is shared."""
 
 
-def event(sending: Sending) -> dict[str, Any]:
-    """The event without its routing key.
+def events(sending: Sending) -> list[dict[str, Any]]:
+    """The event of a notice, without its routing key; of what began and ended before it could be said the two.
+
+    A resolve alone would be of nothing that PagerDuty knows, and dropped there.
+    """
+    action = _action(sending.notice)
+    is_unsaid = action == "resolve" and all(one.fresh for one in sending.notice.every)
+    return [_event(sending, one) for one in ("trigger", action)[not is_unsaid :]]
+
+
+def _event(sending: Sending, action: str) -> dict[str, Any]:
+    """One event.
 
     Source: https://developer.pagerduty.com/docs/events-api-v2-overview and the schema at
     https://github.com/PagerDuty/api-schema (events-v2): `summary` has at most 1,024 characters, `dedup_key` 255, the
     whole event 512 kB, which bounded texts keep.
     """
     notice = sending.notice
-    named = {"event_action": _action(notice), "dedup_key": dedup_key(notice)}
-    if named["event_action"] != "trigger":
+    named = {"event_action": action, "dedup_key": dedup_key(notice)}
+    if action != "trigger":
         return named
     sent: dict[str, Any] = {**named, "payload": _payload(notice), "client": "Setpoint"}
     if notice.external_url:

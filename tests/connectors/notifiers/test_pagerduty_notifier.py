@@ -8,7 +8,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from connectors.notifiers.pagerduty import PagerDutyNotifier, dedup_key, event
+from connectors.notifiers.pagerduty import PagerDutyNotifier, dedup_key, events
 from rules.model import Reason
 from tests.connectors.notifiers import kit
 from tests.connectors.notifiers.posting import Posts
@@ -51,7 +51,7 @@ class TestPosting(Posts):
 
 
 def actions(*notices):
-    return [event(kit.sending(notice)) for notice in notices]
+    return [event for notice in notices for event in events(kit.sending(notice))]
 
 
 def test_what_is_about_one_alert_has_one_key():
@@ -84,6 +84,17 @@ def test_a_group_is_one_alert_also_when_it_fires_again():
     assert first["payload"]["component"] == "target=room"
 
 
+@pytest.mark.parametrize(
+    ("fresh", "said"), [((True, True), ["trigger", "resolve"]), ((True, False), ["resolve"]), ((), ["resolve"])]
+)
+def test_what_began_and_ended_unsaid_is_triggered_before_it_is_resolved(fresh, said):
+    alerts = tuple(dataclasses.replace(kit.alert(n, "resolved"), fresh=new) for n, new in enumerate(fresh))
+    found = actions(kit.several(0, 2, alerts=alerts, reason=Reason.RESOLVED) if alerts else kit.resolved())
+    assert [one["event_action"] for one in found] == said
+    assert len({one["dedup_key"] for one in found}) == 1
+    assert found[0].get("payload", {}).get("summary", "").startswith("Resolved: ") == (len(said) == 2)
+
+
 def test_updates_that_nobody_took_are_added_to_the_alert():
     (update,) = actions(kit.notice(reason=Reason.UPDATED, details=("Correction called",)))
     assert (update["event_action"], update["dedup_key"]) == ("trigger", dedup_key(kit.notice()))
@@ -109,7 +120,7 @@ def test_severities_are_pagerduty_s(severity, said):
 
 
 def test_the_link_that_acknowledges_comes_first():
-    sent = event(kit.sending(ack_url="https://setpoint.example.com/ack/x"))
+    (sent,) = events(kit.sending(ack_url="https://setpoint.example.com/ack/x"))
     assert sent["links"][0] == {"href": "https://setpoint.example.com/ack/x", "text": "Acknowledge in Setpoint"}
 
 
