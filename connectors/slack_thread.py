@@ -105,7 +105,12 @@ def replaced(link: str, fired: Mapping[str, Any] | None = None) -> dict[str, Any
 
 def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
     """What stays visible of the firing when it is over."""
-    return before.get("fired") or (firing(notice) if notice.status == "firing" else None)
+    if before.get("fired"):
+        return before["fired"]
+    if notice.status == "firing":
+        return firing(notice)
+    fired = replace(notice, reason=Reason.FIRING, status="firing", ends_at=None, **notice.fired)
+    return firing(fired) if notice.fired else None
 
 
 def standing(notice: Notice) -> str:

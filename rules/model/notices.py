@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from rules.model.troubles import BLIND
 
@@ -81,7 +82,8 @@ class Notice:
     names a group that may have several alerts over time and `group_since` its episode: messages of one episode belong
     together. Without them that is the alert, and its firing. `news` is all there was so far in this firing, again in
     each notice, so that none is lost where a notice is. `unsaid` are firings, the first at `unsaid_since`, of which the
-    receiver was not told by themselves, because they came and went while a message waited.
+    receiver was not told by themselves, because they came and went while a message waited; `fired` is the headline and
+    the values of the last of them, in the notice of its end.
     """
 
     reason: Reason
@@ -121,6 +123,7 @@ class Notice:
     news: tuple[News, ...] = ()
     unsaid: int = 0
     unsaid_since: int | None = None
+    fired: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def every(self) -> tuple[NoticedAlert, ...]:

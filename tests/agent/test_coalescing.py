@@ -18,7 +18,8 @@ def said(text: str) -> dict[str, Any]:
     reasons = {"f": "firing", "r": "resolved", "u": "updated", "e": "escalated", "x": "raised", "m": "reminder"}
     reason, episode = reasons[text[0]], int(text[1:])
     status = "resolved" if reason == "resolved" else "firing"
-    return {"reason": reason, "starts_at": episode, "status": status, "severity": "warning"}
+    about = {"headline": f"{text} is said", "values": {"value": episode}}
+    return {"reason": reason, "starts_at": episode, "status": status, "severity": "warning", **about}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,15 @@ def test_what_was_carried_once_is_carried_on() -> None:
     first = {**said("f3"), "unsaid": 2, "unsaid_since": 1}
     place, notice = coalesced([first, said("r3"), said("f4")], known=True)
     assert (place, notice["unsaid"], notice["unsaid_since"]) == (2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "fired"),
+    [("r1 f2 r2 f3 u3 r3", "f3"), ("f1 r1", "f1"), ("u1 r1", ""), ("r1 f2 r2 f3", ""), ("r1 f2 r2", "f2")],
+)
+def test_an_end_carries_how_it_fired_if_that_was_not_said(waiting: str, fired: str) -> None:
+    notice = coalesced([said(word) for word in waiting.split()], known=True)[1]
+    assert notice.get("fired", {}).get("headline", "").partition(" ")[0] == fired
 
 
 def told(*minutes: float) -> list[Told]:

@@ -16,7 +16,7 @@ from connectors.base import BadAnswer, Misconfigured, Refused, Services, TimedOu
 from connectors.facts import facts
 from connectors.http import HttpClient
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import DAY, SECOND, Reason
+from rules.model import DAY, MINUTE, SECOND, Reason
 from tests.connectors.notifiers import kit
 
 SECRETS = (TOKEN, "DemoWebhookSecret01")
@@ -493,6 +493,14 @@ def test_configuration_names_one_way(keys):
 
 
 class TestSlack:
+    async def test_the_numbers_of_a_firing_that_was_not_said_stay_too(self, slack, notifier):
+        thread = await notifier.send(kit.sending())
+        thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
+        later = {"starts_at": kit.NOW + SECOND, "at": kit.NOW + MINUTE, "unsaid": 1, "unsaid_since": kit.NOW + SECOND}
+        over = kit.resolved(**later, fired={"headline": "It was too hot", "values": {"value": 4711.0}})
+        await notifier.send(kit.sending(over, thread=thread))
+        assert "When it fired*\nIt was too hot\nValue: 4,711" in words(slack.messages[0])
+
     async def test_another_alert_of_the_group_edits_its_message_and_is_seen_in_the_channel(self, slack, notifier):
         thread = await notifier.send(kit.sending(kit.several(1, 0, alerts=(kit.alert(0),))))
         assert (await notifier.send(kit.sending(kit.several(2, 0), thread=thread)))["ts"] == thread["ts"]
