@@ -98,13 +98,16 @@ def say(daemon: Daemon, path: str, said: dict[str, Any], *, as_json: bool) -> No
         click.echo(f"{found['correction']['short']}  {line(found['words'], 300)}")
 
 
-def answered(act: str, correction: str, said: tuple[str | None, str], daemon: Daemon, *, as_json: bool) -> None:
-    """Approves or rejects; `said` is who (None: the user) and their note."""
+def answered(
+    act: str, correction: str, said: tuple[str | None, str], daemon: Daemon, *, as_json: bool, seen: str | None = None
+) -> None:
+    """Approves or rejects; `said` is who (None: the user) and their note, `seen` when what they read was said."""
     by, note = said
     if not correction.strip():
         raise Unusable(f"{act} needs a correction: its id, or the first digits of it (setpoint corrections lists them)")
     path = f"corrections/{quote(correction, safe='')}/{act}"
-    say(daemon, path, {"by": by or user(), "note": note}, as_json=as_json)
+    sent = {"by": by or user(), "note": note, **({} if seen is None else {"seen": seen})}
+    say(daemon, path, sent, as_json=as_json)
 
 
 def _switch(daemon: Daemon, *, on: bool, who: tuple[str | None, str], as_json: bool) -> None:

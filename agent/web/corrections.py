@@ -26,9 +26,13 @@ async def corrections(request: web.Request) -> web.Response:
 
 
 async def approve(request: web.Request) -> web.Response:
-    """Approves a proposal; only the first word counts."""
-    who, note, _ = await _said(request)
-    return _word(await runtime(request).approve(request.match_info["id"], who, note))
+    """Approves a proposal, as it was `seen`; only the first word counts."""
+    who, note, given = await _said(request, "seen")
+    try:
+        seen = None if given.get("seen") is None else body.time_of(given["seen"])
+    except ValueError as error:
+        raise Failure(422, f"seen: {error}") from None
+    return _word(await runtime(request).approve(request.match_info["id"], who, note, seen))
 
 
 async def reject(request: web.Request) -> web.Response:

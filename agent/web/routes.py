@@ -260,9 +260,12 @@ _DONE = (
                     e422="It does not say by whom.",
                 ),
             },
-            body="Answer",
+            body=sent,
         )
-        for act, handler in (("approve", corrections.approve), ("reject", corrections.reject))
+        for act, handler, sent in (
+            ("approve", corrections.approve, "Approve"),
+            ("reject", corrections.reject, "Answer"),
+        )
     ),
     Route(
         "POST",

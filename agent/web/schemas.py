@@ -313,6 +313,7 @@ SCHEMAS: dict[str, Schema] = {
     "Numbers": shape(at=TIME, standing={"enum": list(STANDINGS)}, value=NUMBER, time=maybe(TIME), inputs=LABELS),
     "Corrections": shape(corrections=some("Correction")),
     "Answer": shape(by=TEXT, note=TEXT, optional=("note",)),
+    "Approve": shape(by=TEXT, note=TEXT, seen=TIME, optional=("note", "seen")),
     "Answered": shape(correction=ref("Correction"), changed=YES, words=TEXT),
     "Run": shape(alert=TEXT, by=TEXT, note=TEXT, optional=("note",)),
     "Switch": shape(on=YES, by=TEXT, at=maybe(TIME), note=TEXT),

@@ -51,7 +51,9 @@ def test_what_is_proposed_is_approved_and_rejected(asking):
     assert any(line.startswith(f"{den['short']} proposed heat out-of-band rooms room=den 0 ") for line in lines)
     assert any(line.startswith("heat webhook 0 10/h closed") for line in lines)
 
-    said = asking("approve", den["short"][:5], "--note", "go", "--by", "ann")
+    early = asking("approve", den["short"], "--seen", "2020-01-01T00:00:00Z")
+    assert (early.status, "the call is another by now: POST http://127.0.0.1:1/den" in early.err) == (1, True)
+    said = asking("approve", den["short"][:5], "--note", "go", "--by", "ann", "--seen", den["updated"])
     assert (said.status, said.err) == (0, "")
     call = "dry run, the call would be POST http://127.0.0.1:1/den"
     assert " ".join(said.out.split()) == f"{den['short']} Correction heat was skipped, approved by ann: {call}"

@@ -12,6 +12,7 @@ from agent.store.records import Commit
 from rules.model import (
     HOUR,
     MINUTE,
+    SECOND,
     Approval,
     Correction,
     InstanceKey,
@@ -64,6 +65,13 @@ async def test_a_word_that_counts_and_one_that_was_said(client, daemon: Daemon, 
     assert daemon.taken == [(act, RUN.short, "ann"), (act, RUN.short, "bob")]
 
 
+@pytest.mark.parametrize("sent", ["2026-01-01T00:00:01Z", NOW // SECOND + 1])
+async def test_who_approves_may_say_when_what_they_read_was_said(client, daemon: Daemon, sent):
+    daemon.words = [Word(DONE, "it is called", counted=True)]
+    await post(client, "corrections/r1/approve", "Answered", {"by": "ann", "seen": sent})
+    assert daemon.seen == NOW + SECOND
+
+
 async def test_a_word_too_late_is_a_conflict_and_one_about_nothing_is_not_found(client, daemon: Daemon):
     daemon.words = [Word(DONE, "already approved by ann at 14:02", counted=False)]
     found = await error_of(await client.post("/api/v1/corrections/r1/reject", json={"by": "bob"}))
@@ -84,6 +92,8 @@ async def test_an_action_is_called_for_an_alert(client, daemon: Daemon):
         ("corrections/r1/approve", {}, "by has to say who does it, in at most 200 characters"),
         ("corrections/r1/approve", [], 'send an object such as {"by": "ann", "note": "go on"}'),
         ("corrections/r1/approve", {"by": "ann", "nte": ""}, "unknown key 'nte'; did you mean note?"),
+        ("corrections/r1/approve", {"by": "ann", "seen": "x"}, "seen: 'x' is not a time: ISO 8601 or Unix time"),
+        ("corrections/r1/reject", {"by": "ann", "seen": 1}, "unknown key 'seen'; known are by, note"),
         ("corrections/r1/reject", {"by": "ann", "note": 1}, "note has to be a text of at most 2,000 characters"),
         ("corrections/switch", {"by": "ann"}, "on has to be true or false"),
         ("corrections/switch", {"by": "ann", "on": "off"}, "on has to be true or false"),
