@@ -151,7 +151,11 @@ class Bounds:
         until = max((min(at, decision.now) + rule.cooldown for at in others if at is not None), default=0)
         if until <= decision.now:
             return None
-        return Wait(f"waits for the cool-down of {run.action}, until {self._time(run, until, decision)}", until)
+        return Wait(self.cools(decision, run, until), until)
+
+    def cools(self, decision: Decision, run: Correction, until: int) -> str:
+        """That a run waits after an earlier call, for the same instance or on the same thing."""
+        return f"waits for the cool-down of {run.action}, until {self._time(run, until, decision)}"
 
     def _over_budget(self, decision: Decision, run: Correction) -> Wait | None:
         entry = self._config.actions.get(run.action)

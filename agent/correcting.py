@@ -315,6 +315,8 @@ class Corrector:
         if before == after:
             return
         state = decision.instance(after.key)
+        if after.state is RunState.APPROVED and not after.detail and (after.not_before or 0) > decision.now:
+            after = replace(after, detail=self.bounds.cools(decision, after, after.not_before or 0))
         after = self._with_numbers(decision, after, state)
         decision.put_run(after)
         if before is None or before.state is not after.state:

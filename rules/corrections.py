@@ -36,7 +36,6 @@ ENDED_BADLY = LOST | {RunState.SKIPPED}
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
 CAME_BACK = "came back before"
-_COOLS = "the cool-down after an earlier call is not over"
 _LATER = ", later than the"
 _OVER = "the alert is over, but no reading taken after the call says so"
 _MISSED = SECOND  # a deadline that is noticed so late passed while nobody looked
@@ -82,7 +81,6 @@ def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correcti
         fired_at=transition.fired_at,
         deadline=None if within is None else transition.at + within,
         not_before=max(transition.at, cool),
-        detail=_COOLS if within is None and cool > transition.at else "",
     )
 
 
@@ -106,8 +104,7 @@ def decided(run: Correction, approval: Approval) -> Correction:
     """The proposal after a person's word."""
     at, note = approval.at, f": {approval.note}" if approval.note else ""
     if approval.given:
-        why = _COOLS if (run.not_before or 0) > at else ""
-        return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail=why)
+        return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail="")
     detail = f"rejected by {approval.by}{note}"
     return replace(run, state=RunState.SKIPPED, approval=approval, deadline=None, updated=at, detail=detail)
 

@@ -188,7 +188,7 @@ async def test_approved_it_still_waits_for_the_cool_down(house: House) -> None:
     word = await house.approve(second.id, BOB)
     assert (
         word.words
-        == "Correction cool waits for its time, approved by bob: the cool-down after an earlier call is not over"
+        == "Correction cool waits for its time, approved by bob: waits for the cool-down of cool, until 12:05"
     )
     assert await house.send() == 0
     await house.restart(after=5 * MINUTE)

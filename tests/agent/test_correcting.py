@@ -299,6 +299,14 @@ class TestOneThing:
         await house.passes(5 * MINUTE)
         assert await house.send() == 1
 
+    async def test_one_that_fires_again_says_that_it_waits_for_it(self, house: House) -> None:
+        await house.begin(AUTO)
+        await house.read(25)
+        await house.send()
+        for value in (22, 25):
+            await house.read(value)
+        assert house.runs()[-1].detail == "waits for the cool-down of cool, until 12:05"
+
     async def test_it_goes_on_when_a_reload_ends_what_it_waits_for(self, house: House) -> None:
         await house.begin(replace(self.RULES[0], verify_within=HOUR), self.RULES[1], target=self.TWO)
         await house.read(25)
