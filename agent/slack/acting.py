@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from agent.muted import silence_matchers
 from agent.runtime import OpenAlert, Runtime, Unknown
 from agent.slack.asking import Word
 from agent.slack.names import exact, near
@@ -100,7 +101,7 @@ async def mute(visit: Visit) -> Reply:
 
 
 async def unsilence(visit: Visit) -> Reply:
-    """`unsilence [id|target]`: ends one, or shows those that hold with a button each."""
+    """`unsilence [id|target|matchers]`: ends one, or shows those that hold with a button each."""
     wanted = visit.asked.rest()
     if not wanted:
         return held_silences(visit)
@@ -111,6 +112,9 @@ async def unsilence(visit: Visit) -> Reply:
     if not ended and target is not None:
         only = Matcher("target", "=", plain_name(visit.runtime, target))
         ended = [one for one in held if only in one.matchers]
+    if not ended and target is None:
+        same = _as_silenced(visit)
+        ended = [one for one in held if set(one.matchers) == same]
     if not ended:
         known = [one.id for one in held]
         if target is not None:
@@ -121,6 +125,19 @@ async def unsilence(visit: Visit) -> Reply:
     return lines(
         *(f"Ended: {code(matchers_text(one.matchers))} ({one.id})" for one in ended), public=visit.asked.public
     )
+
+
+def _as_silenced(visit: Visit) -> set[Matcher]:
+    """What `silence` would make of these words: matchers, or an instance by its name."""
+    words, runtime = visit.asked.words, visit.runtime
+    if any(sign in word.written for word in words for sign in _OPERATORS):
+        texts = _matcher_texts(visit.asked.text, words)
+    else:
+        texts = _instance_texts(runtime, visit.asked.rest())
+    try:
+        return set(silence_matchers(texts, runtime.config.targets))
+    except ValueError:
+        return set()
 
 
 def held_silences(visit: Visit) -> Reply:

@@ -66,7 +66,7 @@ TABLE = {
             acts=True,
             free=True,
         ),
-        Command("unsilence", "[id|target]", "end silences, or list them", acting.unsilence, acts=True),
+        Command("unsilence", "[id|target|matchers]", "end silences, or list them", acting.unsilence, acts=True),
         Command(
             "mute",
             "<source> <duration> [reason]",

@@ -361,6 +361,17 @@ async def test_unsilence_ends_by_id_or_target_and_lists_with_buttons(door, daemo
     assert "No silence names target room." in await ask(door, "unsilence room")
 
 
+@pytest.mark.parametrize("named", ['room="kitchen", severity=critical', "kitchen", '{room="kitchen"}'])
+async def test_unsilence_takes_what_it_was_silenced_by(door, daemon, named):
+    daemon.stands("room", BEHIND, room="kitchen")
+    await ask(door, f"silence {named} 2h x")
+    await ask(door, "silence severity=critical 2h x")
+    first, second = daemon.silenced
+    assert f"({first})" in await ask(door, f"unsilence {named}")
+    assert [name for name, one in daemon.silenced.items() if one.ends > NOW] == [second]
+    assert "There is no silence" in await ask(door, "unsilence room=~(")
+
+
 async def test_oncall_names_receivers_and_kinds_without_secrets(door):
     text = await ask(door, "oncall")
     assert "Receiver oncall: webhook" in text
