@@ -164,12 +164,13 @@ class Bounds:
         own = [*known, *(one.updated for one in made if one.action == run.action)]
         free = corrections.within_budget(own, entry.budget if entry else None, decision.now)
         if free:
-            return Wait("waits for the action's budget", free)
+            return Wait(f"waits for the action's budget, until {self._time(run, free, decision)}", free)
         budget = self._config.corrections.budget
         known = without(self._memory.all_calls(), [at for _, at in decision.unmade]) if budget else []
         every = [*known, *(one.updated for one in made)] if budget else []
         free = corrections.within_budget(every, budget, decision.now)
-        return Wait("waits for the budget of all corrections", free) if free else None
+        why = "waits for the budget of all corrections"
+        return Wait(f"{why}, until {self._time(run, free, decision)}", free) if free else None
 
     def broken(self, decision: Decision, run: Correction) -> Wait | None:
         """The action's breaker, while it is open or one tries whether it may be closed."""

@@ -36,6 +36,7 @@ ENDED_BADLY = LOST | {RunState.SKIPPED}
 LONGEST_BUDGET = DAY  # the longest span over which a budget counts calls
 BACK = "back on target"
 CAME_BACK = "came back before"
+LAPSED = "nobody approved within"
 _LATER = ", later than the"
 _OVER = "the alert is over, but no reading taken after the call says so"
 _MISSED = SECOND  # a deadline that is noticed so late passed while nobody looked
@@ -149,7 +150,7 @@ def _step_proposed(run: Correction, rule: CorrectRule, instance: InstanceState |
     if not is_open(run, instance):
         return skipped(run, now, f"{CAME_BACK} {'another' if run.attempt else 'the'} call")
     if run.deadline is not None and now >= run.deadline:
-        why = f"nobody approved within {span(rule.approve_within or run.deadline - run.created)}"
+        why = f"{LAPSED} {span(rule.approve_within or run.deadline - run.created)}"
         return given_up(run, rule, now, why)
     return run
 

@@ -143,6 +143,8 @@ async def test_nobody_approves_in_time(house: House) -> None:
     assert (late.counted, late.words) == (False, "Correction cool was skipped: nobody approved within 10m")
     told = [(n["reason"], n["receiver"], n["status"]) for n in await house.notices()]
     assert told == [("firing", "team", "firing"), ("uncorrected", "team", "firing"), ("escalated", "oncall", "firing")]
+    news = [n["news"] for n in await house.notices()]
+    assert news[1] == [{"words": "Correction cool was skipped: nobody approved within 10m", "failed": True}]
     await house.read(22)
     ends = [n["receiver"] for n in await house.notices() if n["status"] == "resolved"]
     assert sorted(ends) == ["oncall", "team"]

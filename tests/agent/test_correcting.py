@@ -192,7 +192,7 @@ class TestBreaker:
         await house.begin(self.QUICK, replace(self.QUICK, on="also"), target=target, actions={"cool": cool})
         await house.read(25)
         waits = next(run for run in house.runs() if run.state is RunState.APPROVED)
-        assert waits.detail == "waits for the action's budget"
+        assert waits.detail == "waits for the action's budget, until 13:00"
         await house.send()
         await house.passes(MINUTE)
         waits = next(run for run in house.runs() if run.state is RunState.APPROVED)
@@ -249,7 +249,7 @@ class TestBudgets:
         await house.read(25)
         assert await house.send() == 1
         waits = [run for run in house.runs() if run.state is RunState.APPROVED]
-        assert [run.detail for run in waits] == ["waits for the budget of all corrections"]
+        assert [run.detail for run in waits] == ["waits for the budget of all corrections, until 12:10"]
         await house.restart(after=10 * MINUTE)
         await house.passes(SECOND)
         assert await house.send() >= 1
