@@ -48,7 +48,8 @@ def coalesced(waiting: Sequence[Mapping[str, Any]], *, known: bool) -> tuple[int
     a group all is one notice.
     """
     if waiting and waiting[-1].get("group"):
-        return len(waiting) - 1, _counted(merged(waiting), waiting[:-1])
+        *before, newest = waiting
+        return len(before), _counted({**merged(waiting), **_as_fired(newest, before)}, before)
     begins = not known and not _fires_anew(waiting)
     for place, notice in enumerate(waiting):
         first = place == 0 and begins and notice["reason"] in _BEGINS
