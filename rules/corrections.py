@@ -43,23 +43,31 @@ _BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to veri
 
 
 def begin(target: Target, transition: Transition, earlier: Iterable[Correction]) -> list[Correction]:
-    """The runs that a transition begins: one for each rule of an alert that starts firing, or fires after it flapped.
+    """The runs that a transition begins: one for each rule of an alert that starts firing, or fires on after all: it
+    flapped and settled so, or went again while it recovered.
 
     `earlier` are runs of the same instance; their last call starts the cool-down.
     """
-    settled, known = transition.event is Event.SETTLED, list(earlier)
-    if not settled and (transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING):
+    again, known = _fires_again(transition), list(earlier)
+    if not again and (transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING):
         return []
     found = [rule for rule in target.correct if rule.on == transition.alert]
-    return [_begun(r, transition, known) for r in found if not (settled and _is_answered(r, transition, known))]
+    return [_begun(r, transition, known) for r in found if not (again and _is_answered(r, transition, known))]
+
+
+def _fires_again(transition: Transition) -> bool:
+    """Whether an alert that fired before is off target once more; while it flaps that is not asked."""
+    if transition.event is Event.FIRING:
+        return transition.before is AlertState.RECOVERING and not transition.quiet
+    return transition.event is Event.SETTLED
 
 
 def _is_answered(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> bool:
-    """Whether a run of this firing is open, ended badly, or was rejected: what came back meanwhile needs another."""
+    """Whether a run of this firing is open, failed, or was rejected or dry: what came back meanwhile needs another."""
     of = (transition.fingerprint, transition.fired_at, rule.action)
     runs = [run for run in earlier if (run.fingerprint, run.of, run.action) == of]
     said_no = any(run.approval is not None and not run.approval.given for run in runs)
-    return said_no or any(run.state in OPEN | LOST for run in runs)
+    return said_no or any(run.state in OPEN | LOST or run.dry_run for run in runs)
 
 
 def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:

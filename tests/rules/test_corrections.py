@@ -56,7 +56,7 @@ def called(run: Correction, now: int) -> Correction:
 
 def test_only_a_new_firing_begins_a_run() -> None:
     assert begun().state is RunState.APPROVED
-    assert corrections.begin(TARGET, firing(AlertState.RECOVERING), []) == []
+    assert corrections.begin(TARGET, replace(firing(AlertState.RECOVERING), event=Event.RAISED), []) == []
     assert corrections.begin(TARGET, replace(firing(), event=Event.RESOLVED), []) == []
     assert corrections.begin(TARGET, replace(firing(), alert="cold"), []) == []
 
@@ -73,15 +73,24 @@ def test_only_a_new_firing_begins_a_run() -> None:
         (RunState.ESCALATED, None, False),
     ],
 )
-def test_one_that_fires_after_it_flapped_needs_another_run_if_the_first_one_was_for_what_came_back(
-    state: RunState, given: bool | None, begins: bool
+@pytest.mark.parametrize("event", [Event.SETTLED, Event.FIRING])
+def test_one_that_fires_on_after_all_needs_another_run_if_the_first_one_was_for_what_came_back(
+    event: Event, state: RunState, given: bool | None, begins: bool
 ) -> None:
     approval = None if given is None else Approval("ann", T0, given=given)
-    settled = replace(firing(), event=Event.SETTLED, at=T0 + HOUR, fired_at=T0)
+    again = replace(firing(AlertState.RECOVERING), event=event, at=T0 + HOUR, fired_at=T0)
     earlier = replace(begun(), state=state, approval=approval, called_at=T0)
-    found = corrections.begin(TARGET, settled, [earlier])
+    found = corrections.begin(TARGET, again, [earlier])
     assert [(run.of, run.created) for run in found] == ([(T0, T0 + HOUR)] if begins else [])
-    assert len(corrections.begin(TARGET, settled, [replace(earlier, fired_at=T0 - HOUR)])) == 1  # of another firing
+    assert len(corrections.begin(TARGET, again, [replace(earlier, fired_at=T0 - HOUR)])) == 1  # of another firing
+    assert corrections.begin(TARGET, again, [replace(earlier, dry_run=True)]) == []
+
+
+def test_while_it_flaps_nothing_is_begun_anew() -> None:
+    again = replace(firing(AlertState.RECOVERING), at=T0 + HOUR, fired_at=T0)
+    earlier = [replace(begun(), state=RunState.VERIFIED, called_at=T0)]
+    assert len(corrections.begin(TARGET, again, earlier)) == 1
+    assert corrections.begin(TARGET, replace(again, quiet=True), earlier) == []
 
 
 def test_the_cooldown_counts_from_the_last_call_for_the_same_instance() -> None:
