@@ -320,21 +320,23 @@ class Corrector:
     def _say(
         self, decision: Decision, before: Correction | None, after: Correction, state: InstanceState, tripped: str
     ) -> None:
-        """Puts it in transitions; of a question that lapsed both those who were asked and the next ones hear."""
+        """Puts it in transitions; of a question that lapsed, and of a breaker that tripped where nobody is escalated to,
+        both those who were told and the next ones hear."""
         rule = self.rule(after)
         lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
         to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
         if after.undoes and after.state in LOST and not to and not corrections.is_open(after, state):
             to = self._concerned(after, state, decision.now)  # no message about the alert is left to say it in
+        both = lapsed or bool(tripped and not to)
         if tripped and not to:
             to = self._fallback()
         event = Event.UNCORRECTED if lapsed or after.state is RunState.FAILED else Event.CORRECTION
-        if lapsed:
+        if both:
             known = decision.groups.told_of(after.fingerprint)
             to = tuple(name for name in to if name not in known)
         said = corrections.line(after)
         detail = f"{said}. {tripped}" if tripped else said
-        for one in (event, Event.ESCALATED) if lapsed and to else (Event.ESCALATED if to else event,):
+        for one in (event, Event.ESCALATED) if both and to else (Event.ESCALATED if to else event,):
             moved = happened(self.specs, state, after.alert, one, decision.now)
             nth = sum(other.fingerprint == moved.fingerprint and other.event is one for other in decision.transitions)
             moved = replace(moved, detail=detail, to=to if one is Event.ESCALATED else (), nth=nth)
