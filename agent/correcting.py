@@ -320,8 +320,8 @@ class Corrector:
     def _say(
         self, decision: Decision, before: Correction | None, after: Correction, state: InstanceState, tripped: str
     ) -> None:
-        """Puts it in transitions; of a question that lapsed, and of a breaker that tripped where nobody is escalated to,
-        both those who were told and the next ones hear."""
+        """Puts it in transitions; of a question that lapsed, and of a breaker that tripped without anyone to escalate
+        to, both those who were told and the next ones hear."""
         rule = self.rule(after)
         lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
         to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
