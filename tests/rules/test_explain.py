@@ -175,7 +175,7 @@ def test_looking_ahead_is_bounded():
     ("goal", "alert"),
     [
         (Goal(condition="age(v) < 25"), AlertRule("late", Standing.OUT_OF_BAND, for_=3 * SECOND)),
-        (Goal(Measure.SUM, at_least=5, per=RollingPeriod(HOUR)), AlertRule("less", Standing.MISSED)),
+        (Goal(Measure.SUM, at_least=5, per=RollingPeriod(10 * MINUTE)), AlertRule("less", Standing.MISSED)),
     ],
 )
 def test_what_comes_is_said_for_the_look_that_finds_it(goal: Goal, alert: AlertRule):
