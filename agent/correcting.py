@@ -280,20 +280,19 @@ class Corrector:
         return not known and run.action in self.notices.config.actions
 
     def _undoes(self, decision: Decision) -> Iterable[Correction]:
-        """The runs that take back what failed, or what was called for an alert that is over now."""
+        """The runs that take back what failed, or, once, what was called for an alert that is over now."""
         runs = dict(decision.runs)
         for one in decision.transitions:
             if one.event is Event.RESOLVED:
                 runs |= {run.id: run for run in decision.runs_of(one.key, one.fingerprint, one.fired_at)}
+        made = sorted(filter(_was_made, runs.values()), key=lambda run: run.created)
+        last = {(run.key, run.fingerprint, run.of, run.action): run.id for run in made}
         for run in runs.values():
             rule = None if run.undoes or run.undone_by or run.state in OPEN else self.rule(run)
             if rule is None or rule.undo is None or not run.attempt or run.dry_run:
                 continue
             if rule.undo.on_resolved:
-                was_made = run.state is RunState.VERIFIED or (
-                    run.state is RunState.SKIPPED and run.called_at is not None
-                )
-                due = was_made and not corrections.is_open(run, decision.instance(run.key))
+                due = run.id in last.values() and not corrections.is_open(run, decision.instance(run.key))
             else:
                 due = run.state in LOST
             if due:
@@ -382,6 +381,11 @@ class Corrector:
     def _fallback(self) -> tuple[str, ...]:
         route = self.notices.config.route
         return (route.receiver if route else CONSOLE,)
+
+
+def _was_made(run: Correction) -> bool:
+    """Whether a call of an ended run did not fail, whether it helped or not."""
+    return run.state is RunState.VERIFIED or (run.state is RunState.SKIPPED and run.called_at is not None)
 
 
 def _snapshot(state: InstanceState, now: int) -> Snapshot:
