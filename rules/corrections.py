@@ -64,14 +64,20 @@ def _fires_again(transition: Transition) -> bool:
 
 def _is_answered(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> bool:
     """Whether a run of this firing is open, failed, or was rejected or dry: what came back meanwhile needs another."""
-    of = (transition.fingerprint, transition.fired_at, rule.action)
-    runs = [run for run in earlier if (run.fingerprint, run.of, run.action) == of]
+    runs = _of_firing(rule, transition, earlier)
     said_no = any(run.approval is not None and not run.approval.given for run in runs)
     return said_no or any(run.state in OPEN | LOST or run.dry_run for run in runs)
 
 
-def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:
+def _of_firing(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> list[Correction]:
+    """The runs by the same rule of the same firing."""
+    of = (transition.fingerprint, transition.fired_at, rule.action)
+    return [run for run in earlier if (run.fingerprint, run.of, run.action) == of]
+
+
+def _begun(rule: CorrectRule, transition: Transition, earlier: Sequence[Correction]) -> Correction:
     calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
+    driven = [run.driven for run in _of_firing(rule, transition, earlier) if run.driven is not None]
     last = max(calls, default=None)
     within = rule.approve_within
     return Correction(
@@ -88,12 +94,13 @@ def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correcti
         fired_at=transition.fired_at,
         deadline=None if within is None else transition.at + within,
         not_before=transition.at if last is None else max(transition.at, last + rule.cooldown),
+        driven=driven[-1] if driven else None,
     )
 
 
 def by_hand(transition: Transition, rule: CorrectRule, earlier: Iterable[Correction], asked: Approval) -> Correction:
     """The run that a person asks for while an alert fires; `transition` is of the alert now."""
-    run = _begun(replace(rule, approve_within=None), transition, earlier)
+    run = _begun(replace(rule, approve_within=None), transition, list(earlier))
     return replace(run, approval=asked, by_hand=True)
 
 

@@ -15,6 +15,7 @@ from rules.model import (
     Assessment,
     Correction,
     CorrectRule,
+    Driven,
     Event,
     Goal,
     InstanceKey,
@@ -84,6 +85,14 @@ def test_one_that_fires_on_after_all_needs_another_run_if_the_first_one_was_for_
     assert [(run.of, run.created) for run in found] == ([(T0, T0 + HOUR)] if begins else [])
     assert len(corrections.begin(TARGET, again, [replace(earlier, fired_at=T0 - HOUR)])) == 1  # of another firing
     assert corrections.begin(TARGET, again, [replace(earlier, dry_run=True)]) == []
+
+
+def test_another_run_of_the_same_firing_drives_on_from_where_the_last_one_was() -> None:
+    driven = Driven(40.0, 25.0, T0)
+    earlier = [replace(begun(), state=RunState.VERIFIED, driven=driven), replace(begun(), state=RunState.SKIPPED)]
+    again = replace(firing(AlertState.RECOVERING), at=T0 + HOUR, fired_at=T0)
+    assert corrections.begin(TARGET, again, earlier)[0].driven == driven
+    assert corrections.begin(TARGET, replace(firing(), at=T0 + HOUR, fired_at=T0 + HOUR), earlier)[0].driven is None
 
 
 def test_while_it_flaps_nothing_is_begun_anew() -> None:
