@@ -17,7 +17,7 @@ from agent.pipeline import Pipeline
 from agent.runtime import ActionState, OpenAlert, Switched, Unknown, Word
 from agent.standing import find_alerts
 from connectors.calling import needs_output
-from rules import corrections
+from rules import beginning, corrections
 from rules.model import HOUR, SECOND, Approval, Correction, Event, RunState, Series, Switch
 
 T = TypeVar("T")
@@ -171,7 +171,7 @@ def _by_hand(corrector: Corrector, decision: Decision, action: str, alert: OpenA
     if (rule is None or rule.output is None) and entry is not None and needs_output(entry.config):
         raise Unknown(f"{action} takes {{{{ output }}}}, and no correction of {alert.name} gives it one")
     earlier = corrector.memory.runs_of(key)
-    begun = corrections.by_hand(firing, rule or corrections.bare_rule(alert.name, action), earlier, asked)
+    begun = beginning.by_hand(firing, rule or beginning.bare_rule(alert.name, action), earlier, asked)
     if begun.id in known:
         return Word(known[begun.id], "it was done just now", counted=False)
     corrector.move(decision, None, begun)

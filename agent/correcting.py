@@ -14,7 +14,7 @@ from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices, plain
 from connectors.template import TemplateError, render_json
-from rules import corrections
+from rules import beginning, corrections
 from rules.control import drive
 from rules.corrections import ACTING, LOST, OPEN
 from rules.history import History
@@ -33,7 +33,7 @@ from rules.model import (
 from rules.muting import Situation
 from rules.routing import CONSOLE
 from rules.specs import Specs
-from rules.undoing import undoing
+from rules.undoing import last_made, undoing
 from rules.words import clock_time
 
 WOULD = "would make the call "
@@ -84,7 +84,7 @@ class Corrector:
         target = self.specs.targets.get(transition.key.target)
         if target is None or not target.correct:
             return
-        for run in corrections.begin(target, transition, self.memory.runs_of(transition.key)):
+        for run in beginning.begin(target, transition, self.memory.runs_of(transition.key)):
             rule = self.rule(run)
             if run.state is RunState.PROPOSED and rule is not None:
                 self.move(decision, None, self.proposal(decision, run, rule))
@@ -275,11 +275,11 @@ class Corrector:
         if run.undoes:
             found = next((rule for rule in rules if rule.undo and rule.undo.action == run.action), None)
             if found is None and run.state is RunState.CALLED and self._is_gone(target, run):
-                found = corrections.bare_rule(run.alert, run.action)
+                found = beginning.bare_rule(run.alert, run.action)
             return found and replace(found, action=run.action, cooldown=0, precondition=None, undo=None, output=None)
         own = next((rule for rule in rules if rule.action == run.action), None)
         is_there = target is not None and run.action in self.notices.config.actions
-        return corrections.bare_rule(run.alert, run.action) if own is None and run.by_hand and is_there else own
+        return beginning.bare_rule(run.alert, run.action) if own is None and run.by_hand and is_there else own
 
     def _is_gone(self, target: Target | None, run: Correction) -> bool:
         """Whether a run's alert is no longer configured, but its action is."""
@@ -287,20 +287,18 @@ class Corrector:
         return not known and run.action in self.notices.config.actions
 
     def _undoes(self, decision: Decision) -> Iterable[Correction]:
-        """The runs that take back what failed, or what was called for an alert that is over now."""
+        """The runs that take back what failed, or, once, what was called for an alert that is over now."""
         runs = dict(decision.runs)
         for one in decision.transitions:
             if one.event is Event.RESOLVED:
                 runs |= {run.id: run for run in decision.runs_of(one.key, one.fingerprint, one.fired_at)}
+        last = last_made(runs.values())
         for run in runs.values():
             rule = None if run.undoes or run.undone_by or run.state in OPEN else self.rule(run)
             if rule is None or rule.undo is None or not run.attempt or run.dry_run:
                 continue
             if rule.undo.on_resolved:
-                was_made = run.state is RunState.VERIFIED or (
-                    run.state is RunState.SKIPPED and run.called_at is not None
-                )
-                due = was_made and not corrections.is_open(run, decision.instance(run.key))
+                due = run.id in last and not corrections.is_open(run, decision.instance(run.key))
             else:
                 due = run.state in LOST
             if due:
@@ -329,21 +327,23 @@ class Corrector:
     def _say(
         self, decision: Decision, before: Correction | None, after: Correction, state: InstanceState, tripped: str
     ) -> None:
-        """Puts it in transitions; of a question that lapsed both those who were asked and the next ones hear."""
+        """Puts it in transitions; of a question that lapsed, and of a breaker that tripped without anyone to escalate
+        to, both those who were told and the next ones hear."""
         rule = self.rule(after)
         lapsed = before is not None and before.state is RunState.PROPOSED and corrections.has_lapsed(after, state)
         to = rule.escalate_to if rule and (lapsed or after.state is RunState.ESCALATED) else ()
         if after.undoes and after.state in LOST and not to and not corrections.is_open(after, state):
             to = self._concerned(after, state, decision.now)  # no message about the alert is left to say it in
+        both = lapsed or bool(tripped and not to)
         if tripped and not to:
             to = self._fallback()
         event = Event.UNCORRECTED if lapsed or after.state is RunState.FAILED else Event.CORRECTION
-        if lapsed:
+        if both:
             known = decision.groups.told_of(after.fingerprint)
             to = tuple(name for name in to if name not in known)
         said = corrections.line(after)
         detail = f"{said}. {tripped}" if tripped else said
-        for one in (event, Event.ESCALATED) if lapsed and to else (Event.ESCALATED if to else event,):
+        for one in (event, Event.ESCALATED) if both and to else (Event.ESCALATED if to else event,):
             moved = happened(self.specs, state, after.alert, one, decision.now)
             nth = sum(other.fingerprint == moved.fingerprint and other.event is one for other in decision.transitions)
             moved = replace(moved, detail=detail, to=to if one is Event.ESCALATED else (), nth=nth)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
+from agent.coming import coming
 from agent.decision import Decider
 from agent.muted import Mutes
 from rules import alerts
@@ -76,7 +77,7 @@ class Known:
         parts = tuple(self._since_then(part, unknown[part.rule.name]) for part in found.alerts)
         guessed = {id(change) for some in unknown.values() for change in some}
         return Explained(
-            replace(found, alerts=parts),
+            replace(found, alerts=parts, coming=coming(found, decider.memory)),
             {part.rule.name: self._told(found, part) for part in found.alerts},
             [line(run) for run in decider.memory.runs_of(key)],
             [change for change in changes if id(change) not in guessed][:_CHANGES],

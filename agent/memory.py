@@ -238,10 +238,10 @@ class Memory:
         known = self._runs_of.setdefault(run.key, {})
         if run.state not in corrections.OPEN:
             # Of the ended runs of an action on an instance the last stays, and the last that was called: that call
-            # starts the cool-down of the next.
+            # starts the cool-down of the next. What helped before the last one failed is still to be taken back.
             for old in self.runs_of(run.key):
                 ended = old.action == run.action and old.id != run.id and old.state not in corrections.OPEN
-                if ended and (run.called_at is not None or old.called_at is None):
+                if ended and (run.called_at is not None or old.called_at is None) and not _helped_before(old, run):
                     del self.runs[old.id], known[old.id]
                     self._on.get((old.action, old.thing), {}).pop(old.id, None)
             self.open_runs.pop(run.id, None)
@@ -269,6 +269,12 @@ def _by(state: SourceState, now: int) -> SourceState:
         return state
     last = None if state.last_success is None else min(state.last_success, now)
     return replace(state, since=min(state.since, now), last_success=last)
+
+
+def _helped_before(old: Correction, run: Correction) -> bool:
+    """Whether a run helped an alert for which the next one did not."""
+    of = (run.fingerprint, run.of)
+    return old.state is RunState.VERIFIED and run.state in corrections.LOST and (old.fingerprint, old.of) == of
 
 
 def _read_first(run: Correction, now: int) -> Correction:

@@ -9,23 +9,20 @@ breaker, one run at a time on one thing) is asked by who calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rules.model import (
     DAY,
-    MINUTE,
     SECOND,
     AlertState,
     Approval,
     Assessment,
     Correction,
     CorrectRule,
-    Event,
     InstanceState,
     RunState,
     Target,
-    Transition,
 )
 from rules.words import amount, span
 
@@ -41,59 +38,6 @@ _LATER = ", later than the"
 _OVER = "the alert is over, but no reading taken after the call says so"
 _MISSED = SECOND  # a deadline that is noticed so late passed while nobody looked
 _RETRY_AFTER = 10 * SECOND  # the first wait after a call that did not get through; doubles
-_BY_HAND = (15 * MINUTE, 1, 10 * MINUTE)  # cool-down, attempts and time to verify where no rule says them
-
-
-def begin(target: Target, transition: Transition, earlier: Iterable[Correction]) -> list[Correction]:
-    """The runs that a transition begins: one for each rule of an alert that starts firing, or fires after it flapped.
-
-    `earlier` are runs of the same instance; their last call starts the cool-down.
-    """
-    settled, known = transition.event is Event.SETTLED, list(earlier)
-    if not settled and (transition.event is not Event.FIRING or transition.before is AlertState.RECOVERING):
-        return []
-    found = [rule for rule in target.correct if rule.on == transition.alert]
-    return [_begun(r, transition, known) for r in found if not (settled and _is_answered(r, transition, known))]
-
-
-def _is_answered(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> bool:
-    """Whether a run of this firing is open, ended badly, or was rejected: what came back meanwhile needs another."""
-    of = (transition.fingerprint, transition.fired_at, rule.action)
-    runs = [run for run in earlier if (run.fingerprint, run.of, run.action) == of]
-    said_no = any(run.approval is not None and not run.approval.given for run in runs)
-    return said_no or any(run.state in OPEN | LOST for run in runs)
-
-
-def _begun(rule: CorrectRule, transition: Transition, earlier: Iterable[Correction]) -> Correction:
-    calls = (min(r.called_at, transition.at) for r in earlier if r.action == rule.action and r.called_at)
-    cool = max((at + rule.cooldown for at in calls), default=transition.at)
-    within = rule.approve_within
-    return Correction(
-        id=f"{transition.fingerprint}-{transition.at}-{rule.action}",
-        key=transition.key,
-        alert=transition.alert,
-        fingerprint=transition.fingerprint,
-        episode=transition.episode,
-        action=rule.action,
-        state=RunState.APPROVED if within is None else RunState.PROPOSED,
-        attempt=0,
-        created=transition.at,
-        updated=transition.at,
-        fired_at=transition.fired_at,
-        deadline=None if within is None else transition.at + within,
-        not_before=max(transition.at, cool),
-    )
-
-
-def by_hand(transition: Transition, rule: CorrectRule, earlier: Iterable[Correction], asked: Approval) -> Correction:
-    """The run that a person asks for while an alert fires; `transition` is of the alert now."""
-    run = _begun(replace(rule, approve_within=None), transition, earlier)
-    return replace(run, approval=asked, by_hand=True)
-
-
-def bare_rule(alert: str, action: str) -> CorrectRule:
-    """What bounds a run that no rule began."""
-    return CorrectRule(alert, action, *_BY_HAND)
 
 
 def had_come_back(run: Correction) -> bool:

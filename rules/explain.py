@@ -40,6 +40,8 @@ _SAID = {
     Event.RECOVERING: "begins to recover",
     Event.INACTIVE: "is no longer pending",
     Event.ESCALATED: "is escalated",
+    Event.LOWERED: "becomes less grave",
+    Event.SETTLED: "no longer flaps",
 }
 
 
@@ -63,10 +65,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What happens at a time if nothing else comes in and all sources can be read."""
+    """What happens at a time if nothing else comes in and all sources can be read. `ends` is the alert that it ends."""
 
     at: int
     what: str
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ def explain(specs: Specs, states: States, history: History, key: InstanceKey, no
     found = changed.instances.get(key) or before
     if found is None:
         raise KeyError(key)
+    if before is not None and before.wake is not None and before.wake > now:  # it will be looked at as it was to be
+        found = replace(found, wake=min(before.wake, found.wake or before.wake))
     scene = scene_of(specs, states, key, now, history)
     names = dict.fromkeys([*specs.sources_of(target.name), *_sources(scene)])
     return Explanation(
@@ -200,8 +205,8 @@ def _bound_steps(name: str, value: float, low: float | None, high: float | None,
 def _coming(specs: Specs, states: States, history: History, now: int, looks: int) -> Iterator[Coming]:
     """The next events, found by deciding ahead as if nothing came in.
 
-    While nothing happens the steps grow, but not over the end of a period; when something did happen, its time is
-    found by halving the last step.
+    While nothing happens the steps grow, of as many looks each, but not over the end of a period; when something did
+    happen, its time is found by halving the last step: that of the look which finds it.
     """
     ahead = _Ahead(specs, history, states)
     said, stride = 0, 0
@@ -209,11 +214,12 @@ def _coming(specs: Specs, states: States, history: History, now: int, looks: int
         wake = ahead.state.wake
         if wake is None or said >= _EVENTS:
             return
-        at = max(wake, min(now + max(stride, 1), ahead.known_end(now)))
+        every = max(wake - now, 1)
+        at = max(wake, min(now + stride // every * every, ahead.known_end(now)))
         if ahead.events(at):
-            at = ahead.first(max(now, wake - 1), at)
-            for what in ahead.events(at):
-                yield Coming(at, what)
+            at = ahead.look_at(wake, ahead.first(max(now, wake - 1), at))
+            for what, ends in ahead.events(at):
+                yield Coming(at, what, ends)
                 said += 1
             stride = 0
         else:
@@ -241,8 +247,8 @@ class _Ahead:
         ends = (self.state.assessment.end, self.state.assessment.due)
         return min((end for end in ends if end is not None and end > now), default=2**62)
 
-    def events(self, at: int) -> list[str]:
-        """What is found to have happened when it is looked at then, next."""
+    def events(self, at: int) -> list[tuple[str, str]]:
+        """What is found to have happened when it is looked at then, next, and the alert that is over by it."""
         states, moved = self._decided(at)
         return list(_events(self.state, states.instances[self.key], [(one.alert, one.event) for one in moved]))
 
@@ -255,6 +261,14 @@ class _Ahead:
             else:
                 idle = middle
         return at
+
+    def look_at(self, wake: int, at: int) -> int:
+        """The look that finds what would be found at a time first; `wake` is the first one, others follow evenly."""
+        following, _ = self._decided(wake)
+        every = (following.instances[self.key].wake or at) - wake
+        last = wake + (at - 1 - wake) // every * every if every > 0 and at > wake else wake
+        before, _ = self._decided(last)
+        return max(before.instances[self.key].wake or at, at) if last < at else at
 
     def go(self, at: int) -> None:
         """Goes on to a time."""
@@ -274,14 +288,14 @@ def _read_at(specs: Specs, sources: Mapping[str, SourceState], at: int) -> Mappi
     }
 
 
-def _events(before: InstanceState, after: InstanceState, moved: list[tuple[str, Event]]) -> Iterator[str]:
+def _events(before: InstanceState, after: InstanceState, moved: list[tuple[str, Event]]) -> Iterator[tuple[str, str]]:
     was, now = before.assessment.standing, after.assessment.standing
     if was is not now:
         has = "has" if now is Standing.NO_DATA else "is"
-        yield f"it {has} {now.value.replace('_', ' ')}, no longer {was.value.replace('_', ' ')}"
+        yield f"it {has} {now.value.replace('_', ' ')}, no longer {was.value.replace('_', ' ')}", ""
     for alert, event in moved:
         if event in _SAID:
-            yield f"{alert} {_SAID[event]}"
+            yield f"{alert} {_SAID[event]}", alert if event is Event.RESOLVED else ""
 
 
 # In a few lines

@@ -183,10 +183,14 @@ def _reason(
     return Reason.REMINDER if due else None
 
 
-def _reminder(group: Group, member: Member, hushed: Callable[[Member], bool]) -> int | None:
-    """When the receiver is reminded of a firing member."""
+def reminder(group: Group, member: Member) -> int | None:
+    """When the receiver is to be reminded of a firing member."""
     repeat = member.repeat or group.repeat
-    return None if repeat is None or group.told_at is None or hushed(member) else group.told_at + repeat
+    return None if repeat is None or group.told_at is None else group.told_at + repeat
+
+
+def _reminder(group: Group, member: Member, hushed: Callable[[Member], bool]) -> int | None:
+    return None if hushed(member) else reminder(group, member)
 
 
 def _next_look(group: Group, members: list[Member], now: int, hushed: Callable[[Member], bool]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rules.model import Correction, RunState
@@ -31,3 +32,13 @@ def undoing(run: Correction, action: str, now: int) -> Correction:
         undoes=run.id,
         undone_by="",
     )
+
+
+def last_made(runs: Iterable[Correction]) -> set[str]:
+    """Of each firing and action the id of the last ended run whose call did not fail, whether it helped or not."""
+    made = sorted(filter(_was_made, runs), key=lambda run: run.created)
+    return set({(run.key, run.fingerprint, run.of, run.action): run.id for run in made}.values())
+
+
+def _was_made(run: Correction) -> bool:
+    return run.state is RunState.VERIFIED or (run.state is RunState.SKIPPED and run.called_at is not None)

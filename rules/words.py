@@ -34,7 +34,8 @@ def number(value: float, unit: str = "") -> str:
     elif size >= 1000 or value == int(value):
         text = f"{value:,.0f}"
     else:
-        text = f"{value:,.{2 if size >= 1 else 4}f}".rstrip("0").rstrip(".")
+        digits = 2 if size >= 1 else 4 if size >= 1e-2 else 6
+        text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
     if text == "-0":
         text = "0"
     if unit == "%":
@@ -124,7 +125,8 @@ def how_unusual(target: Target, finding: Finding) -> str:
     if 0 < times < 0.67:
         return f"{said}{number(_rounded(100 * times), '%')} of {of}{after} ({about(expected)})"
     where = "above" if value > expected else "below"
-    return f"{said}far {where} {of}{after} ({about(expected - edge)} to {about(expected + edge)})"
+    low, high = about(expected - edge), about(expected + edge)
+    return f"{said}far {where} {of}{after} ({low if low == high else f'{low} to {high}'})"
 
 
 def about(value: float) -> str:

@@ -43,8 +43,9 @@ class Document:
         ):
             return
         place = self.place(path, at_key=at_key)
-        if offset:
-            place = _inside(self.node(path), place, offset)
+        node = self.node(path)
+        if offset or (_is_block(node) and not at_key):
+            place = _inside(node, place, offset)
         message, hint = self.variables.hide(message), self.variables.hide(hint)
         name = self.variables.betrayed_by(f"{message} {hint}", _texts_in(self.node(path)))
         if name is not None:
@@ -119,12 +120,16 @@ def _inside(node: Node | None, place: Place, offset: int) -> Place:
     """The place `offset` characters into a scalar, where it is written as it is: on one line, or as a block."""
     if not isinstance(node, ScalarNode) or "${" in node.value:
         return place
-    if node.style in {"|", ">"}:
+    if _is_block(node):
         return _in_block(node, place, offset)
     if node.start_mark.line != node.end_mark.line:
         return place
     quote = 1 if node.style in {"'", '"'} else 0
     return Place(place.file, place.line, place.column + offset + quote)
+
+
+def _is_block(node: Node | None) -> bool:
+    return isinstance(node, ScalarNode) and node.style in {"|", ">"}
 
 
 def _in_block(node: ScalarNode, place: Place, offset: int) -> Place:

@@ -10,7 +10,9 @@ from agent.config.values import Text
 from agent.testing.notation import check
 from connectors.fields import Config, Duration, KeyProblem, Span
 from connectors.values import moment
-from rules.model import MINUTE, Reason, RunState, Standing, duration_text
+from rules.model import MINUTE, Reason, RunState, Standing, duration_text, parse_duration
+
+_FURTHEST = parse_duration("300y")
 
 
 def _as_text(value: object) -> object:
@@ -35,6 +37,18 @@ def _start(value: object) -> int:
         raise ValueError("has to be a time such as 2026-03-01T00:00:00Z, or Unix time") from None
 
 
+def _elapsed(value: object) -> int:
+    """Further than a duration of the configuration, so that a test may reach as far as promtool's can: to 2262."""
+    if isinstance(value, str):
+        elapsed = parse_duration(value)
+        if elapsed > _FURTHEST:
+            raise ValueError("has to be at most 300y")
+        return elapsed
+    if value == 0:
+        return 0
+    raise ValueError("a duration is written like 500ms, 30s, 1h30m or 7d")
+
+
 M = TypeVar("M")
 
 
@@ -49,7 +63,7 @@ Values = Annotated[str, BeforeValidator(_as_text), AfterValidator(check)]
 """Prometheus' expanding notation."""
 
 Labels = Annotated[dict[str, str], BeforeValidator(_texts)]
-Elapsed = Annotated[Duration, BeforeValidator(lambda value: "0" if value == 0 else value)]
+Elapsed = Annotated[int, BeforeValidator(_elapsed)]
 """Time since the test's start, as a duration; 0 is the start."""
 
 

@@ -204,6 +204,8 @@ class TestBreaker:
         await self.fail(house, 3)
         (said,) = [n for n in await house.notices() if n["reason"] == "escalated"]
         assert said["receiver"] == "console"
+        failed = [n["receiver"] for n in await house.notices() if n["reason"] == "uncorrected"]
+        assert failed == ["team"] * 3  # who was told of the alert hears of the failure that tripped it, too
         at = f"{clock_time(house.clock.time - 10 * SECOND + HOUR, 'UTC')} UTC"
         assert f"The breaker of cool tripped: 3 in a row did not help; no call before {at}" in said["details"]
         assert sum("not back on target" in detail for detail in said["details"]) == 1

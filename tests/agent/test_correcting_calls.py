@@ -464,3 +464,48 @@ class TestUnread:
         assert (await house.send(), house.state) == (0, RunState.APPROVED)
         await house.read(22, after=2 * SECOND)
         assert (await house.send(), house.state) == (0, RunState.SKIPPED)
+
+
+class TestAgain:
+    """A number that goes off again before its alert has resolved."""
+
+    ROOM = replace(TARGET, alerts=(replace(TARGET.alerts[0], keep_firing_for=30 * MINUTE),))
+    ONCE = replace(AUTO, max_attempts=1, undo=Undo("undo", on_resolved=True))
+
+    async def helped(self, house: House) -> None:
+        await house.begin(self.ONCE, target=self.ROOM)
+        await house.read(25)
+        await house.send()
+        await house.read(22)
+        assert house.state is RunState.VERIFIED
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_it_is_corrected_again_after_the_cool_down(self, house: House, restarts: bool) -> None:
+        await self.helped(house)
+        if restarts:
+            await house.restart()
+        await house.read(25)
+        first, again = house.runs()
+        assert (first.state, again.state, again.of) == (RunState.VERIFIED, RunState.APPROVED, first.of)
+        assert (again.not_before, await house.send()) == ((first.called_at or 0) + AUTO.cooldown, 0)
+        await house.passes(AUTO.cooldown)
+        assert await house.send() == 1
+        await house.read(22)
+        await house.passes(30 * MINUTE)
+        assert (await house.send(), [name for name, _ in house.called]) == (1, ["cool", "cool", "undo"])
+
+    async def test_what_helped_is_taken_back_though_the_next_call_did_not(self, house: House) -> None:
+        await self.helped(house)
+        await house.read(25)
+        await house.passes(AUTO.cooldown)
+        await house.send()
+        await house.passes(MINUTE)
+        assert house.runs()[-1].state is RunState.ESCALATED
+        await house.restart()
+        await house.read(22)
+        await house.read(25)
+        await house.passes(AUTO.cooldown)
+        assert await house.send() == 0  # one that failed is not tried again
+        await house.read(22)
+        await house.passes(30 * MINUTE)
+        assert (await house.send(), [name for name, _ in house.called]) == (1, ["cool", "cool", "undo"])

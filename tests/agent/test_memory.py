@@ -187,6 +187,13 @@ class TestRuns:
         assert set(memory.runs) == {"3", "4", "49"}
         assert memory.runs_of(KEYS[2]) == []
 
+    def test_what_helped_before_another_failed_is_kept(self):
+        helped, of_before = run("1", fired_at=5, called_at=5), run("0", fired_at=1, called_at=1)
+        memory = Memory(EMPTY, ended=[of_before, helped, run("2", of=RunState.FAILED, fired_at=5, called_at=9)])
+        assert {one.id for one in memory.runs_of(KEYS[0])} == {"1", "2"}
+        memory.remember((), (), (), [run("3", fired_at=20, called_at=20)])
+        assert {one.id for one in memory.runs_of(KEYS[0])} == {"3"}
+
     def test_due_are_those_whose_time_has_come(self):
         waits = run("1", of=RunState.APPROVED, not_before=10)
         verifies = run("2", KEYS[1], of=RunState.VERIFYING, deadline=20)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from rules import corrections
+from rules.beginning import begin
 from rules.model import (
     DAY,
     HOUR,
@@ -45,51 +46,13 @@ def room(
 
 
 def begun() -> Correction:
-    return corrections.begin(TARGET, firing(), [])[0]
+    return begin(TARGET, firing(), [])[0]
 
 
 def called(run: Correction, now: int) -> Correction:
     run = corrections.step(run, RULE, room(), now)
     assert run.state is RunState.CALLED
     return corrections.answered(run, RULE, now, "200 OK", error=False, permanent=False)
-
-
-def test_only_a_new_firing_begins_a_run() -> None:
-    assert begun().state is RunState.APPROVED
-    assert corrections.begin(TARGET, firing(AlertState.RECOVERING), []) == []
-    assert corrections.begin(TARGET, replace(firing(), event=Event.RESOLVED), []) == []
-    assert corrections.begin(TARGET, replace(firing(), alert="cold"), []) == []
-
-
-@pytest.mark.parametrize(
-    ("state", "given", "begins"),
-    [
-        (RunState.VERIFIED, None, True),
-        (RunState.SKIPPED, None, True),
-        (RunState.SKIPPED, False, False),
-        (RunState.VERIFYING, None, False),
-        (RunState.PROPOSED, None, False),
-        (RunState.FAILED, None, False),
-        (RunState.ESCALATED, None, False),
-    ],
-)
-def test_one_that_fires_after_it_flapped_needs_another_run_if_the_first_one_was_for_what_came_back(
-    state: RunState, given: bool | None, begins: bool
-) -> None:
-    approval = None if given is None else Approval("ann", T0, given=given)
-    settled = replace(firing(), event=Event.SETTLED, at=T0 + HOUR, fired_at=T0)
-    earlier = replace(begun(), state=state, approval=approval, called_at=T0)
-    found = corrections.begin(TARGET, settled, [earlier])
-    assert [(run.of, run.created) for run in found] == ([(T0, T0 + HOUR)] if begins else [])
-    assert len(corrections.begin(TARGET, settled, [replace(earlier, fired_at=T0 - HOUR)])) == 1  # of another firing
-
-
-def test_the_cooldown_counts_from_the_last_call_for_the_same_instance() -> None:
-    earlier = replace(begun(), state=RunState.VERIFIED, called_at=T0 - MINUTE)
-    run = corrections.begin(TARGET, firing(), [earlier])[0]
-    assert run.not_before == T0 + 14 * MINUTE
-    assert corrections.step(run, RULE, room(), T0 + 14 * MINUTE - 1) == run
-    assert corrections.step(run, RULE, room(), T0 + 14 * MINUTE).state is RunState.CALLED
 
 
 def test_a_number_that_comes_back_before_the_call_needs_none() -> None:
@@ -194,7 +157,7 @@ class TestProposals:
     RULE = replace(RULE, approve_within=30 * MINUTE)
 
     def asked(self) -> Correction:
-        return corrections.begin(replace(TARGET, correct=(self.RULE,)), firing(), [])[0]
+        return begin(replace(TARGET, correct=(self.RULE,)), firing(), [])[0]
 
     def test_it_waits_for_a_person_and_lapses(self) -> None:
         run = self.asked()
@@ -301,7 +264,7 @@ class TestClockSetBack:
 
     def test_the_cooldown_of_a_call_in_the_future(self) -> None:
         earlier = replace(begun(), state=RunState.VERIFIED, called_at=T0 + 60 * MINUTE)
-        assert corrections.begin(TARGET, firing(), [earlier])[0].not_before == T0 + 15 * MINUTE
+        assert begin(TARGET, firing(), [earlier])[0].not_before == T0 + 15 * MINUTE
 
     def test_a_call_under_way_and_a_run_that_ended_wait_for_nothing(self) -> None:
         run = corrections.step(begun(), RULE, room(), T0)

@@ -9,6 +9,7 @@ from rules.model import (
     DAY,
     HOUR,
     MINUTE,
+    SECOND,
     AlertRule,
     AlertState,
     CalendarPeriod,
@@ -20,6 +21,7 @@ from rules.model import (
     NoData,
     Reading,
     Recover,
+    RollingPeriod,
     Selector,
     SourceRule,
     SourceState,
@@ -167,6 +169,27 @@ def test_looking_ahead_is_bounded():
     assert found(world, NOW, looks=3).coming == ()
     ahead = found(world, NOW, looks=30).coming
     assert (at("2026-04-01T00:00:00"), "missed fires") in [(coming.at, coming.what) for coming in ahead]
+
+
+@pytest.mark.parametrize(
+    ("goal", "alert"),
+    [
+        (Goal(condition="age(v) < 25"), AlertRule("late", Standing.OUT_OF_BAND, for_=3 * SECOND)),
+        (Goal(Measure.SUM, at_least=5, per=RollingPeriod(10 * MINUTE)), AlertRule("less", Standing.MISSED)),
+    ],
+)
+def test_what_comes_is_said_for_the_look_that_finds_it(goal: Goal, alert: AlertRule):
+    """Whenever it is asked for between two looks: not for the moment at which somebody who looked would find it."""
+    world = World(Target("t", "T", goal, Selector("v"), alerts=(alert,)))
+    for time in (NOW, NOW + 7 * SECOND):
+        world.step(time, Reading(series("v"), time, 3.0))
+    now, said, moved = NOW + 7 * SECOND, set(), list[str]()
+    while f"{alert.name} firing" not in moved:
+        wake = world.states.instances[KEY].wake
+        coming = found(world, now + (wake - now) // 4).coming
+        said |= {one.at for one in coming if one.what == f"{alert.name} fires"}
+        moved, now = world.step(wake), wake
+    assert said == {now}
 
 
 def test_what_is_not_there():

@@ -162,6 +162,7 @@ HOURLY = Finding(at("2026-01-06T14:20:00", ZONE), 250.0, 0.7, Against.HOUR, 80.0
         ({"value": 8.0}, "8 visitors, 10 % of the usual for a Tuesday 14:00 (80)"),
         ({"value": 0.0}, "0 visitors, far below the usual for a Tuesday 14:00 (61 to 99)"),
         ({"value": 105.0}, "105 visitors, far above the usual for a Tuesday 14:00 (61 to 99)"),
+        ({"expected": 0.0, "edge": 0.0}, "250 visitors, far above the usual for a Tuesday 14:00 (0)"),
         ({"expected": 10.0}, "250 visitors, far above the usual for a Tuesday 14:00 (-9 to 29)"),
         ({"expected": -80.0}, "250 visitors, far above the usual for a Tuesday 14:00 (-99 to -61)"),
         ({"unusual": Against.BEFORE}, "250 visitors, 3.1 times what it was just before (80)"),

@@ -14,6 +14,7 @@ from tests.agent.config.test_config_errors import SOURCES, errors_of
     [
         (">\n        last(sales) > 1 and\n        last(slaes) > 1 or last(seets) > 1\n", ["12:14", "12:33"]),
         (">-\n       last(slaes) > 1\n", ["11:13"]),
+        (">-\n       lst(sales) > 1\n", ["11:8"]),
         ("|\n        last(sales) > 1\n\n          and last(slaes) > 1\n", ["13:20"]),
         (">\n        last(sales) > 1\n\n        and last(slaes) > 1\n", ["10:18"]),  # folded into fewer characters
         ("|2\n          last(slaes) > 1\n", ["10:18"]),  # a block that begins with blanks

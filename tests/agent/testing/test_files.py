@@ -94,6 +94,17 @@ tests:
     )
 
 
+def test_a_test_reaches_as_far_as_one_of_promtool(outcome):
+    """The longest that Go's durations allow, as Prometheus' `long-period.yml`."""
+    text = """
+tests:
+  - interval: 100d
+    input_series: [{series: 'up{job="a", instance="b"}', values: "0+1x1067"}]
+    target_test: [{eval_time: 106700d, target: up, labels: {job: a, instance: b}, exp_values: {value: 1067}}]
+"""
+    passes(outcome(text))
+
+
 @pytest.mark.parametrize(
     ("values", "alert", "firing"),
     [
