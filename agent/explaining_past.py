@@ -13,7 +13,9 @@ from agent.explaining import Explained, Known
 from agent.memory import Memory
 from agent.past import learn_before, rehearsed_reaches
 from agent.recall import read_from, rolled_up
-from agent.rehearsal import Failing, Moment, Polls, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
+from agent.rehearsal.polls import Failing, Polls
 from agent.store.records import Remembered
 from agent.store.store import Store
 from rules import alerts

@@ -71,12 +71,17 @@ class Verdicts:
                     yield found
 
     def wait(self, until: int) -> Iterator[Verdict]:
-        """The verdicts that time alone brings before `until`, and how each instance stands in the end."""
+        """The verdicts that time alone brings before `until`, and how each instance stands then."""
         for turn in self._turns.values():
             yield from turn.wait(until)
             last = turn.end(until)
             if last is not None:
                 yield last
+
+    def states(self) -> States:
+        """How everything stands, after what was waited for."""
+        instances = {key: turn.state for key, turn in self._turns.items() if turn.state is not None}
+        return States(instances, {}, self._start)
 
     def _together(self, at: int, readings: Sequence[Reading]) -> Iterator[Verdict]:
         """The verdicts on readings that come together, each instance's on all that concern it."""

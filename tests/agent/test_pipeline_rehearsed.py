@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.rehearsal import Moment, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
 from agent.store.records import Delivery, DeliveryKind
 from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config.configuration import Configuration
-from agent.rehearsal import Moment, Rehearsal, Verdicts
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
+from agent.rehearsal.verdicts import Verdicts
 from rules.model import HOUR, MINUTE, Event, InstanceKey, Reading, Target
 from rules.specs import Specs
 from tests.agent.rehearsal.scenes import CONDITION, DAILY, LEVEL, START, configuration, series
