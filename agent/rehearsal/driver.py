@@ -13,7 +13,7 @@ from agent.decided import Decision
 from agent.decision import Decider, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
-from agent.rehearsal.moments import Answer, Answers, Moment
+from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered
 from rules.engine import Batch
@@ -57,8 +57,8 @@ class Rehearsal:
         for moment in moments:
             at = moment.at
             due_at = memory.next_due()
-            if due_at is not None and due_at < at:
-                yield from self.wait(at)
+            if due_at is not None and due_at <= at - TICK:
+                yield from self.wait(at - TICK + 1)
             fresh = sorted_out(self.history, moment.readings, at)[1]
             memory.ticked(at)
             is_due = due_at is not None and due_at <= at

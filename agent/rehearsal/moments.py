@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rules.model import Polled, Reading
+from rules.model import SECOND, Polled, Reading
+
+TICK = SECOND
+"""How often a daemon looks at what time alone moves on; what is due no longer than that is looked at with a reading.
+
+Else an alert of `for: 2m` would hang on whether a poll a minute comes some milliseconds late, in a replay alone.
+"""
 
 
 class Moment(NamedTuple):
