@@ -134,8 +134,10 @@ def _same_until(scene: Scene, known: Recalled) -> int | None:
 
 def was_never_known(scene: Scene, assessment: Assessment) -> bool:
     """Whether for want of values nothing was known at any reading there ever was, now that all are there."""
-    times = reading_times(scene.tracks)
     goal = scene.target.goal
+    if goal is not None and goal.per is not None and not is_by_reading(scene):
+        return all(track.valued(len(track.times)) < 0 for track in scene.tracks)
+    times = reading_times(scene.tracks)
     wanting = assessment.reason.startswith(NO_VALUE) or (goal is not None and goal.per is not None)
     return is_by_reading(scene) and wanting and len(times) < NEWEST and len(_in_sight(scene)) == len(times)
 
