@@ -88,13 +88,19 @@ class _Played:
         """Readings and failing polls in order of time; what one time brings is one moment."""
         arriving = [self._arriving(number, end) for number in range(len(self.series))]
         polls = sorted(self.polls.of_failures(self.start, end), key=lambda polled: polled.at)
-        came = merge(*arriving, ((polled.at, polled) for polled in polls), key=itemgetter(0))
+        came: Iterator[tuple[int, Reading | Polled]] = merge(
+            *arriving, ((polled.at, polled) for polled in polls), key=itemgetter(0)
+        )
         for at, found in groupby(came, key=itemgetter(0)):
-            what = [one for _, one in found]
-            readings = [one for one in what if isinstance(one, Reading)]
-            yield Moment(at, readings, [one for one in what if isinstance(one, Polled)])
+            readings, polled = list[Reading](), list[Polled]()
+            for _, one in found:
+                if isinstance(one, Reading):
+                    readings.append(one)
+                else:
+                    polled.append(one)
+            yield Moment(at, readings, polled)
 
-    def _arriving(self, number: int, end: int) -> Iterator[tuple[int, Reading]]:
+    def _arriving(self, number: int, end: int) -> Iterator[tuple[int, Reading | Polled]]:
         """The readings of a series that arrive, and when."""
         series, section = self.series[number], self.test.input_series[number]
         interval, source = self.test.interval or self.file.interval, dict(series.labels)["source"]
