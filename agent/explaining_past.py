@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
 from agent.decision import Decider, take_in
 from agent.explaining import Explained, Known
 from agent.memory import Memory
+from agent.noted import Noted, as_noted, explained_as_noted, noted
 from agent.past import learn_before, rehearsed_reaches
 from agent.recall import read_from, rolled_up
-from agent.rehearsal import Failing, Moment, Polls, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
+from agent.rehearsal.polls import Failing, Polls
 from agent.store.records import Remembered
 from agent.store.store import Store
 from rules import alerts
@@ -50,12 +53,14 @@ class Past:
     Of what was before the rehearsal begins the changes tell how it stood: one for each alert that was open, and those
     by which it was taken. `runs` are corrections, the newest first, and `said` is what was said of them by then, in
     order: they are not rehearsed, since no rehearsal knows what a call was answered, or what a person said.
+    `noted` is how the target's own alerts moved on.
     """
 
     silences: Sequence[Silence] = ()
     changes: Sequence[Transition] = ()
     runs: Sequence[Correction] = ()
     said: Sequence[Transition] = ()
+    noted: Noted = field(default_factory=dict)
 
     def corrections(self, at: int) -> dict[InstanceKey, list[str]]:
         """For each instance a line for the newest run of each of its corrections, as it was at a time."""
@@ -86,11 +91,15 @@ async def explained_at(store: Store, config: Configuration, target: str, at: int
     others = config.inhibit or any(entry.polled for entry in config.sources.values())
     changes = await store.changes(start, at + 1, None if others else list(specs.targets))
     runs = await store.corrections(_MOST_RUNS, target, until=at)
-    past = Past(silences, changes, runs, await store.said(target, min([start, *(run.created for run in runs)]), at))
+    known = noted(await store.noted(target, start, at + 1))
+    past = Past(
+        silences, changes, runs, await store.said(target, min([start, *(run.created for run in runs)]), at), known
+    )
     found = await asyncio.to_thread(lambda: known_at(config, target, readings, at, past).explained(target, at))
     lines = past.corrections(at)
     missing = await rolled_up(store, specs.series_names(), (start, at + 1), config.targets[target].zone)
-    return [replace(one, corrections=lines.get(one.found.key, []), missing=missing) for one in found]
+    found = [replace(one, corrections=lines.get(one.found.key, []), missing=missing) for one in found]
+    return [explained_as_noted(one, known, at) for one in found]
 
 
 async def explained_now(store: Store, known: Known, target: Target, now: int) -> list[Explained]:
@@ -129,6 +138,8 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
     said = [one for one in past.said if one.at >= known and any(_is_about(one, run) for run in past.runs)]
     moments = _moments(inside, [polled for one in failing for polled in _polls(one) if known < polled.at <= at])
     changes = sorted([*_changes(_rehearsed(rehearsal, moments, past.changes, at)), *said], key=lambda change: change.at)
+    instances = rehearsal.memory.instances
+    instances.update({key: as_noted(state, past.noted) for key, state in instances.items()})
     return Known(rehearsal.decider, changes[::-1], start if first < start else None)
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.environment import ENV_FILE, NO_TEXT, SettingsError
 from agent.keeping import Retention
 from connectors.fields import Span
 from connectors.secret_files import read_small
 from rules.model import DAY
 
 PREFIX = "SETPOINT_"
-ENV_FILE = ".env"
-_NO_TEXT = f"{ENV_FILE}: is not a text in UTF-8"
 _SECRETS = ("api_key", "database_url", "slack_app_token", "slack_bot_token", "slack_signing_secret", "smtp_url")
 _POSTGRES = ("postgresql://", "postgres://", "postgresql+asyncpg://")
 _PLAIN = {
@@ -42,14 +39,6 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class SettingsError(Exception):
-    """Settings that can't be used; `problems` says each in plain words, never with a secret's value."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
 
 
 class _Unreadable(str):
@@ -225,7 +214,7 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError([_said(details) for details in error.errors(include_url=False)]) from None
     except UnicodeDecodeError:
-        raise SettingsError([_NO_TEXT]) from None
+        raise SettingsError([NO_TEXT]) from None
 
 
 def _said(details: Any) -> str:
@@ -235,15 +224,3 @@ def _said(details: Any) -> str:
         return f"{name}: {_PLAIN[field]}"
     cause = details.get("ctx", {}).get("error")
     return f"{name}: {cause or details['msg'].replace('Input should', 'has to')}"
-
-
-def environment() -> dict[str, str]:
-    """What `${VAR}` in a configuration means: `.env`, overruled by the process's own environment.
-
-    Raises SettingsError where `.env` is no text.
-    """
-    try:
-        own = dotenv_values(ENV_FILE, interpolate=False) if Path(ENV_FILE).is_file() else {}
-    except UnicodeDecodeError:
-        raise SettingsError([_NO_TEXT]) from None
-    return {**{name: value for name, value in own.items() if value is not None}, **os.environ}

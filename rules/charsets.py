@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 Ranges = Sequence[tuple[int, int]]
-_LAST = 0x10FFFF
+_LAST, _LAST_OF_ASCII = 0x10FFFF, 0x7F
 _FOLDED = {"s": 0x17F, "k": 0x212A}  # the only characters outside of ASCII whose case folds into it
+OF_ITS_OWN = "\u0130\u0131"
+"""The Turkish I with a dot and i without: `re` takes them for an i where case is ignored, RE2 does not."""
 
 
 def _ranges(text: str) -> Ranges:
@@ -45,6 +47,17 @@ def complement(ranges: Ranges, *, fold: bool = False) -> Ranges:
             found.append((after, low - 1))
         after = max(after, high + 1)
     return [*found, (after, _LAST)] if after <= _LAST else found
+
+
+def folded(ranges: Ranges) -> Ranges | None:
+    """The ranges with the other case of each character; None where some are not of ASCII."""
+    if any(high > _LAST_OF_ASCII for _, high in ranges):
+        return None
+    signs = {chr(code) for low, high in ranges for code in range(low, high + 1)}
+    others = {ord(sign.swapcase()) for sign in signs} | {
+        _FOLDED[low] for sign in signs if (low := sign.lower()) in _FOLDED
+    }
+    return [*ranges, *((code, code) for code in sorted(others))]
 
 
 def _has(ranges: Ranges, sign: str) -> bool:

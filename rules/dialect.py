@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rules.charsets import CLASSES, PERL, Ranges, complement, written
+from rules.charsets import CLASSES, OF_ITS_OWN, PERL, Ranges, complement, folded, written
 
 _REPEAT = re.compile(r"\{(0|[1-9][0-9]*)(,(0|[1-9][0-9]*)?)?\}")
 _HEX = re.compile(r"x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]+)\})")
@@ -84,8 +84,9 @@ class _Reader:
         return self._literal(sign)
 
     def _literal(self, sign: str) -> str:
-        cased = "i" in self._flags and (sign.lower(), sign.upper()) != (sign, sign)
-        return f"(?i:{re.escape(sign)})" if cased else re.escape(sign)
+        if "i" not in self._flags or sign in OF_ITS_OWN or (sign.lower(), sign.upper()) == (sign, sign):
+            return re.escape(sign)
+        return self._set([(ord(sign), ord(sign))]) if sign.isascii() else f"(?i:{re.escape(sign)})"
 
     def _repeat(self, sign: str) -> str | None:
         """The repetition that begins here, if one does; `{` that begins none is a character."""
@@ -187,8 +188,9 @@ class _Reader:
         return self._set(ranges, negated=negated)
 
     def _set(self, ranges: Ranges, *, negated: bool = False) -> str:
-        inside = written(ranges)
-        return f"(?i:[{'^' * negated}{inside}])" if "i" in self._flags else f"[{'^' * negated}{inside}]"
+        both = folded(ranges) if "i" in self._flags else ranges
+        inside = f"[{'^' * negated}{written(both or ranges)}]"
+        return inside if both else f"(?i:{inside})"
 
     def _item(self) -> Ranges:
         """What stands in a class at this place: a named class, a range or one character."""

@@ -7,7 +7,7 @@ old they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rules import often
@@ -67,9 +67,9 @@ def is_by_reading(scene: Scene) -> bool:
     return goal.per is None or (isinstance(goal.per, RollingPeriod) and goal.measure is Measure.LAST)
 
 
-def _in_sight(scene: Scene, until: int | None = None) -> list[int]:
-    """The times, up to one, as of which the instance can be judged: those for which all that is asked is held."""
-    times = reading_times(scene.tracks, until)
+def _in_sight(scene: Scene) -> list[int]:
+    """The times as of which the instance can be judged: those for which all that is asked is held."""
+    times = reading_times(scene.tracks)
     spans = [query.sight for query in scene.condition.queries if query.sight] if scene.condition else []
     if not spans:
         return times
@@ -134,8 +134,10 @@ def _same_until(scene: Scene, known: Recalled) -> int | None:
 
 def was_never_known(scene: Scene, assessment: Assessment) -> bool:
     """Whether for want of values nothing was known at any reading there ever was, now that all are there."""
-    times = reading_times(scene.tracks)
     goal = scene.target.goal
+    if goal is not None and goal.per is not None and not is_by_reading(scene):
+        return all(track.valued(len(track.times)) < 0 for track in scene.tracks)
+    times = reading_times(scene.tracks)
     wanting = assessment.reason.startswith(NO_VALUE) or (goal is not None and goal.per is not None)
     return is_by_reading(scene) and wanting and len(times) < NEWEST and len(_in_sight(scene)) == len(times)
 
@@ -190,27 +192,26 @@ def judged_anew(
     old = scene.condition is not None and is_old(scene.condition, max(times), scene.now)
     if last is not None and min(times) > last and not old:
         return alerts
-    times = _in_sight(scene, last)
-    if not times:
+    found = list(_stood_through(scene, last))
+    if not found:
         return alerts
-    found = [(time, one) for time, one in zip(times, _stood_through(scene, times), strict=True) if one is not None]
     changed = dict(alerts)
     for rule in known:
         if rule.often is not None:
-            judged = [(time, one.standing is rule.when) for time, one in found]
+            judged = [(time, one.standing is rule.when) for time, one in found if one is not None]
             before = changed.get(rule.name, AlertStatus())
-            changed[rule.name] = often.judged_anew(before, rule.often.of, times[0], judged)
+            changed[rule.name] = often.judged_anew(before, rule.often.of, found[0][0], judged)
     return changed
 
 
-def _stood_through(scene: Scene, times: Sequence[int]) -> list[Assessment | None]:
-    """How the instance stood as of each reading at last, before the next one came: a window may have moved on."""
+def _stood_through(scene: Scene, last: int | None) -> Iterator[tuple[int, Assessment | None]]:
+    """How the instance stood as of each reading up to the `last`, before the next came: a window may have moved on."""
     again = scene.condition.look_again if scene.condition else None
-    found = []
-    for time, after in zip(times, [*times[1:], times[-1]], strict=True):
-        moved = stood(scene, after - 1) if again is not None and after - time > again else None
-        found.append(moved or stood(scene, time))
-    return found
+    times = _in_sight(scene)
+    for time, after in zip(times, [*times[1:], times[-1]], strict=True) if times else ():
+        if last is None or time <= last:
+            moved = stood(scene, after - 1) if again is not None and after - time > again else None
+            yield time, moved or stood(scene, time)
 
 
 def is_remembered(scene: Scene) -> bool:

@@ -7,7 +7,7 @@ that is covered by readings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from rules.model import (
     Period,
     Projection,
     RollingPeriod,
+    Series,
     Standing,
 )
 from rules.model.quick import maker, quick
@@ -60,6 +61,7 @@ class Stretch:
     covered: int
     summaries: Sequence[Summary]
     way: Way | None = None  # None where its course is a straight line
+    gaps: bool = False  # whether there is no value since there are only readings without one
 
     @property
     def newest(self) -> int | None:
@@ -114,7 +116,7 @@ def later(scene: Scene, sight: Sight, now: int) -> Sight:
     """What `sighted` finds later in the same period of one series, when nothing was read since."""
     so_far = sight.stretch
     covered = _covered(scene.tracks[0], so_far.start, so_far.end, now, scene.target.zone)
-    stretch = _new_stretch(so_far.start, so_far.end, so_far.value, covered, so_far.summaries, so_far.way)
+    stretch = _new_stretch(so_far.start, so_far.end, so_far.value, covered, so_far.summaries, so_far.way, so_far.gaps)
     return _judged(scene, now, sight.goal, stretch, ahead=True)
 
 
@@ -161,9 +163,15 @@ def _stretch(scene: Scene, now: int, goal: Goal, combine: Combine, span: tuple[i
         covered = max([_covered(track, start, end, now, zone) for track in scene.tracks])
     way = None
     if goal.plan is not None or goal.weekdays:
-        planned = serving(goal.plan, scene.key, scene.beside) if goal.plan else ()
+        planned = serving(goal.plan, scene.key, _with_values(scene.beside)) if goal.plan else ()
         way = Way(goal, span, scene.tracks, planned, zone, covered, _projector(scene))
-    return _new_stretch(start, end, value, covered, summaries, way)
+    gaps = value is None and any(track.has_only_gaps(start, end) for track in scene.tracks)
+    return _new_stretch(start, end, value, covered, summaries, way, gaps)
+
+
+def _with_values(beside: Iterable[tuple[Series, Track]]) -> Iterator[tuple[Series, Track]]:
+    """The series that have any value: one whose readings were all revised to have none plans nothing."""
+    return ((series, track) for series, track in beside if track.valued(len(track.times)) >= 0)
 
 
 def _value(goal: Goal, track: Track, summary: Summary, start: int, end: int) -> float | None:
@@ -224,7 +232,7 @@ def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sigh
     ended = now >= stretch.end
     value = stretch.value
     if value is None:
-        nothing = ended or MEASURES[goal.measure].adds_up
+        nothing = ended or stretch.gaps or MEASURES[goal.measure].adds_up
         reason = _WAITING if ended else "no value" if nothing else ""
         return Sight(goal, stretch, _NO_DATA if nothing else _TOO_EARLY, now, None, nothing, reason)
     if ended and stretch.covered < stretch.end:

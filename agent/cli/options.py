@@ -49,7 +49,8 @@ class Unusable(click.ClickException):
 
 def settings_of(**given: Any) -> Settings:
     """The process settings; what is given comes first. Raises Unusable."""
-    from agent.settings import SettingsError, read_settings
+    from agent.environment import SettingsError
+    from agent.settings import read_settings
 
     try:
         return read_settings(**given)
@@ -59,11 +60,11 @@ def settings_of(**given: Any) -> Settings:
 
 def environment() -> dict[str, str]:
     """What variables in a configuration mean. Raises Unusable."""
-    from agent import settings
+    from agent import environment
 
     try:
-        return settings.environment()
-    except settings.SettingsError as error:
+        return environment.environment()
+    except environment.SettingsError as error:
         raise Unusable("; ".join(error.problems)) from None
 
 

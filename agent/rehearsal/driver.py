@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
@@ -15,33 +13,13 @@ from agent.decided import Decision
 from agent.decision import Decider, sorted_out, take_in
 from agent.memory import Memory
 from agent.notices import Notices
+from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered
 from rules.engine import Batch
 from rules.history import History
-from rules.model import SECOND, Approval, Correction, Polled, Reading, SourceRule
+from rules.model import SECOND, Approval, Correction, SourceRule
 from rules.specs import Specs
-
-
-class Moment(NamedTuple):
-    """What comes in at one time."""
-
-    at: int
-    readings: Sequence[Reading] = ()
-    polls: Sequence[Polled] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a corrective call is answered; `error` is what went wrong, `permanent` whether trying again is in vain."""
-
-    text: str = "answered 200"
-    error: bool = False
-    permanent: bool = False
-
-
-Answers = Callable[[str, int], Answer]
-"""The answer to a call of an action (its name) at a time."""
 
 
 class Rehearsal:
@@ -79,13 +57,14 @@ class Rehearsal:
         for moment in moments:
             at = moment.at
             due_at = memory.next_due()
-            if due_at is not None and due_at < at:
-                yield from self.wait(at)
+            if due_at is not None and due_at <= at - TICK:
+                yield from self.wait(at - TICK + 1)
             fresh = sorted_out(self.history, moment.readings, at)[1]
-            polls = [*beside(at, memory.sources), *moment.polls]
             memory.ticked(at)
             is_due = due_at is not None and due_at <= at
             due, looks = (memory.take_due(at), memory.groups.take_due(at)) if is_due else ((), ())
+            polls = self.polls.before_a_look(at) if due else beside(at, memory.sources)
+            polls += moment.polls
             decision = self._decide(Batch(fresh, polls, due), at, looks)
             yield decision
             if decision.deliveries:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from agent.rehearsal.moments import TICK
 from rules.engine import States
 from rules.history import History
 from rules.model import InstanceKey, Reading, Series
@@ -63,27 +64,33 @@ class Verdicts:
                 yield from self._together(at, readings)
                 continue
             turn = self._turn(keys[0])
-            if not turn.sleeps(at):
-                yield from turn.wait(at)
+            before = at - TICK + 1
+            if not turn.sleeps(before):
+                yield from turn.wait(before)
             if history.add(readings[0]) is _NEW:
                 found = turn.take(at, readings)
                 if found is not None:
                     yield found
 
     def wait(self, until: int) -> Iterator[Verdict]:
-        """The verdicts that time alone brings before `until`, and how each instance stands in the end."""
+        """The verdicts that time alone brings before `until`, and how each instance stands then."""
         for turn in self._turns.values():
             yield from turn.wait(until)
             last = turn.end(until)
             if last is not None:
                 yield last
 
+    def states(self) -> States:
+        """How everything stands, after what was waited for."""
+        instances = {key: turn.state for key, turn in self._turns.items() if turn.state is not None}
+        return States(instances, {}, self._start)
+
     def _together(self, at: int, readings: Sequence[Reading]) -> Iterator[Verdict]:
         """The verdicts on readings that come together, each instance's on all that concern it."""
         history, fresh = self.history, dict[InstanceKey, list[Reading]]()
         for reading in readings:
             for turn in self._turns_of(reading.series):
-                yield from turn.wait(at)
+                yield from turn.wait(at - TICK + 1)
         for reading in readings:
             if history.add(reading) is _NEW:
                 for key in history.instances_of(reading.series):

@@ -277,6 +277,12 @@ class Store:
 
         return await self._readers.run(read_changes, start, end, targets)
 
+    async def noted(self, target: str, start: int, end: int) -> list[Transition]:
+        """How a target's alerts moved on from `start` to `end` (exclusive), in order; before it the last of each."""
+        from agent.store.history import read_noted
+
+        return await self._readers.run(read_noted, target, start, end)
+
     async def silences(self) -> list[Silence]:
         """Those that hold, will hold, or are over but remembered."""
         return await self._readers.run(_silences)

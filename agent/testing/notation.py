@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator
 
 from connectors.values import number
+from rules.model import LARGEST
 
 MOST = 10_000_000  # samples of one series
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _ITEM = re.compile(rf"([+-]?{_NUMBER})(?:([+-]{_NUMBER})?x(\d+))?")
 _MISSING = re.compile(r"_(?:x(\d+))?")
+_DIGITS = frozenset("0123456789")
 _REFUSED = frozenset({"inf", "+inf", "-inf"})
 _NO_VALUE = frozenset({"stale", "nan"})
 
@@ -32,6 +34,11 @@ def expand(text: str) -> Iterator[Sample]:
         raise ValueError("histograms have no meaning here: a reading is one number")
     place = 0
     for item in text.split():
+        value = _plain(item)
+        if value is not None:
+            yield place, value
+            place += 1
+            continue
         missing = _MISSING.fullmatch(item)
         if missing:
             place += _bounded(int(missing[1] or 1), item, place)
@@ -46,6 +53,17 @@ def expand(text: str) -> Iterator[Sample]:
         for index in range(count):
             yield place + index, _finite(first + step * index, item)
         place += count
+
+
+def _plain(item: str) -> float | None:
+    """The value of an item that is a number as most are written; others are looked at more closely."""
+    if item[-1] not in _DIGITS or "_" in item or not item.isascii():
+        return None
+    try:
+        value = float(item)
+    except ValueError:
+        return None
+    return value if -LARGEST <= value <= LARGEST else None
 
 
 def check(text: str) -> str:

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 
-import orjson
-
-from agent.decided import Decision
-from agent.muted import Mutes
-from agent.notices import Saying
-from agent.rehearsal import Answer, Failing, Moment, Polls, Rehearsal
-from agent.standing import open_alerts
-from agent.store.records import DeliveryKind
+from agent.notices import Notices, Saying
+from agent.rehearsal.moments import Answer, Moment
+from agent.rehearsal.polls import Failing, Polls
 from agent.testing import comparing
 from agent.testing.comparing import Failure
+from agent.testing.courses import Course, Judged, asks_for_verdicts_alone
 from agent.testing.language import AlertCase, AnswerSection, CorrectionCase, DeliveryCase, TargetCase, TestSection
 from agent.testing.notation import expand
 from agent.testing.reading import TestFile
 from rules import alerts
-from rules.engine import Batch, States, evaluate
 from rules.model import (
     AlertStatus,
-    Approval,
     Assessment,
     Correction,
     Event,
     InstanceKey,
     InstanceState,
+    Polled,
     Reading,
     Reason,
-    RunState,
     Transition,
     duration_text,
     labels_of,
 )
+from rules.specs import Specs
 from rules.words import describe
 
 
@@ -53,82 +50,67 @@ class _Check:
     case: AlertCase | TargetCase | DeliveryCase | CorrectionCase | AnswerSection
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What happened so far. Notices by receiver with their times."""
-
-    notices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    runs: dict[str, Correction] = field(default_factory=dict)
-
-    def take(self, decision: Decision) -> None:
-        self.runs.update(decision.runs)
-        for delivery in decision.deliveries:
-            if delivery.kind is DeliveryKind.NOTICE:
-                sent = self.notices.setdefault(delivery.receiver, [])
-                notice = orjson.loads(delivery.payload)
-                if notice not in sent:  # a receiver of several notifiers is told once
-                    sent.append(notice)
-
-
 class _Played:
     def __init__(self, file: TestFile, number: int) -> None:
         self.file = file
         self.test: TestSection = file.tests[number]
         self.path = ("tests", number)
         self.start = self.test.start_timestamp
-        test, start = self.test, self.start
-        self.failing = [Failing(one.source, start + one.from_, start + one.to, one.error) for one in test.failing]
-        self.polls = Polls(file.config.sources.values(), self.failing)
-        self.rehearsal = Rehearsal(file.config, start, self.polls, self._answer)
+        config, start = file.config, self.start
+        failing = [Failing(one.source, start + one.from_, start + one.to, one.error) for one in self.test.failing]
+        self.polls = Polls(config.sources.values(), failing)
+        self.notices = Notices(config, Specs(config.targets.values(), (one.rule for one in config.sources.values())))
         self.series = file.series[number]
-        self.seen = _Seen()
 
     def failures(self) -> Iterator[Failure]:
         checks = sorted(self._checks(), key=lambda check: check.at)
         if not checks:
             return
-        moments = self._moments(checks[-1].at)
-        waiting = next(moments, None)
-        for decision in self.rehearsal.begin():
-            self.seen.take(decision)
+        course = self._course(self._moments(checks[-1].at))
         for check in checks:
-            while waiting is not None and waiting.at <= check.at:
-                for decision in self.rehearsal.play([waiting]):
-                    self.seen.take(decision)
-                waiting = next(moments, None)
-            for decision in self.rehearsal.wait(check.at + 1):
-                self.seen.take(decision)
+            course.until(check.at)
             if isinstance(check.case, AnswerSection):
-                self._say(check.case, check.at)
+                course.say(check.case, check.at)
             else:
-                yield from self._look(check)
+                yield from self._look(check, course)
 
-    def _say(self, answer: AnswerSection, at: int) -> None:
-        """A person's word to every proposal of an action that waits."""
-        said = Approval(answer.by, at, given=not answer.reject)
-        for run in list(self.rehearsal.memory.open_runs.values()):
-            meant = run.action == answer.action and answer.target in {None, run.key.target}
-            for decision in self.rehearsal.answer(run, said) if meant and run.state is RunState.PROPOSED else ():
-                self.seen.take(decision)
+    def _course(self, moments: Iterator[Moment]) -> Course:
+        if asks_for_verdicts_alone(self.test):
+            return Judged(self.file.config, self.start, moments)
+        from agent.rehearsal.driver import Rehearsal  # late: it brings in most of the daemon
+        from agent.testing.told import Told
+
+        return Told(Rehearsal(self.file.config, self.start, self.polls, self._answer), moments)
 
     # what comes in
 
     def _moments(self, end: int) -> Iterator[Moment]:
         """Readings and failing polls in order of time; what one time brings is one moment."""
-        at: dict[int, Moment] = {}
-        interval = self.test.interval or self.file.interval
-        for series, section in zip(self.series, self.test.input_series, strict=True):
-            source = dict(series.labels)["source"]
-            for place, value in expand(section.values):
-                time = self.start + place * interval
-                if time + section.delay > end:
-                    break
-                if not self.polls.fails(source, time + section.delay):
-                    moment = at.setdefault(time + section.delay, Moment(time + section.delay, [], []))
-                    moment.readings.append(Reading(series, time, value))  # type: ignore[attr-defined]
-        for polled in self.polls.of_failures(self.start, end):
-            at.setdefault(polled.at, Moment(polled.at, [], [])).polls.append(polled)  # type: ignore[attr-defined]
-        return (at[time] for time in sorted(at))
+        arriving = [self._arriving(number, end) for number in range(len(self.series))]
+        polls = sorted(self.polls.of_failures(self.start, end), key=lambda polled: polled.at)
+        came: Iterator[tuple[int, Reading | Polled]] = merge(
+            *arriving, ((polled.at, polled) for polled in polls), key=itemgetter(0)
+        )
+        for at, found in groupby(came, key=itemgetter(0)):
+            readings, polled = list[Reading](), list[Polled]()
+            for _, one in found:
+                if isinstance(one, Reading):
+                    readings.append(one)
+                else:
+                    polled.append(one)
+            yield Moment(at, readings, polled)
+
+    def _arriving(self, number: int, end: int) -> Iterator[tuple[int, Reading | Polled]]:
+        """The readings of a series that arrive, and when."""
+        series, section = self.series[number], self.test.input_series[number]
+        interval, source = self.test.interval or self.file.interval, dict(series.labels)["source"]
+        for place, value in expand(section.values):
+            time = self.start + place * interval
+            at = time + section.delay
+            if at > end:
+                break
+            if not self.polls.fails(source, at):
+                yield at, Reading(series, time, value)
 
     def _answer(self, action: str, at: int) -> Answer:
         for call in self.test.calls:
@@ -148,23 +130,23 @@ class _Played:
                 at = case.span[1] if isinstance(case, DeliveryCase) else case.eval_time
                 yield _Check(self.start + at, self.file.place((*self.path, key, index)), case)
 
-    def _look(self, check: _Check) -> Iterator[Failure]:
+    def _look(self, check: _Check, course: Course) -> Iterator[Failure]:
         case, when = check.case, f"at {duration_text(check.at - self.start)}"
         if isinstance(case, AlertCase):
-            diff = comparing.alerts(case, list(self._firing(case.alertname, check.at)))
+            diff = comparing.alerts(case, list(self._firing(case.alertname, check.at, course)))
             said = f"{when}, alert {case.alertname}"
         elif isinstance(case, TargetCase):
             key = InstanceKey(case.target, labels_of(case.labels))
-            state = self._states(check.at).instances.get(key)
+            state = course.states(check.at).instances.get(key)
             diff = comparing.target(case, state.assessment if state else None, self._described(state, check.at))
             said = f"{when}, target {case.target}"
         elif isinstance(case, DeliveryCase):
             first, last = (self.start + time for time in case.span)
-            sent = [n for n in self.seen.notices.get(case.receiver, ()) if first <= n["at"] <= last]
+            sent = [n for n in course.notices.get(case.receiver, ()) if first <= n["at"] <= last]
             diff = comparing.deliveries(case, sent, self.start)
             said = f"{when}, deliveries to {case.receiver}"
         elif isinstance(case, CorrectionCase):
-            runs = [run for run in self.seen.runs.values() if _meant(run, case)]
+            runs = [run for run in course.runs.values() if _meant(run, case)]
             diff = comparing.corrections(case, runs)
             said = f"{when}, corrections" + (f" of {case.target}" if case.target else "")
         else:
@@ -172,28 +154,18 @@ class _Played:
         if diff:
             yield Failure(check.place, said, diff)
 
-    def _states(self, at: int) -> States:
-        """How everything stands when it is looked at, which changes nothing."""
-        known = self.rehearsal.memory.states
-        look = Batch(due=list(known.instances))
-        changed, _ = evaluate(self.rehearsal.specs, known, look, at, self.rehearsal.history)
-        return States({**known.instances, **changed.instances}, known.sources)
-
     def _described(self, state: InstanceState | None, at: int) -> str:
-        target = self.rehearsal.specs.targets.get(state.key.target) if state else None
+        target = self.file.config.targets.get(state.key.target) if state else None
         return describe(target, state.assessment, at) if target and state else ""
 
-    def _firing(self, name: str, at: int) -> Iterator[comparing.Alert]:
+    def _firing(self, name: str, at: int, course: Course) -> Iterator[comparing.Alert]:
         """The labels and annotations of the alerts of a name that fire; those that recover fire still."""
-        states = self._states(at)
-        for state in states.instances.values():
+        for state in course.states(at).instances.values():
             status = state.alerts.get(name)
             if status is not None and alerts.is_open(status):
                 yield self._alert(state.key, name, status, at, state.assessment)
         if name == alerts.SOURCE_ALERT:
-            mutes = Mutes(self.rehearsal.decider.situation, self.rehearsal.memory.groups, at)
-            for one in open_alerts(self.rehearsal.specs, {}, states.sources, mutes):
-                yield dict(one.labels), {}
+            yield from ((labels, {}) for labels in course.of_sources(at))
 
     def _alert(
         self, key: InstanceKey, name: str, status: AlertStatus, at: int, assessment: Assessment
@@ -211,7 +183,7 @@ class _Played:
             assessment,
             status.fired_at,
         )
-        notice = self.rehearsal.notices.notice(Saying(fired, status), Reason.FIRING, "", at)
+        notice = self.notices.notice(Saying(fired, status), Reason.FIRING, "", at)
         return dict(status.labels), dict(notice.annotations)
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from agent.testing.comparing import Failure
 
@@ -59,6 +58,8 @@ def plain(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def junit(outcomes: Sequence[Outcome]) -> bytes:
     """One suite for each file, one case for each test."""
+    from xml.etree import ElementTree as ET
+
     root = ET.Element("testsuites", _counts(outcomes, name="setpoint test"))
     for file in dict.fromkeys(one.file for one in outcomes):
         of_file = [one for one in outcomes if one.file == file]

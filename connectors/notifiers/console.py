@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -69,6 +68,8 @@ def layout(notice: Notice, *, colour: bool = False) -> str:
 
 async def _print(text: str) -> None:
     try:
+        import asyncio  # late: a test and a check of the configuration import this, and need no loop
+
         await asyncio.to_thread(_write, text)  # a reader that stops reading must not stop the daemon
     except (OSError, ValueError) as error:  # ValueError: closed
         raise Unreachable(f"standard output can't be written: {error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import Sequence
@@ -52,6 +51,8 @@ class FileSource:
 
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of all rows."""
+        import asyncio  # late: a test and a check of the configuration need no loop
+
         try:
             async with asyncio.timeout(self._config.timeout / SECOND):
                 return await asyncio.to_thread(self._read, now)

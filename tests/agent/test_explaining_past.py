@@ -10,10 +10,11 @@ from agent.explaining import Explained
 from agent.explaining_past import explained_at
 from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers
-from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep, Polled, Standing
+from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep, Event, Polled, Reading, Standing
 from tests.agent.people import by_ann
-from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify, plant
 from tests.agent.test_pipeline_seams import ruled
+from tests.rules.world import series
 
 __all__ = ["plant"]
 
@@ -156,3 +157,50 @@ class TestSources:
         found = [await then(plant, at) for at in (during, plant.clock.time)]
         assert [one.found.after.assessment.standing for one in found] == [Standing.NO_DATA, Standing.IN_BAND]
         assert [one.found.alerts[0].after.state for one in found] == [AlertState.FIRING, AlertState.INACTIVE]
+
+
+class TestWhatTheDaemonNoted:
+    """Readings of a time when the daemon was away come when it is back, and it fires then."""
+
+    async def away(self, plant: Plant) -> tuple[int, int]:
+        """When the first of them was taken, and when the daemon was back."""
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=1)
+        taken = plant.clock.time + 10 * MINUTE
+        plant.clock.time += HOUR
+        back = plant.clock.time
+        late = [Reading(series("app", site="x"), at, 11.0) for at in (taken, back)]
+        await plant.pipeline.handle(late, Polled("a", back))
+        return taken, back
+
+    async def test_an_alert_fired_when_the_daemon_fired_it(self, plant: Plant) -> None:
+        taken, back = await self.away(plant)
+        while_away, after = [await then(plant, at) for at in (taken + MINUTE, back + SECOND)]
+        assert while_away.missing == ["what the daemon noted of slow by then; it is said by a replay of the readings"]
+        (part,) = after.found.alerts
+        assert (part.after.state, part.after.since, part.after.fired_at) == (AlertState.FIRING, back, back)
+        assert [(change.event, change.at) for change in after.changes] == [(Event.FIRING, back)]
+        assert after.missing == []
+
+    async def test_at_that_moment_it_was_another_before(self, plant: Plant) -> None:
+        _, back = await self.away(plant)
+        (part,) = (await then(plant, back)).found.alerts
+        assert (part.before.state, part.after.state) == (AlertState.INACTIVE, AlertState.FIRING)
+
+    async def test_a_replay_is_said_to_be_one_where_nothing_is_noted(self, plant: Plant) -> None:
+        _, back = await self.away(plant)
+        renamed = replace(APP, alerts=(replace(APP.alerts[0], name="renamed"),))
+        plant.config = configured(renamed, route=ROUTE)
+        found = await then(plant, back)
+        (part,) = found.found.alerts
+        assert part.after.state is AlertState.FIRING
+        assert found.missing == ["what the daemon noted of renamed by then; it is said by a replay of the readings"]
+
+    async def test_who_took_it_is_known_of_a_firing_that_a_replay_has_otherwise(self, plant: Plant) -> None:
+        await self.away(plant)
+        (key,) = plant.pipeline.instances()
+        await plant.pipeline.acknowledge([(key, "slow")], [], [by_ann("acknowledge")])
+        await plant.wait(MINUTE)
+        (part,) = (await then(plant, plant.clock.time)).found.alerts
+        assert part.after.acknowledged is not None
+        assert part.after.acknowledged.by == "ann"

@@ -11,11 +11,23 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.rehearsal import Moment, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
 from agent.store.records import Delivery, DeliveryKind
 from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers
-from rules.model import MINUTE, SECOND, CorrectRule, EscalationStep, Flapping, Often, Polled, Reading, SeverityStep
+from rules.model import (
+    MINUTE,
+    SECOND,
+    AlertState,
+    CorrectRule,
+    EscalationStep,
+    Flapping,
+    Often,
+    Polled,
+    Reading,
+    SeverityStep,
+)
 from rules.routing import Route
 from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
 from tests.rules.world import series
@@ -82,3 +94,16 @@ async def test_a_daemon_that_is_killed_tells_what_a_rehearsal_tells(plant: Plant
             await plant.restart()
     assert said(await plant.store.deliveries(10_000)) == said(told)
     assert len(said(told)) > 2
+
+
+async def test_a_breach_just_after_the_end_of_recovering_goes_on_firing_as_in_a_replay(plant: Plant) -> None:
+    """Between the end and the next tick a reading comes: `test_verdicts` has what a replay makes of it."""
+    await plant.begin(replace(APP, alerts=(replace(APP.alerts[0], keep_firing_for=5 * MINUTE),)))
+    await plant.see(x=11)
+    await plant.see(x=1)
+    plant.clock.time += 5 * MINUTE + SECOND // 2
+    await plant.pipeline.handle(
+        [Reading(series("app", site="x"), plant.clock.time, 11.0)], Polled("a", plant.clock.time)
+    )
+    (state,) = plant.pipeline.instances().values()
+    assert (state.alerts["slow"].state, state.alerts["slow"].episode) == (AlertState.FIRING, 1)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import Address, SettingsError, environment, key_hash, read_settings
+from agent.environment import SettingsError, environment
+from agent.settings import Address, key_hash, read_settings
 from rules.model import DAY, HOUR
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import dropwhile
+from itertools import dropwhile, permutations
 
 import pytest
 from hypothesis import given, settings
@@ -227,3 +227,13 @@ def test_a_bound_that_changed_before_a_gap_counts_however_it_comes(together: boo
     found = world.look(NOON + 3 * MINUTE)
     assert (found.assessment.standing, found.verdict) == (Standing.NO_DATA, Standing.OUT_OF_BAND)
     assert str(found.alerts["out"].state) == "firing"
+
+
+@pytest.mark.parametrize("order", list(permutations([(0, 12.0), (2, 12.0), (4.5, 31.0)])))
+def test_a_judgement_is_how_it_stood_before_the_next_reading_came_however_late_they_come(order: list) -> None:
+    """The first two breach together, and the first leaves the window before the third comes."""
+    alerts = (AlertRule("out", Standing.OUT_OF_BAND, often=Often(2, 3)),)
+    world = World(room(goal=Goal(condition="sum(temperature, '3m') <= 23"), selector=None, alerts=alerts))
+    for wait, (minute, value) in enumerate(order):
+        world.step(NOON + HOUR + wait, Reading(TEMPERATURE, NOON + int(minute * MINUTE), value))
+    assert world.states.instances[InstanceKey("t")].alerts["out"].judged == (True,)

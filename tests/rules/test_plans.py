@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -25,7 +26,7 @@ from rules.projection import Projector
 from rules.tracks import Track
 from tests.rules.world import World, at, series
 
-X, PLAN = series("x"), series("plan")
+X, PLAN, OTHER = series("x"), series("plan"), series("plan", site="other")
 MONTH = CalendarPeriod("month")
 START, END = at("2026-06-01"), at("2026-07-01")  # a Monday, thirty days
 PLANNED = Goal(Measure.SUM, 300.0, per=MONTH, plan=Selector("plan"))
@@ -195,3 +196,23 @@ class TestStanding:
             arrived.step(now - 100 + i, reading)
         scratch.step(now, *[final[one] for one in sorted(final)])
         assert arrived.look(now).assessment == scratch.look(now).assessment
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([PLAN, OTHER]), st.integers(0, 30), st.none() | st.integers(1, 40).map(float)),
+            max_size=40,
+        ),
+        st.sampled_from([PLANNED, replace(PLANNED, measure=Measure.LAST)]),
+    )
+    def test_a_reading_of_the_plan_that_is_revised_to_have_no_value_was_never_there(self, rows, goal):
+        now, first = at("2026-06-20"), at("2026-06-01")
+        read = daily("2026-06-01", *[7.0 + i % 3 for i in range(19)])
+        planned = [Reading(one, first + day * DAY, 12.0) for one, day, _ in rows]
+        final = {(one, day): Reading(one, first + day * DAY, value) for one, day, value in rows}
+        revised, scratch = self.world(goal), self.world(goal)
+        revised.step(now - 2, *read, *dict.fromkeys(planned))
+        revised.step(now - 1, *final.values())
+        scratch.step(now - 2, *read)
+        scratch.step(now - 1, *[reading for reading in final.values() if reading.value is not None])
+        assert revised.look(now).assessment == scratch.look(now).assessment

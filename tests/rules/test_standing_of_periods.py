@@ -113,6 +113,20 @@ class TestMissingValues:
         world.step(at("2026-11-10"), *daily("2026-11-01", [None] * 5 + [20.0] * 5))
         assert world.look(at("2026-11-10")).assessment.value == 100
 
+    @pytest.mark.parametrize("measure", [Measure.SUM, Measure.MEAN, Measure.LAST, Measure.COUNT])
+    @pytest.mark.parametrize("since", ["2026-11-01", "2026-10-01"])
+    def test_one_whose_readings_are_revised_to_have_none_has_no_data(self, measure: Measure, since: str) -> None:
+        """What fires goes on firing; but where no reading ever said anything, nothing fires, as from scratch."""
+        world = World(target(Goal(measure, at_least=1_000, per=MONTH), Standing.BEHIND))
+        known, month = daily(since, [5.0] * 51)[:-20] if since < "2026-11" else [], daily("2026-11-01", [5.0] * 20)
+        assert world.step(at("2026-11-21"), *known, *month) == ["behind firing"]
+        none = daily("2026-11-01", [None] * 20)
+        ended = [] if known else ["behind resolved"]
+        assert [said for reading in none for said in world.step(at("2026-11-21T01:00"), reading)] == ended
+        found = world.look(at("2026-11-21T02:00"))
+        assert (found.assessment.standing, found.assessment.hold) == (Standing.NO_DATA, True)
+        assert world.step(at("2026-11-21T03:00"), *month[:1]) == ([] if known else ["behind firing"])
+
 
 class TestConditions:
     def test_one_that_misses_a_value_has_no_standing_whatever_it_had_before(self) -> None:

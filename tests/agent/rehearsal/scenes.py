@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from agent.config.configuration import ActionEntry, Configuration, NotifierEntry, SourceEntry
 from agent.decision import Decision
 from agent.memory import Memory
-from agent.rehearsal import Answer, Moment, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Answer, Moment
 from agent.store.codec import decode, encode
 from agent.store.records import Remembered
 from rules import corrections

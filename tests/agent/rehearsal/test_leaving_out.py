@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.rehearsal import Verdicts
+from agent.rehearsal.verdicts import Verdicts
 from rules import engine, resting
 from rules.engine import Batch, States, evaluate
 from rules.history import History

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from agent.decision import Decision
 from agent.notices import Notices
 from agent.pipeline import Pipeline
-from agent.rehearsal import Answer, Failing, Moment, Polls, Rehearsal
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Answer, Moment
+from agent.rehearsal.polls import Failing, Polls
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store
 from rules.model import DAY, HOUR, MINUTE, SECOND, Event, Health, NoData, Polled, Reading, RunState, Selector, Standing

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config.configuration import Configuration
-from agent.rehearsal import Moment, Rehearsal, Verdicts
-from rules.model import HOUR, MINUTE, Event, InstanceKey, Reading, Target
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
+from agent.rehearsal.verdicts import Verdicts
+from rules.model import HOUR, MINUTE, SECOND, AlertRule, Event, InstanceKey, Reading, Standing, Target
 from rules.specs import Specs
 from tests.agent.rehearsal.scenes import CONDITION, DAILY, LEVEL, START, configuration, series
 
@@ -74,3 +77,17 @@ def test_what_is_told_and_called_changes_no_verdict(rows: list, targets: tuple[T
     arrivals = [(at, tuple(together)) for at, together in groupby(readings, key=lambda reading: reading.time)]
     config, end = called(*targets), now + 30 * HOUR
     assert alone(config, arrivals, end) == rehearsed(config, arrivals, end)
+
+
+@pytest.mark.parametrize(("late", "resolved"), [(0, False), (SECOND // 2, False), (SECOND, True), (90 * SECOND, True)])
+@pytest.mark.parametrize("go", [alone, rehearsed])
+def test_a_breach_within_a_tick_of_the_end_of_recovering_goes_on_firing_as_in_the_daemon(go, late, resolved) -> None:
+    """A daemon looks once a second, so the reading is there before it finds that the time is over."""
+    back = START + HOUR
+    sticky = replace(LEVEL, alerts=(AlertRule("sticky", Standing.OUT_OF_BAND, keep_firing_for=5 * MINUTE),), correct=())
+    times = [START, back, back + 5 * MINUTE + late]
+    arrivals = [(at, (Reading(LAB, at, value),)) for at, value in zip(times, (25.0, 21.0, 25.0), strict=True)]
+    (found,) = go(called(sticky), arrivals, times[-1] + SECOND).values()
+    events = [one.event for _, _, moved in found for one in moved if one.alert == "sticky"]
+    ends = [Event.RESOLVED] if resolved else []
+    assert events == [Event.FIRING, Event.RECOVERING, *ends, Event.FIRING]

@@ -129,6 +129,14 @@ async def test_history_is_newest_first_and_filtered(store: Store) -> None:
     assert [run.id for run in await store.corrections(9, since=12)] == ["3", "2"]
 
 
+async def test_what_was_noted_of_alerts_is_read_with_the_last_move_before(store: Store) -> None:
+    said = [Event.PENDING, Event.FIRING, Event.RAISED, Event.ACKNOWLEDGED, Event.RESOLVED, Event.PENDING]
+    changes = [replace(CHANGE, event=event, at=at, nth=at) for at, event in enumerate(said)]
+    await store.commit(Commit(1, transitions=[*changes, replace(CHANGE, key=InstanceKey("other"), at=3)]))
+    for start, end, found in ((0, 9, [0, 1, 3, 4, 5]), (3, 5, [1, 3, 4]), (5, 6, [4, 5]), (9, 9, [5])):
+        assert [change.at for change in await store.noted(CHANGE.key.target, start, end)] == found
+
+
 async def test_a_receipt_is_taken_once_and_forgotten_after_a_week(store: Store) -> None:
     assert [await store.take_receipt(Receipt("/", name, 10)) for name in ("a", "b", "a")] == [True, True, False]
     await store.commit(Commit(11, receipts=[Receipt("/", "c", 11)]))

@@ -1,0 +1,61 @@
+"""A test's course through all that a daemon decides: who is told, what is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import orjson
+
+from agent.decided import Decision
+from agent.muted import Mutes
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.moments import Moment
+from agent.standing import open_alerts
+from agent.store.records import DeliveryKind
+from agent.testing.courses import Course, looked_at
+from agent.testing.language import AnswerSection
+from rules.engine import States
+from rules.model import Approval, RunState
+
+
+class Told(Course):
+    """All that follows from what is decided too."""
+
+    def __init__(self, rehearsal: Rehearsal, moments: Iterator[Moment]) -> None:
+        super().__init__(moments)
+        self.rehearsal = rehearsal
+        self._take(rehearsal.begin())
+
+    def until(self, at: int) -> None:
+        """As `Course`."""
+        self._take(self.rehearsal.play(self.moments.until(at)))
+        self._take(self.rehearsal.wait(at + 1))
+
+    def states(self, at: int) -> States:
+        """As `Course`."""
+        return looked_at(self.rehearsal.specs, self.rehearsal.memory.states, at, self.rehearsal.history)
+
+    def of_sources(self, at: int) -> Iterator[dict[str, str]]:
+        """As `Course`."""
+        rehearsal = self.rehearsal
+        mutes = Mutes(rehearsal.decider.situation, rehearsal.memory.groups, at)
+        for one in open_alerts(rehearsal.specs, {}, self.states(at).sources, mutes):
+            yield dict(one.labels)
+
+    def say(self, answer: AnswerSection, at: int) -> None:
+        """As `Course`."""
+        said = Approval(answer.by, at, given=not answer.reject)
+        for run in list(self.rehearsal.memory.open_runs.values()):
+            meant = run.action == answer.action and answer.target in {None, run.key.target}
+            if meant and run.state is RunState.PROPOSED:
+                self._take(self.rehearsal.answer(run, said))
+
+    def _take(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            self.runs.update(decision.runs)
+            for delivery in decision.deliveries:
+                if delivery.kind is DeliveryKind.NOTICE:
+                    sent = self.notices.setdefault(delivery.receiver, [])
+                    notice = orjson.loads(delivery.payload)
+                    if notice not in sent:  # a receiver of several notifiers is told once
+                        sent.append(notice)
