@@ -122,7 +122,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """The error in plain words; StoreUnavailable where trying again can help."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
-    if primary == sqlite3.SQLITE_IOERR and _full(path):  # SQLite says so of the index of its log
+    if primary == sqlite3.SQLITE_IOERR and disk_is_full(path):  # SQLite says so of the index of its log
         primary = sqlite3.SQLITE_FULL
     if primary in _TRANSIENT:
         kind = StoreUnavailable if primary in _FOR_GOOD else StoreAway
@@ -133,7 +133,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     return StoreError(f"the database {path} does not work: {error}")
 
 
-def _full(path: Path) -> bool:
+def disk_is_full(path: Path) -> bool:
+    """Whether nothing more can be written beside it."""
     try:
         return os.statvfs(path.parent).f_bavail == 0
     except OSError:

@@ -214,7 +214,7 @@ def test_a_full_disk_holds_up_no_lock_and_is_called_by_its_name(tmp_path: Path, 
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
     assert "input/output error" in str(sqlite.explain(error, path))
-    monkeypatch.setattr(sqlite, "_full", lambda _path: True)
+    monkeypatch.setattr(sqlite, "disk_is_full", lambda _path: True)
     assert "the disk is full" in str(sqlite.explain(error, path))
 
 
