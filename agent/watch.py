@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import structlog
 
+from agent.clock import Clock
+from rules.model import SECOND
+
 log = structlog.get_logger()
 
+_CLOCK = Clock()
 _YAML = (".yaml", ".yml")
 _MOUNTED = "..data"  # the link that Kubernetes turns to a new folder when a mounted ConfigMap changes
 _GATHER_MS = 400  # what happens within this time is told once
@@ -20,7 +23,7 @@ _MOST_SECONDS = 30.0  # a file that something touches for ever is told as it is
 _LOOK_SECONDS = 0.2
 
 Stamps = tuple[tuple[str, int, int, int], ...]
-"""Name, number, size and time (nanoseconds) of each file."""
+"""Name, number, size and time (UTC microseconds) of each file."""
 
 
 async def watch_files(
@@ -90,13 +93,13 @@ async def settled(
     look: Callable[[], Stamps],
     quiet: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    now: Callable[[], float] = time.time,
+    now: Callable[[], int] = _CLOCK.now,
 ) -> None:
     """Returns when nothing has changed for `quiet` seconds: at once where what took its place was written before."""
     stamps = await asyncio.to_thread(look)
     begun = now()
-    since = min(begun, max((written / 1e9 for *_, written in stamps), default=0.0))  # another machine's may be ahead
-    while 0 <= now() - since < quiet and 0 <= now() - begun < _MOST_SECONDS:
+    since = min(begun, max((written for *_, written in stamps), default=0))  # another machine's may be ahead
+    while 0 <= now() - since < quiet * SECOND and 0 <= now() - begun < _MOST_SECONDS * SECOND:
         await sleep(_LOOK_SECONDS)
         if (seen := await asyncio.to_thread(look)) != stamps:
             stamps, since = seen, now()
@@ -116,4 +119,4 @@ def _stamp(file: Path) -> tuple[str, int, int, int] | None:
         found = file.stat()
     except OSError:
         return None
-    return file.name, found.st_ino, found.st_size, found.st_mtime_ns
+    return file.name, found.st_ino, found.st_size, found.st_mtime_ns // 1_000

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.watch import Stamps, settled, watch_files
+from rules.model import SECOND
 
 
 class Watching:
@@ -228,15 +229,15 @@ class Writer:
         self.time = writes[0][0] if replaced is None else replaced
         self.writes = writes
 
-    def now(self) -> float:
-        return self.time
+    def now(self) -> int:
+        return int(self.time * SECOND)
 
     async def sleep(self, seconds: float) -> None:
         self.time += seconds
 
     def look(self) -> Stamps:
         at, size = [one for one in self.writes if one[0] <= self.time][-1]
-        return (("setpoint.yaml", 1, size, int(at * 1e9)),) if size else ()
+        return (("setpoint.yaml", 1, size, int(at * SECOND)),) if size else ()
 
     async def settles(self) -> float:
         await settled(self.look, 2, self.sleep, self.now)
@@ -259,5 +260,5 @@ async def test_what_is_gone_is_told_at_once_and_what_never_rests_as_it_is():
 
 async def test_the_clock_of_another_machine_that_is_ahead_is_no_reason_to_wait_for_it():
     ahead = Writer((100, 500))
-    ahead.look = lambda: (("setpoint.yaml", 1, 500, int(4000e9)),)  # type: ignore[method-assign]
+    ahead.look = lambda: (("setpoint.yaml", 1, 500, 4000 * SECOND),)  # type: ignore[method-assign]
     assert await ahead.settles() == pytest.approx(102, abs=0.3)
