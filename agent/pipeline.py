@@ -23,7 +23,7 @@ from agent.dispatcher import Settle, is_withheld
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.past import learn_past
-from agent.recall import read_history
+from agent.recall import read_history, say_missing
 from agent.spool import Spool, batches
 from agent.steps import in_steps
 from agent.store.records import Commit, Delivery, Ping, Receipt
@@ -350,6 +350,7 @@ class Pipeline:
         async with self._lock:  # what is decided on now is stored by then
             meanwhile = self._meanwhile = list[Reading]()
         history = await read_history(self.store, specs, self.clock.now())
+        await say_missing(self.store, specs, self.clock.now())
         await learn_past(self.store, history, self.memory.instances, self.clock.now())
         async with self._lock:
             self._meanwhile = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from agent import collector
+from agent import collector, waiting
 from agent.app import Setpoint
 from agent.poller import allow_open_files
 from agent.settings import Settings
@@ -21,26 +21,27 @@ _RELOAD_SECONDS = 2.0  # that are waited at the end for one that is under way
 
 
 async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
-    """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start."""
+    """Runs the daemon until SIGTERM or SIGINT. Raises ConfigErrors or StoreError where it can't start.
+
+    A database that is away is waited for.
+    """
     from agent.watch import watch_files
 
     allow_open_files()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
-    with collector.paused():
-        await daemon.start()
-    collector.keep()
-    stopping = asyncio.Event()
+    stopping, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, changed.set)  # it would end a daemon that still waits for its database
+    await waiting.start(daemon)
+    collector.keep()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    changed = asyncio.Event()
     reloading = asyncio.create_task(_reload(daemon, changed, stopping))
-    loop.add_signal_handler(signal.SIGHUP, changed.set)
     watching = asyncio.create_task(watch_files(settings.config, changed.set, stopping))
-    waiting = asyncio.create_task(stopping.wait())
+    told = asyncio.create_task(stopping.wait())
     try:
         log.info("setpoint.started", listen=str(settings.listen), targets=len(daemon.config.targets))
-        ends: set[asyncio.Future[Any]] = {waiting, daemon.pipeline.failed, daemon.sending}
+        ends: set[asyncio.Future[Any]] = {told, daemon.pipeline.failed, daemon.sending}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.set()

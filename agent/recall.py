@@ -5,12 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
+import structlog
+
+from agent.store.readings import Gone
 from agent.store.store import Store
 from rules.history import History
 from rules.model import Reading
 from rules.specs import Reach, Specs
 from rules.tracks import NEWEST, PAST_MOST
 from rules.words import clock_time
+
+log = structlog.get_logger()
 
 _AT_ONCE = 25  # names whose readings are read at once: more would only cost memory
 _BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
@@ -37,6 +42,25 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
             for reading in await _newest(store, some, now):
                 history.add(reading, now)
     return history
+
+
+async def say_missing(store: Store, specs: Specs, now: int) -> None:
+    """Logs that readings are no more which targets count: none needed them when they were rolled up. Raises StoreError.
+
+    In one line, however many series it is of.
+    """
+    names: dict[int, list[str]] = {}
+    for name, reach in specs.series_names().items():
+        names.setdefault(reach.horizon, []).append(name)
+    gone: list[Gone] = []
+    for horizon, some in names.items():
+        if horizon:
+            gone += await store.rolled_up(some, now - horizon, now)
+    if gone:
+        series, first, last = gone[0]
+        span = {"since": clock_time(first, "UTC"), "until": clock_time(last, "UTC")}
+        words = "targets that need readings which were rolled up count what is left; `setpoint explain` says of which"
+        log.warning("readings.missing", series=str(series), **span, other_series=len(gone) - 1, detail=words)
 
 
 async def _newest(store: Store, names: Sequence[str], now: int) -> list[Reading]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 T = TypeVar("T")
+MOST_BYTES = 50_000_000
+"""How much a query may give; SQLite makes no text or blob that is larger by itself."""
 _GRACE_SECONDS = 2.0
 _DRIVERS = {
     "sqlite": "aiosqlite",
@@ -70,6 +73,14 @@ def check_there(file: str) -> None:
         raise OSError(f"{file}: {(error.strerror or 'can not be read').lower()}") from None
 
 
+class _Bounded(sqlite3.Connection):
+    """Else one cell may take all memory before anybody sees how large it is."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+
+
 def open_engine(url: str, *, writes: bool = False, patience: float = 5.0) -> AsyncEngine:
     """An engine for the address with the asynchronous driver; one that reads keeps a connection, and reads only.
 
@@ -86,7 +97,7 @@ def open_engine(url: str, *, writes: bool = False, patience: float = 5.0) -> Asy
     if writes or dialect == "sqlite":
         options = {"poolclass": NullPool} if writes else {}
     if dialect == "sqlite":
-        options["connect_args"] = {"timeout": patience}
+        options["connect_args"] = {"timeout": patience, "factory": _Bounded}
         if (file := file_of(url)) is not None:
             mode = "rw" if writes else "ro"
             address = address.set(database="file:" + quote(file)).update_query_dict({"mode": mode, "uri": "true"})

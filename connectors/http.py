@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MAX_REDIRECTS = 5
 NAME = "Setpoint"  # as which it asks and calls
 _CONNECT_SECONDS = 5.0
+_BODY_SECONDS = 2.0
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 _SAFE = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -195,8 +196,9 @@ class HttpClient:
     async def send(self, request: Request) -> Response:
         """Sends what changes something on the other side, once, and follows no redirect.
 
-        Returns the answer if its status is a success. Raises as `fetch` does, and Refused for any other status, with
-        `permanent` and `retry_after` for whoever sends again.
+        Returns the answer if its status is a success; of its body what came within `max_bytes` and a moment, since the
+        status is what counts. Raises as `fetch` does, and Refused for any other status, with `permanent` and
+        `retry_after` for whoever sends again.
         """
         import httpx
 
@@ -207,7 +209,7 @@ class HttpClient:
                 with through(request.proxy):
                     guarded = await self._guarded(url, request.where, public=request.public)
                     async with (
-                        asyncio.timeout(request.timeout),
+                        asyncio.timeout(request.timeout) as whole,
                         self.client(public=guarded).stream(
                             request.method,
                             str(url),
@@ -216,7 +218,7 @@ class HttpClient:
                             timeout=patience,
                         ) as answer,
                     ):
-                        body = await _beginning(answer, request.max_bytes)
+                        body = await _beginning(answer, request.max_bytes, whole)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
                 raise Misconfigured(f"{request.where}: not an address of the web") from None
             except httpx.HTTPError as error:  # the transport keeps what the session raised as its cause
@@ -315,12 +317,19 @@ def _location(request: Request, url: URL, answer: aiohttp.ClientResponse) -> URL
     return following
 
 
-async def _beginning(answer: httpx.Response, length: int) -> bytes:
-    body = b""
-    async for chunk in answer.aiter_raw():
-        body += chunk
-        if len(body) >= length:
-            break
+async def _beginning(answer: httpx.Response, length: int, whole: asyncio.Timeout) -> bytes:
+    """What comes of a body soon. The status has answered: what drips, breaks off or never ends can't take it back."""
+    import httpx
+
+    body, soon = b"", asyncio.get_running_loop().time() + _BODY_SECONDS
+    until = min(soon, whole.when() or soon)
+    whole.reschedule(None)
+    with suppress(TimeoutError, httpx.HTTPError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout_at(until):
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) >= length:
+                    break
     return body
 
 

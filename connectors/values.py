@@ -14,6 +14,7 @@ from rules.model import LARGEST, SECOND
 
 _PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")  # as most numbers are written
 _NUMBER = re.compile(r"([+-]?(?:(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+))([eE][+-]?[0-9]+)?( ?%)?")
+_LEAP = re.compile(r"(?<=:59):60")  # RFC 3339, 5.7
 _UNIX = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -117,6 +118,9 @@ def _written(text: str, zone: str) -> int:
     try:
         return _microseconds(datetime.fromisoformat(text), zone)
     except (ValueError, OverflowError):
+        earlier, is_leap = _LEAP.subn(":59", text, count=1)
+        if is_leap:  # a second that Unix time does not know: one later than the one before
+            return _written(earlier, zone) + SECOND
         raise ValueError(f"{_shown(text)} is not a time (ISO 8601 or Unix; else give time_format)") from None
 
 

@@ -44,7 +44,7 @@ PLACES = {
         "connectors/report_message.py",
         "connectors/template.py",
     },
-    "sqlite3": {"agent/store/"},
+    "sqlite3": {"agent/store/", "connectors/database.py"},
     "asyncpg": {"agent/store/postgres"},
     "paho": {"connectors/actions/mqtt.py"},
 }

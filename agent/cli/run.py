@@ -30,7 +30,8 @@ def command(**given: str | None) -> None:
     """Run the daemon until SIGTERM or Ctrl-C; it then finishes what it is sending and exits with 0.
 
     It reads its configuration again on SIGHUP, on POST /-/reload and when a file changes. A configuration that can't be
-    used, a database that another daemon has, or an address that is taken: exit status 2.
+    used, a database that is damaged or that another daemon has, or an address that is taken: exit status 2. A database
+    that is away, locked or full is waited for.
 
     \b
     Examples:

@@ -22,6 +22,10 @@ class StoreUnavailable(StoreError):
     """
 
 
+class StoreAway(StoreUnavailable):
+    """It is away, locked, full or too slow: nothing that was said of it is wrong. Whoever starts waits for it."""
+
+
 class Fenced(StoreError):
     """A shard of the commit is held by someone else now; nothing of it was written."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from agent.store.errors import StoreError, StoreInUse, StoreUnavailable
+from agent.store.errors import StoreAway, StoreError, StoreInUse, StoreUnavailable
 from agent.store.revisions import NEWEST, revision_among
 from connectors.database import without_secrets
 
@@ -56,6 +56,7 @@ _TRANSIENT = {
     "XX": "it is damaged; restore a backup",
     "0A000": "its schema was changed meanwhile",
 }
+_FOR_GOOD = ("28", "3D", "42501", "XX", "0A000")  # as far as anybody can know who starts
 
 
 class PostgresDatabase:
@@ -150,7 +151,7 @@ class PostgresDatabase:
         except asyncpg.PostgresError as error:
             failure = self.explain(error)
             if not isinstance(failure, StoreUnavailable):  # who is not let in may be later, whatever the reason
-                failure = self._unavailable(without_secrets(str(error), self._dsn))
+                failure = StoreUnavailable(self._now(without_secrets(str(error), self._dsn)))
             raise failure from None
         except Exception as error:
             raise self.explain(error) from None
@@ -163,6 +164,8 @@ class PostgresDatabase:
             if words is None:
                 said = without_secrets(str(error), self._dsn)
                 return StoreError(f"the database {self.place} does not work: {said}")
+            if state.startswith(_FOR_GOOD):
+                return StoreUnavailable(self._now(words))
         elif isinstance(error, asyncpg.InterfaceError):
             if isinstance(error, ValueError):  # about what was given to the driver
                 return error
@@ -171,10 +174,10 @@ class PostgresDatabase:
             words = without_secrets(error.strerror or str(error) or "it does not answer", self._dsn)
         else:
             return error
-        return self._unavailable(words)
+        return StoreAway(self._now(words))
 
-    def _unavailable(self, words: str) -> StoreUnavailable:
-        return StoreUnavailable(f"the database {self.place} can't be used now: {words}")
+    def _now(self, words: str) -> str:
+        return f"the database {self.place} can't be used now: {words}"
 
 
 def session_lost(error: Exception) -> bool:

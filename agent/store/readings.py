@@ -168,7 +168,7 @@ def rolled_up(connection: Connection, names: Iterable[str], span: tuple[int, int
     """Of each series the span in which its readings of this one are no more."""
     out: list[Gone] = []
     for series, number in _named(connection, names):
-        rolled = rollups.over(connection, number, span)
+        rolled = [one for one in rollups.over(connection, number, span) if one.last_at >= span[0]]
         if rolled:
             out.append((series, min(one.first_at for one in rolled), max(one.last_at for one in rolled)))
     return out

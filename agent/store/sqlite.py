@@ -6,12 +6,13 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 from agent.store.connection import Value
-from agent.store.errors import StoreError, StoreInUse, StoreUnavailable
+from agent.store.errors import StoreAway, StoreError, StoreInUse, StoreUnavailable
 from agent.store.revisions import NEWEST, revision_among
 
 BUSY_SECONDS = 5.0
@@ -25,6 +26,7 @@ _TRANSIENT = {
     sqlite3.SQLITE_NOMEM: "there is no memory left",
     sqlite3.SQLITE_PROTOCOL: "another program has locked it",
 }
+_FOR_GOOD = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}  # as far as anybody can know who starts
 PUT = (
     "INSERT INTO readings (series_id, time, value) VALUES (?, ?, ?) ON CONFLICT (series_id, time) "
     "DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value"  # what did not change is not written
@@ -120,12 +122,23 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """The error in plain words; StoreUnavailable where trying again can help."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
+    if primary == sqlite3.SQLITE_IOERR and disk_is_full(path):  # SQLite says so of the index of its log
+        primary = sqlite3.SQLITE_FULL
     if primary in _TRANSIENT:
-        return StoreUnavailable(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
+        kind = StoreUnavailable if primary in _FOR_GOOD else StoreAway
+        return kind(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
     if primary in _BROKEN:
         words = f"{path} is not a database or is damaged ({error}); restore a backup or choose another file"
         return StoreUnavailable(words)  # a daemon that runs stays up: it can still look, and tell of it
     return StoreError(f"the database {path} does not work: {error}")
+
+
+def disk_is_full(path: Path) -> bool:
+    """Whether nothing more can be written beside it."""
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 class Lock:
@@ -135,22 +148,24 @@ class Lock:
         """Takes it. Raises StoreInUse, or StoreError if the file can't be written."""
         name = path.with_name(path.name + ".lock")
         try:
-            self._file = name.open("a+", encoding="utf-8")
+            self._file = name.open("ab+", buffering=0)
         except OSError as error:
             raise StoreError(f"can't write beside the database {path}: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            holder = self._file.readline().strip()
+            holder = self._file.readline().decode(errors="replace").strip()
             self._file.close()
             raise _in_use(path, holder) from None
         except OSError as error:
             self._file.close()
             raise StoreError(f"can't lock {name}: {error.strerror}; the database needs a local disk") from error
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()} since {datetime.fromtimestamp(now // 1_000_000, UTC).isoformat()}\n")
-        self._file.flush()
+        with suppress(OSError):  # the name is for people: on a full disk the lock holds without it
+            self._file.truncate(0)
+            self._file.write(
+                f"{os.getpid()} since {datetime.fromtimestamp(now // 1_000_000, UTC).isoformat()}\n".encode()
+            )
 
     def release(self) -> None:
         """Lets go; the file stays, because removing it would let two daemons lock two files."""

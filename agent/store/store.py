@@ -16,7 +16,7 @@ from agent.store.codec import decode
 from agent.store.commits import SHARDS, Committer, take_receipts, take_shards
 from agent.store.connection import Connection, Database, Link
 from agent.store.databases import database_of
-from agent.store.errors import Fenced, StoreError, StoreInUse, StoreUnavailable
+from agent.store.errors import Fenced, StoreAway, StoreError, StoreInUse, StoreUnavailable
 from agent.store.readers import Readers
 from agent.store.records import (
     Attempt,
@@ -49,7 +49,7 @@ from rules.specs import Reach
 
 T = TypeVar("T")
 
-__all__ = ["SHARDS", "Fenced", "Store", "StoreError", "StoreInUse", "StoreUnavailable"]
+__all__ = ["SHARDS", "Fenced", "Store", "StoreAway", "StoreError", "StoreInUse", "StoreUnavailable"]
 
 
 class Store:
@@ -70,6 +70,23 @@ class Store:
         """
         database = database_of(url)
         return cls(database, await asyncio.to_thread(database.take, now))
+
+    @classmethod
+    async def probe(cls, url: str, holder: str, now: int) -> None:
+        """Raises what `open` and the first commit of a starting daemon would raise now."""
+
+        def try_it() -> None:
+            link = database_of(url).take(now)
+            try:
+                for _, error in link.transaction(
+                    [lambda connection: take_shards(connection, holder, now)], lambda: None
+                ):
+                    if error is not None:
+                        raise error
+            finally:
+                link.close()
+
+        await asyncio.to_thread(try_it)
 
     @classmethod
     async def open_readonly(cls, url: str) -> Store:

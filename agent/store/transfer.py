@@ -14,7 +14,7 @@ from agent.store.databases import database_of
 from agent.store.ends import Columns, End, FileEnd, Row
 from agent.store.errors import StoreError
 from agent.store.revisions import NEWEST
-from agent.store.sqlite import connect, explain, prepare
+from agent.store.sqlite import connect, disk_is_full, explain, prepare
 from agent.store.sqlite_link import SqliteFile
 
 CHUNK = 10_000
@@ -90,9 +90,10 @@ def _clone(path: Path, file: Path) -> Path:
             target.execute("PRAGMA journal_mode = DELETE")  # one file, whoever looks at it
         partial.replace(file)
     except sqlite3.Error as error:
-        raise explain(error, path) from error
+        raise explain(error, file if disk_is_full(file) else path) from error
     finally:
-        partial.unlink(missing_ok=True)
+        for ending in ("", "-wal", "-shm"):
+            partial.with_name(partial.name + ending).unlink(missing_ok=True)
     return file
 
 

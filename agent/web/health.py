@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
 from aiohttp import web
 
-from agent.store.errors import StoreError
 from agent.web.errors import Failure, answer
 from agent.web.face import FACE, runtime
-
-log = structlog.get_logger()
+from agent.web.overview import outbox
 
 
 async def healthy(request: web.Request) -> web.Response:
@@ -46,12 +43,7 @@ async def reload(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Everything for Prometheus; what the database can't say at the moment is absent."""
     face = request.app[FACE]
-    try:
-        outbox = await face.runtime.store.outbox()
-    except StoreError as error:
-        log.warning("metrics.without_outbox", error=str(error))
-        outbox = None
-    body, content_type = await face.metrics.render(outbox, request.headers.get("Accept", ""))
+    body, content_type = await face.metrics.render(await outbox(face.runtime), request.headers.get("Accept", ""))
     response = web.Response(body=body, headers={"Content-Type": content_type})
     response.enable_compression()
     return response

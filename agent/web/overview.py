@@ -11,12 +11,14 @@ from agent import __version__
 from agent.receivers import failing
 from agent.runtime import Runtime
 from agent.store.errors import StoreError
+from agent.store.records import OutboxStats
 from agent.web import views
 from agent.web.face import Face
 from agent.web.schemas import OPEN_STATES
 from rules.model import Health, InstanceState, Standing
 
 _AT_A_TIME = 100  # instances described before others get their turn
+_SOON_SECONDS = 3.0  # who scrapes waits for ten
 
 
 async def status(face: Face) -> dict[str, Any]:
@@ -27,6 +29,7 @@ async def status(face: Face) -> dict[str, Any]:
     alerts = Counter(alert.shown_state for alert in daemon.alerts())
     slack = face.slack.socket_problem if face.slack else None
     blind = [f"Blind: {one.words}" for one in daemon.troubles()]
+    stats = await outbox(daemon)
     return {
         "version": __version__,
         "time": views.iso(now),
@@ -42,17 +45,20 @@ async def status(face: Face) -> dict[str, Any]:
         "corrections": len(daemon.corrections()),
         "corrections_on": daemon.switch().on,
         "breakers_open": [one.name for one in daemon.actions() if one.open_until and one.open_until > now],
-        "outbox": await _outbox(daemon),
+        "outbox": stats and {"depth": stats.depth, "oldest": views.iso(stats.oldest)},
         "failing_receivers": [views.receiver_of(one, daemon.config) for one in failing(daemon.receivers())],
     }
 
 
-async def _outbox(daemon: Runtime) -> dict[str, Any] | None:
-    try:
-        stats = await daemon.store.outbox()
-    except StoreError:
+async def outbox(daemon: Runtime) -> OutboxStats | None:
+    """How much is queued; None where the database can't say it soon enough for who asks. That it is away is said."""
+    if daemon.alive() is not None:
         return None
-    return {"depth": stats.depth, "oldest": views.iso(stats.oldest)}
+    try:
+        async with asyncio.timeout(_SOON_SECONDS):
+            return await daemon.store.outbox()
+    except (StoreError, TimeoutError):
+        return None
 
 
 async def targets(daemon: Runtime, name: str | None = None) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Services, TimedOut, Unreachable
 from connectors.database import (
+    MOST_BYTES,
     DatabaseUrl,
     Interruption,
     check_there,
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncResult
 
 _MANY = 2_000
-_AT_ONCE = 100  # rows that are fetched before their size is known
+_AT_ONCE = 100  # rows that are fetched before their size is known, fewer where those before were large
+_ROOM = 2_000_000  # bytes that they may have
 _CELL = 8  # bytes that a cell without text counts
-_MOST_BYTES = 50_000_000  # of all cells
 _ABOUT_QUERY = re.compile(r"no such|syntax error|incomplete input|readonly|ambiguous|misuse", re.IGNORECASE)
 
 
@@ -104,15 +105,16 @@ class SqlSource:
 
     async def _fetched(self, result: AsyncResult[Any]) -> list[Sequence[Any]]:
         """The rows, as far as they are few and small: what is too much is not fetched to its end."""
-        most, size = self._config.max_rows, 0
+        most, size, count = self._config.max_rows, 0, 1
         rows: list[Sequence[Any]] = []
-        while part := await result.fetchmany(min(_AT_ONCE, most + 1 - len(rows))):
+        while part := await result.fetchmany(min(count, most + 1 - len(rows))):
             rows += part
-            size += sum(len(cell) if isinstance(cell, str | bytes) else _CELL for row in part for cell in row)
+            sizes = [sum(len(cell) if isinstance(cell, str | bytes) else _CELL for cell in row) for row in part]
+            size, count = size + sum(sizes), min(_AT_ONCE, 1 + _ROOM // max(1, *sizes))
             if len(rows) > most:
                 raise BadAnswer(f"source {self._name}: the query gives more than max_rows ({most}) rows")
-            if size > _MOST_BYTES:
-                raise BadAnswer(f"source {self._name}: the query gives more than {_MOST_BYTES // 1_000_000} MB")
+            if size > MOST_BYTES:
+                raise BadAnswer(f"source {self._name}: the query gives more than {MOST_BYTES // 1_000_000} MB")
         return rows
 
     def _failure(self, error: Exception) -> ConnectorError:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from agent.watch import watch_files
+from agent.watch import Stamps, settled, watch_files
+from rules.model import SECOND
 
 
 class Watching:
@@ -21,7 +22,9 @@ class Watching:
         self.task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Watching:
-        self.task = asyncio.create_task(watch_files(self.config, lambda: self.calls.put_nowait(None), self.stop))
+        self.task = asyncio.create_task(
+            watch_files(self.config, lambda: self.calls.put_nowait(None), self.stop, quiet=0)
+        )
         await self.begun()
         return self
 
@@ -217,3 +220,45 @@ async def test_it_can_be_cancelled(config):
     async with asyncio.timeout(8):
         await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+
+
+class Writer:
+    """A file in virtual time: how it looks from each of these seconds on."""
+
+    def __init__(self, *writes: tuple[float, int], replaced: float | None = None) -> None:
+        self.time = writes[0][0] if replaced is None else replaced
+        self.writes = writes
+
+    def now(self) -> int:
+        return int(self.time * SECOND)
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def look(self) -> Stamps:
+        at, size = [one for one in self.writes if one[0] <= self.time][-1]
+        return (("setpoint.yaml", 1, size, int(at * SECOND)),) if size else ()
+
+    async def settles(self) -> float:
+        await settled(self.look, 2, self.sleep, self.now)
+        return round(self.time, 1)
+
+
+async def test_what_is_being_written_is_waited_for():
+    assert await Writer((100, 500)).settles() == pytest.approx(102, abs=0.3)
+    assert await Writer((100, 500), (101.5, 900), (103, 1200)).settles() == pytest.approx(105, abs=0.3)
+
+
+async def test_what_was_written_before_it_took_its_place_is_told_at_once():
+    assert await Writer((100, 500), replaced=110).settles() == 110
+
+
+async def test_what_is_gone_is_told_at_once_and_what_never_rests_as_it_is():
+    assert await Writer((100, 0)).settles() == 100
+    assert await Writer(*((100 + i, 500 + i) for i in range(300))).settles() == pytest.approx(130, abs=0.3)
+
+
+async def test_the_clock_of_another_machine_that_is_ahead_is_no_reason_to_wait_for_it():
+    ahead = Writer((100, 500))
+    ahead.look = lambda: (("setpoint.yaml", 1, 500, 4000 * SECOND),)  # type: ignore[method-assign]
+    assert await ahead.settles() == pytest.approx(102, abs=0.3)

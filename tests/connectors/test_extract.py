@@ -78,6 +78,14 @@ zones = st.sampled_from(["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Ko
 moments = st.datetimes(datetime(1975, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001
 
 
+def test_a_leap_second_is_the_second_after_the_one_before():
+    assert moment("2016-12-31T23:59:60Z", "UTC") == moment("2017-01-01T00:00:00Z", "UTC")
+    assert moment("2017-01-01 00:59:60.5", "Europe/Paris") == moment("2017-01-01T00:00:00.5Z", "UTC")
+    for no_time in ("2016-12-31T23:58:60Z", "2016-12-31T23:59:61Z", "2016-12-32T23:59:60Z"):
+        with pytest.raises(ValueError, match="is not a time"):
+            moment(no_time, "UTC")
+
+
 @given(moments, zones)
 def test_a_moment_is_itself_however_it_is_written(at, zone):
     aware = at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.keeping import Retention
 from agent.past import kept_reaches
-from agent.recall import read_history
+from agent.recall import read_history, say_missing
 from agent.store.records import Commit
 from agent.store.store import Store
 from connectors.fields import FOREVER
@@ -121,3 +122,19 @@ def test_decisions_do_not_depend_on_rollups(url: str, file_url: str, config: Con
         property_()
         runner.run(one.close())
         runner.run(other.close())
+
+
+async def test_readings_that_are_no_more_but_would_count_are_said_at_a_start(tmp_path: Path) -> None:
+    (tmp_path / "setpoint.yaml").write_text(CONFIG, encoding="utf-8")
+    specs = Specs(load(tmp_path / "setpoint.yaml", {}).targets.values(), ())
+    store = await Store.open(f"sqlite:///{tmp_path / 's.db'}", START)
+    readings = [Reading(one, START + n * MINUTE, 1.0) for one in SERIES for n in range(600)]
+    await store.commit(Commit(START, readings=readings))
+    now = START + 2 * DAY
+    for needed, said in ((kept_reaches(specs), []), ({}, ["readings.missing"])):
+        await store.roll_up(now, lambda _: Retention(HOUR, 5 * HOUR, FOREVER), needed)
+        with capture_logs() as logs:
+            await say_missing(store, specs, now)
+        assert [one["event"] for one in logs] == said
+    assert (logs[0]["series"], logs[0]["other_series"]) == ('a{n="x",source="s"}', 2)
+    await store.close()

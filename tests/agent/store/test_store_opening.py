@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from agent.store import migrate, sqlite
 from agent.store.records import Commit
 from agent.store.revisions import REVISIONS
-from agent.store.store import Store, StoreError, StoreInUse
+from agent.store.store import Store, StoreAway, StoreError, StoreInUse
 from agent.store.tables import metadata
 from rules.model import Reading, Series
 
@@ -205,3 +205,31 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     scripts = ScriptDirectory.from_config(config).walk_revisions()
     assert tuple(reversed([script.revision for script in scripts])) == REVISIONS
+
+
+def test_a_full_disk_holds_up_no_lock_and_is_called_by_its_name(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "s.db"
+    (tmp_path / "s.db.lock").symlink_to("/dev/full")  # takes no byte
+    sqlite.Lock(path, 0).release()
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    assert "input/output error" in str(sqlite.explain(error, path))
+    monkeypatch.setattr(sqlite, "disk_is_full", lambda _path: True)
+    assert "the disk is full" in str(sqlite.explain(error, path))
+
+
+@pytest.mark.parametrize(
+    ("code", "away"),
+    [
+        (sqlite3.SQLITE_BUSY, True),
+        (sqlite3.SQLITE_FULL, True),
+        (sqlite3.SQLITE_IOERR, True),
+        (sqlite3.SQLITE_CANTOPEN, False),
+        (sqlite3.SQLITE_READONLY, False),
+        (sqlite3.SQLITE_CORRUPT, False),
+    ],
+)
+def test_what_is_waited_for_at_the_start(tmp_path: Path, code: int, away: bool) -> None:
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = code
+    assert isinstance(sqlite.explain(error, tmp_path / "s.db"), StoreAway) == away

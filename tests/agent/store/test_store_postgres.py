@@ -14,7 +14,7 @@ from agent.store.databases import database_of
 from agent.store.postgres_connection import PostgresConnection, translated
 from agent.store.records import Commit, Ping
 from agent.store.revisions import NEWEST, REVISIONS
-from agent.store.store import Fenced, Store, StoreError, StoreInUse, StoreUnavailable
+from agent.store.store import Fenced, Store, StoreAway, StoreError, StoreInUse, StoreUnavailable
 from agent.store.tables import metadata
 from rules.model import Assessment, InstanceKey, InstanceState, Reading, Series, Standing
 from tests.databases import Databases
@@ -143,18 +143,18 @@ async def test_a_slow_server_is_unavailable_for_a_moment(server_url: str, databa
 
 
 @pytest.mark.parametrize(
-    ("state", "says"),
+    ("state", "says", "away"),
     [
-        ("53100", "its disk is full"),
-        ("53400", "short of memory"),
-        ("25006", "it is read-only"),
-        ("58030", "its disk reports an error"),
-        ("XX001", "it is damaged"),
-        ("42501", "refuses the user what is needed"),
+        ("53100", "its disk is full", True),
+        ("53400", "short of memory", True),
+        ("25006", "it is read-only", True),
+        ("58030", "its disk reports an error", True),
+        ("XX001", "it is damaged", False),
+        ("42501", "refuses the user what is needed", False),
     ],
 )
 async def test_a_server_in_trouble_is_unavailable_and_nothing_is_written(
-    store: Store, elsewhere, server_url: str, state: str, says: str
+    store: Store, elsewhere, server_url: str, state: str, says: str, away: bool
 ) -> None:
     elsewhere(
         server_url,
@@ -164,6 +164,7 @@ async def test_a_server_in_trouble_is_unavailable_and_nothing_is_written(
     both = (store.commit(Commit(1, pings=[Ping("b", 1, "log", None, "")])), store.commit(ONE))
     for outcome in await asyncio.gather(*both, return_exceptions=True):
         assert isinstance(outcome, StoreUnavailable)
+        assert isinstance(outcome, StoreAway) == away
         assert says in str(outcome)
     elsewhere(server_url, "DROP TRIGGER t ON readings")
     assert await store.pings("b", 9) == []

@@ -245,3 +245,27 @@ def test_backups_that_are_there_or_are_none(tmp_path: Path) -> None:
         transfer.back_up(f"sqlite:///{file}", file, steps)
     with pytest.raises(StoreError, match="not a database"):
         transfer.restore(file, f"sqlite:///{tmp_path}/b.db", 0, steps)
+
+
+async def test_a_backup_that_finds_no_room_says_whose_and_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path / 's.db'}", 0)
+    await store.close()
+    (tmp_path / "there").mkdir()
+
+    def full(name: object) -> sqlite3.Connection:
+        target = sqlite3.connect(str(name))
+        target.execute("PRAGMA journal_mode = WAL")
+        target.execute("PRAGMA max_page_count = 2")
+        for ending in ("-wal", "-shm"):
+            Path(f"{name}{ending}").touch()
+        return target
+
+    class Driver:
+        connect = staticmethod(full)
+        Error = sqlite3.Error
+
+    monkeypatch.setattr(transfer, "sqlite3", Driver)
+    monkeypatch.setattr(transfer, "disk_is_full", lambda file: file.parent.name == "there")
+    with pytest.raises(StoreError, match=r"there/b\.db can't be used now: the disk is full"):
+        transfer.back_up(f"sqlite:///{tmp_path / 's.db'}", tmp_path / "there" / "b.db", steps)
+    assert list((tmp_path / "there").iterdir()) == []

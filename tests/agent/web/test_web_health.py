@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 
 import pytest
 
 from agent.store.records import Commit, Delivery, DeliveryKind
+from agent.web import overview
 from rules.model import SECOND, SOURCES, Trouble
 from tests.agent.web.kit import NOW, error_of
 
@@ -84,6 +86,23 @@ async def test_metrics_answer_while_the_database_does_not(client, store):
     assert response.status == 200
     assert "setpoint_build_info" in text
     assert "setpoint_outbox" not in text
+
+
+async def test_metrics_and_status_wait_for_no_database_that_hangs(client, daemon, store, monkeypatch):
+    asked = []
+
+    async def hang():
+        asked.append(1)
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(store, "outbox", hang)
+    monkeypatch.setattr(overview, "_SOON_SECONDS", 0.01)
+    for path in ("/metrics", "/api/v1/status"):
+        assert (await client.get(path)).status == 200
+    assert len(asked) == 2
+    daemon.sick = "the database can't be written"
+    assert "setpoint_outbox" not in await (await client.get("/metrics")).text()
+    assert len(asked) == 2  # it is known by then
 
 
 async def test_openmetrics_for_who_asks(client, store):

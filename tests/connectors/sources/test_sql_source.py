@@ -149,6 +149,12 @@ def test_a_password_is_taken_out_of_what_a_driver_says():
     assert said == "cannot open *** with *** or ***"
 
 
+async def test_a_cell_that_is_larger_than_all_may_be_is_not_made(read):
+    query = "select hex(zeroblob(400000000)) as day, 'eu' as region, 1 as orders"
+    with pytest.raises(BadAnswer, match="too big"):
+        await read(query=query, params={})
+
+
 async def test_large_cells_are_not_all_fetched(read):
     query = "with recursive n(x) as (select 1 union all select x + 1 from n) select 1 as orders, x as day, zeroblob(3000000) as region from n"
     with pytest.raises(BadAnswer, match="more than 50 MB"):
