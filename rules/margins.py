@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rules import burning, periods
 from rules.functions import NEVER
+from rules.levels import range_of
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
 from rules.periods import look_every
@@ -51,6 +52,14 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
     if found is not None and pairs:
         found = found._replace(spares=[*found.spares, *burning.spares(scene, now, pairs, found.silent)])
     return found if found is not None and all(spare.is_left() for spare in found.spares) else None
+
+
+def of_level(scene: Scene, value: float, *, out: bool) -> Margins | None:
+    """How far an instance of one series stands as by its newest value; None where it has no such goal."""
+    target = scene.target
+    if target.goal is None or target.goal.per is not None or scene.condition is not None:
+        return None
+    return Margins((), NEVER, NEVER, *range_of(target.goal, target.recover, value, out=out))
 
 
 def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:

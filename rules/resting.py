@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import burning, episodes, hindsight
+from rules import burning, episodes, flapping, hindsight
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
 from rules.learning import beside
-from rules.margins import Margins, margins
+from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
     AlertRule,
@@ -24,7 +24,9 @@ from rules.model import (
     InstanceState,
     Reading,
     RollingPeriod,
+    Series,
     Sign,
+    Standing,
     Usual,
 )
 from rules.model.quick import maker, replace
@@ -38,9 +40,10 @@ from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
+_OUT = Standing.OUT_OF_BAND
 
 _INACTIVE = AlertStatus()
-_IDLE = AlertState.INACTIVE  # a member of an enum is slow to look up
+_IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
 
 
 class Passed(NamedTuple):
@@ -73,8 +76,10 @@ class Resting:
         "found",
         "full",
         "instance",
+        "left_out",
         "lone",
         "margins",
+        "moving",
         "passed",
         "previous",
         "quiet_at",
@@ -89,6 +94,7 @@ class Resting:
         "until",
         "usual",
         "waits",
+        "woken",
     )  # fmt: skip
 
     def __init__(self, instance: Instance, state: InstanceState) -> None:
@@ -99,6 +105,7 @@ class Resting:
         self.asked = [rule for rule in instance.rules if _is_asked(rule)]
         self.passed: Passed | None = None  # the last look that was made and found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
+        self.left_out = 0  # so many looks at readings
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
         self.found: Glance | None = None  # at the last look that was made
         self.at = 0  # when the last look was, made or left out
@@ -107,10 +114,10 @@ class Resting:
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
         self.seen, self.usual, self.previous = state.seen, state.usual, assessment
         self.lone = target.goal is None  # it stands by what is unusual alone
-        self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = _looks(self.scene, assessment)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
+        self.woken = state.wake  # when it is looked at without a reading, before a look passed
         self.until = -1  # from then on all of it has to be looked at
         self.full = -1  # as well, at a reading: those that are asked for are moved on at each
         ahead = self.scene.tracks is not instance.members.tracks
@@ -120,20 +127,19 @@ class Resting:
             self.full = (
                 min(episodes.moments(others, self.alerts, self.scene), default=NEVER) if self.asked else self.until
             )
+        self._ask()
         if self.scene.condition is not None and self.until >= 0:
             self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
 
     def look(self, at: int, readings: Sequence[Reading]) -> bool:
         """Whether the look at readings that come together finds nothing but numbers; else all has to be looked at."""
+        if self.margins is not None:
+            if len(readings) == 1 and self._holds(at, *readings[0]):
+                return True
+            self._make_up(at)
         newest = self._newest(at, readings)
         if newest is None or at >= self.full:
             return False
-        if self.margins is not None:
-            if at < self.sure and self.margins.hold(at, newest, readings[0].value or 0.0):
-                self._came(at, newest)
-                self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
-                return True
-            self._make_up(at)
         found = glance(self.scene, at)
         if found is None or not self._is_of(found, newest) or not (self.lone or self._stands(found)):
             return False
@@ -142,6 +148,17 @@ class Resting:
         if not self._passes(at, found, readings):
             return False
         self._look_ahead(at, found)
+        return True
+
+    def _holds(self, at: int, _: Series, newest: int, number: float | None) -> bool:
+        """Whether a look at a reading is left out, since it is sure to find nothing but other numbers."""
+        if self.margins is None or at >= self.sure or number is None or newest <= (self.time or 0):
+            return False
+        if not self.margins.hold(at, newest, number):
+            return False
+        self._came(at, newest)
+        self.left_out += 1
+        self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
         return True
 
     def _newest(self, at: int, readings: Sequence[Reading]) -> int | None:
@@ -195,7 +212,11 @@ class Resting:
 
     def sleeps(self, until: int) -> bool:
         """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
-        found = self.found
+        if self.margins is not None and until <= self.sure and until <= self.quiet_at:
+            return True
+        wake, found = self.wake(), self.found
+        if wake is None or wake >= until:
+            return True
         if found is None or self.rolls or self.waits or until > self.until or until > self.quiet_at:
             return False
         return self._sure_until(found) >= until
@@ -212,21 +233,35 @@ class Resting:
 
     def _make_up(self, until: int) -> None:
         """Finds the numbers of the last look before a time, if that was left out."""
-        if self.margins is None or self.found is None or self.found.sight is None or self.time is None:
+        if self.margins is None or self.found is None or self.time is None:
             return
-        self.margins, found, sight = None, self.found, self.found.sight
-        last = self.at + max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
-        track = self.scene.tracks[0]
-        again = glance(self.scene, last) if track.times[-1] == self.time else None
-        if again is None:  # another reading is there already
-            start, end = found.start or 0, found.end or 0
-            if self.rolls:
-                start, end = last + 1 - (end - start), last + 1
-            measure = track.window if self.rolls else track.summary
-            value = measure(sight.goal, start, min(self.time + 1, end)).measure(sight.goal)
-            again = Glance(found.standing, value, self.time if self.time < end else found.time, start, end, sight)
-        self.at, self.sure, self.found = last, 0, again
+        last, before = self.at, self.found
+        if self.every:
+            last += max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
+        again = self._seen_at(last, self.time, before)
+        for rule in self.asked:
+            status = self.alerts.get(rule.name, _INACTIVE)
+            if rule.flapping is not None and (status.checks or status.state is not _IDLE):
+                newer = self.left_out if again.time != before.time else 0
+                after = flapping.gone_on(status, rule.flapping.of, again.time or 0, newer)
+                self.alerts = {**self.alerts, rule.name: after}
+        self.margins, self.at, self.sure, self.found = None, last, 0, again
         self.passed = Passed(last, self.seen, again, self.alerts, self.usual)
+
+    def _seen_at(self, last: int, time: int, before: Glance) -> Glance:
+        """What a look that was left out finds, when the newest reading is that of a time."""
+        track, sight = self.scene.tracks[0], before.sight
+        if sight is None:
+            return before._replace(value=track.at(time), time=time)
+        again = glance(self.scene, last) if track.times[-1] == time else None
+        if again is not None:
+            return again
+        start, end = before.start or 0, before.end or 0  # another reading is there already
+        if self.rolls:
+            start, end = last + 1 - (end - start), last + 1
+        measure = track.window if self.rolls else track.summary
+        value = measure(sight.goal, start, min(time + 1, end)).measure(sight.goal)
+        return Glance(before.standing, value, time if time < end else before.time, start, end, sight)
 
     def _is_of(self, found: Glance, newest: int | None) -> bool:
         """Whether it is said with the newest reading known, or of a period that was over before that."""
@@ -260,9 +295,8 @@ class Resting:
 
     def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
-        alerts, waited = self.alerts, self.waits
-        self.waits = False
-        moving = [rule for rule in self.asked if not self._is_calm(rule, alerts.get(rule.name, _INACTIVE))]
+        alerts, waited = self.alerts, self.waits or at >= self.until
+        moving = self.asked if at >= self.until else self.moving
         if not moving and not self.instance.of:
             return True
         scene = self._scene_at(at)
@@ -283,17 +317,33 @@ class Resting:
                 return False
             if after is not status:
                 alerts = {**alerts, rule.name: after}
-            self.waits = self.waits or after.state is not _IDLE
+        if alerts is not self.alerts:
+            self.alerts = alerts
+            self._ask()
         if waited or self.waits:
             self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
-        self.alerts = alerts
         return True
 
+    def _ask(self) -> None:
+        """Finds out which of those that are asked for have to be moved on at each look."""
+        status_of = self.alerts.get
+        self.moving = [rule for rule in self.asked if not self._is_calm(rule, status_of(rule.name, _INACTIVE))]
+        self.waits = any(status_of(rule.name, _INACTIVE).state is not _IDLE for rule in self.moving)
+
     def _is_calm(self, rule: AlertRule, status: AlertStatus) -> bool:
-        """Whether it is known that it waits: none of the last judgements breaches, for else it would be pending."""
-        if status.state is not _IDLE or status.checks or isinstance(rule.when, Sign):
+        """Whether nothing at all happens to it before a moment of its own comes, while its instance stands so."""
+        return self._rests(rule, status) and (rule.flapping is None or not (status.checks or status.state is not _IDLE))
+
+    def _rests(self, rule: AlertRule, status: AlertStatus) -> bool:
+        """The same, but for that it is noted of each reading that the alert is as it was.
+
+        Of one that asks how often it breaches none of the last judgements did, for else it would be pending.
+        """
+        if isinstance(rule.when, Sign) or status.flapping_since is not None:
             return False
-        return rule.when is not self.standing
+        if rule.when is not self.standing:
+            return status.state is _IDLE or (status.state is _RECOVERING and rule.often is None)
+        return status.state is not _IDLE and rule.often is None and not rule.worse
 
     def _scene_at(self, at: int) -> Scene:
         old = self.scene
@@ -325,18 +375,25 @@ class Resting:
             self.doubt = min(2 * self.doubt + 1, _UNSURE)
             self.unsure = self.doubt
         else:
-            self.doubt = 0
-            self.margins, self.sure = ahead, min(ahead.until, (self.time or 0) + ahead.silent)
+            self.doubt = self.left_out = 0
+            self.margins = ahead._replace(until=min(ahead.until, self.until))
+            self.sure = min(self.margins.until, (self.time or 0) + ahead.silent)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
-        burning = all(rule.when is Sign.BURNING and not _remembers(rule) for rule in self.asked)
-        if found.sight is None or (self.asked and self.waits) or not burning:
+        rules = [rule for rule in self.asked if not self._rests(rule, self.alerts.get(rule.name, _INACTIVE))]
+        idle = all(self.alerts.get(rule.name, _INACTIVE).state is _IDLE for rule in rules)
+        burning = all(rule.when is Sign.BURNING and not _remembers(rule) for rule in rules)
+        if self.instance.of or not (idle and burning):
             return None
-        return margins(self.scene, found.sight, at, [pair for rule in self.asked for pair in rule.burn])
+        if found.sight is None:
+            return of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
+        return margins(self.scene, found.sight, at, [pair for rule in rules for pair in rule.burn])
 
     def wake(self) -> int | None:
         """When time alone may change something, after the last look."""
+        if self.passed is None:
+            return self.woken
         at, every = self.at, self.every
         soonest = self.until if self.until < self.quiet_at else self.quiet_at
         if every:

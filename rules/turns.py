@@ -23,8 +23,7 @@ class Turn:
     """What `evaluate` finds at times, in order, at which an instance gets readings or is due.
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
-    meanwhile. Without `every` nothing is said of looks that find nothing but other numbers. `wake` is when time alone
-    may change something, as things are now.
+    meanwhile. Without `every` nothing is said of looks that find nothing but other numbers.
     """
 
     def __init__(self, specs: Specs, states: States, key: InstanceKey, history: History, *, every: bool = True) -> None:
@@ -33,7 +32,6 @@ class Turn:
         self.key = key
         self.history = history
         self.state = states.instances.get(key)
-        self.wake = self.state.wake if self.state is not None else None
         self._every = every
         self._instance: Instance | None = None
         self._resting: Resting | None = None
@@ -42,25 +40,29 @@ class Turn:
         """What readings that come together change."""
         resting = self._resting
         if resting is not None and resting.look(at, readings):
-            self.wake = resting.wake()
             return None
         return self._evaluated(at, readings)
 
+    @property
+    def wake(self) -> int | None:
+        """When time alone may change something, as things are now."""
+        if self._resting is not None:
+            return self._resting.wake()
+        return self.state.wake if self.state is not None else None
+
     def sleeps(self, until: int) -> bool:
         """Whether time alone changes nothing before `until`, while no reading comes."""
-        if self.wake is None or self.wake >= until:
-            return True
-        resting = self._resting
-        return resting is not None and resting.sleeps(until)
+        if self._resting is not None:
+            return self._resting.sleeps(until)
+        wake = self.wake
+        return wake is None or wake >= until
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
-        while self.wake is not None and self.wake < until:
-            resting = self._resting
-            if resting is not None and resting.wait(self.wake, until):
-                self.wake = resting.wake()
+        while (wake := self.wake) is not None and wake < until:
+            if self._resting is not None and self._resting.wait(wake, until):
                 continue
-            found = self._evaluated(self.wake, ())
+            found = self._evaluated(wake, ())
             if found is not None:
                 yield found
 
@@ -74,7 +76,7 @@ class Turn:
         self.end(at)
         judged = {} if self.state is None else often.remembered(self.state.alerts)
         self.state = replace(unknown(self.key, at), alerts=judged)
-        self.wake = self._instance = self._resting = None
+        self._instance = self._resting = None
 
     def _evaluated(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         before = self.state if self.state is not None else unknown(self.key, at)
@@ -87,7 +89,7 @@ class Turn:
         self._instance.go_on(before, at)
         after = self._instance.evaluate(readings)
         changed = self.state is None or passed is not None or differs(after, before)
-        self.state, self.wake = after, after.wake
+        self.state = after
         rests = not self._every and not after.assessment.hold
         self._resting = Resting(self._instance, after) if rests else None  # before the next reading is in the history
         return (at, after, self._instance.moved) if changed else None

@@ -36,6 +36,7 @@ class Verdicts:
         self._every = every
         self._states = States({}, {}, start)
         self._turns: dict[InstanceKey, Turn] = {}
+        self._lone: dict[Series, Turn] = {}  # the only instance that a series concerns, while no other series begins
 
     def begin(self) -> Iterator[Verdict]:
         """Looks at every instance once, as a starting daemon does."""
@@ -54,16 +55,12 @@ class Verdicts:
 
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
         """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
-        history = self.history
+        history, lone = self.history, self._lone
         for at, readings in arrivals:
-            if (
-                len(readings) > 1
-                or history.is_anything_beside
-                or len(keys := history.instances_of(readings[0].series)) != 1
-            ):
+            turn = lone.get(readings[0].series) if len(readings) == 1 else None
+            if turn is None:
                 yield from self._together(at, readings)
                 continue
-            turn = self._turn(keys[0])
             before = at - TICK + 1
             if not turn.sleeps(before):
                 yield from turn.wait(before)
@@ -101,10 +98,16 @@ class Verdicts:
             found = self._turn(key).take(at, own)
             if found is not None:
                 yield found
+        for reading in readings:
+            keys = history.instances_of(reading.series)
+            if len(keys) == 1 and not history.is_anything_beside:
+                self._lone[reading.series] = self._turn(keys[0])
 
     def _turns_of(self, series: Series) -> Iterable[Turn]:
         """The instances that a reading concerns: of a series that is new nobody knows yet."""
         keys = [*self.history.instances_of(series), *self.history.instances_beside(series)]
+        if not keys:
+            self._lone.clear()
         return [self._turn(key) for key in keys] or self._turns.values()
 
     def _turn(self, key: InstanceKey) -> Turn:
