@@ -13,7 +13,7 @@ from rules import burning, episodes, flapping, hindsight
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
-from rules.learning import beside
+from rules.learning import alone, beside
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
@@ -36,6 +36,7 @@ from rules.progress import later
 from rules.questions import look_again
 from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
+from rules.unusual import Learner
 from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
@@ -76,11 +77,12 @@ class Resting:
         "found",
         "full",
         "instance",
+        "learner",
         "left_out",
         "lone",
+        "looked",
         "margins",
         "moving",
-        "passed",
         "previous",
         "quiet_at",
         "rolls",
@@ -92,7 +94,6 @@ class Resting:
         "time",
         "unsure",
         "until",
-        "usual",
         "waits",
         "woken",
     )  # fmt: skip
@@ -103,7 +104,7 @@ class Resting:
         target, assessment = self.scene.target, state.assessment
         self.alerts = state.alerts
         self.asked = [rule for rule in instance.rules if _is_asked(rule)]
-        self.passed: Passed | None = None  # the last look that was made and found nothing but other numbers
+        self.looked = False  # whether there was a look that found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
         self.left_out = 0  # so many looks at readings
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
@@ -112,7 +113,8 @@ class Resting:
         self.sure = 0  # before this time a look without a reading finds the same
         self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
-        self.seen, self.usual, self.previous = state.seen, state.usual, assessment
+        self.seen, self.previous = state.seen, assessment
+        self.learner = Learner(state.usual, target.zone) if instance.of and state.usual is not None else None
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = _looks(self.scene, assessment)
@@ -121,7 +123,8 @@ class Resting:
         self.until = -1  # from then on all of it has to be looked at
         self.full = -1  # as well, at a reading: those that are asked for are moved on at each
         ahead = self.scene.tracks is not instance.members.tracks
-        if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside or ahead):
+        learns = not instance.of or (len(self.scene.tracks) == 1 and state.usual and not state.usual.held_back)
+        if learns and not (assessment.hold or self.scene.down or target.checkin or self.scene.beside or ahead):
             others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
             self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
             self.full = (
@@ -184,10 +187,10 @@ class Resting:
         self._make_up(due)
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
-            self.at, self.found = self._last_before(sure, due, before)
-            if self.waits and not self._go_on(self.at, self.found):
+            last, again = self._last_before(sure, due, before)
+            if self.waits and not self._go_on(last, again):
                 return False
-            self.passed = Passed(self.at, self.seen, self.found, self.alerts, self.usual)
+            self.at, self.found, self.looked = last, again, True
             return True
         if before is not None and before.sight is not None and not self.asked:
             last, _ = self._last_before(until, due, before)
@@ -224,7 +227,10 @@ class Resting:
     def passed_before(self, time: int) -> Passed | None:
         """The last look before a time, if none has found anything but numbers."""
         self._make_up(time)
-        return self.passed
+        if not self.looked or self.found is None:
+            return None
+        usual = self.learner.usual if self.learner is not None else None
+        return Passed(self.at, self.seen, self.found, self.alerts, usual)
 
     def _came(self, at: int, newest: int) -> None:
         no_data = self.scene.target.no_data
@@ -245,8 +251,7 @@ class Resting:
                 newer = self.left_out if again.time != before.time else 0
                 after = flapping.gone_on(status, rule.flapping.of, again.time or 0, newer)
                 self.alerts = {**self.alerts, rule.name: after}
-        self.margins, self.at, self.sure, self.found = None, last, 0, again
-        self.passed = Passed(last, self.seen, again, self.alerts, self.usual)
+        self.margins, self.at, self.sure, self.found, self.looked = None, last, 0, again, True
 
     def _seen_at(self, last: int, time: int, before: Glance) -> Glance:
         """What a look that was left out finds, when the newest reading is that of a time."""
@@ -289,27 +294,29 @@ class Resting:
         """Whether nothing happened to the alerts at a look that was made."""
         if self.asked and not self._go_on(at, found, readings):
             return False
-        self.at, self.found = at, found
-        self.passed = Passed(at, self.seen, found, self.alerts, self.usual)
+        self.at, self.found, self.looked = at, found, True
         return True
 
     def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
+        learner = self.learner
+        if learner is not None:
+            for _, time, value in readings:
+                learner.take(time, value or 0.0)
+            if self.lone and alone(learner.unusual, is_early=learner.is_early) is not self.standing:
+                return False
         alerts, waited = self.alerts, self.waits or at >= self.until
-        moving = self.asked if at >= self.until else self.moving
-        if not moving and not self.instance.of:
+        every = at >= self.until or (learner is not None and learner.unusual is not None)
+        moving = self.asked if every else self.moving
+        if not moving:
             return True
         scene = self._scene_at(at)
         projection = found.sight.projection if found.sight is not None else None
-        assessment = _assessment(
-            found.standing, found.value, found.time, start=found.start, end=found.end, projection=projection
+        self.previous = assessment = _assessment(
+            self.standing, found.value, found.time, start=found.start, end=found.end, projection=projection
         )
-        if self.instance.of:
-            self.usual, _ = self.instance.learn(self.usual, scene, readings)
-            assessment = beside(assessment, self.scene.target, self.usual.finding if self.usual is not None else None)
-        if assessment.standing is not self.standing:
-            return False
-        self.previous = assessment
+        if learner is not None:
+            self.previous = assessment = beside(assessment, self.scene.target, learner.finding)
         for rule in moving:
             status = alerts.get(rule.name, _INACTIVE)
             after, happened = episodes.advance(Asked(rule, scene, assessment), status, self.instance.recent)
@@ -335,11 +342,13 @@ class Resting:
         return self._rests(rule, status) and (rule.flapping is None or not (status.checks or status.state is not _IDLE))
 
     def _rests(self, rule: AlertRule, status: AlertStatus) -> bool:
-        """The same, but for that it is noted of each reading that the alert is as it was.
+        """The same, but for that it is noted of each reading that the alert is as it was; as long as none is unusual.
 
         Of one that asks how often it breaches none of the last judgements did, for else it would be pending.
         """
-        if isinstance(rule.when, Sign) or status.flapping_since is not None:
+        if rule.when is Sign.UNUSUAL:
+            return status.state is _IDLE and not status.checks
+        if rule.when is Sign.BURNING or status.flapping_since is not None:
             return False
         if rule.when is not self.standing:
             return status.state is _IDLE or (status.state is _RECOVERING and rule.often is None)
@@ -392,7 +401,7 @@ class Resting:
 
     def wake(self) -> int | None:
         """When time alone may change something, after the last look."""
-        if self.passed is None:
+        if not self.looked:
             return self.woken
         at, every = self.at, self.every
         soonest = self.until if self.until < self.quiet_at else self.quiet_at
