@@ -57,7 +57,7 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
 def of_level(scene: Scene, value: float, *, out: bool) -> Margins | None:
     """How far an instance of one series stands as by its newest value; None where it has no such goal."""
     target = scene.target
-    if target.goal is None or target.goal.per is not None or scene.condition is not None:
+    if target.goal is None or target.goal.per is not None or scene.condition is not None or len(scene.tracks) != 1:
         return None
     return Margins((), NEVER, NEVER, *range_of(target.goal, target.recover, value, out=out))
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import burning, episodes, flapping, hindsight
+from rules import hindsight
+from rules.asking import Asking
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
-from rules.learning import alone, beside
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
-    AlertRule,
     AlertState,
     AlertStatus,
     Assessment,
@@ -25,7 +24,6 @@ from rules.model import (
     Reading,
     RollingPeriod,
     Series,
-    Sign,
     Standing,
     Usual,
 )
@@ -36,8 +34,6 @@ from rules.progress import later
 from rules.questions import look_again
 from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
-from rules.unusual import Learner
-from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
@@ -68,22 +64,16 @@ class Resting:
 
     __slots__ = (
         "again",
-        "alerts",
-        "asked",
+        "asking",
         "at",
         "doubt",
         "end",
         "every",
         "found",
-        "full",
-        "instance",
-        "learner",
         "left_out",
         "lone",
         "looked",
         "margins",
-        "moving",
-        "previous",
         "quiet_at",
         "rolls",
         "scene",
@@ -93,46 +83,31 @@ class Resting:
         "sure",
         "time",
         "unsure",
-        "until",
-        "waits",
         "woken",
     )  # fmt: skip
 
     def __init__(self, instance: Instance, state: InstanceState) -> None:
-        self.instance = instance
         self.scene: Scene = instance.scene()
         target, assessment = self.scene.target, state.assessment
-        self.alerts = state.alerts
-        self.asked = [rule for rule in instance.rules if _is_asked(rule)]
+        self.asking = Asking(instance, state, self.scene)
         self.looked = False  # whether there was a look that found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
         self.left_out = 0  # so many looks at readings
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
         self.found: Glance | None = None  # at the last look that was made
-        self.at = 0  # when the last look was, made or left out
+        self.at = instance.now  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
         self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
-        self.seen, self.previous = state.seen, assessment
-        self.learner = Learner(state.usual, target.zone) if instance.of and state.usual is not None else None
+        self.seen = state.seen
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = _looks(self.scene, assessment)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
-        self.until = -1  # from then on all of it has to be looked at
-        self.full = -1  # as well, at a reading: those that are asked for are moved on at each
-        ahead = self.scene.tracks is not instance.members.tracks
-        learns = not instance.of or (len(self.scene.tracks) == 1 and state.usual and not state.usual.held_back)
-        if learns and not (assessment.hold or self.scene.down or target.checkin or self.scene.beside or ahead):
-            others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
-            self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
-            self.full = (
-                min(episodes.moments(others, self.alerts, self.scene), default=NEVER) if self.asked else self.until
-            )
-        self._ask()
-        if self.scene.condition is not None and self.until >= 0:
-            self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
+        if self.scene.condition is not None or (target.goal is not None and target.goal.per is None):
+            self.found = Glance(assessment.standing, assessment.value, assessment.time)
+            self._look_ahead(self.at, self.found)
 
     def look(self, at: int, readings: Sequence[Reading]) -> bool:
         """Whether the look at readings that come together finds nothing but numbers; else all has to be looked at."""
@@ -141,10 +116,10 @@ class Resting:
                 return True
             self._make_up(at)
         newest = self._newest(at, readings)
-        if newest is None or at >= self.full:
+        if newest is None or at >= self.asking.full:
             return False
         found = glance(self.scene, at)
-        if found is None or not self._is_of(found, newest) or not (self.lone or self._stands(found)):
+        if found is None or not self._is_of(found, newest) or not self._stands(found):
             return False
         self._came(at, newest)
         self.sure = 0
@@ -181,18 +156,15 @@ class Resting:
 
         No reading comes before `until`.
         """
-        until = min(until, self.until, self.quiet_at)
+        until = min(until, self.asking.until, self.quiet_at)
         if due >= until or self._is_early(due):
             return due < until
         self._make_up(due)
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
             last, again = self._last_before(sure, due, before)
-            if self.waits and not self._go_on(last, again):
-                return False
-            self.at, self.found, self.looked = last, again, True
-            return True
-        if before is not None and before.sight is not None and not self.asked:
+            return self._passes(last, again)
+        if before is not None and before.sight is not None and not self.asking.rules:
             last, _ = self._last_before(until, due, before)
             if last > due and may_lie_between(self.scene, before.sight, last):
                 sight = later(self.scene, before.sight, last)
@@ -220,7 +192,7 @@ class Resting:
         wake, found = self.wake(), self.found
         if wake is None or wake >= until:
             return True
-        if found is None or self.rolls or self.waits or until > self.until or until > self.quiet_at:
+        if found is None or self.rolls or self.asking.waits or until > self.asking.until or until > self.quiet_at:
             return False
         return self._sure_until(found) >= until
 
@@ -229,8 +201,7 @@ class Resting:
         self._make_up(time)
         if not self.looked or self.found is None:
             return None
-        usual = self.learner.usual if self.learner is not None else None
-        return Passed(self.at, self.seen, self.found, self.alerts, usual)
+        return Passed(self.at, self.seen, self.found, self.asking.alerts, self.asking.usual)
 
     def _came(self, at: int, newest: int) -> None:
         no_data = self.scene.target.no_data
@@ -245,13 +216,9 @@ class Resting:
         if self.every:
             last += max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
         again = self._seen_at(last, self.time, before)
-        for rule in self.asked:
-            status = self.alerts.get(rule.name, _INACTIVE)
-            if rule.flapping is not None and (status.checks or status.state is not _IDLE):
-                newer = self.left_out if again.time != before.time else 0
-                after = flapping.gone_on(status, rule.flapping.of, again.time or 0, newer)
-                self.alerts = {**self.alerts, rule.name: after}
-        self.margins, self.at, self.sure, self.found, self.looked = None, last, 0, again, True
+        self.asking.left_out(again.time or 0, self.left_out if again.time != before.time else 0)
+        self.looked = self.looked or self.left_out > 0 or last > self.at
+        self.margins, self.at, self.sure, self.found = None, last, 0, again
 
     def _seen_at(self, last: int, time: int, before: Glance) -> Glance:
         """What a look that was left out finds, when the newest reading is that of a time."""
@@ -274,14 +241,14 @@ class Resting:
 
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
-        return found.standing is self.standing and (found.start == self.start or self.rolls)
+        return self.lone or (found.standing is self.standing and (found.start == self.start or self.rolls))
 
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
             self.sure = steady(self.scene, self.at, found)
-            for rule in self.asked:
-                self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
+            if self.asking.rules:
+                self.sure = min(self.sure, self.asking.sure_until(self.at))
         return self.sure
 
     def _last_before(self, until: int, due: int, found: Glance) -> tuple[int, Glance]:
@@ -292,87 +259,10 @@ class Resting:
 
     def _passes(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Whether nothing happened to the alerts at a look that was made."""
-        if self.asked and not self._go_on(at, found, readings):
+        if self.asking.rules and not self.asking.go_on(at, self.seen, found, readings):
             return False
         self.at, self.found, self.looked = at, found, True
         return True
-
-    def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
-        """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
-        learner = self.learner
-        if learner is not None:
-            for _, time, value in readings:
-                learner.take(time, value or 0.0)
-            if self.lone and alone(learner.unusual, is_early=learner.is_early) is not self.standing:
-                return False
-        alerts, waited = self.alerts, self.waits or at >= self.until
-        every = at >= self.until or (learner is not None and learner.unusual is not None)
-        moving = self.asked if every else self.moving
-        if not moving:
-            return True
-        scene = self._scene_at(at)
-        projection = found.sight.projection if found.sight is not None else None
-        self.previous = assessment = _assessment(
-            self.standing, found.value, found.time, start=found.start, end=found.end, projection=projection
-        )
-        if learner is not None:
-            self.previous = assessment = beside(assessment, self.scene.target, learner.finding)
-        for rule in moving:
-            status = alerts.get(rule.name, _INACTIVE)
-            after, happened = episodes.advance(Asked(rule, scene, assessment), status, self.instance.recent)
-            if happened:
-                return False
-            if after is not status:
-                alerts = {**alerts, rule.name: after}
-        if alerts is not self.alerts:
-            self.alerts = alerts
-            self._ask()
-        if waited or self.waits:
-            self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
-        return True
-
-    def _ask(self) -> None:
-        """Finds out which of those that are asked for have to be moved on at each look."""
-        status_of = self.alerts.get
-        self.moving = [rule for rule in self.asked if not self._is_calm(rule, status_of(rule.name, _INACTIVE))]
-        self.waits = any(status_of(rule.name, _INACTIVE).state is not _IDLE for rule in self.moving)
-
-    def _is_calm(self, rule: AlertRule, status: AlertStatus) -> bool:
-        """Whether nothing at all happens to it before a moment of its own comes, while its instance stands so."""
-        return self._rests(rule, status) and (rule.flapping is None or not (status.checks or status.state is not _IDLE))
-
-    def _rests(self, rule: AlertRule, status: AlertStatus) -> bool:
-        """The same, but for that it is noted of each reading that the alert is as it was; as long as none is unusual.
-
-        Of one that asks how often it breaches none of the last judgements did, for else it would be pending.
-        """
-        if rule.when is Sign.UNUSUAL:
-            return status.state is _IDLE and not status.checks
-        if rule.when is Sign.BURNING or status.flapping_since is not None:
-            return False
-        if rule.when is not self.standing:
-            return status.state is _IDLE or (status.state is _RECOVERING and rule.often is None)
-        return status.state is not _IDLE and rule.often is None and not rule.worse
-
-    def _scene_at(self, at: int) -> Scene:
-        old = self.scene
-        return _scene(
-            old.key,
-            old.target,
-            at,
-            old.series,
-            old.tracks,
-            old.condition,
-            old.down,
-            old.verdict,
-            self.previous,
-            old.created,
-            old.quiet_since if self.seen is None else max(self.seen, old.quiet_since),
-            None if old.silent_until is None else at,
-            old.projectors,
-            old.beside,
-            old.questions,
-        )
 
     def _look_ahead(self, at: int, found: Glance) -> None:
         """Finds out how far it is sure to stand so; where that is not far, not at every reading."""
@@ -385,26 +275,24 @@ class Resting:
             self.unsure = self.doubt
         else:
             self.doubt = self.left_out = 0
-            self.margins = ahead._replace(until=min(ahead.until, self.until))
+            self.margins = ahead._replace(until=min(ahead.until, self.asking.until))
             self.sure = min(self.margins.until, (self.time or 0) + ahead.silent)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
-        rules = [rule for rule in self.asked if not self._rests(rule, self.alerts.get(rule.name, _INACTIVE))]
-        idle = all(self.alerts.get(rule.name, _INACTIVE).state is _IDLE for rule in rules)
-        burning = all(rule.when is Sign.BURNING and not _remembers(rule) for rule in rules)
-        if self.instance.of or not (idle and burning):
+        pairs = self.asking.pairs()
+        if pairs is None:
             return None
         if found.sight is None:
             return of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
-        return margins(self.scene, found.sight, at, [pair for rule in rules for pair in rule.burn])
+        return margins(self.scene, found.sight, at, pairs)
 
     def wake(self) -> int | None:
         """When time alone may change something, after the last look."""
-        if not self.looked:
+        if not (self.looked or self.left_out):
             return self.woken
         at, every = self.at, self.every
-        soonest = self.until if self.until < self.quiet_at else self.quiet_at
+        soonest = min(self.asking.until, self.quiet_at)
         if every:
             look = max(at + every, self.again)
             if look < self.sure and self.margins is not None:
@@ -425,10 +313,13 @@ def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
     return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
-def _is_asked(rule: AlertRule) -> bool:
-    """Whether an alert asks for more than how its instance stands, or remembers more than its state."""
-    return _remembers(rule) or isinstance(rule.when, Sign)
-
-
-def _remembers(rule: AlertRule) -> bool:
-    return bool(rule.often or rule.flapping or rule.worse)
+def resting(instance: Instance, state: InstanceState) -> Resting | None:
+    """An instance at rest that was just found to have a state; None where all of it has to be looked at each time."""
+    members, target, usual = instance.members, instance.target, state.usual
+    if state.assessment.hold or target.checkin or (instance.of and (usual is None or usual.held_back)):
+        return None
+    if instance.of and len(members.tracks) != 1:
+        return None
+    found = Resting(instance, state)
+    ahead = found.scene.tracks is not members.tracks
+    return None if found.scene.down or found.scene.beside or ahead else found

@@ -12,7 +12,7 @@ from rules.engine import Instance, States, differs, unknown
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
-from rules.resting import Resting
+from rules.resting import Resting, resting
 from rules.specs import Specs
 
 Verdict = tuple[int, InstanceState, Sequence[Transition]]
@@ -38,8 +38,7 @@ class Turn:
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         """What readings that come together change."""
-        resting = self._resting
-        if resting is not None and resting.look(at, readings):
+        if self._resting is not None and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
 
@@ -90,6 +89,6 @@ class Turn:
         after = self._instance.evaluate(readings)
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
-        rests = not self._every and not after.assessment.hold
-        self._resting = Resting(self._instance, after) if rests else None  # before the next reading is in the history
+        # Before the next reading is in the history.
+        self._resting = None if self._every else resting(self._instance, after)
         return (at, after, self._instance.moved) if changed else None

@@ -42,8 +42,7 @@ def learn(usual: Usual | None, of: str, zone: str, time: int, value: float) -> U
     if usual is None:
         return Usual(of, time, time, value, NEW, UNKNOWN, UNKNOWN) if isfinite(value) else None
     learner = Learner(usual, zone)
-    learner.take(time, value)
-    return learner.usual
+    return learner.usual if learner.take(time, value) else usual
 
 
 class Learner:
@@ -91,10 +90,10 @@ class Learner:
             self._gap, self.unusual = last.gap, last.unusual
             self._since, self._readings, self._shift = last.since, last.readings, last.shift
 
-    def take(self, time: int, value: float) -> None:
-        """Learns from a reading, as `learn` does."""
+    def take(self, time: int, value: float) -> bool:
+        """Learns from a reading; whether it teaches anything."""
         if not isfinite(value) or time <= self._time:
-            return
+            return False
         begun, self._gap, self._time, self._value = self._begun, time - self._time, time, value
         weight, hours, tail = min(1.0, self._gap / _PACE), self._hours, self._from_hour
         known, seen, level = time - begun.started, self._seen + weight, self._level
@@ -116,6 +115,7 @@ class Learner:
             self.unusual, self._bar = None, 0.0
         else:
             self._judge(rare, leap, weight, edges, begun.base + place)
+        return True
 
     def _judge(self, rare: float, leap: float, weight: float, edges: tuple[float, float], number: float) -> None:
         """Finds out whether the reading is unusual; `edges` are those within which it is not."""

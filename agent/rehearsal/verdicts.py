@@ -98,10 +98,13 @@ class Verdicts:
             found = self._turn(key).take(at, own)
             if found is not None:
                 yield found
-        for reading in readings:
-            keys = history.instances_of(reading.series)
-            if len(keys) == 1 and not history.is_anything_beside:
-                self._lone[reading.series] = self._turn(keys[0])
+        self._note_lone(reading.series for reading in readings)
+
+    def _note_lone(self, some: Iterable[Series]) -> None:
+        for series in some:
+            keys = self.history.instances_of(series)
+            if len(keys) == 1 and not self.history.is_anything_beside:
+                self._lone[series] = self._turn(keys[0])
 
     def _turns_of(self, series: Series) -> Iterable[Turn]:
         """The instances that a reading concerns: of a series that is new nobody knows yet."""
