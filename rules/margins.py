@@ -12,9 +12,10 @@ from rules.levels import range_of
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
 from rules.periods import look_every
-from rules.progress import EARLY, ONE_NUMBER, Sight
+from rules.progress import EARLY, Sight
 from rules.scene import Scene
-from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
+from rules.spare import ROUNDED, Even, Gain, Leaving, Spare, Trend, side
+from rules.steady import level_bucket
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
 _FINAL = frozenset({_MET, _MISSED})
@@ -152,14 +153,9 @@ def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
 def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     """Where the projection says it: it grows as the value does, and falls with time, as long as its bucket lasts."""
     goal, stretch, projection = sight.goal, sight.stretch, sight.projection
-    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
-    bucket = projector.bucket() if projector is not None else None
-    if bucket is None or projection is None or projection.high is None or sight.now >= bucket.end:
+    bucket = level_bucket(scene, sight)
+    if bucket is None or projection is None or projection.high is None or sight.now > (stretch.newest or 0) + silent:
         return None
-    if not bucket.begin <= (stretch.newest or 0) or 2 * silent >= bucket.end - bucket.begin:
-        return None
-    every = look_every(stretch.start, stretch.end)
-    looked = (silent - 1) // every * every  # after a reading, at the last look of those that are sure
     value, mid, low, high = stretch.value or 0.0, projection.value, goal.at_least, goal.at_most
     scale = abs(mid) + abs(low or 0.0) + abs(high or 0.0)
     behind = sight.standing is Standing.BEHIND
@@ -171,11 +167,11 @@ def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     if high is not None:
         (falls if behind and mid > high else rises).append(abs(high - mid))
         grows.append(high - value)
-    spares = []
+    spares: list[Spare] = [Even(bucket.end, scene.tracks[0])]
     for found, sign, rate in ((falls, 1.0, bucket.rate), (rises, -1.0, -bucket.rate), (grows, -1.0, 0.0)):
         if found:
-            spare = min(found) - ROUNDED * scale - max(rate, 0.0) * looked
-            spares.append(Spare(spare, _adding(goal.measure, stretch.summaries[0], sign), rate, stretch.covered))
+            gain = _adding(goal.measure, stretch.summaries[0], sign)
+            spares.append(Spare(min(found) - ROUNDED * scale, gain, rate, stretch.newest or 0))
     return Margins(spares, bucket.end, silent, *_numbers(goal.measure, scale))
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from rules.buckets import Cut, before, cut, grid_of
 from rules.forecast import Ahead, Forecast
 from rules.model import DAY, CalendarPeriod, Goal, Measure, Period, Projection
+from rules.periods import told
 from rules.specs import SURE
 from rules.tracks import PAST_MOST, Track, Watch
 
@@ -64,13 +65,20 @@ class Projector:
     def ahead(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
     ) -> Ahead | None:
-        """What the period adds after `covered`, up to when its readings are known. None if too little is known."""
+        """What the period adds after `covered`, up to when its readings are known. None if too little is known.
+
+        Where many readings make a bucket, each stands for the time until the next one as soon as it is there: else what
+        is expected would fall from one to the next, and rise again by a whole reading.
+        """
         self._follow(tracks, measure, per, period, covered, zone)
         if not self._forecast.ready:
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
-        elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
-        return self._forecast.ahead(elapsed, self._added(begin, end) if self._comes_at_once() else None)
+        if self._comes_at_once():
+            return self._forecast.ahead(_part(begin, covered, end), self._added(begin, end))
+        read = [track for track in tracks if track.times]
+        reached = [min(told(track.times[-1], track.gap(), zone), covered + track.gap()) for track in read]
+        return self._forecast.ahead(_part(begin, min(max(covered, *reached), end), end))
 
     @property
     def until(self) -> int:
@@ -180,6 +188,11 @@ class Projector:
 
     def _added(self, start: int, end: int) -> float:
         return sum(track.added(start, end, self._measure, self._since) for track in self._tracks)
+
+
+def _part(begin: int, at: int, end: int) -> float:
+    """The part of a bucket that is over at a time."""
+    return (at - begin) / (end - begin) if end > begin else 0.0
 
 
 def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: str) -> list[tuple[int, int]]:
