@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rules import often
 from rules.engine import Instance, States, differs, unknown
+from rules.functions import NEVER
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
@@ -23,22 +24,26 @@ class Turn:
     """What `evaluate` finds at times, in order, at which an instance gets readings or is due.
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
-    meanwhile. Without `every` nothing is said of looks that find nothing but other numbers.
+    meanwhile. Of looks that find nothing but other numbers those are said that are `apart` so far at least (0: all),
+    or none.
     """
 
-    def __init__(self, specs: Specs, states: States, key: InstanceKey, history: History, *, every: bool = True) -> None:
+    def __init__(
+        self, specs: Specs, states: States, key: InstanceKey, history: History, *, apart: int | None = 0
+    ) -> None:
         self.specs = specs
         self.states = states
         self.key = key
         self.history = history
         self.state = states.instances.get(key)
-        self._every = every
+        self._apart = apart
+        self._said = NEVER  # when another one is to be said at the latest
         self._instance: Instance | None = None
         self._resting: Resting | None = None
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         """What readings that come together change."""
-        if self._resting is not None and self._resting.look(at, readings):
+        if self._resting is not None and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
 
@@ -90,5 +95,6 @@ class Turn:
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = None if self._every else resting(self._instance, after)
+        self._resting = None if self._apart == 0 else resting(self._instance, after)
+        self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

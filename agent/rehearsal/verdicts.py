@@ -25,15 +25,15 @@ Arrival = tuple[int, Sequence[Reading]]
 class Verdicts:
     """Plays readings from `start` on to the engine. Nobody polls: what did not come, was not there.
 
-    The verdicts on one instance are in order of time. Without `every`, those are left out that differ from the one
-    before in nothing but numbers.
+    The verdicts on one instance are in order of time. Of those that differ from the one before in nothing but numbers
+    those are left out that are not so far `apart` (0: none are left out), or all.
     """
 
-    def __init__(self, specs: Specs, start: int, *, every: bool = True) -> None:
+    def __init__(self, specs: Specs, start: int, *, apart: int | None = 0) -> None:
         self.specs = specs
         self.history = History(specs)
         self._start = start
-        self._every = every
+        self._apart = apart
         self._states = States({}, {}, start)
         self._turns: dict[InstanceKey, Turn] = {}
         self._lone: dict[Series, Turn] = {}  # the only instance that a series concerns, while no other series begins
@@ -116,5 +116,5 @@ class Verdicts:
     def _turn(self, key: InstanceKey) -> Turn:
         turn = self._turns.get(key)
         if turn is None:
-            turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, every=self._every)
+            turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, apart=self._apart)
         return turn
