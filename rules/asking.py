@@ -59,7 +59,7 @@ class Asking:
 
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""
-        if not self._learn(readings):
+        if self._learner is not None and not self._learn(self._learner, readings):
             return False
         moving, waited = self._moving_at(at), self.waits or at >= self.until
         if not moving:
@@ -79,11 +79,8 @@ class Asking:
             self.until = min(episodes.moments(self._instance.rules, alerts, scene), default=NEVER)
         return True
 
-    def _learn(self, readings: Sequence[Reading]) -> bool:
+    def _learn(self, learner: Learner, readings: Sequence[Reading]) -> bool:
         """Whether it stands as before by what is usual."""
-        learner = self._learner
-        if learner is None:
-            return True
         for _, time, value in readings:
             learner.take(time, value or 0.0)
         standing = self._previous.standing

@@ -38,13 +38,13 @@ class Tail:
         """As they are kept."""
         return Distances(self.edge, self._excess, self._count, self._past, self._last)
 
-    def take(self, far: float, floor: float, weight: float, seen: float) -> float:
+    def take(self, far: float, floor: float, weight: float, seen: float, moves: tuple[float, float]) -> float:
         """How rare it is to be `far` away, as -log10 of the probability; 0 for what lies within the edge or `floor`.
 
-        `weight` is how much the reading counts, `seen` all readings so far.
+        `weight` is how much the reading counts, `seen` all readings so far, `moves` what `moves_of` makes of these.
         """
         rare = self._measured(far, max(self.edge, floor), weight, seen) if far > self.edge and far > floor else 0.0
-        self.edge = _moved(self.edge, far, weight, seen)
+        self.edge = self.edge * moves[far > self.edge] if self.edge != 0.0 else 2 * far
         return rare
 
     def _measured(self, far: float, edge: float, weight: float, seen: float) -> float:
@@ -69,9 +69,7 @@ def _with(past: array[float], far: float, *, again: bool) -> bytes:
     return past.tobytes()
 
 
-def _moved(edge: float, far: float, weight: float, seen: float) -> float:
-    """The edge moved so that in the long run it is the quantile: up rarely and far, down often and little."""
-    if edge == 0.0:
-        return 2 * far
+def moves_of(weight: float, seen: float) -> tuple[float, float]:
+    """By what an edge shrinks, or grows, so that in the long run it is the quantile: up rarely and far."""
     step = weight * min(_LARGEST_STEP, _STEP * max(1 / seen, 1 / _MEMORY))
-    return edge * exp(step * (_INSIDE if far > edge else _INSIDE - 1))
+    return exp(step * (_INSIDE - 1)), exp(step * _INSIDE)

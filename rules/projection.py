@@ -1,8 +1,8 @@
 """What a period's value will be at its end: what was so far, and what `rules.forecast` expects of the buckets left.
 
 A projector reads an instance's tracks bucket by bucket and keeps what it made of them: a new reading costs nothing
-until a bucket is over. It starts anew with a new period, and when a reading changes in a bucket that is over already,
-so that what it says follows from the readings alone.
+until a bucket is over. It starts anew with a new period, but for hours, of which it learns on for half a day, and when
+a reading changes in a bucket that is over already, so that what it says follows from the readings alone.
 """
 
 from __future__ import annotations

@@ -141,13 +141,15 @@ class Resting:
 
     def _newest(self, at: int, readings: Sequence[Reading]) -> int | None:
         """When the newest was read; None if all has to be looked at: there is none, or no value, or it came late."""
-        time = newest = self.time
-        if newest is None or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
+        time = self.time
+        if time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
             return None
-        for reading in readings:
-            if reading.value is None or not time < reading.time <= at + EARLY or reading.time != readings[0].time:
+        newest = readings[0].time
+        if not time < newest <= at + EARLY:
+            return None
+        for _, read, value in readings:
+            if value is None or read != newest:
                 return None
-            newest = max(newest, reading.time)
         condition = self.scene.condition
         return None if condition is not None and hindsight.is_old(condition, newest, at) else newest
 

@@ -59,7 +59,7 @@ def _is_settled(scene: Scene, sight: Sight) -> bool:
 def level_bucket(scene: Scene, sight: Sight) -> Bucket | None:
     """The bucket that is not over, where what is expected of it stays as it is until readings are missed."""
     goal, newest, gap = sight.goal, sight.stretch.newest, scene.tracks[0].gap()
-    if sight.projection is None or sight.projection.high is None or sight.stretch.way is not None or newest is None:
+    if sight.projection is None or sight.projection.high is None or goal.plan is not None or newest is None:
         return None
     projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
     bucket = projector.bucket() if projector is not None and MEASURES[goal.measure].adds_up else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import exp, isfinite, log10
 
-from rules.distances import UNKNOWN, Tail
+from rules.distances import UNKNOWN, Tail, moves_of
 from rules.hours import FURTHEST, NEW, Hours, within
 from rules.model.quick import maker
 from rules.model.usual import Against, Finding, Usual
@@ -104,8 +104,9 @@ class Learner:
         least = _LEAST * abs(begun.base + hours.expected)
         edges = max(tail.edge, least), max(self._from_before.edge, least)
         pull = tail.edge if tail.edge and self._seen > _ENOUGH else 2 * FURTHEST
-        rare = tail.take(abs(off), least, weight, seen)
-        leap = self._from_before.take(abs(before), least, weight, seen)
+        moves = moves_of(weight, seen)
+        rare = tail.take(abs(off), least, weight, seen, moves)
+        leap = self._from_before.take(abs(before), least, weight, seen, moves)
         self._seen, self._pace = seen, self._pace + (weight - self._pace) / _PACE_MEMORY
         hours.pull(place, pull, self._gap, known)
         self._level = level + within(place - level, pull) * weight / min(seen, _MEMORY)
