@@ -59,6 +59,7 @@ class Skill:
 
     __slots__ = (
         "_counts",
+        "_every",
         "_lately",
         "_lefts",
         "_losses",
@@ -87,6 +88,7 @@ class Skill:
         self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
+        self._every: float | None = None  # the multiple of all forecasts of these periods, once it was asked for
 
     def note(self, made: Made) -> None:
         """What is forecast now; it is held against what comes."""
@@ -120,7 +122,7 @@ class Skill:
         if len(self._counts) > _PERIODS:
             gone = self._counts.pop(0)
             del self._lefts[:gone], self._misses[:gone]
-        self._multiple = self._weights = None
+        self._multiple = self._every = self._weights = None
         many = len(made)
         losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, _far(made, total), strict=True)]
         self._periods = self._periods * _REMEMBERED + 1.0
@@ -156,10 +158,11 @@ class Skill:
         if self._multiple is None or self._multiple[0] != left:
             near = max(int(_NEAR * buckets), 1)
             many = len(self._counts)
-            every = _held(self._misses, _PRIOR, many / _PRIOR_WEIGHT)
+            if self._every is None:
+                self._every = _held(self._misses, _PRIOR, many / _PRIOR_WEIGHT)
             told = zip(self._lefts, self._misses, strict=True)
             alike = [miss for at, miss in told if abs(at - left) <= near]
-            self._multiple = left, _held(alike, every, many / _NEAR_WEIGHT)
+            self._multiple = left, _held(alike, self._every, many / _NEAR_WEIGHT)
         return self._multiple[1]
 
 

@@ -102,7 +102,7 @@ class Verdicts:
 
     def _note_lone(self, some: Iterable[Series]) -> None:
         for series in some:
-            keys = self.history.instances_of(series)
+            keys = self.history.instances_of(series) if series not in self._lone else ()
             if len(keys) == 1 and not self.history.is_anything_beside:
                 self._lone[series] = self._turn(keys[0])
 
