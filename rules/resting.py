@@ -86,16 +86,17 @@ class Resting:
         "woken",
     )  # fmt: skip
 
-    def __init__(self, instance: Instance, state: InstanceState) -> None:
-        self.scene: Scene = instance.scene()
-        target, assessment = self.scene.target, state.assessment
+    def __init__(self, instance: Instance, state: InstanceState, scene: Scene) -> None:
+        """`scene` is what the instance is judged by now that it has this state."""
+        self.scene = scene
+        target, assessment = scene.target, state.assessment
         self.asking = Asking(instance, state, self.scene)
         self.looked = False  # whether there was a look that found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
         self.left_out = 0  # so many looks at readings
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
         self.found: Glance | None = None  # at the last look that was made
-        self.at = instance.now  # when the last look was, made or left out
+        self.at = scene.now  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
         self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
@@ -105,7 +106,7 @@ class Resting:
         self.every, self.end = _looks(self.scene, assessment)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
-        if self.scene.condition is not None or (target.goal is not None and target.goal.per is None):
+        if scene.condition is not None or (target.goal is not None and target.goal.per is None):
             self.found = Glance(assessment.standing, assessment.value, assessment.time)
             self._look_ahead(self.at, self.found)
 
@@ -176,7 +177,11 @@ class Resting:
         if found is None or not self._is_of(found, self.time) or not self._stands(found):
             return False
         self.sure = 0
-        return self._passes(due, found)
+        if not self._passes(due, found):
+            return False
+        if not self.rolls and self.margins is None:
+            self._look_ahead(due, found)
+        return True
 
     def _is_early(self, due: int) -> bool:
         """Whether a condition is not looked at so soon: that is found out only if nothing is read before."""
@@ -271,14 +276,14 @@ class Resting:
         if self.unsure or (self.time or 0) > at:  # one that is ahead of the clock may not be counted yet
             self.unsure = max(self.unsure - 1, 0)
             return
-        ahead = self._margins(at, found)
-        if ahead is None:
+        ahead, newest = self._margins(at, found), self.time or 0
+        if ahead is None or at >= newest + ahead.silent:
             self.doubt = min(2 * self.doubt + 1, _UNSURE)
             self.unsure = self.doubt
         else:
             self.doubt = self.left_out = 0
             self.margins = ahead._replace(until=min(ahead.until, self.asking.until))
-            self.sure = min(self.margins.until, (self.time or 0) + ahead.silent)
+            self.sure = min(self.margins.until, newest + ahead.silent)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
@@ -322,6 +327,7 @@ def resting(instance: Instance, state: InstanceState) -> Resting | None:
         return None
     if instance.of and len(members.tracks) != 1:
         return None
-    found = Resting(instance, state)
-    ahead = found.scene.tracks is not members.tracks
-    return None if found.scene.down or found.scene.beside or ahead else found
+    scene = instance.scene()
+    if scene.down or scene.beside or scene.tracks is not members.tracks:
+        return None
+    return Resting(instance, state, scene)
