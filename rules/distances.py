@@ -10,7 +10,6 @@ from __future__ import annotations
 from array import array
 from math import exp, log, log10
 
-from rules.model.quick import maker
 from rules.model.usual import Distances
 
 _INSIDE = 0.97
@@ -23,28 +22,43 @@ _NOTABLE = 2.0  # -log10 of the probability from which a distance is kept
 _PAST, _RUN = 32, 12  # distances kept; of those within so many readings only the largest
 
 UNKNOWN = Distances(0.0, _EXCESS * _COUNT, _COUNT)
-_distances = maker(Distances)
 
 
-def measured(distances: Distances, far: float, floor: float, weight: float, seen: float) -> tuple[float, Distances]:
-    """How rare it is to be `far` away, as -log10 of the probability, and the distances with it.
+class Tail:
+    """The distances seen so far, and what each further one adds."""
 
-    0 for what lies within the edge or `floor`. `weight` is how much the reading counts, `seen` all readings so far.
-    """
-    edge, rare = max(distances.edge, floor), 0.0
-    excess, count, past, last = distances.excess, distances.count, distances.past, distances.last
-    if far > edge:
-        typical = excess / count
+    __slots__ = ("_count", "_excess", "_last", "_past", "edge")
+
+    def __init__(self, known: Distances) -> None:
+        self.edge = known.edge
+        self._excess, self._count, self._past, self._last = known.excess, known.count, known.past, known.last
+
+    @property
+    def distances(self) -> Distances:
+        """As they are kept."""
+        return Distances(self.edge, self._excess, self._count, self._past, self._last)
+
+    def take(self, far: float, floor: float, weight: float, seen: float, moves: tuple[float, float]) -> float:
+        """How rare it is to be `far` away, as -log10 of the probability; 0 for what lies within the edge or `floor`.
+
+        `weight` is how much the reading counts, `seen` all readings so far, `moves` what `moves_of` makes of these.
+        """
+        rare = self._measured(far, max(self.edge, floor), weight, seen) if far > self.edge and far > floor else 0.0
+        self.edge = self.edge * moves[far > self.edge] if self.edge != 0.0 else 2 * far
+        return rare
+
+    def _measured(self, far: float, edge: float, weight: float, seen: float) -> float:
+        typical = self._excess / self._count
         beyond = log(far / edge) if edge > 0.0 else _FIRST * typical
         tail = beyond / (typical * log(10)) - log10(1 - _INSIDE)
-        known = array("f", past)
+        known = array("f", self._past)
         rare = tail - log10(1 + sum(1 for one in known if one >= far * _ALIKE))
-        excess, count = excess + weight * min(beyond, 3 * typical), count + weight
+        excess, count = self._excess + weight * min(beyond, 3 * typical), self._count + weight
         fade = min(1.0, _LARGEST_COUNT / count)
-        excess, count = excess * fade, count * fade
+        self._excess, self._count = excess * fade, count * fade
         if tail > _NOTABLE:
-            past, last = _with(known, far, again=seen - last <= _RUN), seen
-    return rare, _distances(_moved(distances.edge, far, weight, seen), excess, count, past, last)
+            self._past, self._last = _with(known, far, again=seen - self._last <= _RUN), seen
+        return rare
 
 
 def _with(past: array[float], far: float, *, again: bool) -> bytes:
@@ -55,9 +69,7 @@ def _with(past: array[float], far: float, *, again: bool) -> bytes:
     return past.tobytes()
 
 
-def _moved(edge: float, far: float, weight: float, seen: float) -> float:
-    """The edge moved so that in the long run it is the quantile: up rarely and far, down often and little."""
-    if edge == 0.0:
-        return 2 * far
+def moves_of(weight: float, seen: float) -> tuple[float, float]:
+    """By what an edge shrinks, or grows, so that in the long run it is the quantile: up rarely and far."""
     step = weight * min(_LARGEST_STEP, _STEP * max(1 / seen, 1 / _MEMORY))
-    return edge * exp(step * (_INSIDE if far > edge else _INSIDE - 1))
+    return exp(step * (_INSIDE - 1)), exp(step * _INSIDE)

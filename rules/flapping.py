@@ -94,10 +94,18 @@ def _noted(status: AlertStatus, of: int, time: int, *, on: bool) -> AlertStatus:
     newer = status.checked_at is None or time > status.checked_at
     if not newer and last is on:
         return status
-    checks = (*status.checks, on)[-of:]
+    return _checked(status, (*status.checks, on)[-of:], time if newer else status.checked_at)
+
+
+def gone_on(status: AlertStatus, of: int, time: int, readings: int) -> AlertStatus:
+    """As after so many newer readings, the last at `time`, by each of which the alert was found as it is."""
+    return _checked(status, (*status.checks, *[alerts.is_open(status)] * min(readings, of))[-of:], time)
+
+
+def _checked(status: AlertStatus, checks: tuple[bool, ...], at: int | None) -> AlertStatus:
     if not any(checks):
         return replace(status, checks=(), checked_at=None) if status.checks else status
-    return replace(status, checks=checks, checked_at=time if newer else status.checked_at)
+    return replace(status, checks=checks, checked_at=at)
 
 
 def _has_stalled(asked: Asked, status: AlertStatus, *, on: bool) -> bool:

@@ -17,7 +17,7 @@ from itertools import accumulate, count
 from math import sqrt
 from typing import NamedTuple
 
-from rules.skill import Levels, Made, Skill
+from rules.skill import Levels, Made, Skill, copied
 
 _FAST, _MIDDLE, _SLOW = (0.5 ** (1 / half) for half in (2, 10, 28))  # half-lives of the levels, in buckets
 _SHARES = 0.5, 0.35, 0.15  # how much each level is trusted before anything is known
@@ -88,6 +88,12 @@ class Forecast:
             self._skill.drop()
         self._expected = None
         self._period, self._at, self.total = slots, 0, 0.0
+
+    def copied(self) -> Forecast:
+        """Another one that has folded the same."""
+        other = copied(self)
+        other._skill = copied(self._skill)
+        return other
 
     def settle(self) -> None:
         """No other period will begin: what only those would need is let go."""
@@ -193,6 +199,18 @@ class Forecast:
         factors = self._factors
         return whole * self._slots + sum([factors[slot] for slot in self._period[at : at + rest]])
 
+    def _level(self) -> tuple[float, float]:
+        """The level of the buckets left, and what their factors add up to."""
+        if self._expected is None:
+            left, shares = len(self._period) - self._at, self._shares(self._at)
+            levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
+            self._expected = self._skill.mix(_calmed(left, levels), self._moved(self._told, left, shares)), shares
+        return self._expected
+
+    def bucket(self) -> float:
+        """What is expected of the whole current bucket."""
+        return self._factors[self._period[self._at]] * self._level()[0]
+
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
 
@@ -202,11 +220,7 @@ class Forecast:
         left = len(self._period) - self._at
         if not left:
             return Ahead(0.0, 0.0)
-        if self._expected is None:
-            shares = self._shares(self._at)
-            levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
-            self._expected = self._skill.mix(_calmed(left, levels), self._moved(self._told, left, shares)), shares
-        level, shares = self._expected
+        level, shares = self._level()
         first = self._factors[self._period[self._at]] * level
         rest = first * (1.0 - elapsed)
         if today is not None:

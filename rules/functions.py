@@ -92,8 +92,8 @@ class View:
         end = self.end = shifted(now, self.offset, self.zone) if self._is_local else now - self.offset
         if self.window:
             times = self.track.times
-            self.first = bisect_right(times, end - self.window)
             self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
+            self.first = bisect_right(times, end - self.window, 0, self.last)
 
     def lasts_until(self, now: int) -> int:
         """Before when it sees the readings that it sees at `now`, while none comes; 0: that isn't known."""
@@ -103,12 +103,14 @@ class View:
             return 0
         if self.end != now - self.offset:
             self.turn_to(now)
-        times = self.track.times
+        times, last = self.track.times, self.last
         if not self.window:
             following = bisect_right(times, self.end)
             return times[following] + self.offset if following < len(times) else NEVER
-        leaves = times[self.first] + self.window if self.first < len(times) else NEVER
-        return (min(leaves, times[self.last]) if self.last < len(times) else leaves) + self.offset
+        if self.first == last == len(times):
+            return NEVER
+        leaves = times[self.first] + self.window
+        return (leaves if last == len(times) or leaves < times[last] else times[last]) + self.offset
 
     @property
     def newest(self) -> tuple[int, Value] | None:

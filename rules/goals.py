@@ -64,8 +64,11 @@ def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
         return None
     track = scene.tracks[0]
     value = track.values[-1]
-    breaches = breaching(goal, scene.target.recover, value) if not isnan(value) else None
-    return None if breaches is None else Glance(_OUT if breaches else _IN, value, track.times[-1])
+    if isnan(value):
+        return None
+    breaches = breaching(goal, scene.target.recover, value)
+    standing = scene.verdict if breaches is None else _OUT if breaches else _IN  # one between the two changes nothing
+    return None if standing is None else Glance(standing, value, track.times[-1])
 
 
 def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:

@@ -19,46 +19,53 @@ NEW = array("f", [_UNSEEN] * (_HOURS + _WEEK)).tobytes()
 
 
 class Hours:
-    """A profile around one time: what is usual lies between the two hours whose middles the time lies between."""
+    """A profile, seen at one time after the other: what is usual lies between the two hours whose middles that does."""
 
-    __slots__ = ("_around", "_cells", "_level", "expected")
+    __slots__ = ("_around", "_cells", "_zone", "expected")
 
-    def __init__(self, profile: bytes, time: int, zone: str, level: float) -> None:
-        """`level` is what is usual for an hour of which nothing is known."""
-        local = to_local(time, zone)
+    def __init__(self, profile: bytes, zone: str) -> None:
+        self._cells = array("f", profile)
+        self._zone = zone
+        self._around: tuple[tuple[int, float, float, float], ...] = ()
+        self.expected = 0.0  # what is usual at the time
+
+    @property
+    def profile(self) -> bytes:
+        """As it is kept."""
+        return self._cells.tobytes()
+
+    def turn_to(self, time: int, level: float) -> None:
+        """Looks at a time; `level` is what is usual for an hour of which nothing is known."""
+        local = to_local(time, self._zone)
         at = local.weekday() * _HOURS + local.hour + (local.minute * 60 + local.second) / 3600 - 0.5
         hour = floor(at)
         one, share, other, rest = hour % _WEEK, 1 - at + hour, (hour + 1) % _WEEK, at - hour
-        self._around = (one, share), (other, rest)
-        self._cells = array("f", profile)
-        self._level = level
-        self.expected = share * self._usual(one)[1] + rest * self._usual(other)[1]
+        (day, week), (other_day, other_week) = self._usual(one, level), self._usual(other, level)
+        self._around = (one, share, day, week), (other, rest, other_day, other_week)
+        self.expected = share * week + rest * other_week
 
-    def _usual(self, hour: int) -> tuple[float, float]:
+    def _usual(self, hour: int, level: float) -> tuple[float, float]:
         """What is usual for an hour of any day, and of the week; while that is new, the same."""
         day, week = self._cells[hour % _HOURS], self._cells[_HOURS + hour]
-        day = day if day >= -FURTHEST else self._level
+        day = day if day >= -FURTHEST else level
         return day, week if week >= -FURTHEST else day
 
-    def pulled(self, value: float, most: float, gap: int, known: int) -> bytes:
-        """The profile after a value that came `gap` after the one before; none pulls from further than `most`.
+    def pull(self, value: float, most: float, gap: int, known: int) -> None:
+        """Takes in the value of the time, `gap` after the one before; none pulls from further than `most`.
 
         `known` is for how long the series has been: the first weeks count for more than the later ones.
         """
         cells, off, hours = self._cells, within(value - self.expected, most), min(1.0, gap / HOUR)
         days, weeks = min(_VISITS, 1 + known // DAY), min(_VISITS, 1 + known // (7 * DAY))
-        for hour, share in self._around:
-            day, week = self._usual(hour)
-            day += within(value - day, most) * share * hours / days
-            week += off * share * hours / weeks
+        for hour, share, usual_day, usual_week in self._around:
+            day = usual_day + within(value - usual_day, most) * share * hours / days
+            week = usual_week + off * share * hours / weeks
             cells[hour % _HOURS], cells[_HOURS + hour] = within(day, FURTHEST), within(week, FURTHEST)
-        return cells.tobytes()
 
-
-def shifted(profile: bytes, by: float) -> bytes:
-    """The profile with all that is known moved."""
-    moved = [cell if cell < -FURTHEST else within(cell + by, FURTHEST) for cell in array("f", profile)]
-    return array("f", moved).tobytes()
+    def shift(self, by: float) -> None:
+        """Moves all that is known."""
+        moved = [cell if cell < -FURTHEST else within(cell + by, FURTHEST) for cell in self._cells]
+        self._cells = array("f", moved)
 
 
 def within(distance: float, most: float) -> float:

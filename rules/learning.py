@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rules.levels import newest
-from rules.model import Assessment, Finding, Reading, Standing, Target, Usual
+from rules.model import Against, Assessment, Finding, Reading, Standing, Target, Usual
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.unusual import learn
 
+_TOO_EARLY, _IN, _OUT = Standing.TOO_EARLY, Standing.IN_BAND, Standing.OUT_OF_BAND
 _HELD_BACK = 8  # readings that have to come without a revision until the newest is judged at once again
 
 
@@ -70,10 +71,10 @@ def beside(assessment: Assessment, target: Target, finding: Finding | None) -> A
         return assessment
     if target.goal is not None:
         return replace(assessment, finding=finding)
+    standing = alone(finding.unusual if finding is not None else None, is_early=finding is None)
     if finding is None:
-        return replace(assessment, standing=Standing.TOO_EARLY, breaching=None, recovered=None)
+        return replace(assessment, standing=standing, breaching=None, recovered=None)
     unusual = finding.unusual is not None
-    standing = Standing.OUT_OF_BAND if unusual else Standing.IN_BAND
     return replace(
         assessment,
         standing=standing,
@@ -82,3 +83,8 @@ def beside(assessment: Assessment, target: Target, finding: Finding | None) -> A
         recovered=not unusual,
         finding=finding,
     )
+
+
+def alone(unusual: Against | None, *, is_early: bool) -> Standing:
+    """How an instance without a goal stands."""
+    return _TOO_EARLY if is_early else _IN if unusual is None else _OUT

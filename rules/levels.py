@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, nextafter
 
 from rules.bounds import Unsettled, settled
 from rules.combining import combine_of, combined, lateness
-from rules.model import Assessment, Combine, Goal, Recover, Standing
+from rules.model import LARGEST, Assessment, Combine, Goal, Recover, Standing
 from rules.model.quick import maker, replace
 from rules.scene import Scene
 from rules.tracks import NEWEST, Track
@@ -127,6 +128,24 @@ def breaching(goal: Goal, recover: Recover | None, value: float) -> bool | None:
         return False
     low, high = recover.at_least, recover.at_most
     return None if (low is not None and value < low) or (high is not None and value > high) else False
+
+
+def range_of(goal: Goal, recover: Recover | None, value: float, *, out: bool) -> tuple[float, float]:
+    """Between which numbers a value lies that leaves an instance in band, or `out`, as this one does."""
+    if not out:
+        return _at_least(goal), _at_most(goal)
+    low, high = _at_least(goal), _at_most(goal)
+    if recover is not None:
+        low, high = max(low, _at_least(recover)), min(high, _at_most(recover))
+    return (-LARGEST, nextafter(low, -inf)) if value < low else (nextafter(high, inf), LARGEST)
+
+
+def _at_least(bounds: Goal | Recover) -> float:
+    return -LARGEST if bounds.at_least is None else bounds.at_least
+
+
+def _at_most(bounds: Goal | Recover) -> float:
+    return LARGEST if bounds.at_most is None else bounds.at_most
 
 
 def _leveled(goal: Goal, value: float, time: int | None, *, breaches: bool | None, out: bool) -> Assessment:

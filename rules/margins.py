@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from rules import burning, periods
 from rules.functions import NEVER
+from rules.levels import range_of
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
 from rules.periods import look_every
-from rules.progress import EARLY, ONE_NUMBER, Sight
+from rules.progress import EARLY, Sight
 from rules.scene import Scene
-from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
+from rules.spare import ROUNDED, Even, Gain, Leaving, Spare, Trend, side
+from rules.steady import level_bucket
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
 _FINAL = frozenset({_MET, _MISSED})
@@ -51,6 +53,14 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
     if found is not None and pairs:
         found = found._replace(spares=[*found.spares, *burning.spares(scene, now, pairs, found.silent)])
     return found if found is not None and all(spare.is_left() for spare in found.spares) else None
+
+
+def of_level(scene: Scene, value: float, *, out: bool) -> Margins | None:
+    """How far an instance of one series stands as by its newest value; None where it has no such goal."""
+    target = scene.target
+    if target.goal is None or target.goal.per is not None or scene.condition is not None or len(scene.tracks) != 1:
+        return None
+    return Margins((), NEVER, NEVER, *range_of(target.goal, target.recover, value, out=out))
 
 
 def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:
@@ -143,14 +153,9 @@ def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
 def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     """Where the projection says it: it grows as the value does, and falls with time, as long as its bucket lasts."""
     goal, stretch, projection = sight.goal, sight.stretch, sight.projection
-    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
-    bucket = projector.bucket() if projector is not None else None
-    if bucket is None or projection is None or projection.high is None or sight.now >= bucket.end:
+    bucket = level_bucket(scene, sight)
+    if bucket is None or projection is None or projection.high is None or sight.now > (stretch.newest or 0) + silent:
         return None
-    if not bucket.begin <= (stretch.newest or 0) or 2 * silent >= bucket.end - bucket.begin:
-        return None
-    every = look_every(stretch.start, stretch.end)
-    looked = (silent - 1) // every * every  # after a reading, at the last look of those that are sure
     value, mid, low, high = stretch.value or 0.0, projection.value, goal.at_least, goal.at_most
     scale = abs(mid) + abs(low or 0.0) + abs(high or 0.0)
     behind = sight.standing is Standing.BEHIND
@@ -162,11 +167,11 @@ def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     if high is not None:
         (falls if behind and mid > high else rises).append(abs(high - mid))
         grows.append(high - value)
-    spares = []
+    spares: list[Spare] = [Even(bucket.end, scene.tracks[0])]
     for found, sign, rate in ((falls, 1.0, bucket.rate), (rises, -1.0, -bucket.rate), (grows, -1.0, 0.0)):
         if found:
-            spare = min(found) - ROUNDED * scale - max(rate, 0.0) * looked
-            spares.append(Spare(spare, _adding(goal.measure, stretch.summaries[0], sign), rate, stretch.covered))
+            gain = _adding(goal.measure, stretch.summaries[0], sign)
+            spares.append(Spare(min(found) - ROUNDED * scale, gain, rate, stretch.newest or 0))
     return Margins(spares, bucket.end, silent, *_numbers(goal.measure, scale))
 
 

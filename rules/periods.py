@@ -142,3 +142,17 @@ def look_within(now: int, per: Period, start: int | None, end: int | None) -> in
 def look_every(start: int, end: int) -> int:
     """How long after a look at a period the next one is."""
     return min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
+
+
+def told(time: int, gap: int, zone: str) -> int:
+    """Up to when a reading tells: to the end of its day or hour where there is about one of each, else to the next."""
+    if abs(gap - HOUR) <= HOUR // 10:
+        local = to_local(time, zone)
+        return time + HOUR - (local - local.replace(minute=0, second=0, microsecond=0)) // MICROSECOND
+    if gap < DAY - DAY // 10:
+        return time + gap
+    # Of the clock: a day on which the clocks change is covered by its reading too.
+    local, days = to_local(time, zone), timedelta(microseconds=gap)
+    if abs(gap - DAY) <= DAY // 10:
+        local, days = local.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(days=1)
+    return to_micros(local + days)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import NamedTuple
 
 from rules import model
@@ -17,7 +16,6 @@ from rules.bounds import Unsettled, serving, settled
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
-    HOUR,
     Assessment,
     FixedPeriod,
     Goal,
@@ -29,7 +27,7 @@ from rules.model import (
     Standing,
 )
 from rules.model.quick import maker, quick
-from rules.periods import MICROSECOND, bounds, to_local, to_micros
+from rules.periods import bounds, told
 from rules.plans import Way, course, part_planned, value_at
 from rules.projection import Projector, projected
 from rules.scene import Scene
@@ -211,20 +209,6 @@ def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     known = known if known > late else late
     covered = known if known < until else until
     return covered if covered > start else start
-
-
-def told(time: int, gap: int, zone: str) -> int:
-    """Up to when a reading tells: to the end of its day or hour where there is about one of each, else to the next."""
-    if abs(gap - HOUR) <= HOUR // 10:
-        local = to_local(time, zone)
-        return time + HOUR - (local - local.replace(minute=0, second=0, microsecond=0)) // MICROSECOND
-    if gap < DAY - DAY // 10:
-        return time + gap
-    # Of the clock: a day on which the clocks change is covered by its reading too.
-    local, days = to_local(time, zone), timedelta(microseconds=gap)
-    if abs(gap - DAY) <= DAY // 10:
-        local, days = local.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(days=1)
-    return to_micros(local + days)
 
 
 def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sight:

@@ -1,8 +1,8 @@
 """What a period's value will be at its end: what was so far, and what `rules.forecast` expects of the buckets left.
 
 A projector reads an instance's tracks bucket by bucket and keeps what it made of them: a new reading costs nothing
-until a bucket is over. It starts anew with a new period, and when a reading changes in a bucket that is over already,
-so that what it says follows from the readings alone.
+until a bucket is over. It starts anew with a new period, but for hours, of which it learns on for half a day, and when
+a reading changes in a bucket that is over already, so that what it says follows from the readings alone.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import NamedTuple
 
 from rules.buckets import Cut, before, cut, grid_of
 from rules.forecast import Ahead, Forecast
-from rules.model import DAY, CalendarPeriod, Goal, Measure, Period, Projection
+from rules.model import DAY, HOUR, CalendarPeriod, Goal, Measure, Period, Projection
+from rules.periods import told
 from rules.specs import SURE
 from rules.tracks import PAST_MOST, Track, Watch
 
 # How many periods before are learned from: a season and more.
 _PERIODS = {"hour": 24, "day": 28, "week": 57, "month": 13, "quarter": 5, "year": 2}
+_BEGUN_ANEW = 12  # hours: what is learned of them goes on from one to the next for so long
 _FIXED_PAST = 400 * DAY
 # Half widths of an 80 % interval: of the normal distribution, and of Student's t with two degrees of freedom.
 _Z80 = 1.2816
@@ -41,14 +43,17 @@ class Projector:
     """Of one instance of a period goal whose readings add up."""
 
     __slots__ = (
+        "_begun",
         "_cut",
         "_deviation",
         "_done",
         "_forecast",
         "_grid",
+        "_learned",
         "_measure",
         "_period",
         "_since",
+        "_spans",
         "_tracks",
         "_values",
         "_watch",
@@ -59,18 +64,27 @@ class Projector:
         self._period = 0, 0
         self._measure = Measure.SUM
         self._watch = Watch(0)
+        self._spans: list[tuple[int, int]] = []  # what was learned from
+        self._begun = 0  # and from when on
         self._deviation: float | None = None  # of the period's values, once it was asked for
 
     def ahead(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
     ) -> Ahead | None:
-        """What the period adds after `covered`, up to when its readings are known. None if too little is known."""
+        """What the period adds after `covered`, up to when its readings are known. None if too little is known.
+
+        Where many readings make a bucket, each stands for the time until the next one as soon as it is there: else what
+        is expected would fall from one to the next, and rise again by a whole reading.
+        """
         self._follow(tracks, measure, per, period, covered, zone)
         if not self._forecast.ready:
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[min(self._done + 1, len(self._cut.slots))]
-        elapsed = (covered - begin) / (end - begin) if end > begin else 0.0
-        return self._forecast.ahead(elapsed, self._added(begin, end) if self._comes_at_once() else None)
+        if self._comes_at_once():
+            return self._forecast.ahead(_part(begin, covered, end), self._added(begin, end))
+        read = [track for track in tracks if track.times]
+        reached = [min(told(track.times[-1], track.gap(), zone), covered + track.gap()) for track in read]
+        return self._forecast.ahead(_part(begin, min(max(covered, *reached), end), end))
 
     @property
     def until(self) -> int:
@@ -83,8 +97,7 @@ class Projector:
         if not self._forecast.ready or self._done >= len(self._cut.slots) or self._comes_at_once():
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[self._done + 1]
-        whole, rest = self._forecast.ahead(0.0), self._forecast.ahead(1.0)
-        return Bucket(begin, end, (whole.mean - rest.mean) / (end - begin))
+        return Bucket(begin, end, self._forecast.bucket() / (end - begin))
 
     def _comes_at_once(self) -> bool:
         return max([track.gap() for track in self._tracks]) * 2 >= self._grid.width
@@ -131,19 +144,17 @@ class Projector:
     def _start(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], zone: str
     ) -> None:
+        goes_on = _lasts(per) and not self._watch.stale and self._measure is measure and list(tracks) == self._tracks
         for track in self._tracks:
             track.watches.remove(self._watch)
         self._tracks, self._measure, self._period = list(tracks), measure, period
         self._grid = grid_of(period[1] - period[0])
-        self._forecast = Forecast(self._grid.slots, self._grid.season)
         first = min((track.times[0] for track in tracks if track.times), default=period[0])
         spans = _spans(tracks, per, period, zone)
         self._since = spans[0][0] if spans else period[0]
-        for start, end in spans:
-            past = self._known(cut(start, end, self._grid, zone), first)
-            self._forecast.begin(past.slots)
-            self._forecast.fold(self._added_each(past.edges))
+        self._learn(spans, first, zone, goes_on=goes_on)
         self._cut = self._known(cut(*period, self._grid, zone), first)
+        self._forecast = self._learned.copied() if _lasts(per) else self._learned
         self._forecast.begin(self._cut.slots)
         self._forecast.settle()
         self._done, self._values = 0, array("d")
@@ -151,6 +162,20 @@ class Projector:
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
             track.watches.append(self._watch)
+
+    def _learn(self, spans: list[tuple[int, int]], first: int, zone: str, *, goes_on: bool) -> None:
+        """Takes the periods before in: only the last one, where the others are what was learned from before."""
+        begun = max(first, self._since)
+        fresh = spans
+        if goes_on and spans and spans[:-1] == self._spans and begun == self._begun:
+            fresh = spans[-1:]
+        else:
+            self._learned = Forecast(self._grid.slots, self._grid.season)
+        for start, end in fresh:
+            past = self._known(cut(start, end, self._grid, zone), first)
+            self._learned.begin(past.slots)
+            self._learned.fold(self._added_each(past.edges))
+        self._spans, self._begun = spans, begun
 
     def _known(self, whole: Cut, first: int) -> Cut:
         """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
@@ -182,6 +207,11 @@ class Projector:
         return sum(track.added(start, end, self._measure, self._since) for track in self._tracks)
 
 
+def _part(begin: int, at: int, end: int) -> float:
+    """The part of a bucket that is over at a time."""
+    return (at - begin) / (end - begin) if end > begin else 0.0
+
+
 def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: str) -> list[tuple[int, int]]:
     """The periods before of which all readings are held, the oldest first: as many as tell something.
 
@@ -190,6 +220,8 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     start, end = period
     first = min((track.times[0] for track in tracks if track.times), default=start)
     most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else _periods_before(end - start)
+    if _lasts(per):
+        most += start // HOUR % _BEGUN_ANEW
     spans: list[tuple[int, int]] = []
     while len(spans) < most and start > first:
         span = before(per, start, end, zone)
@@ -200,6 +232,11 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     if spans or period[0] <= first:
         return spans
     return [(period[0] - (SURE[per.unit] if isinstance(per, CalendarPeriod) else SURE["month"]), period[0])]
+
+
+def _lasts(per: Period) -> bool:
+    """Whether what was learned is kept for the next period: an hour is over before it would have paid."""
+    return isinstance(per, CalendarPeriod) and per.unit == "hour"
 
 
 def _periods_before(length: int) -> int:

@@ -42,7 +42,11 @@ class Question:
         """Before when its answer is sure to be that at `now`, while no reading comes; 0 where nothing is sure."""
         if self._function.drifts is not None:
             return 0
-        return min([view.lasts_until(now) for view in self.views], default=NEVER)
+        until = NEVER
+        for view in self._views if self._bound == len(self._tracks) else self.views:
+            lasts = view.lasts_until(now)
+            until = lasts if lasts < until else until
+        return until
 
     def views_of(self, until: int) -> Sequence[View]:
         """Its views of the series that have a reading by a time."""
@@ -86,7 +90,11 @@ def questions(
 
 def answered_until(asked: Sequence[Question], now: int) -> int:
     """Before when all answers are sure to be those at `now`, while no reading comes; 0 where nothing is sure."""
-    return min([question.lasts_until(now) for question in asked], default=NEVER)
+    until = NEVER
+    for question in asked:
+        lasts = question.lasts_until(now)
+        until = lasts if lasts < until else until
+    return until
 
 
 def look_again(condition: Condition, asked: Sequence[Question], now: int) -> int | None:

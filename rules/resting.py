@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from rules import burning, episodes, hindsight
+from rules import hindsight
+from rules.asking import Asking
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
-from rules.learning import beside
-from rules.margins import Margins, margins
+from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
-    AlertRule,
     AlertState,
     AlertStatus,
     Assessment,
     InstanceState,
     Reading,
     RollingPeriod,
-    Sign,
+    Series,
+    Standing,
     Usual,
 )
 from rules.model.quick import maker, replace
@@ -34,13 +34,13 @@ from rules.progress import later
 from rules.questions import look_again
 from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
-from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
+_OUT = Standing.OUT_OF_BAND
 
 _INACTIVE = AlertStatus()
-_IDLE = AlertState.INACTIVE  # a member of an enum is slow to look up
+_IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
 
 
 class Passed(NamedTuple):
@@ -64,19 +64,16 @@ class Resting:
 
     __slots__ = (
         "again",
-        "alerts",
-        "asked",
+        "asking",
         "at",
         "doubt",
         "end",
         "every",
         "found",
-        "full",
-        "instance",
+        "left_out",
         "lone",
+        "looked",
         "margins",
-        "passed",
-        "previous",
         "quiet_at",
         "rolls",
         "scene",
@@ -86,56 +83,44 @@ class Resting:
         "sure",
         "time",
         "unsure",
-        "until",
-        "usual",
-        "waits",
+        "woken",
     )  # fmt: skip
 
-    def __init__(self, instance: Instance, state: InstanceState) -> None:
-        self.instance = instance
-        self.scene: Scene = instance.scene()
-        target, assessment = self.scene.target, state.assessment
-        self.alerts = state.alerts
-        self.asked = [rule for rule in instance.rules if _is_asked(rule)]
-        self.passed: Passed | None = None  # the last look that was made and found nothing but other numbers
+    def __init__(self, instance: Instance, state: InstanceState, scene: Scene) -> None:
+        """`scene` is what the instance is judged by now that it has this state."""
+        self.scene = scene
+        target, assessment = scene.target, state.assessment
+        self.asking = Asking(instance, state, self.scene)
+        self.looked = False  # whether there was a look that found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
+        self.left_out = 0  # so many looks at readings
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
         self.found: Glance | None = None  # at the last look that was made
-        self.at = 0  # when the last look was, made or left out
+        self.at = scene.now  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
         self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
-        self.seen, self.usual, self.previous = state.seen, state.usual, assessment
+        self.seen = state.seen
         self.lone = target.goal is None  # it stands by what is unusual alone
-        self.waits = bool(self.asked)  # whether one of those that are asked for may not be idle
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = _looks(self.scene, assessment)
         self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
-        self.until = -1  # from then on all of it has to be looked at
-        self.full = -1  # as well, at a reading: those that are asked for are moved on at each
-        ahead = self.scene.tracks is not instance.members.tracks
-        if not (assessment.hold or self.scene.down or target.checkin or self.scene.beside or ahead):
-            others = [rule for rule in instance.rules if rule.escalate or rule not in self.asked]
-            self.until = min(episodes.moments(instance.rules, self.alerts, self.scene), default=NEVER)
-            self.full = (
-                min(episodes.moments(others, self.alerts, self.scene), default=NEVER) if self.asked else self.until
-            )
-        if self.scene.condition is not None and self.until >= 0:
-            self.at, self.found = instance.now, Glance(assessment.standing, assessment.value, assessment.time)
+        self.woken = state.wake  # when it is looked at without a reading, before a look passed
+        if scene.condition is not None or (target.goal is not None and target.goal.per is None):
+            self.found = Glance(assessment.standing, assessment.value, assessment.time)
+            self._look_ahead(self.at, self.found)
 
     def look(self, at: int, readings: Sequence[Reading]) -> bool:
         """Whether the look at readings that come together finds nothing but numbers; else all has to be looked at."""
-        newest = self._newest(at, readings)
-        if newest is None or at >= self.full:
-            return False
         if self.margins is not None:
-            if at < self.sure and self.margins.hold(at, newest, readings[0].value or 0.0):
-                self._came(at, newest)
-                self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
+            if len(readings) == 1 and self._holds(at, *readings[0]):
                 return True
             self._make_up(at)
+        newest = self._newest(at, readings)
+        if newest is None or at >= self.asking.full:
+            return False
         found = glance(self.scene, at)
-        if found is None or not self._is_of(found, newest) or not (self.lone or self._stands(found)):
+        if found is None or not self._is_of(found, newest) or not self._stands(found):
             return False
         self._came(at, newest)
         self.sure = 0
@@ -144,15 +129,28 @@ class Resting:
         self._look_ahead(at, found)
         return True
 
+    def _holds(self, at: int, _: Series, newest: int, number: float | None) -> bool:
+        """Whether a look at a reading is left out, since it is sure to find nothing but other numbers."""
+        if self.margins is None or at >= self.sure or number is None or newest <= (self.time or 0):
+            return False
+        if not self.margins.hold(at, newest, number):
+            return False
+        self._came(at, newest)
+        self.left_out += 1
+        self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
+        return True
+
     def _newest(self, at: int, readings: Sequence[Reading]) -> int | None:
         """When the newest was read; None if all has to be looked at: there is none, or no value, or it came late."""
-        time = newest = self.time
-        if newest is None or time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
+        time = self.time
+        if time is None or not readings or (len(readings) > 1 and len(self.scene.tracks) == 1):
             return None
-        for reading in readings:
-            if reading.value is None or not time < reading.time <= at + EARLY or reading.time != readings[0].time:
+        newest = readings[0].time
+        if not time < newest <= at + EARLY:
+            return None
+        for _, read, value in readings:
+            if value is None or read != newest:
                 return None
-            newest = max(newest, reading.time)
         condition = self.scene.condition
         return None if condition is not None and hindsight.is_old(condition, newest, at) else newest
 
@@ -161,18 +159,15 @@ class Resting:
 
         No reading comes before `until`.
         """
-        until = min(until, self.until, self.quiet_at)
+        until = min(until, self.asking.until, self.quiet_at)
         if due >= until or self._is_early(due):
             return due < until
         self._make_up(due)
         before = self.found
         if before is not None and due < (sure := min(self._sure_until(before), until)):
-            self.at, self.found = self._last_before(sure, due, before)
-            if self.waits and not self._go_on(self.at, self.found):
-                return False
-            self.passed = Passed(self.at, self.seen, self.found, self.alerts, self.usual)
-            return True
-        if before is not None and before.sight is not None and not self.asked:
+            last, again = self._last_before(sure, due, before)
+            return self._passes(last, again)
+        if before is not None and before.sight is not None and not self.asking.rules:
             last, _ = self._last_before(until, due, before)
             if last > due and may_lie_between(self.scene, before.sight, last):
                 sight = later(self.scene, before.sight, last)
@@ -182,7 +177,11 @@ class Resting:
         if found is None or not self._is_of(found, self.time) or not self._stands(found):
             return False
         self.sure = 0
-        return self._passes(due, found)
+        if not self._passes(due, found):
+            return False
+        if not self.rolls and self.margins is None:
+            self._look_ahead(due, found)
+        return True
 
     def _is_early(self, due: int) -> bool:
         """Whether a condition is not looked at so soon: that is found out only if nothing is read before."""
@@ -195,15 +194,21 @@ class Resting:
 
     def sleeps(self, until: int) -> bool:
         """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
-        found = self.found
-        if found is None or self.rolls or self.waits or until > self.until or until > self.quiet_at:
+        if self.margins is not None and until <= self.sure and until <= self.quiet_at:
+            return True
+        wake, found = self.wake(), self.found
+        if wake is None or wake >= until:
+            return True
+        if found is None or self.rolls or self.asking.waits or until > self.asking.until or until > self.quiet_at:
             return False
         return self._sure_until(found) >= until
 
     def passed_before(self, time: int) -> Passed | None:
         """The last look before a time, if none has found anything but numbers."""
         self._make_up(time)
-        return self.passed
+        if not self.looked or self.found is None:
+            return None
+        return Passed(self.at, self.seen, self.found, self.asking.alerts, self.asking.usual)
 
     def _came(self, at: int, newest: int) -> None:
         no_data = self.scene.target.no_data
@@ -212,21 +217,30 @@ class Resting:
 
     def _make_up(self, until: int) -> None:
         """Finds the numbers of the last look before a time, if that was left out."""
-        if self.margins is None or self.found is None or self.found.sight is None or self.time is None:
+        if self.margins is None or self.found is None or self.time is None:
             return
-        self.margins, found, sight = None, self.found, self.found.sight
-        last = self.at + max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
-        track = self.scene.tracks[0]
-        again = glance(self.scene, last) if track.times[-1] == self.time else None
-        if again is None:  # another reading is there already
-            start, end = found.start or 0, found.end or 0
-            if self.rolls:
-                start, end = last + 1 - (end - start), last + 1
-            measure = track.window if self.rolls else track.summary
-            value = measure(sight.goal, start, min(self.time + 1, end)).measure(sight.goal)
-            again = Glance(found.standing, value, self.time if self.time < end else found.time, start, end, sight)
-        self.at, self.sure, self.found = last, 0, again
-        self.passed = Passed(last, self.seen, again, self.alerts, self.usual)
+        last, before = self.at, self.found
+        if self.every:
+            last += max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
+        again = self._seen_at(last, self.time, before)
+        self.asking.left_out(again.time or 0, self.left_out if again.time != before.time else 0)
+        self.looked = self.looked or self.left_out > 0 or last > self.at
+        self.margins, self.at, self.sure, self.found = None, last, 0, again
+
+    def _seen_at(self, last: int, time: int, before: Glance) -> Glance:
+        """What a look that was left out finds, when the newest reading is that of a time."""
+        track, sight = self.scene.tracks[0], before.sight
+        if sight is None:
+            return before._replace(value=track.at(time), time=time)
+        again = glance(self.scene, last) if track.times[-1] == time else None
+        if again is not None:
+            return again
+        start, end = before.start or 0, before.end or 0  # another reading is there already
+        if self.rolls:
+            start, end = last + 1 - (end - start), last + 1
+        measure = track.window if self.rolls else track.summary
+        value = measure(sight.goal, start, min(time + 1, end)).measure(sight.goal)
+        return Glance(before.standing, value, time if time < end else before.time, start, end, sight)
 
     def _is_of(self, found: Glance, newest: int | None) -> bool:
         """Whether it is said with the newest reading known, or of a period that was over before that."""
@@ -234,14 +248,14 @@ class Resting:
 
     def _stands(self, found: Glance) -> bool:
         """Whether it stands as before, in the same period."""
-        return found.standing is self.standing and (found.start == self.start or self.rolls)
+        return self.lone or (found.standing is self.standing and (found.start == self.start or self.rolls))
 
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
         if not self.sure:
             self.sure = steady(self.scene, self.at, found)
-            for rule in self.asked:
-                self.sure = min(self.sure, 0 if rule.flapping else burning.until(self.scene, self.at, rule.burn))
+            if self.asking.rules:
+                self.sure = min(self.sure, self.asking.sure_until(self.at))
         return self.sure
 
     def _last_before(self, until: int, due: int, found: Glance) -> tuple[int, Glance]:
@@ -252,93 +266,40 @@ class Resting:
 
     def _passes(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Whether nothing happened to the alerts at a look that was made."""
-        if self.asked and not self._go_on(at, found, readings):
+        if self.asking.rules and not self.asking.go_on(at, self.seen, found, readings):
             return False
-        self.at, self.found = at, found
-        self.passed = Passed(at, self.seen, found, self.alerts, self.usual)
+        self.at, self.found, self.looked = at, found, True
         return True
-
-    def _go_on(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
-        """Moves on the alerts that ask for more than how it stands; whether nothing happened to them."""
-        alerts, waited = self.alerts, self.waits
-        self.waits = False
-        moving = [rule for rule in self.asked if not self._is_calm(rule, alerts.get(rule.name, _INACTIVE))]
-        if not moving and not self.instance.of:
-            return True
-        scene = self._scene_at(at)
-        projection = found.sight.projection if found.sight is not None else None
-        assessment = _assessment(
-            found.standing, found.value, found.time, start=found.start, end=found.end, projection=projection
-        )
-        if self.instance.of:
-            self.usual, _ = self.instance.learn(self.usual, scene, readings)
-            assessment = beside(assessment, self.scene.target, self.usual.finding if self.usual is not None else None)
-        if assessment.standing is not self.standing:
-            return False
-        self.previous = assessment
-        for rule in moving:
-            status = alerts.get(rule.name, _INACTIVE)
-            after, happened = episodes.advance(Asked(rule, scene, assessment), status, self.instance.recent)
-            if happened:
-                return False
-            if after is not status:
-                alerts = {**alerts, rule.name: after}
-            self.waits = self.waits or after.state is not _IDLE
-        if waited or self.waits:
-            self.until = min(episodes.moments(self.instance.rules, alerts, scene), default=NEVER)
-        self.alerts = alerts
-        return True
-
-    def _is_calm(self, rule: AlertRule, status: AlertStatus) -> bool:
-        """Whether it is known that it waits: none of the last judgements breaches, for else it would be pending."""
-        if status.state is not _IDLE or status.checks or isinstance(rule.when, Sign):
-            return False
-        return rule.when is not self.standing
-
-    def _scene_at(self, at: int) -> Scene:
-        old = self.scene
-        return _scene(
-            old.key,
-            old.target,
-            at,
-            old.series,
-            old.tracks,
-            old.condition,
-            old.down,
-            old.verdict,
-            self.previous,
-            old.created,
-            old.quiet_since if self.seen is None else max(self.seen, old.quiet_since),
-            None if old.silent_until is None else at,
-            old.projectors,
-            old.beside,
-            old.questions,
-        )
 
     def _look_ahead(self, at: int, found: Glance) -> None:
         """Finds out how far it is sure to stand so; where that is not far, not at every reading."""
         if self.unsure or (self.time or 0) > at:  # one that is ahead of the clock may not be counted yet
             self.unsure = max(self.unsure - 1, 0)
             return
-        ahead = self._margins(at, found)
-        if ahead is None:
+        ahead, newest = self._margins(at, found), self.time or 0
+        if ahead is None or at >= newest + ahead.silent:
             self.doubt = min(2 * self.doubt + 1, _UNSURE)
             self.unsure = self.doubt
         else:
-            self.doubt = 0
-            self.margins, self.sure = ahead, min(ahead.until, (self.time or 0) + ahead.silent)
+            self.doubt = self.left_out = 0
+            self.margins = ahead._replace(until=min(ahead.until, self.asking.until))
+            self.sure = min(self.margins.until, newest + ahead.silent)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
-        burning = all(rule.when is Sign.BURNING and not _remembers(rule) for rule in self.asked)
-        if found.sight is None or (self.asked and self.waits) or not burning:
+        pairs = self.asking.pairs()
+        if pairs is None:
             return None
-        return margins(self.scene, found.sight, at, [pair for rule in self.asked for pair in rule.burn])
+        if found.sight is None:
+            return of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
+        return margins(self.scene, found.sight, at, pairs)
 
     def wake(self) -> int | None:
         """When time alone may change something, after the last look."""
+        if not (self.looked or self.left_out):
+            return self.woken
         at, every = self.at, self.every
-        soonest = self.until if self.until < self.quiet_at else self.quiet_at
+        soonest = min(self.asking.until, self.quiet_at)
         if every:
             look = max(at + every, self.again)
             if look < self.sure and self.margins is not None:
@@ -359,10 +320,14 @@ def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
     return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
-def _is_asked(rule: AlertRule) -> bool:
-    """Whether an alert asks for more than how its instance stands, or remembers more than its state."""
-    return _remembers(rule) or isinstance(rule.when, Sign)
-
-
-def _remembers(rule: AlertRule) -> bool:
-    return bool(rule.often or rule.flapping or rule.worse)
+def resting(instance: Instance, state: InstanceState) -> Resting | None:
+    """An instance at rest that was just found to have a state; None where all of it has to be looked at each time."""
+    members, target, usual = instance.members, instance.target, state.usual
+    if state.assessment.hold or target.checkin or (instance.of and (usual is None or usual.held_back)):
+        return None
+    if instance.of and len(members.tracks) != 1:
+        return None
+    scene = instance.scene()
+    if scene.down or scene.beside or scene.tracks is not members.tracks:
+        return None
+    return Resting(instance, state, scene)

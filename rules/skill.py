@@ -17,7 +17,7 @@ from collections.abc import MutableSequence, Sequence
 from itertools import pairwise
 from math import exp, log
 from operator import mul
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 _TRUST = 12  # the power of its mean miss over whole periods that a way's weight falls by
 _UNKNOWN = 0.5  # how many periods a miss of one unit of doubt weighs that each way is supposed to have had
@@ -36,6 +36,7 @@ _NEAR_WEIGHT = 4.0  # how many periods the multiple of all forecasts weighs besi
 _NARROWEST, _WILDEST = 0.05, 1e6  # what a multiple is at least and at most
 
 
+T = TypeVar("T")
 Levels = tuple[float, float, float]
 
 
@@ -58,6 +59,7 @@ class Skill:
 
     __slots__ = (
         "_counts",
+        "_every",
         "_lately",
         "_lefts",
         "_losses",
@@ -86,6 +88,7 @@ class Skill:
         self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
+        self._every: float | None = None  # the multiple of all forecasts of these periods, once it was asked for
 
     def note(self, made: Made) -> None:
         """What is forecast now; it is held against what comes."""
@@ -119,7 +122,7 @@ class Skill:
         if len(self._counts) > _PERIODS:
             gone = self._counts.pop(0)
             del self._lefts[:gone], self._misses[:gone]
-        self._multiple = self._weights = None
+        self._multiple = self._every = self._weights = None
         many = len(made)
         losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, _far(made, total), strict=True)]
         self._periods = self._periods * _REMEMBERED + 1.0
@@ -155,11 +158,21 @@ class Skill:
         if self._multiple is None or self._multiple[0] != left:
             near = max(int(_NEAR * buckets), 1)
             many = len(self._counts)
-            every = _held(self._misses, _PRIOR, many / _PRIOR_WEIGHT)
+            if self._every is None:
+                self._every = _held(self._misses, _PRIOR, many / _PRIOR_WEIGHT)
             told = zip(self._lefts, self._misses, strict=True)
             alike = [miss for at, miss in told if abs(at - left) <= near]
-            self._multiple = left, _held(alike, every, many / _NEAR_WEIGHT)
+            self._multiple = left, _held(alike, self._every, many / _NEAR_WEIGHT)
         return self._multiple[1]
+
+
+def copied(one: T) -> T:
+    """Another object with the same in its slots, whose lists are its own."""
+    other = object.__new__(type(one))
+    for name in type(one).__slots__:  # type: ignore[attr-defined]
+        value = getattr(one, name)
+        setattr(other, name, value[:] if isinstance(value, list | array) else value)
+    return other
 
 
 def _shares(raw: Sequence[float]) -> list[float]:

@@ -113,6 +113,22 @@ class Trend(Spare):
         return least <= gone_on(self._first, (time, number), self._end, self._gap) <= most
 
 
+class Even(Spare):
+    """Of readings that come as far apart as they did, each of which tells of the time until the next, up to an end."""
+
+    __slots__ = ("_end", "_gap", "_track")
+
+    def __init__(self, end: int, track: Track) -> None:
+        super().__init__(inf, float)
+        self._end = end
+        self._track = track
+        self._gap = track.gap()
+
+    def holds(self, time: int, number: float) -> bool:
+        """Whether it holds after one more reading too."""
+        return time + self._gap <= self._end and self._track.gap() == self._gap
+
+
 class Side(NamedTuple):
     """What a measure has to spare until it is on the other side of a bound, and what a number adds to that.
 

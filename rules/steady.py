@@ -5,13 +5,16 @@ from __future__ import annotations
 from rules.functions import NEVER
 from rules.goals import Glance
 from rules.measures import MEASURES
-from rules.model import RollingPeriod, Standing
-from rules.progress import EARLY, ONE_NUMBER, Sight, told
+from rules.model import HOUR, RollingPeriod, Standing
+from rules.periods import told
+from rules.progress import EARLY, ONE_NUMBER, Sight
+from rules.projection import Bucket
 from rules.questions import answered_until
 from rules.scene import Scene
 from rules.tracks import Track
 
 _MET, _MISSED = Standing.MET, Standing.MISSED  # a member of an enum is slow to look up
+_LATE = 3  # usual distances after the newest reading, from which on less and less is expected
 _ROUNDED = 1e-9  # as a part of a number: what adding in another order may make of it, and more
 
 
@@ -28,7 +31,10 @@ def steady(scene: Scene, now: int, found: Glance) -> int:
     track, per = scene.tracks[0], sight.goal.per
     if isinstance(per, RollingPeriod):
         return _until_rolled(sight, track, per, scene.target.zone)
-    return sight.stretch.end if _is_settled(scene, sight) else 0
+    if _is_settled(scene, sight):
+        return sight.stretch.end
+    bucket = level_bucket(scene, sight)
+    return min(bucket.end, (sight.stretch.newest or 0) + _LATE * track.gap()) if bucket is not None else 0
 
 
 def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> int:
@@ -48,6 +54,18 @@ def _is_settled(scene: Scene, sight: Sight) -> bool:
     if stretch.fraction < EARLY or sight.standing is Standing.TOO_EARLY:
         return False
     return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
+
+
+def level_bucket(scene: Scene, sight: Sight) -> Bucket | None:
+    """The bucket that is not over, where what is expected of it stays as it is until readings are missed."""
+    goal, newest, gap = sight.goal, sight.stretch.newest, scene.tracks[0].gap()
+    if sight.projection is None or sight.projection.high is None or goal.plan is not None or newest is None:
+        return None
+    projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
+    bucket = projector.bucket() if projector is not None and MEASURES[goal.measure].adds_up else None
+    if bucket is None or gap > HOUR // 2 or not bucket.begin <= newest <= bucket.end - gap:
+        return None
+    return bucket if newest <= sight.now < min(bucket.end, newest + _LATE * gap) else None
 
 
 def may_lie_between(scene: Scene, sight: Sight, later: int) -> bool:

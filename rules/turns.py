@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from rules import often
 from rules.engine import Instance, States, differs, unknown
+from rules.functions import NEVER
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
-from rules.resting import Resting
+from rules.resting import Resting, resting
 from rules.specs import Specs
 
 Verdict = tuple[int, InstanceState, Sequence[Transition]]
@@ -23,44 +24,49 @@ class Turn:
     """What `evaluate` finds at times, in order, at which an instance gets readings or is due.
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
-    meanwhile. Without `every` nothing is said of looks that find nothing but other numbers. `wake` is when time alone
-    may change something, as things are now.
+    meanwhile. Of looks that find nothing but other numbers those are said that are `apart` so far at least (0: all),
+    or none.
     """
 
-    def __init__(self, specs: Specs, states: States, key: InstanceKey, history: History, *, every: bool = True) -> None:
+    def __init__(
+        self, specs: Specs, states: States, key: InstanceKey, history: History, *, apart: int | None = 0
+    ) -> None:
         self.specs = specs
         self.states = states
         self.key = key
         self.history = history
         self.state = states.instances.get(key)
-        self.wake = self.state.wake if self.state is not None else None
-        self._every = every
+        self._apart = apart
+        self._said = NEVER  # when another one is to be said at the latest
         self._instance: Instance | None = None
         self._resting: Resting | None = None
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         """What readings that come together change."""
-        resting = self._resting
-        if resting is not None and resting.look(at, readings):
-            self.wake = resting.wake()
+        if self._resting is not None and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
 
+    @property
+    def wake(self) -> int | None:
+        """When time alone may change something, as things are now."""
+        if self._resting is not None:
+            return self._resting.wake()
+        return self.state.wake if self.state is not None else None
+
     def sleeps(self, until: int) -> bool:
         """Whether time alone changes nothing before `until`, while no reading comes."""
-        if self.wake is None or self.wake >= until:
-            return True
-        resting = self._resting
-        return resting is not None and resting.sleeps(until)
+        if self._resting is not None:
+            return self._resting.sleeps(until)
+        wake = self.wake
+        return wake is None or wake >= until
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """What time alone changes before `until`, while no reading comes."""
-        while self.wake is not None and self.wake < until:
-            resting = self._resting
-            if resting is not None and resting.wait(self.wake, until):
-                self.wake = resting.wake()
+        while (wake := self.wake) is not None and wake < until:
+            if self._resting is not None and self._resting.wait(wake, until):
                 continue
-            found = self._evaluated(self.wake, ())
+            found = self._evaluated(wake, ())
             if found is not None:
                 yield found
 
@@ -74,7 +80,7 @@ class Turn:
         self.end(at)
         judged = {} if self.state is None else often.remembered(self.state.alerts)
         self.state = replace(unknown(self.key, at), alerts=judged)
-        self.wake = self._instance = self._resting = None
+        self._instance = self._resting = None
 
     def _evaluated(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         before = self.state if self.state is not None else unknown(self.key, at)
@@ -87,7 +93,8 @@ class Turn:
         self._instance.go_on(before, at)
         after = self._instance.evaluate(readings)
         changed = self.state is None or passed is not None or differs(after, before)
-        self.state, self.wake = after, after.wake
-        rests = not self._every and not after.assessment.hold
-        self._resting = Resting(self._instance, after) if rests else None  # before the next reading is in the history
+        self.state = after
+        # Before the next reading is in the history.
+        self._resting = None if self._apart == 0 else resting(self._instance, after)
+        self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

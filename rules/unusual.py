@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from math import exp, isfinite, log10
 
-from rules.distances import UNKNOWN, measured
-from rules.hours import FURTHEST, NEW, Hours, shifted, within
-from rules.model.quick import maker, replace
+from rules.distances import UNKNOWN, Tail, moves_of
+from rules.hours import FURTHEST, NEW, Hours, within
+from rules.model.quick import maker
 from rules.model.usual import Against, Finding, Usual
 from rules.model.values import DAY, MINUTE
 
@@ -39,97 +39,154 @@ def learn(usual: Usual | None, of: str, zone: str, time: int, value: float) -> U
     before two days and 30 readings (those that come faster than one in five minutes count for less); what lay away from
     the usual of its hours for as long has become usual. `of` says what is learned, where nothing was yet.
     """
-    if not isfinite(value) or (usual is not None and time <= usual.time):
-        return usual
     if usual is None:
-        return Usual(of, time, time, value, NEW, UNKNOWN, UNKNOWN)
-    return _Lesson(usual, time, value, zone).learned()
+        return Usual(of, time, time, value, NEW, UNKNOWN, UNKNOWN) if isfinite(value) else None
+    learner = Learner(usual, zone)
+    return learner.usual if learner.take(time, value) else usual
 
 
-class _Lesson:
-    """What one reading adds to what is usual."""
+class Learner:
+    """What is usual, and what each further reading adds to that; `unusual` says whether the newest one is."""
 
-    __slots__ = ("before", "gap", "hour", "hours", "least", "place", "seen", "time", "usual", "value", "weight")
+    __slots__ = (
+        "_bar",
+        "_before",
+        "_begun",
+        "_edge",
+        "_expected",
+        "_from_before",
+        "_from_hour",
+        "_gap",
+        "_hour",
+        "_hours",
+        "_level",
+        "_pace",
+        "_readings",
+        "_recent",
+        "_score",
+        "_seen",
+        "_shift",
+        "_since",
+        "_time",
+        "_value",
+        "is_early",
+        "unusual",
+    )  # fmt: skip
 
-    def __init__(self, usual: Usual, time: int, value: float, zone: str) -> None:
-        self.usual = usual
-        self.time = time
-        self.value = value
-        self.gap = time - usual.time
-        self.weight = min(1.0, self.gap / _PACE)
-        self.seen = usual.seen + self.weight
-        self.place = within(value - usual.base, FURTHEST)
-        self.hours = Hours(usual.profile, time, zone, usual.level)
-        self.hour = self.place - self.hours.expected  # how far it is off, against the usual for its hour
-        self.before = self.hour - usual.recent  # and against what it should be if it went on as just before
-        self.least = _LEAST * abs(usual.base + self.hours.expected)
+    def __init__(self, usual: Usual, zone: str) -> None:
+        self._begun = usual
+        self._time = usual.time
+        self._hours = Hours(usual.profile, zone)
+        self._from_hour, self._from_before = Tail(usual.from_hour), Tail(usual.from_before)
+        self._seen, self._pace, self._level, self._recent = usual.seen, usual.pace, usual.level, usual.recent
+        self._bar = usual.bar
+        self._hour = self._before = 0.0
+        last = usual.finding
+        self.is_early = last is None
+        self._value, self._score, self._expected, self._edge, self._gap = 0.0, 0.0, 0.0, 0.0, 0
+        self.unusual, self._since, self._readings, self._shift = None, 0, 0, 0.0
+        if last is not None:
+            self._value, self._score, self._expected, self._edge = last.value, last.score, last.expected, last.edge
+            self._gap, self.unusual = last.gap, last.unusual
+            self._since, self._readings, self._shift = last.since, last.readings, last.shift
 
-    def learned(self) -> Usual:
-        usual, weight, seen, known = self.usual, self.weight, self.seen, self.time - self.usual.started
-        pull = usual.from_hour.edge if usual.from_hour.edge and usual.seen > _ENOUGH else 2 * FURTHEST
-        rare, from_hour = measured(usual.from_hour, abs(self.hour), self.least, weight, seen)
-        leap, from_before = measured(usual.from_before, abs(self.before), self.least, weight, seen)
-        pace = usual.pace + (weight - usual.pace) / _PACE_MEMORY
-        finding, bar = None, 0.0
-        if seen >= _ENOUGH and known >= _LONG:
-            common = log10(max(1.0, seen / _WATCHED)) / 2 - log10(pace)
-            score, bar = self._news((max(rare, leap) if self._outside(_HOUR) else 0.0) - common)
+    def take(self, time: int, value: float) -> bool:
+        """Learns from a reading; whether it teaches anything."""
+        if not isfinite(value) or time <= self._time:
+            return False
+        begun, self._gap, self._time, self._value = self._begun, time - self._time, time, value
+        weight, hours, tail = min(1.0, self._gap / _PACE), self._hours, self._from_hour
+        known, seen, level = time - begun.started, self._seen + weight, self._level
+        place = within(value - begun.base, FURTHEST)
+        hours.turn_to(time, level)
+        off = self._hour = place - hours.expected  # how far it is off, against the usual for its hour
+        before = self._before = off - self._recent  # and against what it should be if it went on as just before
+        least = _LEAST * abs(begun.base + hours.expected)
+        edges = max(tail.edge, least), max(self._from_before.edge, least)
+        pull = tail.edge if tail.edge and self._seen > _ENOUGH else 2 * FURTHEST
+        moves = moves_of(weight, seen)
+        rare = tail.take(abs(off), least, weight, seen, moves)
+        leap = self._from_before.take(abs(before), least, weight, seen, moves)
+        self._seen, self._pace = seen, self._pace + (weight - self._pace) / _PACE_MEMORY
+        hours.pull(place, pull, self._gap, known)
+        self._level = level + within(place - level, pull) * weight / min(seen, _MEMORY)
+        self._recent += before * max(weight / _RECENT, 1 / seen)
+        self.is_early = seen < _ENOUGH or known < _LONG
+        if self.is_early:
+            self.unusual, self._bar = None, 0.0
+        else:
+            self._judge(rare, leap, weight, edges, begun.base + place)
+        return True
+
+    def _judge(self, rare: float, leap: float, weight: float, edges: tuple[float, float], number: float) -> None:
+        """Finds out whether the reading is unusual; `edges` are those within which it is not."""
+        was, outside = self.unusual, abs(self._hour) > edges[0]
+        self._score, self._bar = 0.0, self._bar * exp(-max(weight / _COOLING, self._gap / _COOLING_TIME))
+        if outside:
+            common = log10(max(1.0, self._seen / _WATCHED)) / 2 - log10(self._pace)
+            news = max(rare, leap) - common
+            if news > self._bar:
+                self._score, self._bar = news / (news + _UNUSUAL), news * _RAISED
+        if self._score >= 0.5:
             by_hour = rare >= leap or rare - common >= _UNUSUAL  # which says more, so it is said where both are
-            finding = self._finding(score, _HOUR if by_hour else _BEFORE)
-        after = _usual(
-            usual.of,
-            self.time,
-            usual.started,
-            usual.base,
-            self.hours.pulled(self.place, pull, self.gap, known),
-            from_hour,
-            from_before,
-            seen,
-            pace,
-            usual.level + within(self.place - usual.level, pull) * weight / min(seen, _MEMORY),
-            usual.recent + self.before * max(weight / _RECENT, 1 / seen),
-            bar,
-            usual.held_back,
-            finding,
+            self.unusual = _HOUR if by_hour else _BEFORE
+        elif was is not None and not (outside and (was is _HOUR or abs(self._before) > edges[1])):
+            self.unusual = None
+        by_hour = self.unusual is not _BEFORE
+        off = self._hour if by_hour else self._before
+        self._expected, self._edge = number - off, edges[0] if by_hour else edges[1]
+        if self.unusual is not None:
+            self._go_on(was, off)
+        else:
+            self._since, self._readings, self._shift = 0, 0, 0.0
+
+    def _go_on(self, was: Against | None, off: float) -> None:
+        """Counts the unusual readings. What has been away from the usual of its hours for long is usual now."""
+        if was is not self.unusual:
+            self._since, self._readings, self._shift = self._time, 1, off
+            return
+        self._readings += 1
+        self._shift += (off - self._shift) / min(self._readings, _ENOUGH)
+        if self.unusual is _HOUR and self._readings >= _ENOUGH and self._time - self._since >= _LONG:
+            self._hours.shift(self._shift)
+            self._level += self._shift
+            self.unusual = None
+
+    @property
+    def finding(self) -> Finding | None:
+        """What the newest reading was found to be; None while it is too early to say."""
+        if self.is_early:
+            return None
+        return _found(
+            self._time,
+            self._value,
+            self._score,
+            self.unusual,
+            self._expected,
+            self._edge,
+            self._gap,
+            self._since,
+            self._readings,
+            self._shift,
         )
-        return after if finding is None or finding.unusual is not _HOUR else _settled(after, finding)
 
-    def _news(self, rare: float) -> tuple[float, float]:
-        """The score of the reading, and the bar for the next."""
-        bar = self.usual.bar * exp(-max(self.weight / _COOLING, self.gap / _COOLING_TIME))
-        return (rare / (rare + _UNUSUAL), rare * _RAISED) if rare > bar else (0.0, bar)
-
-    def _finding(self, score: float, against: Against) -> Finding:
-        before = self.usual.finding
-        was = before.unusual if before else None
-        unusual: Against | None = against
-        if score < 0.5:
-            unusual = was if was and self._outside(was) and self._outside(_HOUR) else None
-        at = unusual or _HOUR
-        expected = self.usual.base + self.place - self._off(at)
-        found = _found(self.time, self.value, score, unusual, expected, self._edge(at), self.gap)
-        if unusual is None:
-            return found
-        if before is None or was is not unusual:
-            return replace(found, since=self.time, readings=1, shift=self._off(at))
-        readings = before.readings + 1
-        shift = before.shift + (self._off(at) - before.shift) / min(readings, _ENOUGH)
-        return replace(found, since=before.since, readings=readings, shift=shift)
-
-    def _off(self, against: Against) -> float:
-        return self.hour if against is _HOUR else self.before
-
-    def _outside(self, against: Against) -> bool:
-        return abs(self._off(against)) > self._edge(against)
-
-    def _edge(self, against: Against) -> float:
-        distances = self.usual.from_hour if against is _HOUR else self.usual.from_before
-        return max(distances.edge, self.least)
-
-
-def _settled(usual: Usual, found: Finding) -> Usual:
-    """What has been away from the usual of its hours for long is usual now."""
-    if found.readings < _ENOUGH or found.time - found.since < _LONG:
-        return usual
-    profile, level = shifted(usual.profile, found.shift), usual.level + found.shift
-    return replace(usual, profile=profile, level=level, finding=replace(found, unusual=None))
+    @property
+    def usual(self) -> Usual:
+        """All that was learned, as it is kept."""
+        begun = self._begun
+        return _usual(
+            begun.of,
+            self._time,
+            begun.started,
+            begun.base,
+            self._hours.profile,
+            self._from_hour.distances,
+            self._from_before.distances,
+            self._seen,
+            self._pace,
+            self._level,
+            self._recent,
+            self._bar,
+            begun.held_back,
+            self.finding,
+        )

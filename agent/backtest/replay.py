@@ -17,6 +17,7 @@ from rules.model import (
     InstanceState,
     Reading,
     RollingPeriod,
+    Series,
     SourceRule,
     Standing,
     Target,
@@ -27,6 +28,7 @@ from rules.specs import Specs
 from rules.turns import Verdict
 
 _MISSED = Standing.MISSED  # a member of an enum is slow to look up
+_POINTS = 10_000  # of an instance, at least, as far as it is looked at so often
 FLAP = HOUR
 """An alert that fires again within this time of its resolve flaps."""
 
@@ -80,7 +82,8 @@ class Replayed:
 def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
-    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, every=points)
+    apart = (end - start) // _POINTS if points else None
+    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, apart=apart)
     known, judged = _split(past.before, verdicts.specs)
     for reading in known:
         verdicts.history.add(reading)
@@ -90,7 +93,27 @@ def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: 
     notes.take(verdicts.begin())
     notes.take(verdicts.play(past.arrivals(end)))
     notes.take(verdicts.wait(end))
+    if apart:
+        _fill(notes.instances, verdicts, past.arrivals(end))
     return Replayed(verdicts.specs, start, end, notes.instances)
+
+
+def _fill(
+    instances: Mapping[InstanceKey, Watched], verdicts: Verdicts, arrivals: Iterable[tuple[int, Sequence[Reading]]]
+) -> None:
+    """Gives an instance that stands by its newest reading all of its readings as points: the highest count."""
+    points: dict[Series, list[tuple[int, float | None]]] = {}
+    for key, watched in instances.items():
+        target, found = verdicts.specs.targets[key.target], verdicts.history.series(key)
+        by_newest = target.checkin is None and (
+            target.goal is None or (target.goal.per or target.goal.condition) is None
+        )
+        if by_newest and len(found) == 1:
+            watched.points = points.setdefault(found[0], [])
+    for at, readings in arrivals:
+        for reading in readings:
+            if reading.value is not None and reading.series in points:
+                points[reading.series].append((at, reading.value))
 
 
 def _split(before: Sequence[Reading], specs: Specs) -> tuple[list[Reading], list[Reading]]:

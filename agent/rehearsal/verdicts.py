@@ -25,17 +25,18 @@ Arrival = tuple[int, Sequence[Reading]]
 class Verdicts:
     """Plays readings from `start` on to the engine. Nobody polls: what did not come, was not there.
 
-    The verdicts on one instance are in order of time. Without `every`, those are left out that differ from the one
-    before in nothing but numbers.
+    The verdicts on one instance are in order of time. Of those that differ from the one before in nothing but numbers
+    those are left out that are not so far `apart` (0: none are left out), or all.
     """
 
-    def __init__(self, specs: Specs, start: int, *, every: bool = True) -> None:
+    def __init__(self, specs: Specs, start: int, *, apart: int | None = 0) -> None:
         self.specs = specs
         self.history = History(specs)
         self._start = start
-        self._every = every
+        self._apart = apart
         self._states = States({}, {}, start)
         self._turns: dict[InstanceKey, Turn] = {}
+        self._lone: dict[Series, Turn] = {}  # the only instance that a series concerns, while no other series begins
 
     def begin(self) -> Iterator[Verdict]:
         """Looks at every instance once, as a starting daemon does."""
@@ -54,16 +55,12 @@ class Verdicts:
 
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
         """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
-        history = self.history
+        history, lone = self.history, self._lone
         for at, readings in arrivals:
-            if (
-                len(readings) > 1
-                or history.is_anything_beside
-                or len(keys := history.instances_of(readings[0].series)) != 1
-            ):
+            turn = lone.get(readings[0].series) if len(readings) == 1 else None
+            if turn is None:
                 yield from self._together(at, readings)
                 continue
-            turn = self._turn(keys[0])
             before = at - TICK + 1
             if not turn.sleeps(before):
                 yield from turn.wait(before)
@@ -101,14 +98,23 @@ class Verdicts:
             found = self._turn(key).take(at, own)
             if found is not None:
                 yield found
+        self._note_lone(reading.series for reading in readings)
+
+    def _note_lone(self, some: Iterable[Series]) -> None:
+        for series in some:
+            keys = self.history.instances_of(series) if series not in self._lone else ()
+            if len(keys) == 1 and not self.history.is_anything_beside:
+                self._lone[series] = self._turn(keys[0])
 
     def _turns_of(self, series: Series) -> Iterable[Turn]:
         """The instances that a reading concerns: of a series that is new nobody knows yet."""
         keys = [*self.history.instances_of(series), *self.history.instances_beside(series)]
+        if not keys:
+            self._lone.clear()
         return [self._turn(key) for key in keys] or self._turns.values()
 
     def _turn(self, key: InstanceKey) -> Turn:
         turn = self._turns.get(key)
         if turn is None:
-            turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, every=self._every)
+            turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, apart=self._apart)
         return turn

@@ -55,7 +55,7 @@ class Judged(Course):
         super().__init__(moments)
         # Of a source that is called, as of one that is read whenever something is decided, what did not come is not.
         self.specs = Specs(config.targets.values(), (replace(one.rule, every=None) for one in config.sources.values()))
-        self._verdicts = Verdicts(self.specs, start, every=False)
+        self._verdicts = Verdicts(self.specs, start, apart=None)
         _pass(self._verdicts.begin())
 
     def until(self, at: int) -> None:

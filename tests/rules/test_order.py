@@ -146,7 +146,7 @@ def test_what_is_sure_in_advance_comes_so(
         if i < 2:
             one.step(reading.time, reading)
             quick.step(reading.time, reading)
-            turn = Turn(quick.specs, quick.states, InstanceKey("t"), quick.history, every=False)
+            turn = Turn(quick.specs, quick.states, InstanceKey("t"), quick.history, apart=None)
             continue
         one.step(reading.time, reading, due=())
         quick.history.add(reading)

@@ -260,6 +260,35 @@ def test_it_is_made_anew_only_when_a_bucket_is_over_or_changes(monkeypatch: pyte
     assert sum(made) > 90
 
 
+def minutes(first: int, count: int, seed: int = 1) -> list[Reading]:
+    rng = random.Random(seed)
+    return [Reading(X, first + i * MINUTE, round(rng.gauss(21.5, 0.5), 2)) for i in range(count)]
+
+
+def test_of_many_readings_in_a_bucket_each_stands_for_the_time_until_the_next() -> None:
+    world, start = World(target(CalendarPeriod("hour"), at_least=1e9)), at("2026-11-10")
+    world.step(start, *minutes(start, 30 * 60 + 32))
+    newest = start + 30 * HOUR + 31 * MINUTE
+    said = [projection(world, newest + later) for later in (0, 1, MINUTE // 2, MINUTE, 2 * MINUTE, 3 * MINUTE - 1)]
+    assert len(set(said)) == 1
+    assert said[0].value == pytest.approx(60 * 21.5, rel=0.005)
+    assert projection(world, newest + 4 * MINUTE).value < said[0].value, "readings are missed"
+
+
+def test_hour_after_hour_it_says_what_it_says_made_anew() -> None:
+    goal, start, rng = target(CalendarPeriod("hour"), at_least=1_290.0), at("2026-11-09T20:00:00"), random.Random(2)
+    readings = minutes(start, 40 * 60)
+    late = set(rng.sample(range(600, 2_300), 8))
+    world = World(goal)
+    for number, reading in enumerate(readings):
+        behind = [readings[one] for one in late if number % 60 == 0 and number - 130 <= one < number - 70]
+        world.step(reading.time, *([] if number in late else [reading]), *behind)
+        if number > 400 and number % 97 == 0 and number % 60 > 9:  # before, the hour before may count still
+            hour = number - number % 60
+            came = [one for at, one in enumerate(readings[: number + 1]) if at not in late or at < hour - 70]
+            assert world.look(reading.time).assessment.projection == once(goal, came, reading.time)
+
+
 def test_of_a_dense_series_only_what_is_needed_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rules.tracks.PAST_MOST", 50)
     monkeypatch.setattr("rules.projection.PAST_MOST", 50)

@@ -78,6 +78,11 @@ KINDS = {
     "often": room(alerts=(OFTEN,)),
     "flapping": room(alerts=(FLAPS,)),
     "graver": room(alerts=(GRAVER,)),
+    "flapping in a band": room(recover=Recover(20.5, 22.5), alerts=(replace(FLAPS, keep_firing_for=3 * MINUTE),)),
+    "flapping and graver": room(alerts=(replace(FLAPS, keep_firing_for=3 * MINUTE, worse=GRAVER.worse),)),
+    "often, then held": room(alerts=(replace(OFTEN, keep_firing_for=3 * MINUTE),)),
+    "flapping unusual": room(goal=None, alerts=(replace(ODD, flapping=Flapping(of=6), for_=2 * MINUTE),)),
+    "odd sum": room(goal=Goal(Measure.SUM, per=CalendarPeriod("hour"), at_least=1_290.0), alerts=(ODD,)),
     "told on": room(alerts=(replace(OFTEN, escalate=(EscalationStep(3 * MINUTE, ("a",)),)), FLAPS)),
     "all at once": room(alerts=(HELD, OFTEN, FLAPS, GRAVER, ODD)),
     "silent": room(no_data=NoData(2 * MINUTE), alerts=(HELD, OFTEN)),
@@ -159,15 +164,21 @@ def look_by_look(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]
             yield from looked(at, readings)
 
 
-def check(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]]], end: int) -> float:
+def check(
+    target: Target,
+    arrivals: Sequence[tuple[int, Sequence[Reading]]],
+    end: int,
+    *,
+    aparts: Sequence[int | None] = (0, None),
+) -> float:
     """The part of the looks that were left out."""
     whole = list(look_by_look(target, arrivals, end))
-    for every in (True, False):
-        verdicts = Verdicts(specs_of(target), arrivals[0][0] - SECOND, every=every)
+    for apart in aparts:
+        verdicts = Verdicts(specs_of(target), arrivals[0][0] - SECOND, apart=apart)
         played = [*verdicts.begin(), *verdicts.play(arrivals), *verdicts.wait(end)]
         for key in {state.key for _, state, _ in whole}:
             all_of, some = ([one for one in found if one[1].key == key] for found in (whole, played))
-            if every:
+            if apart == 0:
                 assert [(at, state, list(moved)) for at, state, moved in some] == all_of
             times = [at for at, _, _ in all_of]
             for at, state, moved in some:
@@ -278,6 +289,16 @@ def test_long_stretches_are_mostly_left_out(kind: str) -> None:
             if rng.random() < 0.3:
                 readings.append((at, Reading(other_of(kind), at, round(value + rng.gauss(0.0, 0.3), 2))))
     check(KINDS[kind], arriving(readings), NOON + 400 * every + 2 * HOUR)
+
+
+@pytest.mark.parametrize("kind", ["held", "flapping", "unusual", "sum", "avg"])
+def test_looks_that_are_so_far_apart_are_said_in_calm_too(kind: str) -> None:
+    rng = random.Random(kind)
+    readings = [
+        (NOON + i * MINUTE, Reading(ONE, NOON + i * MINUTE, round(rng.gauss(21.5, 0.3), 2))) for i in range(240)
+    ]
+    left_out = check(KINDS[kind], arriving(readings), NOON + 5 * HOUR, aparts=(10 * MINUTE,))
+    assert 0.3 < left_out < 0.99
 
 
 @pytest.mark.parametrize("every", [MINUTE, 10 * MINUTE])
