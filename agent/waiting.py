@@ -11,7 +11,8 @@ import structlog
 
 from agent import collector
 from agent.app import Setpoint
-from agent.store.store import Store, StoreAway
+from agent.store.probing import probe
+from agent.store.store import StoreAway
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ async def _reached(daemon: Setpoint, problem: str, sleep: Callable[[float], Awai
         while True:
             await sleep(_AGAIN_SECONDS)
             try:
-                await Store.probe(daemon.settings.database_url, f"pid-{os.getpid()}", daemon.clock.now())
+                await probe(daemon.settings.database_url, f"pid-{os.getpid()}", daemon.clock.now())
             except StoreAway as away:
                 said.problem = str(away)
             else:

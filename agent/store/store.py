@@ -72,23 +72,6 @@ class Store:
         return cls(database, await asyncio.to_thread(database.take, now))
 
     @classmethod
-    async def probe(cls, url: str, holder: str, now: int) -> None:
-        """Raises what `open` and the first commit of a starting daemon would raise now."""
-
-        def try_it() -> None:
-            link = database_of(url).take(now)
-            try:
-                for _, error in link.transaction(
-                    [lambda connection: take_shards(connection, holder, now)], lambda: None
-                ):
-                    if error is not None:
-                        raise error
-            finally:
-                link.close()
-
-        await asyncio.to_thread(try_it)
-
-    @classmethod
     async def open_readonly(cls, url: str) -> Store:
         """For looking only, also while a daemon runs. Creates and migrates nothing."""
         database = database_of(url)

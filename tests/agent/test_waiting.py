@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from agent import waiting
 from agent.app import Setpoint
 from agent.settings import Settings, read_settings
+from agent.store.probing import probe
 from agent.store.store import Store, StoreAway, StoreError, StoreUnavailable
 from tests.servers import free_port
 
@@ -35,8 +36,8 @@ class Failing:
         self.failures = list(failures)
         self.base = f"http://{settings.listen}"
         self.answers: list[dict[str, tuple[int, str]]] = []
-        for name in ("open", "probe"):
-            monkeypatch.setattr(Store, name, self._first_fails(getattr(Store, name)))
+        for place, name in ((Store, "open"), (waiting, "probe")):
+            monkeypatch.setattr(place, name, self._first_fails(getattr(place, name)))
 
     def _first_fails(self, really: Any) -> Any:
         async def tried(*given: Any) -> Any:
@@ -94,7 +95,7 @@ async def test_what_no_waiting_helps_against_ends_it(
 
 async def test_a_probe_writes_and_leaves_the_database_to_the_daemon(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 's.db'}"
-    await Store.probe(url, "pid-1", 0)
+    await probe(url, "pid-1", 0)
     store = await Store.open(url, 0)
     assert set((await store.take_shards("pid-1", 0)).values()) == {2}  # the probe had the first versions
     await store.close()
