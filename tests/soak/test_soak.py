@@ -44,6 +44,23 @@ def test_a_database_on_a_server_has_a_size_too(tmp_path: Path, databases: Databa
     databases.drop(url)
 
 
+def test_a_database_on_a_server_is_whole_or_not(tmp_path: Path, databases: Databases):
+    url = databases.create()
+    daemon = Watched(tmp_path, Happenings(), None, (databases, url))
+    daemon.check_database()
+    order = "CREATE OR REPLACE FUNCTION place(number int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT {}number'"
+    for sql in (
+        order.format(""),
+        "CREATE TABLE places AS SELECT generate_series(1, 9) AS number",
+        "CREATE INDEX by_place ON places (place(number))",
+        order.format("-"),
+    ):
+        databases.run(url, sql)
+    with pytest.raises(AssertionError, match="by_place"):
+        daemon.check_database()
+    databases.drop(url)
+
+
 def run(lines: dict[int, float], **more: float) -> list[Sample]:
     """Samples each ten seconds of lives that begin at `lines` and gain so many bytes a second."""
     found: list[Sample] = []
