@@ -28,6 +28,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     from agent.watch import watch_files
 
     allow_open_files()
+    collector.share()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
     stopping, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
