@@ -88,6 +88,18 @@ def test_storms_starts_and_single_peaks_are_no_growth():
     assert not [trend for trend in trends([*storms, *higher], 1000.0) if trend.grows]
 
 
+@pytest.mark.parametrize(("steps", "grows"), [((3,), False), ((5,), False), ((2, 3, 4, 5), True)])
+def test_memory_that_a_storm_took_for_good_is_no_growth_but_what_each_takes_is(steps: tuple[int, ...], grows: bool):
+    plan = course(1080.0)
+    samples = [
+        replace(
+            one, calm=plan.is_calm(one.at), rss=one.rss + sum(one.at >= step * plan.cycle for step in steps) * 10**7
+        )
+        for one in (replace(FLAT, at=3.0 * number) for number in range(360))
+    ]
+    assert [trend.name for trend in trends(samples, plan.seconds) if trend.grows] == (["rss"] if grows else [])
+
+
 def test_of_too_little_nothing_is_said():
     assert failures(trends([FLAT] * 3, 1000.0), ["finding"], 1000.0) == [
         "there are too few samples to say whether anything grows", "finding"
