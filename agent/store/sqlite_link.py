@@ -88,7 +88,7 @@ class SqliteLink:
             raise explain(error, self._path) from error
 
     def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
-        """All together; where one of them fails, again, each with a savepoint: a journal of its own, often in a file."""
+        """All together; where one of them fails, again, each with a savepoint: a journal of its own, often a file."""
         try:
             return self._committed(jobs, lambda job: (job(self._connection), None), undo)
         except StoreUnavailable:
