@@ -96,9 +96,7 @@ class SqliteLink:
         except Exception:  # what it was is found out again
             return self._committed(jobs, lambda job: self._one(job, undo), undo)
 
-    def _committed(
-        self, jobs: Sequence[Job], run: Callable[[Job], Outcome], undo: Callable[[], None]
-    ) -> list[Outcome]:
+    def _committed(self, jobs: Sequence[Job], run: Callable[[Job], Outcome], undo: Callable[[], None]) -> list[Outcome]:
         self._find()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
