@@ -240,7 +240,7 @@ async def _in_time(process: asyncio.subprocess.Process, end: asyncio.Future[Any]
     """The exit status of a process that has to end by itself."""
     try:
         async with asyncio.timeout(seconds):
-            await end
+            await asyncio.shield(end)  # who kills it waits for the same end
     except TimeoutError:
         process.kill()
         raise AssertionError(f"the daemon did not end within {seconds:g} s") from None
