@@ -37,12 +37,14 @@ def paused() -> Iterator[None]:
 
 
 def keep() -> None:
-    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop.
-
-    What was let go of goes back to the system, where the C library else keeps it for what may come.
-    """
+    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop."""
     gc.set_threshold(_GROWTH)
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """What was let go of goes back to the system, where the C library else keeps it for what may come."""
     if hasattr(_C, "malloc_trim"):
         _C.malloc_trim(0)
 
