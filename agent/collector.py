@@ -1,4 +1,4 @@
-"""When Python looks for garbage: not while what is there to stay is being built, nor in that ever after."""
+"""Memory: when Python looks for garbage, and how much of what was let go of the C library (glibc) keeps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_GROWTH = 50_000
+"""Objects there are more than after the last look, before the next: polls in flight are no garbage, and thousands of
+them at once would have all that came after the start looked through several times a second."""
+_USUAL = gc.get_threshold()
+_C = ctypes.CDLL(None)
+_M_ARENA_MAX = -8  # malloc.h; mallopt(3)
+
+
+def share() -> None:
+    """Has all threads allocate from two heaps, before there are any; of eight for each processor, each keeps its own.
+
+    What threads do for long without Python's lock is waiting, so they hardly wait for each other there.
+    """
+    if hasattr(_C, "mallopt"):
+        _C.mallopt(_M_ARENA_MAX, 2)
 
 
 @contextmanager
@@ -21,14 +37,16 @@ def paused() -> Iterator[None]:
 
 
 def keep() -> None:
-    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop.
-
-    What was let go of goes back to the system, where the C library (glibc) else keeps it for what may come.
-    """
+    """What there is by now is not looked through any more: it is there to stay, and each look stops the loop."""
+    gc.set_threshold(_GROWTH)
     gc.freeze()
-    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if give_back is not None:
-        give_back(0)
+    give_back()
+
+
+def give_back() -> None:
+    """What was let go of goes back to the system, where the C library else keeps it for what may come."""
+    if hasattr(_C, "malloc_trim"):
+        _C.malloc_trim(0)
 
 
 def renew() -> None:
@@ -40,5 +58,6 @@ def renew() -> None:
 
 
 def let_go() -> None:
-    """Looks through everything again: what was kept is there no longer."""
+    """Looks through everything again, as often as usual: what was kept is there no longer."""
+    gc.set_threshold(*_USUAL)
     gc.unfreeze()

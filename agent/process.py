@@ -18,6 +18,7 @@ from agent.settings import Settings
 log = structlog.get_logger()
 
 _RELOAD_SECONDS = 2.0  # that are waited at the end for one that is under way
+_GIVE_BACK_SECONDS = 300
 
 
 async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> None:
@@ -28,12 +29,14 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
     from agent.watch import watch_files
 
     allow_open_files()
+    collector.share()
     daemon = Setpoint(settings, environ if environ is not None else os.environ)
     stopping, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, changed.set)  # it would end a daemon that still waits for its database
     await waiting.start(daemon)
     collector.keep()
+    daemon.scheduler.every("memory", _GIVE_BACK_SECONDS, _give_back)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     reloading = asyncio.create_task(_reload(daemon, changed, stopping))
@@ -54,6 +57,11 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
         collector.let_go()
     if daemon.pipeline.failed.done():
         daemon.pipeline.failed.result()
+
+
+async def _give_back() -> None:
+    """Memory that a storm of failures took for a while; a millisecond."""
+    collector.give_back()
 
 
 async def _reload(daemon: Setpoint, changed: asyncio.Event, stopping: asyncio.Event) -> None:

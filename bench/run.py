@@ -29,7 +29,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "commit": ("--rounds 3", "--rounds 1 --readings 10000"),
     "outbox": ("--alerts 300 --seconds 8", "--alerts 50 --seconds 2"),
     "latency": ("--changes 300 --seconds 20", "--changes 60 --seconds 3 --beside 100"),
-    "polls": ("--rounds 2", "--endpoints 1000 --interval 5 --rounds 1"),
+    "polls": ("--rounds 3", "--endpoints 1000 --interval 5 --rounds 1"),
     "backtest": ("--rounds 1", "--readings 50000 --rounds 1"),
     "start": ("--rounds 3", "--rounds 1"),
     "start --daemon": ("--targets 10000 --rounds 1", "--targets 500 --days 60 --rounds 1"),

@@ -146,14 +146,14 @@ class HttpClient:
             )
         return self._clients[public]
 
-    async def _guarded(self, url: URL, where: str, *, public: bool) -> bool:
+    async def _guarded(self, url: URL, request: Request, *, public: bool) -> bool:
         """Whether only public addresses may be connected to. Raises Refused, NotPublic.
 
         A proxy connects by itself: there only what is known of the name here can be looked at before.
         """
         if not public:
             return False
-        check_public(url, where)
+        check_public(url, request.where)
         if self._proxies.of(url) is None:
             return True
         self._resolver = self._resolver or Resolver()
@@ -207,7 +207,7 @@ class HttpClient:
         async with request.limits or _UNLIMITED:
             try:
                 with through(request.proxy):
-                    guarded = await self._guarded(url, request.where, public=request.public)
+                    guarded = await self._guarded(url, request, public=request.public)
                     async with (
                         asyncio.timeout(request.timeout) as whole,
                         self.client(public=guarded).stream(
@@ -268,7 +268,7 @@ class HttpClient:
         url, headers = request.url, request.headers
         for _ in range(MAX_REDIRECTS + 1):
             chosen = request.public or url.host != request.url.host  # by a redirect, too
-            guarded = await self._guarded(url, request.where, public=chosen)
+            guarded = await self._guarded(url, request, public=chosen)
             async with self._session(public=guarded).request(
                 request.method,
                 url,

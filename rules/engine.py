@@ -382,8 +382,10 @@ class Instance:
             moments.append(scene.quiet_since + self.target.no_data.after)
         if scene.tracks is not self.members.tracks:
             moments += present.comes(self.members.tracks, self.now)
-        ahead = [track.next_after(self.now) for _, track in scene.beside]  # a plan may be known ahead
-        return moments + [moment for moment in (self._next_look(scene), *ahead) if moment is not None]
+        moments += () if (look := self._next_look(scene)) is None else (look,)
+        if scene.beside:  # a plan may be known ahead
+            moments += [at for _, track in scene.beside if (at := track.next_after(self.now)) is not None]
+        return moments
 
     def _next_look(self, scene: Scene) -> int | None:
         """When how it stands may change by itself."""

@@ -15,6 +15,7 @@ from agent.store.store import Store
 from tests.servers import Postgres
 
 _NAMES = itertools.count(1)
+_OURS = "FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace"
 
 
 class Databases:
@@ -59,6 +60,21 @@ class Databases:
     def run(self, url: str, sql: str, *values: Any, setting: str = "") -> list[asyncpg.Record]:
         """Asked in a session that is kept, with a setting in another one."""
         return self._wait(self._ask(url, sql, values, setting))
+
+    def damage(self, url: str) -> list[str]:
+        """What is wrong in the database, in words: in a table, in an index, or between the two; none if it is whole."""
+        self.run(url, "CREATE EXTENSION IF NOT EXISTS amcheck")
+        tables = self.run(url, f"SELECT c.oid, c.relname {_OURS} AND relkind = 'r' ORDER BY relname")
+        found = []
+        for table in tables:
+            rows = self.run(url, "SELECT * FROM verify_heapam(CAST($1 AS oid))", table["oid"])
+            found += [f"{table['relname']}, block {row['blkno']}: {row['msg']}" for row in rows]
+        for index in self.run(url, f"SELECT c.oid, c.relname {_OURS} AND relkind = 'i' ORDER BY relname"):
+            try:
+                self.run(url, "SELECT bt_index_parent_check(CAST($1 AS oid), true)", index["oid"])
+            except asyncpg.PostgresError as error:
+                found.append(f"{index['relname']}: {error}")
+        return found
 
     @contextmanager
     def holding(self, url: str, sql: str) -> Iterator[None]:

@@ -37,7 +37,6 @@ PLACES = {
     "aiosmtplib": {"connectors/notifiers/email.py"},
     "aiohttp.web": {"agent/web/", "agent/demo/"},
     "prometheus_client": {"agent/metrics.py", "agent/web/"},
-    "watchfiles": {"agent/watch.py"},
     "jinja2": {
         "agent/web/pages.py",
         "connectors/mail_message.py",

@@ -88,11 +88,19 @@ class SqliteLink:
             raise explain(error, self._path) from error
 
     def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
-        """Each job has a savepoint."""
+        """All together; where one of them fails, again, each with a savepoint: a journal of its own, often a file."""
+        try:
+            return self._committed(jobs, lambda job: (job(self._connection), None), undo)
+        except StoreUnavailable:
+            raise
+        except Exception:  # what it was is found out again
+            return self._committed(jobs, lambda job: self._one(job, undo), undo)
+
+    def _committed(self, jobs: Sequence[Job], run: Callable[[Job], Outcome], undo: Callable[[], None]) -> list[Outcome]:
         self._find()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._one(job, undo) for job in jobs]
+            outcomes = [run(job) for job in jobs]
             self._connection.execute("COMMIT")
         except Exception as error:
             undo()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -20,16 +19,11 @@ import yaml
 from agent.store.postgres_connection import translated
 from tests.acceptance.waiting import Happenings
 from tests.databases import Databases
+from tests.servers import free_port
 
 PROGRAM = Path(sys.executable).with_name("setpoint")
-START = 20.0  # seconds, on a busy machine
+START = 60.0  # seconds, on a busy machine
 STOP = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Daemon:
@@ -220,8 +214,13 @@ class Daemon:
 
     def check_database(self) -> None:
         """It is whole."""
-        if self.server is None and self.database.exists():
-            assert [tuple(row) for row in self.rows("PRAGMA integrity_check")] == [("ok",)]
+        damage: list[str] = []
+        if self.server is not None:
+            databases, url = self.server
+            damage = databases.damage(url)
+        elif self.database.exists():
+            damage = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
+        assert not damage, f"the database is not whole: {'; '.join(damage)}"
 
     def tables(self) -> list[str]:
         """None where no daemon has made any; on SQLite there is no file then."""
@@ -241,7 +240,7 @@ async def _in_time(process: asyncio.subprocess.Process, end: asyncio.Future[Any]
     """The exit status of a process that has to end by itself."""
     try:
         async with asyncio.timeout(seconds):
-            await end
+            await asyncio.shield(end)  # who kills it waits for the same end
     except TimeoutError:
         process.kill()
         raise AssertionError(f"the daemon did not end within {seconds:g} s") from None

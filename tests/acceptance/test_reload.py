@@ -10,8 +10,9 @@ import yaml
 from aiohttp import web
 
 from tests.acceptance.configs import house, rooms, source
-from tests.acceptance.daemon import Daemon, free_port
+from tests.acceptance.daemon import Daemon
 from tests.acceptance.servers import Api, Receiver
+from tests.servers import free_port
 
 BAD = {"gaol": {"at_least": 20}}
 

@@ -1,8 +1,15 @@
 import gc
+from collections.abc import Iterator
 
 import pytest
 
 from agent import collector
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    collector.let_go()
 
 
 def test_no_garbage_is_looked_for_while_much_is_built() -> None:
@@ -41,6 +48,14 @@ def test_what_is_kept_is_not_looked_through_until_it_is_renewed() -> None:
     collector.renew()
     assert gc.get_freeze_count()
     assert parts() == 0
+
+
+def test_what_runs_is_looked_through_less_often() -> None:
+    usual = gc.get_threshold()
+    collector.keep()
+    assert gc.get_threshold()[0] > 10 * usual[0]
+    collector.let_go()
+    assert gc.get_threshold() == usual
 
 
 def test_where_nothing_was_kept_nothing_is_renewed() -> None:

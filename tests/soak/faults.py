@@ -40,8 +40,12 @@ class Course:
 
 
 def course(seconds: float) -> Course:
-    """A cycle is a quarter of a short run and four minutes of a long one."""
-    return Course(seconds, min(max(seconds / 4, 4.0), 240.0))
+    """A cycle is a sixth of a short run and four minutes of a long one.
+
+    The second half has three calms at least: of two, one step between them would be half of all slopes and look like a
+    leak.
+    """
+    return Course(seconds, min(max(seconds / 6, 4.0), 240.0))
 
 
 def kills(plan: Course) -> list[int]:

@@ -44,6 +44,23 @@ def test_a_database_on_a_server_has_a_size_too(tmp_path: Path, databases: Databa
     databases.drop(url)
 
 
+def test_a_database_on_a_server_is_whole_or_not(tmp_path: Path, databases: Databases):
+    url = databases.create()
+    daemon = Watched(tmp_path, Happenings(), None, (databases, url))
+    daemon.check_database()
+    order = "CREATE OR REPLACE FUNCTION place(number int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT {}number'"
+    for sql in (
+        order.format(""),
+        "CREATE TABLE places AS SELECT generate_series(1, 9) AS number",
+        "CREATE INDEX by_place ON places (place(number))",
+        order.format("-"),
+    ):
+        databases.run(url, sql)
+    with pytest.raises(AssertionError, match="by_place"):
+        daemon.check_database()
+    databases.drop(url)
+
+
 def run(lines: dict[int, float], **more: float) -> list[Sample]:
     """Samples each ten seconds of lives that begin at `lines` and gain so many bytes a second."""
     found: list[Sample] = []
@@ -69,6 +86,18 @@ def test_storms_starts_and_single_peaks_are_no_growth():
     peaks = [replace(one, rss=one.rss * 2) if one.at in {600.0, 950.0} else one for one in run({0: 0.0, 700: 0.0})]
     higher = [replace(one, rss=one.rss + 10**8) if one.life == 700 else one for one in peaks]
     assert not [trend for trend in trends([*storms, *higher], 1000.0) if trend.grows]
+
+
+@pytest.mark.parametrize(("steps", "grows"), [((3,), False), ((5,), False), ((2, 3, 4, 5), True)])
+def test_memory_that_a_storm_took_for_good_is_no_growth_but_what_each_takes_is(steps: tuple[int, ...], grows: bool):
+    plan = course(1080.0)
+    samples = [
+        replace(
+            one, calm=plan.is_calm(one.at), rss=one.rss + sum(one.at >= step * plan.cycle for step in steps) * 10**7
+        )
+        for one in (replace(FLAT, at=3.0 * number) for number in range(360))
+    ]
+    assert [trend.name for trend in trends(samples, plan.seconds) if trend.grows] == (["rss"] if grows else [])
 
 
 def test_of_too_little_nothing_is_said():
