@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-import orjson
-
 from agent.store.connection import Value
 from agent.store.errors import StoreAway, StoreError, StoreInUse, StoreUnavailable
 from agent.store.revisions import NEWEST, revision_among
@@ -70,8 +68,7 @@ class SqliteConnection(sqlite3.Connection):
 
     def shards(self) -> dict[int, int]:
         """There is one writer."""
-        found = self.execute("SELECT json_group_object(shard, version) FROM shards").fetchone()[0]
-        return {int(shard): version for shard, version in orjson.loads(found).items()}
+        return dict(self.execute("SELECT shard, version FROM shards").fetchall())
 
     def shrink(self) -> None:
         """Else the pages that were read stay in the cache."""
