@@ -25,7 +25,9 @@ instances = st.builds(
     st.sampled_from(KEYS),
     st.integers(0, 9).map(float),
 )
-payloads = st.sampled_from([b'{"fingerprint":"f","reason":"firing","severity":"","starts_at":1}', b"not json"])
+payloads = st.sampled_from(
+    [b'{"fingerprint":"f","status":"firing","reason":"firing","severity":"","starts_at":1}', b"not json"]
+)
 deliveries = st.builds(
     lambda n, payload, manner: Delivery(
         f"k{n}", DeliveryKind.NOTICE, "r", 0, f"l{n % 2}", payload, n, n, 99, manner=manner
