@@ -157,10 +157,10 @@ class Player:
     # what sources and people do, so that doing it again does nothing
 
     async def _act(self, step: int) -> None:
-        rows = self.world.rows("pushed")
-        headers = {"Idempotency-Key": f"push {step}"}
-        status, said = await self.daemon.call("POST", "/in/pushed", json={"rows": rows}, headers=headers)
-        assert status in {200, 202, 422}, said
+        for source in ("pushed", "visits"):
+            rows, headers = self.world.rows(source), {"Idempotency-Key": f"{source} {step}"}
+            status, said = await self.daemon.call("POST", f"/in/{source}", json={"rows": rows}, headers=headers)
+            assert status in {200, 202, 422}, said
         for job in self.scenario.pings.get(step, ()):
             await self.daemon.call("POST", f"/ping/{job}")
         await self.daemon.settle()
