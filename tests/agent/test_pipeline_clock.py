@@ -92,7 +92,7 @@ async def played(path: Path, target: Target, steps: Sequence[Step], restarts: Se
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @example([("read", [25.0] * 3), ("set", HOUR), ("read", [21.0] * 20), ("set", -HOUR), ("read", [22.5])], {2})
 @example([("read", [25.0] * 17), ("pass", 8), ("read", [21.0, 21.0, 25.0, *[21.0] * 7, 25.0, 25.0, *[21.0] * 4])], {1})
 @given(st.lists(STEPS, min_size=2, max_size=8), st.sets(st.integers(0, 7), min_size=1, max_size=3))
