@@ -100,6 +100,7 @@ def _correct(rng: random.Random, action: str) -> Section:
     if rng.random() < 0.5:
         made["escalate"] = {"to": "boss"}
     if rng.random() < 0.3:
+        made["verify"] = {"within": "30s"}  # when it fails then is in no order with the first look at its group
         made["precondition"] = f'last(temperature{{room="{rng.randrange(8)}-{rng.randrange(13):02}"}}) < 40'
     return made
 
