@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connectors.base import ConnectorError
 from rules import corrections
-from rules.model import Correction, CorrectRule
+from rules.model import DAY, SECOND, Correction, CorrectRule
 
 
 class Withheld(ConnectorError):
@@ -36,6 +36,15 @@ class Answered:
     withheld: bool = False
     not_within: int = 0
     unanswered: bool = False
+
+
+def answered(run_id: str, answer: str | None, error: ConnectorError | None, *, withheld: bool) -> Answered:
+    """What a connector says of a call. One that was not sent may have been made before, unless it was `withheld`."""
+    if error is None:
+        return Answered(run_id, answer or "", error=False, permanent=False)
+    later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND)
+    unanswered = error.unanswered or (error.unsent and not withheld)
+    return Answered(run_id, str(error), True, error.permanent, error.unsent, later, unanswered)
 
 
 def taken(run: Correction, rule: CorrectRule, now: int, found: Answered) -> Correction:

@@ -40,6 +40,8 @@ class Groups:
         """
         before, self._ticked = self._ticked, now
         if now < before:
+            for group in self.groups.values():
+                self._note_begun(group)  # what was too old by then is not by now, as after a restart
             return [name for name, group in self.groups.items() if group.next_look is not None]
         return self._timers.take_due(now)
 
@@ -82,8 +84,7 @@ class Groups:
                 self.groups.pop(name, None)
             else:
                 self.groups[name] = group
-                if group.begun:
-                    self._begun.setdefault(group.receiver, {})[name] = group.begun
+                self._note_begun(group)
         for name, members in changes.members.items():
             for fingerprint, member in members.items():
                 if member is None:
@@ -91,6 +92,10 @@ class Groups:
                 else:
                     self._keep(member)
         self._timers.set(changes.groups)
+
+    def _note_begun(self, group: Group) -> None:
+        if group.begun:
+            self._begun.setdefault(group.receiver, {})[group.id] = group.begun
 
     def _keep(self, member: Member) -> None:
         known = self.members.setdefault(member.group, {})

@@ -77,7 +77,7 @@ class Memory:
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
         known = [*ended, *remembered.corrections]
-        for run in known:
+        for run in _by_episodes(known):
             self._keep_run(_read_first(run, now))
         for run in sorted(known, key=lambda run: run.updated):
             self._note_outcome(run)
@@ -281,3 +281,15 @@ def _read_first(run: Correction, now: int) -> Correction:
     """The run after a start: a call that fell due before waits until sources were read. The number may be back."""
     due = run.not_before if run.state is RunState.APPROVED and not run.undoes else None
     return run if due is None or due >= now else replace(run, not_before=now + _READ_FIRST)
+
+
+def _by_episodes(runs: Sequence[Correction]) -> Sequence[Correction]:
+    """The runs in their order, but those of one alert by its episodes: between two the clock may have been set back."""
+    places: dict[tuple[InstanceKey, str], list[int]] = {}
+    for place, run in enumerate(runs):
+        places.setdefault((run.key, run.alert), []).append(place)
+    found = list(runs)
+    for known in places.values():
+        for place, run in zip(known, sorted((runs[at] for at in known), key=lambda run: run.episode), strict=True):
+            found[place] = run
+    return found

@@ -6,8 +6,8 @@ What arrives while a batch is being committed makes the next batch, so that many
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,15 +15,14 @@ import orjson
 import structlog
 
 from agent.acts import Act
-from agent.called import Answered
+from agent.called import answered
 from agent.clock import Clock
 from agent.decided import Decision
 from agent.decision import Decider, sorting_out, take_in
 from agent.dispatcher import Settle, is_withheld
 from agent.memory import Memory
 from agent.notices import Notices
-from agent.past import learn_past
-from agent.recall import read_history, say_missing
+from agent.recall import recall, say_missing
 from agent.spool import Spool, batches
 from agent.steps import in_steps
 from agent.store.records import Commit, Delivery, Ping, Receipt
@@ -34,8 +33,6 @@ from rules import corrections
 from rules.breaker import REMEMBERED
 from rules.engine import Batch
 from rules.model import (
-    DAY,
-    SECOND,
     Acknowledgement,
     Correction,
     InstanceKey,
@@ -79,6 +76,7 @@ class Pipeline:
     unstored: str = ""  # why the last commit could not be stored
     _hanging: bool = False  # the database does not answer, and does not say no either
     _meanwhile: list[Reading] | None = None  # what is stored while a reload reads what was stored before
+    _read_by: int = 0  # the latest time by which the history holds what it does
 
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
@@ -155,13 +153,24 @@ class Pipeline:
 
     # deciding
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[int]:
+        """Nobody else decides from now on. What counts by a clock that was set back is read first, as by a restart."""
+        async with self._lock:
+            now = self.clock.now()
+            if now < self._read_by:  # some of it was let go since
+                history, known = self.decider.history, self.memory.instances
+                history.become(await self._insist(lambda: recall(self.store, history.specs, known, now)))
+            self._read_by = now
+            yield now
+
     async def _run(self) -> None:
         while True:
             works = await self.spool.take()
             try:
-                async with self._lock:  # nothing newer is decided on between what waited
-                    for batch, now in batches(works, self.clock.now()):
-                        await self._decide(batch, now)
+                async with self._turn() as now:  # nothing newer is decided on between what waited
+                    for batch, as_of in batches(works, now):
+                        await self._decide(batch, as_of)
             except BaseException as error:
                 self.spool.give_up(error)
                 raise
@@ -304,14 +313,9 @@ class Pipeline:
         self, delivery: Delivery, answer: str | None, error: ConnectorError | None, settle: Settle
     ) -> None:
         """Takes in how a corrective call ended, in one transaction with the delivery's own outcome."""
-        said = answer or "" if error is None else str(error)
-        permanent = error is not None and error.permanent
-        withheld = error is not None and error.unsent
-        later = int(min(error.retry_after or 0.0, DAY // SECOND) * SECOND) if error is not None else 0
-        unanswered = error is not None and (error.unanswered or (withheld and not is_withheld(delivery, error)))
-        answered = Answered(_run_of(delivery), said, error is not None, permanent, withheld, later, unanswered)
-        async with self._lock:
-            decision = self.decider.decide(Batch(), self.clock.now(), [answered])
+        found = answered(_run_of(delivery), answer, error, withheld=is_withheld(delivery, error))
+        async with self._turn() as now:
+            decision = self.decider.decide(Batch(), now, [found])
             await self._commit(decision, settle=settle)
 
     def stopped(self, delivery: Delivery) -> str | None:
@@ -322,8 +326,8 @@ class Pipeline:
 
     async def act(self, change: Callable[[Decision], T]) -> T:
         """Commits what a person's act changes, one after another; returns what it says."""
-        async with self._lock:
-            decision, said = self.decider.act(change, self.clock.now())
+        async with self._turn() as now:
+            decision, said = self.decider.act(change, now)
             await self._commit(decision)
         return said
 
@@ -331,17 +335,17 @@ class Pipeline:
         self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], acts: Sequence[Act]
     ) -> None:
         """Marks open alerts, of instances (key and rule) and of sources, as taken by the person of the acts."""
-        async with self._lock:
-            first = acts[0]
-            taken = Acknowledgement(first.person.name, self.clock.now(), first.note, first.person.id)
+        first = acts[0]
+        async with self._turn() as now:
+            taken = Acknowledgement(first.person.name, now, first.note, first.person.id)
             decision = self.decider.acknowledge(alerts, sources, taken)
             decision.acts += acts
             await self._commit(decision)
 
     async def silence(self, silence: Silence, act: Act) -> None:
         """Keeps a silence, new or changed."""
-        async with self._lock:
-            decision = self.decider.silence(silence, self.clock.now())
+        async with self._turn() as now:
+            decision = self.decider.silence(silence, now)
             decision.acts.append(act)
             await self._commit(decision)
 
@@ -349,14 +353,13 @@ class Pipeline:
         """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
         async with self._lock:  # what is decided on now is stored by then
             meanwhile = self._meanwhile = list[Reading]()
-        history = await read_history(self.store, specs, self.clock.now())
-        await say_missing(self.store, specs, self.clock.now())
-        await learn_past(self.store, history, self.memory.instances, self.clock.now())
-        async with self._lock:
+        read_by = self.clock.now()
+        history = await recall(self.store, specs, self.memory.instances, read_by)
+        await say_missing(self.store, specs, read_by)
+        async with self._turn() as now:
             self._meanwhile = None
             for reading in meanwhile:
-                history.add(reading, self.clock.now())
-            now = self.clock.now()
+                history.add(reading, now)
             self.memory.resume(now)
             retired = retire(specs, self.memory.states, now, history)
             ending = getattr(self, "decider", None) or Decider(specs, notices, self.memory, history)
@@ -365,7 +368,7 @@ class Pipeline:
             new = self.memory.schedule((n for n, one in notices.config.sources.items() if one.cron is not None), now)
             decision.sources.update({state.name: state for state in (*retired.sources, *new)})
             await self._commit(decision, forget=retired.forget)
-            self.decider = Decider(specs, notices, self.memory, history)
+            self.decider, self._read_by = Decider(specs, notices, self.memory, history), read_by
             await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])

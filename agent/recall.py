@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from agent.past import learn_past
 from agent.store.readings import Gone
 from agent.store.store import Store
 from rules.history import History
-from rules.model import Reading
+from rules.model import InstanceKey, InstanceState, Reading
 from rules.specs import Reach, Specs
 from rules.tracks import NEWEST, PAST_MOST
 from rules.words import clock_time
@@ -19,6 +20,13 @@ log = structlog.get_logger()
 
 _AT_ONCE = 25  # names whose readings are read at once: more would only cost memory
 _BEGINNING, _END_OF_TIME = -(2**63), 2**63 - 1  # the clock may have been set back since a reading was stored
+
+
+async def recall(store: Store, specs: Specs, known: Mapping[InstanceKey, InstanceState], now: int) -> History:
+    """As `read_history`, with what is usual for instances of which nothing is known yet. Raises StoreError."""
+    history = await read_history(store, specs, now)
+    await learn_past(store, history, known, now)
+    return history
 
 
 async def read_history(store: Store, specs: Specs, now: int) -> History:

@@ -10,7 +10,7 @@ from agent.bursts import placed, spill, spills
 from agent.decided import Decision, as_it_fires
 from agent.notices import Notices, Saying, reason_of
 from agent.silenced import show, shows
-from rules.grouping import begun, goes_on, joined, look, own_group
+from rules.grouping import begun, goes_on, joined, look, own_group, renewed
 from rules.model import (
     AlertRule,
     AlertState,
@@ -143,6 +143,8 @@ class Teller:
         group = decision.groups.group(wanted.id) or wanted
         if not decision.groups.members_of(group.id):
             group = replace(wanted, begun=group.begun)
+        elif not group.own:  # it may have led elsewhere when its route became another
+            group = renewed(group, wanted, decision.now)
         before = decision.groups.member(group.id, transition.fingerprint)
         rule = self.rule(transition.key, transition.alert)
         fired_at = transition.fired_at or transition.at

@@ -54,7 +54,9 @@ def follow(
     recovered = after.state is AlertState.RECOVERING and asked.scene.now - after.since >= asked.rule.keep_firing_for
     on = alerts.is_open(after) and not recovered
     if flapping is None or (held and _has_stalled(asked, before, on=on)):
-        return _settled(asked, replace(after, checks=(), checked_at=None), event, on=on)
+        # As if it never was otherwise: without any check another look would take this reading for a newer one.
+        checks, checked_at = ((True,) * flapping.of, asked.assessment.time or 0) if flapping and on else ((), None)
+        return _settled(asked, replace(after, checks=checks, checked_at=checked_at), event, on=on)
     after = _noted(after, flapping.of, asked.assessment.time or 0, on=on)
     if on is alerts.is_open(before) and not held:
         return after, event, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rules.model import Labels, Matcher, Silence
+from rules.model import DAY, Labels, Matcher, Silence
 from rules.selectors import holds
 
 _ANY = ("", "")  # where the silences are that no label leads to
@@ -36,8 +36,8 @@ class Silences:
         return self._all.get(name)
 
     def put(self, silence: Silence, now: int) -> None:
-        """Takes in a silence that is new or changed, and lets go of those that are over."""
-        gone = {name for name, one in self._all.items() if one.ends <= now or name == silence.id}
+        """Takes in a silence that is new or changed, and lets go of those over for a day: the clock may be set back."""
+        gone = {name for name, one in self._all.items() if one.ends <= now - DAY or name == silence.id}
         for name in gone:
             del self._all[name]
             for place in self._places.pop(name):

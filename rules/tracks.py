@@ -54,6 +54,7 @@ class Track:
     """
 
     __slots__ = (
+        "_came",
         "_gap",
         "_look_at",
         "_summaries",
@@ -81,12 +82,17 @@ class Track:
         self._tallies: dict[str, Tally] = {}
         self._gap: int | None = None  # known until another reading comes
         self._look_at = _TRIM_AT if horizon else 2 * NEWEST
+        self._came = LATEST  # when the last reading came
 
     def add(self, time: int, value: float | None, now: int = LATEST) -> Added:
         """Records a reading that comes now. Older than the horizon only the last value before it is held."""
         number = nan if value is None else value
         times = self.times
         added = _NEW
+        if len(times) > self._look_at and (now != self._came or now == LATEST):  # those of a batch are judged together
+            self._trim(now)
+            self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
+        self._came = now
         if value is None:
             self.whole = False
         if times and time <= times[-1]:
@@ -98,9 +104,6 @@ class Track:
             self.values.append(number)
             if self._gap is not None and not self._keeps_pace():
                 self._gap = None
-        if len(times) > self._look_at:
-            self._trim(now)
-            self._look_at = len(times) + (_TRIM_AT if self.horizon else NEWEST)
         return added
 
     def fill(self, times: array[int], values: array[float], now: int = LATEST) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from agent.config.configuration import NotifierEntry
 from agent.envelopes import read_notice
+from agent.groups import Groups
 from agent.store.records import Delivery, DeliveryKind
-from rules.grouping import BURST, burst_group
+from rules.grouping import BURST, begun, burst_group, own_group
 from rules.matchers import parse_alert_matchers
 from rules.model import (
     HOUR,
@@ -163,3 +164,12 @@ async def test_a_program_gets_each_by_itself(world: Rooms) -> None:
     await world.use(MANY)
     told = await world.rooms(dict.fromkeys(range(50), 25))
     assert [len(one.every) for one in told] == [1] * 50
+
+
+def test_a_clock_set_back_counts_what_a_restart_would() -> None:
+    group = begun(own_group("team", "hot", "f", 0), MINUTE)
+    groups = Groups([group])
+    groups.take_due(HOUR)
+    assert groups.begun_at("team", HOUR) == {}
+    groups.take_due(MINUTE)
+    assert groups.begun_at("team", 0) == Groups([group]).begun_at("team", 0) == {group.id: (MINUTE,)}

@@ -176,6 +176,11 @@ def run(
 
 
 class TestRuns:
+    def test_the_last_of_an_alert_is_that_of_its_last_episode_wherever_the_clock_was_set(self):
+        before, after = run("ahead"), replace(run("later"), episode=2)  # it began an hour earlier by the clock
+        memory = Memory(EMPTY, ended=[after, run("warm", action="warm"), before])
+        assert {one.id for one in memory.runs_of(KEYS[0])} == {"later", "warm"}
+
     def test_open_ones_and_the_last_ended_of_an_action_are_kept(self):
         memory = Memory(EMPTY, ended=[run("1"), run("2"), run("3", action="warm"), run("4", KEYS[1])])
         assert {one.id for one in memory.runs_of(KEYS[0])} == {"2", "3"}

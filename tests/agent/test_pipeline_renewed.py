@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from agent.store.records import DeliveryKind
-from rules.model import HOUR, MINUTE, SECOND
-from rules.routing import Route
+from rules.matchers import parse_alert_matchers
+from rules.model import HOUR, MINUTE, SECOND, SeverityStep
+from rules.routing import Route, child_key
 from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
 from tests.agent.test_pipeline_seams import NEEDS
 
@@ -111,3 +112,30 @@ class TestHeld:
         await plant.see(x=11)
         assert (await plant.told())[2:] == ["other: firing: x firing"]
         assert len(await plant.outbox(DeliveryKind.CALL)) == 1
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_group_that_an_alert_comes_back_to_has_the_new_settings(plant: Plant, restarts: bool) -> None:
+    """While it led elsewhere, since it was less grave, no alert said which route the group is of."""
+
+    def pages(wait: int) -> Route:
+        page = parse_alert_matchers("severity=page")
+        child = Route(
+            "oncall", page, group_by=("target",), group_wait=0, group_interval=wait, key=child_key("{}", page)
+        )
+        return replace(ROUTE, group_wait=HOUR, routes=(child,))
+
+    graver = replace(APP, alerts=(replace(APP.alerts[0], worse=(SeverityStep("page", at_most=20),)),))
+    await plant.begin(graver, route=pages(MINUTE))
+    await plant.see(x=25)
+    await plant.see(x=15)
+    await plant.begin(graver, route=pages(10 * MINUTE))
+    await plant.see(x=1)
+    await plant.see(x=25)
+    if restarts:
+        await plant.restart()
+    await plant.see(x=1)
+    await plant.wait(5 * MINUTE)
+    assert await plant.told() == ["oncall: firing: x firing"] * 2
+    await plant.wait(5 * MINUTE)
+    assert (await plant.told())[2:] == ["oncall: resolved: x resolved"]

@@ -67,6 +67,7 @@ class Player:
         self.strikes = {step: [one for one in strikes if one.step == step] for step in {one.step for one in strikes}}
         self.played = Played(queued={}, crossed={}, took={})
         self._up = False
+        self._acted = 0  # acts of this step that were answered
 
     async def play(self) -> Played:
         await self.world.start()
@@ -88,7 +89,7 @@ class Player:
 
     async def _step(self, step: int, now: int) -> None:
         """Everything of one step, again after each kill, until it was whole."""
-        self.world.step = step
+        self.world.step, self._acted = step, 0
         if step == 0:
             self._configure(0)
         strikes = self.strikes.get(step, [])
@@ -156,15 +157,16 @@ class Player:
     # what sources and people do, so that doing it again does nothing
 
     async def _act(self, step: int) -> None:
-        rows = self.world.rows("pushed")
-        headers = {"Idempotency-Key": f"push {step}"}
-        status, said = await self.daemon.call("POST", "/in/pushed", json={"rows": rows}, headers=headers)
-        assert status in {200, 202, 422}, said
+        for source in ("pushed", "visits"):
+            rows, headers = self.world.rows(source), {"Idempotency-Key": f"{source} {step}"}
+            status, said = await self.daemon.call("POST", f"/in/{source}", json={"rows": rows}, headers=headers)
+            assert status in {200, 202, 422}, said
         for job in self.scenario.pings.get(step, ()):
             await self.daemon.call("POST", f"/ping/{job}")
         await self.daemon.settle()
-        for act in self.scenario.acts.get(step, ()):
+        for act in self.scenario.acts.get(step, ())[self._acted :]:
             await self._do(act)
+            self._acted += 1  # once more it would be about what came since, by a reload too
             await self.daemon.settle()  # a call that was asked for is made, or withheld, before anybody else acts
 
     async def _do(self, act: Act) -> None:

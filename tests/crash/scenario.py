@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.crash.targets import targets_of
+from tests.crash.targets import PLACES, targets_of
 
 LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
 
@@ -82,6 +82,7 @@ def scenario(seed: int) -> Scenario:
     made.values["sales"] = [_sales(rng) for _ in made.times]
     made.values["minutely"] = _rows(rng, "room", [f"minutely-{n:02}" for n in range(6)])
     made.values["pushed"] = _rows(rng, "room", [f"pushed-{n:02}" for n in range(12)], 0.0)
+    made.values["visits"] = _visits(random.Random(f"visits {seed}"), made.times)
     _fill_after_pauses(made)
     made.acts = _acts(rng)
     made.pings = {step: [f"job{rng.randrange(6)}"] for step in range(LENGTH) if rng.random() < 0.3}
@@ -199,6 +200,22 @@ def _sales(rng: random.Random) -> Rows:
     return [{"shop": f"shop{n:02}", "value": rng.choice([0, 1, 2, 5])} for n in range(20)]
 
 
+def _visits(rng: random.Random, times: list[int]) -> list[Rows | int]:
+    """Rows with their own time: those of twelve days before the first step, in it; and then and now a very odd one."""
+
+    def row(number: int, at: int, *, odd: bool) -> dict[str, Any]:
+        return {"place": f"place{number}", "value": 5000 if odd else 100 + rng.randrange(-5, 6), "time": at}
+
+    starts = {number: rng.sample(range(3, LENGTH), 2) for number in range(PLACES)}
+    found: list[Rows | int] = []
+    for step, now in enumerate(times):
+        at, past = now // 1_000_000, range(576, 0, -1) if step == 0 else ()
+        rows = [row(number, at - half * HOUR // 2, odd=False) for half in past for number in range(PLACES)]
+        odd = {number for number in range(PLACES) if any(0 <= step - start < 4 for start in starts[number])}
+        found.append([*rows, *(row(number, at, odd=number in odd) for number in range(PLACES))])
+    return found
+
+
 def _acts(rng: random.Random) -> dict[int, list[Act]]:
     found: dict[int, list[Act]] = {}
     for step in range(4, LENGTH):
@@ -286,6 +303,8 @@ def _sources() -> dict[str, Any]:
     found["sales"] = polled("sales", readings=[sold])
     found["minutely"] = polled("minutely", cron="* * * * *")
     found["pushed"] = {"type": "webhook", "readings": [reading]}
+    visit = {"series": "visits", "select": "rows", "value": "value", "labels": {"place": "place"}, "time": "time"}
+    found["visits"] = {"type": "webhook", "readings": [visit]}
     found |= {f"job{n}": {"type": "checkin", "schedule": "*/2 * * * *", "grace": "20s"} for n in range(6)}
     return found
 

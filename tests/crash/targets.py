@@ -7,6 +7,7 @@ from typing import Any
 
 Section = dict[str, Any]
 WAITS = ("0s", "0s", "20s", "50s")
+PLACES = 3  # with numbers of days, so that it is known what is usual
 
 
 def targets_of(rng: random.Random, version: int) -> dict[str, Section]:
@@ -34,6 +35,7 @@ def targets_of(rng: random.Random, version: int) -> dict[str, Section]:
         condition = f"last({rooms[0]}) < 25 or last({rooms[1]}) < 25"
         found[f"both{number:02}"] = {"goal": {"condition": condition}, "alerts": [_alert(rng, "off", "out_of_band")]}
     found["wing"] = _wing(rng)
+    found |= _over_time(random.Random(rng.random()))
     if version:
         del found["pushed05"], found["shop02"]
         found["new"] = _band(rng, "pushed-01", 0)
@@ -97,6 +99,9 @@ def _correct(rng: random.Random, action: str) -> Section:
         made["undo"] = {"action": "undo", "on": rng.choice(["failed", "resolved"])}
     if rng.random() < 0.5:
         made["escalate"] = {"to": "boss"}
+    if rng.random() < 0.3:
+        made["verify"] = {"within": "30s"}  # when it fails then is in no order with the first look at its group
+        made["precondition"] = f'last(temperature{{room="{rng.randrange(8)}-{rng.randrange(13):02}"}}) < 40'
     return made
 
 
@@ -119,6 +124,25 @@ def _period(rng: random.Random, number: int) -> Section:
     if per in {"hour", "day"}:
         alerts.append(_alert(rng, "behind", "behind"))
     return {"series": f'sold{{shop="shop{number:02}"}}', "goal": goal, "alerts": alerts}
+
+
+def _over_time(rng: random.Random) -> dict[str, Section]:
+    """What is judged by more than the newest reading of one series: windows, rooms together, budgets, what is usual."""
+    found: dict[str, Section] = {}
+    for number in range(4):
+        room = f"{number}-{rng.randrange(13):02}"
+        goal: Section = {"condition": f"avg(temperature{{room=\"{room}\"}}, '100s') < 24"}
+        found[f"window{number}"] = {"goal": goal, "alerts": [_alert(rng, "off", "out_of_band")]}
+        goal = {"at_least": 20, "at_most": 23}
+        series = {"series": f'temperature{{source="rooms{number}"}}', "combine": ("mean", "max")[number % 2]}
+        found[f"floor{number}"] = {**series, "goal": goal, "alerts": [_alert(rng, "off", "out_of_band")]}
+        goal = {"measure": "share", "where": "value > 0", "at_least": "80%", "per": "10m"}
+        burning = _alert(rng, "burning", "burning") | {"burn": [{"rate": 1.5, "long": "2m", "short": "30s"}]}
+        found[f"budget{number}"] = {"series": f'sold{{shop="shop{number:02}"}}', "goal": goal, "alerts": [burning]}
+    for number in range(PLACES):
+        alerts = [_alert(rng, "unusual", "unusual")]
+        found[f"place{number}"] = {"series": f'visits{{place="place{number}"}}', "alerts": alerts}
+    return {name: _patient(target) for name, target in found.items()}
 
 
 def _wing(rng: random.Random) -> Section:

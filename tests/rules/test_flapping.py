@@ -193,6 +193,16 @@ def test_it_settles_without_a_reading_when_none_comes() -> None:
     assert world.step(NOON + 9 * HOUR, due=[KEY]) == []
 
 
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_looking_again_after_it_settled_is_no_check(looks: int) -> None:
+    world, settled = World(room(replace(QUICK, of=5))), NOON + 4 * MINUTE + HOUR
+    feed(world, "+-+-+")
+    assert world.step(settled) == ["hot settled"]
+    for _ in range(looks):
+        assert world.step(settled, due=[KEY]) == []
+    assert feed(world, "-", 65) == "R"
+
+
 def test_looking_more_often_changes_nothing() -> None:
     """A restart or a reload looks too: that the alert would have been over by then counts as of itself."""
     worlds = [World(room(replace(QUICK, of=5), keep_firing_for=3 * MINUTE)) for _ in range(2)]
