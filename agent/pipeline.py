@@ -33,6 +33,7 @@ from rules import corrections
 from rules.breaker import REMEMBERED
 from rules.engine import Batch
 from rules.model import (
+    SECOND,
     Acknowledgement,
     Correction,
     InstanceKey,
@@ -54,6 +55,7 @@ T = TypeVar("T")
 _ENDED_RUNS = 10_000
 _STOP_SECONDS = 5.0
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
+_CORRECTED = SECOND  # a clock that steps back so far is being corrected: nothing that counts was let go of
 _PATIENCE_SECONDS = 2.0  # without an answer of the database, after which polls go on without it
 
 
@@ -158,10 +160,11 @@ class Pipeline:
         """Nobody else decides from now on. What counts by a clock that was set back is read first, as by a restart."""
         async with self._lock:
             now = self.clock.now()
-            if now < self._read_by:  # some of it was let go since
+            if now < self._read_by - _CORRECTED:  # some of it was let go since
                 history, known = self.decider.history, self.memory.instances
                 history.become(await self._insist(lambda: recall(self.store, history.specs, known, now)))
-            self._read_by = now
+                self._read_by = now
+            self._read_by = max(self._read_by, now)
             yield now
 
     async def _run(self) -> None:

@@ -109,8 +109,12 @@ def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
         return before["fired"]
     if notice.status == "firing":
         return firing(notice)
-    fired = replace(notice, reason=Reason.FIRING, status="firing", ends_at=None, **notice.fired)
-    return firing(fired) if notice.fired else None
+    if notice.fired is None:
+        return None
+    headline, values = notice.fired.headline, notice.fired.values
+    return firing(
+        replace(notice, reason=Reason.FIRING, status="firing", ends_at=None, headline=headline, values=values)
+    )
 
 
 def standing(notice: Notice) -> str:

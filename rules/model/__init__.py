@@ -1,7 +1,7 @@
 """The vocabulary. Times are UTC microseconds (`int`), spans are microseconds too."""
 
 from rules.model.groups import Group, Member, Muted, MutedBy, Silence
-from rules.model.notices import News, Notice, NoticedAlert, Proposal, Reason
+from rules.model.notices import AsFired, News, Notice, NoticedAlert, Proposal, Reason
 from rules.model.reports import Report, ReportAlert, ReportCorrections, ReportFormat, ReportMore, ReportRow
 from rules.model.states import (
     Acknowledgement,
@@ -88,6 +88,7 @@ __all__ = [
     "AlertState",
     "AlertStatus",
     "Approval",
+    "AsFired",
     "Assessment",
     "BurnRate",
     "CalendarPeriod",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from rules.model.troubles import BLIND
 
@@ -60,6 +59,14 @@ class Proposal:
     words: str
     expires: int | None
     of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AsFired:
+    """What a notice said when its alert fired."""
+
+    headline: str
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ class Notice:
     news: tuple[News, ...] = ()
     unsaid: int = 0
     unsaid_since: int | None = None
-    fired: Mapping[str, Any] = field(default_factory=dict)
+    fired: AsFired | None = None
 
     @property
     def every(self) -> tuple[NoticedAlert, ...]:

@@ -16,7 +16,7 @@ from connectors.base import BadAnswer, Misconfigured, Refused, Services, TimedOu
 from connectors.facts import facts
 from connectors.http import HttpClient
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import DAY, MINUTE, SECOND, Reason
+from rules.model import DAY, MINUTE, SECOND, AsFired, Reason
 from tests.connectors.notifiers import kit
 
 SECRETS = (TOKEN, "DemoWebhookSecret01")
@@ -497,7 +497,7 @@ class TestSlack:
         thread = await notifier.send(kit.sending())
         thread = await notifier.send(kit.sending(kit.resolved(), thread=thread))
         later = {"starts_at": kit.NOW + SECOND, "at": kit.NOW + MINUTE, "unsaid": 1, "unsaid_since": kit.NOW + SECOND}
-        over = kit.resolved(**later, fired={"headline": "It was too hot", "values": {"value": 4711.0}})
+        over = kit.resolved(**later, fired=AsFired("It was too hot", {"value": 4711.0}))
         await notifier.send(kit.sending(over, thread=thread))
         assert "When it fired*\nIt was too hot\nValue: 4,711" in words(slack.messages[0])
 
