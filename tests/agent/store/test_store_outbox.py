@@ -183,8 +183,8 @@ async def test_a_report_is_claimed_with_the_notices_and_a_call_by_itself(store: 
 
 
 def change(key: str, reason: str, starts_at: int = 1, **fields: Any) -> Delivery:
-    about = {"fingerprint": "f", "starts_at": starts_at, "reason": reason, "severity": "warning"}
-    about["status"] = "resolved" if reason == "resolved" else "firing"
+    about: dict[str, Any] = {"fingerprint": "f", "starts_at": starts_at, "reason": reason, "severity": "warning"}
+    about |= {"status": "resolved" if reason == "resolved" else "firing", "headline": "hot", "values": {}}
     made = notice(key, expires_at=DAY, manner=fields.pop("manner", Manner.NEWEST), **fields)
     return replace(made, payload=orjson.dumps(about))
 
