@@ -7,7 +7,7 @@ import hashlib
 import orjson
 
 from agent.store.records import Delivery, DeliveryKind, Manner
-from rules.model import DAY, Group, News, Notice, NoticedAlert, Proposal, Reason, Transition
+from rules.model import DAY, AsFired, Group, News, Notice, NoticedAlert, Proposal, Reason, Transition
 
 EXPIRES_AFTER = 3 * DAY  # how long a delivery is tried
 
@@ -46,5 +46,6 @@ def read_notice(payload: bytes) -> Notice:
     alerts = tuple(NoticedAlert(**alert) for alert in data.get("alerts", ()))
     proposals = tuple(Proposal(**proposal) for proposal in data.get("proposals", ()))
     news = tuple(News(**one) for one in data.get("news", ()))
-    records = {"alerts": alerts, "proposals": proposals, "news": news}
+    fired = AsFired(**data["fired"]) if data.get("fired") else None
+    records = {"alerts": alerts, "proposals": proposals, "news": news, "fired": fired}
     return Notice(**{**data, **lists, **records, "reason": Reason(data["reason"])})
