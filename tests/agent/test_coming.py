@@ -14,16 +14,7 @@ from rules.model import HOUR, MINUTE, SECOND, RunState, SeverityStep
 from tests.agent.correcting_kit import ANN, ASK, AUTO, House
 from tests.agent.people import by_ann
 from tests.agent.test_pipeline import World
-from tests.agent.test_pipeline_muting import APP, ROUTE, Plant, configured, notify
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
+from tests.agent.test_pipeline_muting import APP, ROUTE, Plant, notify
 
 
 @pytest.fixture

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from rules.matchers import parse_alert_matchers
 from rules.model import HOUR, MINUTE, SECOND, SeverityStep
 from rules.routing import Route, child_key
-from tests.agent.test_pipeline_muting import APP, ROUTE, Plant, configured
+from tests.agent.test_pipeline_muting import APP, ROUTE, Plant
 
 WORSE = replace(APP, alerts=(replace(APP.alerts[0], worse=(SeverityStep("critical", None, 20),)),))
 GRAVE = parse_alert_matchers("severity=critical")
 TREE = replace(
     ROUTE, routes=(Route("oncall", key=child_key(ROUTE.key, GRAVE), matchers=GRAVE, group_wait=30 * SECOND),)
 )
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def test_it_is_told_where_it_belongs_then(plant: Plant) -> None:

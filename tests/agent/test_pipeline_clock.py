@@ -14,6 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import agent.memory
+import agent.pipeline
+from agent.recall import recall
 from rules.model import (
     HOUR,
     MINUTE,
@@ -101,3 +103,26 @@ def test_a_restart_changes_nothing(target: Target, steps: list[Step], restarts: 
         patch.setattr(agent.memory, "_SOURCE_EVERY", 0)  # else what waits may wait for one more poll after a restart
         whole = asyncio.run(played(Path(folder, "whole"), target, steps, ()))
         assert asyncio.run(played(Path(folder, "restarted"), target, steps, sorted(restarts))) == whole
+
+
+@pytest.mark.parametrize(
+    ("steps", "reads"),
+    [([SECOND // 2], 0), ([SECOND], 0), ([SECOND + 1], 1), ([HOUR], 1), ([SECOND // 2] * 2, 0), ([SECOND // 2] * 3, 1)],
+)
+async def test_a_clock_that_is_corrected_by_little_has_nothing_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int], reads: int
+) -> None:
+    world = await World(tmp_path).start()
+    await world.use(TARGET)
+    await world.read(21)
+    found = list[int]()
+
+    async def counted(*given: Any) -> Any:
+        found.append(given[-1])
+        return await recall(*given)
+
+    monkeypatch.setattr(agent.pipeline, "recall", counted)
+    for back in steps:
+        await world.read(21, after=-back)
+    assert len(found) == reads
+    await world.stop()

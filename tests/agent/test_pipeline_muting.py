@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,15 +107,6 @@ class Plant(World):
             said = [f"{','.join(sorted(inside))} {status}" for status, inside in names.items() if inside]
             found.append(f"{notice['receiver']}: {notice['reason']}: {'; '.join(said)}")
         return found
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 class TestGroups:

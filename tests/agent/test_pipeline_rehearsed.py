@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,7 +28,7 @@ from rules.model import (
     SeverityStep,
 )
 from rules.routing import Route
-from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify
 from tests.rules.world import series
 
 CRITICAL, WARNING = (parse_alert_matchers(f"severity={name}") for name in ("critical", "warning"))
@@ -41,15 +40,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "slow": {"keep_firing_for": MINUTE, "for_": 30 * SECOND},
     "often": {"often": Often(2, 3)},
 }
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def said(deliveries: Iterable[Delivery]) -> list[tuple[Any, ...]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -28,7 +26,7 @@ from rules.model import (
     Target,
 )
 from rules.routing import Route, child_key
-from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify
 
 
 def ruled(target: Target, **changes: Any) -> Target:
@@ -37,15 +35,6 @@ def ruled(target: Target, **changes: Any) -> Target:
 
 GRAVER = ruled(APP, worse=(SeverityStep("critical", None, 20.0),))
 NEEDS = replace(APP, depends_on=("db",), correct=(CorrectRule("slow", "cool", 0, 3, MINUTE),))
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def polled(plant: Plant, after: int, **values: float) -> None:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from rules.intervals import TimeInterval
 from rules.model import HOUR, MINUTE
 from rules.routing import Route, child_key
 from tests.agent.test_lowered import GRAVE, WORSE
-from tests.agent.test_pipeline_muting import ROUTE, Plant, configured
+from tests.agent.test_pipeline_muting import ROUTE, Plant
 
 WITHOUT = {"later": (TimeInterval(years=((1970, 1970),)),)}
 ALWAYS = {"later": (TimeInterval(),)}
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def tree(receiver: str, **changes: Any) -> Route:

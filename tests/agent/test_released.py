@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from agent.store.records import DeliveryKind
 from rules.model import MINUTE, CorrectRule, Flapping
-from tests.agent.test_pipeline_muting import APP, DB, Plant, configured, notify
+from tests.agent.test_pipeline_muting import APP, DB, Plant, notify
 
 RULE = replace(APP.alerts[0], flapping=Flapping(0.25, 0.5, 5))
 NEEDS = replace(
@@ -18,15 +16,6 @@ NEEDS = replace(
     depends_on=("db",),
     correct=(CorrectRule("slow", "cool", 0, 3, MINUTE),),
 )
-
-
-@pytest.fixture
-async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
-    made = Plant(tmp_path)
-    made.config = configured()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def calls(plant: Plant) -> int:
