@@ -12,11 +12,9 @@ from rules.inhibition import InhibitRule
 from rules.matchers import parse_alert_matchers
 from rules.model import HOUR, MINUTE, SECOND, AlertState, EscalationStep, Event, Polled, Reading, Standing
 from tests.agent.people import by_ann
-from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify, plant
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, configured, notify
 from tests.agent.test_pipeline_seams import ruled
 from tests.rules.world import series
-
-__all__ = ["plant"]
 
 RULE = InhibitRule(tuple(parse_alert_matchers("target=db")), tuple(parse_alert_matchers("target=app")))
 

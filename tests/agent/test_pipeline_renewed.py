@@ -11,10 +11,8 @@ from agent.store.records import DeliveryKind
 from rules.matchers import parse_alert_matchers
 from rules.model import HOUR, MINUTE, SECOND, SeverityStep
 from rules.routing import Route, child_key
-from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify, plant
+from tests.agent.test_pipeline_muting import APP, DB, ROUTE, Plant, notify
 from tests.agent.test_pipeline_seams import NEEDS
-
-__all__ = ["plant"]
 
 LONG = Route("team", group_by=("target",), group_wait=HOUR, group_interval=4 * HOUR, repeat_interval=8 * HOUR)
 
