@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from connectors.pace import Pace
 from connectors.proxies import Proxies, request_class, through
 from connectors.public import PublicOnly, check_public
 from connectors.resolving import Resolver
+from connectors.unpacking import unpacking
 
 if TYPE_CHECKING:
     import httpx
@@ -275,6 +277,7 @@ class HttpClient:
                 headers=headers,
                 data=request.body,
                 allow_redirects=False,
+                auto_decompress=False,
                 timeout=_timeout(request.timeout),
             ) as answer:
                 following = _location(request, url, answer)
@@ -342,12 +345,19 @@ async def _body(request: Request, answer: aiohttp.ClientResponse) -> bytes:
             raise BadAnswer(f"{request.where}: the answer has {declared} bytes, more than max_bytes ({limit})")
         if "Content-Encoding" not in answer.headers:
             return await answer.read()
+    unpack = unpacking(answer.headers.get("Content-Encoding", ""))
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
-        size += len(part)
+        try:
+            parts.append(unpack.feed(part, limit - size + 1) if unpack else part)
+        except zlib.error:
+            answer.close()
+            raise BadAnswer(f"{request.where}: the compressed answer can't be unpacked") from None
+        size += len(parts[-1])
         if size > limit:
             answer.close()
             raise BadAnswer(f"{request.where}: the answer is larger than max_bytes ({limit})")
-        parts.append(part)
+    if unpack and not unpack.whole:
+        raise BadAnswer(f"{request.where}: the compressed answer broke off")
     return b"".join(parts)
