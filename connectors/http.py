@@ -15,11 +15,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from connectors.again import KEPT, Again
 from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
-from connectors.connector import NewestFirst
+from connectors.connector import KEPT, NewestFirst, anew, was_kept
 from connectors.failures import failure
 from connectors.limits import Limits
 from connectors.pace import Pace
@@ -102,7 +101,6 @@ class HttpClient:
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._limits: dict[str, tuple[object, Limits]] = {}
         self._paces: dict[str, Pace] = {}
-        self._again = Again()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -182,7 +180,7 @@ class HttpClient:
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.
 
-        A GET or HEAD on a kept connection that the other side has closed meanwhile is made again once, in bounds.
+        A GET or HEAD on a kept connection that the other side closes unanswered is made again once, on a new one.
 
         Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured
         (no such address or header can exist).
@@ -253,18 +251,14 @@ class HttpClient:
             await self._resolver.close()
 
     async def _exchange_again(self, request: Request) -> Response:
-        origin = request.url.origin()
-        clock = self._monotonic or asyncio.get_running_loop().time
         try:
-            response = await self._exchange(request)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if isinstance(error, aiohttp.ClientConnectorError) or request.method not in _SAFE:
+            return await self._exchange(request)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # An answer pays for each second try: a connection that is new gets none, so an outage is not doubled.
+            if request.method not in _SAFE or not was_kept():
                 raise
-            if not self._again.may(origin, clock()):
-                raise
-            response = await self._exchange(request)
-        self._again.answered(origin, clock())
-        return response
+            with anew():
+                return await self._exchange(request)
 
     async def _exchange(self, request: Request) -> Response:
         url, headers = request.url, request.headers
