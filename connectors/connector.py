@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,13 @@ class NewestFirst(aiohttp.TCPConnector):
             connection = await super()._get(key, traces)
         _kept.set(connection is not None)
         return connection
+
+    def close_idle(self) -> None:
+        """Closes what is kept for later, where the files are needed now."""
+        kept, self._conns = self._conns, defaultdict(deque)
+        for connections in kept.values():
+            for connection, _ in connections:
+                connection.close()
 
 
 def was_kept() -> bool:

@@ -19,7 +19,7 @@ from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
 from connectors.connector import KEPT, NewestFirst, anew, was_kept
-from connectors.failures import failure
+from connectors.failures import NO_MORE_FILES, failure
 from connectors.limits import Limits
 from connectors.pace import Pace
 from connectors.proxies import Proxies, request_class, through
@@ -238,7 +238,9 @@ class HttpClient:
     def _failure(self, error: BaseException, request: Request) -> ConnectorError:
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
             connector = self.session.connector
-            if isinstance(connector, aiohttp.TCPConnector) and request.url.host and request.url.port:
+            if isinstance(connector, NewestFirst) and getattr(error, "errno", None) in NO_MORE_FILES:
+                connector.close_idle()
+            elif isinstance(connector, aiohttp.TCPConnector) and request.url.host and request.url.port:
                 connector.clear_dns_cache(request.url.host, request.url.port)  # it may have moved
         return failure(error, request.where, request.timeout)
 

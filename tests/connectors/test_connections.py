@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
 from connectors.base import Unreachable
@@ -147,3 +150,18 @@ async def test_an_outage_is_not_made_worse(http):
         failed = await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(40)), return_exceptions=True)
     assert all(isinstance(error, Unreachable) for error in failed)
     assert len(server.requests) == 5 + 40 + 5  # as many again as there were kept connections
+
+
+async def test_where_there_are_no_more_files_idle_connections_are_given_up(http):
+    server = Server(1_000)
+    async with listening(server) as url:
+        await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(5)))
+        other = Request("GET", url.with_port(9))
+        key = ConnectionKey(
+            "127.0.0.1", 9, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+        )
+        failed = http._failure(aiohttp.ClientConnectorError(key, OSError(errno.EMFILE, "")), other)
+        assert "too many open files" in str(failed)
+        await server.idle.wait()
+        await http.fetch(Request("GET", url))
+    assert server.connections == 6
