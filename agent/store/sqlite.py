@@ -76,12 +76,15 @@ class SqliteConnection(sqlite3.Connection):
 
 
 def path_of(url: str) -> Path:
-    """The file of a URL `sqlite:///relative` or `sqlite:////absolute`. Raises StoreError if it names none."""
+    """The file of a URL `sqlite:///relative` or `sqlite:////absolute`. Raises StoreError if it names none.
+
+    Of a link it is what it leads to: by two names two daemons would each have a lock of their own.
+    """
     rest = url.partition("://")[2]
     name = unquote(rest[1:].partition("?")[0])
     if not rest.startswith("/") or name in {"", ":memory:"}:
         raise StoreError("the database has to be a file, for example sqlite:///setpoint.db")
-    return Path(name).absolute()
+    return Path(os.path.realpath(name))
 
 
 def connect(path: Path, *, write: bool) -> SqliteConnection:
@@ -115,7 +118,12 @@ def connect(path: Path, *, write: bool) -> SqliteConnection:
 
 def _at_rest(path: Path) -> bool:
     """Whether no daemon has it open, and none was killed."""
-    return not path.with_name(path.name + "-wal").exists()
+    return not log_of(path).exists()
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a database."""
+    return path.with_name(path.name + "-wal")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +13,7 @@ import structlog
 from agent.store.connection import Job, Link, Outcome
 from agent.store.errors import StoreError, StoreUnavailable
 from agent.store.revisions import NEWEST
-from agent.store.sqlite import Lock, SqliteConnection, connect, explain, look, path_of, prepare
+from agent.store.sqlite import Lock, SqliteConnection, connect, explain, log_of, look, path_of, prepare
 
 if TYPE_CHECKING:
     from agent.store.ends import End
@@ -78,6 +78,7 @@ class SqliteLink:
         self._connection = connection
         self._lock = lock
         self._file = _identity(path)
+        self._log: tuple[int, int] | None = None  # there once something was committed
         self._given_up = False
 
     def ask(self, question: Callable[..., T], *args: Any) -> T:
@@ -102,6 +103,7 @@ class SqliteLink:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [run(job) for job in jobs]
             self._connection.execute("COMMIT")
+            self._log = self._log or _identity(log_of(self._path))
         except Exception as error:
             undo()
             self._roll_back()
@@ -124,6 +126,13 @@ class SqliteLink:
         if self._given_up:
             self._connection = connect(self._path, write=True)
             self._given_up = False
+        elif self._log is not None and _identity(log_of(self._path)) != self._log:
+            with suppress(sqlite3.Error):  # what was committed is saved: the file is still there
+                self._connection.execute("PRAGMA wal_checkpoint")
+            raise StoreUnavailable(
+                f"the database {self._path} can't be used now: its log (-wal) was removed or replaced while it is "
+                "in use; what was committed is saved, start the daemon anew"
+            )
 
     def _one(self, job: Job, undo: Callable[[], None]) -> Outcome:
         """Runs a job in a savepoint, so that its failure is its own."""
@@ -153,6 +162,7 @@ class SqliteLink:
     def _reopen(self) -> None:
         """A connection that can't even roll back is given up; closing it rolls back. Made anew now, or when asked."""
         self._connection.close()
+        self._log = None
         self._given_up = True
         try:
             self._find()

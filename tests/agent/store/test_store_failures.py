@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -179,3 +180,22 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others(store: Store) -> 
     with pytest.raises(asyncio.CancelledError):
         await given_up
     assert await store.window(["s"], 0, 9) == [Reading(S, 1, 1.0), Reading(S, 2, 2.0)]
+
+
+async def test_a_log_that_is_removed_costs_nothing_that_was_committed(file_url: str) -> None:
+    store = await Store.open(file_url, 0)
+    path = Path(file_url.removeprefix("sqlite:///"))
+    await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    path.with_name(path.name + "-wal").unlink()
+    with pytest.raises(StoreUnavailable, match="start the daemon anew"):
+        await store.commit(Commit(1, readings=[Reading(S, 2, 2.0)]))
+    killed = path.with_name("killed.db")  # as it is found after a kill
+    shutil.copy(path, killed)
+    after = await Store.open_readonly(f"sqlite:///{killed}")
+    assert await after.window(["s"], 0, 9) == [Reading(S, 1, 1.0)]
+    await after.close()
+    await store.close()
+    again = await Store.open(file_url, 0)
+    await again.commit(Commit(1, readings=[Reading(S, 3, 3.0)]))
+    assert await again.window(["s"], 0, 9) == [Reading(S, 1, 1.0), Reading(S, 3, 3.0)]
+    await again.close()
