@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from agent.store.connection import Value
-from agent.store.errors import StoreAway, StoreError, StoreInUse, StoreUnavailable
+from agent.store.errors import StoreAway, StoreDamaged, StoreError, StoreInUse, StoreUnavailable
 from agent.store.revisions import NEWEST, revision_among
 
 BUSY_SECONDS = 5.0
@@ -137,7 +137,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
         return kind(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
     if primary in _BROKEN:
         words = f"{path} is not a database or is damaged ({error}); restore a backup or choose another file"
-        return StoreUnavailable(words)  # a daemon that runs stays up: it can still look, and tell of it
+        return StoreDamaged(words)  # a daemon that runs stays up: it can still look, and tell of it
     return StoreError(f"the database {path} does not work: {error}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 
 from agent.store.connection import Job, Link, Outcome
-from agent.store.errors import StoreError, StoreUnavailable
+from agent.store.errors import StoreDamaged, StoreError, StoreUnavailable
 from agent.store.revisions import NEWEST
 from agent.store.sqlite import Lock, SqliteConnection, connect, explain, log_of, look, path_of, prepare
 
@@ -28,6 +28,7 @@ class SqliteFile:
     def __init__(self, url: str) -> None:
         """Raises StoreError if the address names no file."""
         self.path = path_of(url)
+        self.damage = ""
 
     @property
     def place(self) -> str:
@@ -43,14 +44,14 @@ class SqliteFile:
         """Locks the file, creates it and migrates it."""
         lock = Lock(self.path, now)
         try:
-            return SqliteLink(self.path, prepare(self.path), lock)
+            return SqliteLink(self, prepare(self.path), lock)
         except BaseException:
             lock.release()
             raise
 
     def reader(self) -> Link:
         """A connection that can't write."""
-        return SqliteLink(self.path, connect(self.path, write=False))
+        return SqliteLink(self, connect(self.path, write=False))
 
     def migrate(self, now: int) -> tuple[str | None, str]:
         """As a daemon does when it starts."""
@@ -73,8 +74,9 @@ class SqliteFile:
 class SqliteLink:
     """One connection to the file; the one that writes holds the lock."""
 
-    def __init__(self, path: Path, connection: SqliteConnection, lock: Lock | None = None) -> None:
-        self._path = path
+    def __init__(self, database: SqliteFile, connection: SqliteConnection, lock: Lock | None = None) -> None:
+        self._database = database
+        self._path = path = database.path
         self._connection = connection
         self._lock = lock
         self._file = _identity(path)
@@ -86,7 +88,7 @@ class SqliteLink:
         try:
             return question(self._connection, *args)
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise self._explained(error) from error
 
     def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
         """All together; where one of them fails, again, each with a savepoint: a journal of its own, often a file."""
@@ -150,7 +152,12 @@ class SqliteLink:
         return result, None
 
     def _explained(self, error: Exception) -> Exception:
-        return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+        if not isinstance(error, sqlite3.Error):
+            return error
+        found = explain(error, self._path)
+        if isinstance(found, StoreDamaged):
+            self._database.damage = str(found)
+        return found
 
     def _roll_back(self) -> None:
         try:

@@ -130,8 +130,10 @@ async def test_a_damaged_database_is_said_to_be_so_and_waited_for(file_url: str)
         file.seek(4096 * 40)
         file.write(os.urandom(4096 * 100))
     store = await Store.open(file_url, 0)
+    assert not store.damage
     with pytest.raises(StoreUnavailable, match="damaged"):  # the daemon stays up, and tells of it
         await store.window(["s"], 0, 2**62)
+    assert "is damaged" in store.damage
     await store.close()
 
 
