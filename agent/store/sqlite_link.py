@@ -105,11 +105,11 @@ class SqliteLink:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [run(job) for job in jobs]
             self._connection.execute("COMMIT")
-            self._log = self._log or _identity(log_of(self._path))
         except Exception as error:
             undo()
             self._roll_back()
             raise self._explained(error) from error
+        self._look_after_log()
         return outcomes
 
     def close(self) -> None:
@@ -128,13 +128,19 @@ class SqliteLink:
         if self._given_up:
             self._connection = connect(self._path, write=True)
             self._given_up = False
-        elif self._log is not None and _identity(log_of(self._path)) != self._log:
-            with suppress(sqlite3.Error):  # what was committed is saved: the file is still there
-                self._connection.execute("PRAGMA wal_checkpoint")
-            raise StoreUnavailable(
-                f"the database {self._path} can't be used now: its log (-wal) was removed or replaced while it is "
-                "in use; what was committed is saved, start the daemon anew"
+
+    def _look_after_log(self) -> None:
+        """A log without its name is gone with the process: what it holds goes into the file at each commit then."""
+        found = _identity(log_of(self._path))
+        if self._log is None:
+            self._log = found
+        elif found != self._log:
+            self._database.damage = (
+                f"the log (-wal) of the database {self._path} was removed or replaced while it is in use; "
+                "nothing is lost, start the daemon anew"
             )
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint")
 
     def _one(self, job: Job, undo: Callable[[], None]) -> Outcome:
         """Runs a job in a savepoint, so that its failure is its own."""
