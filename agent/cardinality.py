@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import structlog
 
 from agent.config.configuration import SourceEntry
 from agent.poller import Handle
+from agent.steps import in_steps
 from connectors.fields import MOST_SERIES
 from rules.model import DAY, Polled, Reading, Series
+from rules.steps import Steps
 
 log = structlog.get_logger()
+
+_AT_ONCE = 10_000  # readings looked at before the event loop turns: 5 ms
 
 
 class TooManySeries(Exception):
@@ -26,45 +31,57 @@ class Cardinality:
         self._seen: dict[str, set[Series]] = {}
         self._day = 0
 
-    def kept(
+    def keeping(
         self, entries: Mapping[str, SourceEntry], source: str, readings: Sequence[Reading], now: int
-    ) -> tuple[Sequence[Reading], str | None]:
+    ) -> Steps[tuple[Sequence[Reading], str | None]]:
         """The readings of as many series as the source may give, those known first; and what is wrong with the rest."""
-        most, seen, new = self._new(entries, source, readings, now)
-        allowed = list(new)[: max(most - len(seen), 0)]
+        most, seen = self._of(entries, source, now)
+        new: dict[Series, None] = {}
+        for part in _parts(readings):
+            new.update(dict.fromkeys(one.series for one in part if one.series not in seen))
+            if len(part) == _AT_ONCE:
+                yield
+        allowed = list(islice(new, max(most - len(seen), 0)))
         seen.update(allowed)
         if len(allowed) == len(new):
             return readings, None
         words = _words(source, most)
         log.warning("series.too_many", source=source, error=words, left_out=len(new) - len(allowed))
-        return [reading for reading in readings if reading.series in seen], words
+        kept: list[Reading] = []
+        for part in _parts(readings):
+            kept += [reading for reading in part if reading.series in seen]
+            yield
+        return kept, words
 
     def before(self, handle: Handle, entries: Callable[[], Mapping[str, SourceEntry]]) -> Handle:
-        """What hands on no more than `kept`, and says so as part of how the poll ended."""
+        """What hands on no more than `keeping` gives, and says so as part of how the poll ended."""
 
         async def bounded(readings: Sequence[Reading], polled: Polled) -> None:
-            kept, left_out = self.kept(entries(), polled.source, readings, polled.at)
+            kept, left_out = await in_steps(self.keeping(entries(), polled.source, readings, polled.at))
             await handle(kept, replace(polled, partly=left_out) if left_out else polled)
 
         return bounded
 
     def check(self, entries: Mapping[str, SourceEntry], source: str, readings: Sequence[Reading], now: int) -> None:
         """Raises TooManySeries, and counts nothing then: what is sent is taken whole or not at all."""
-        most, seen, new = self._new(entries, source, readings, now)
+        most, seen = self._of(entries, source, now)
+        new = {one.series for one in readings if one.series not in seen}
         if len(seen) + len(new) > most:
             raise TooManySeries(f"{_words(source, most)}; nothing was taken")
         seen.update(new)
 
-    def _new(
-        self, entries: Mapping[str, SourceEntry], source: str, readings: Sequence[Reading], now: int
-    ) -> tuple[int, set[Series], dict[Series, None]]:
+    def _of(self, entries: Mapping[str, SourceEntry], source: str, now: int) -> tuple[int, set[Series]]:
+        """How many series it may give, and those it gave today."""
         if now // DAY != self._day:
             self._day = now // DAY
             self._seen.clear()
-        seen = self._seen.setdefault(source, set())
         entry = entries.get(source)
         most: int = getattr(entry.config, "max_series", MOST_SERIES) if entry is not None else MOST_SERIES
-        return most, seen, dict.fromkeys(one.series for one in readings if one.series not in seen)
+        return most, self._seen.setdefault(source, set())
+
+
+def _parts(readings: Sequence[Reading]) -> Iterator[Sequence[Reading]]:
+    return (readings[at : at + _AT_ONCE] for at in range(0, len(readings), _AT_ONCE))
 
 
 def _words(source: str, most: int) -> str:

@@ -45,6 +45,7 @@ class Watcher:
         self._untold: dict[int, bytes] = {}  # by position of the notifier
         self._threads: dict[int, Mapping[str, Any] | None] = {}  # of those who were told
         self._again = 0
+        self._room = ""  # of the disk, at the last look
         self._noting: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -53,6 +54,8 @@ class Watcher:
         decider, known = self._pipeline.decider, dict(self._pipeline.memory.troubles)
         if SOURCES in known:
             known[SOURCES] = replace(known[SOURCES], words=decider.watching.sight.words())
+        if DISK in known:
+            known[DISK] = replace(known[DISK], words=self._room or known[DISK].words)
         found = [*known.values(), *([self._database] if self._database else [])]
         return [one for one in found if one.over is None]
 
@@ -78,26 +81,28 @@ class Watcher:
     async def look(self) -> None:
         """Notes what began or is over, and tells what is not told yet."""
         now, since = self._clock.now(), self._pipeline.unstored_since
-        if since is not None and now - since >= PATIENCE and self._database is None:
-            notices = self._outgoing.notices
+        words = self._pipeline.store.damage
+        if since is not None and now - since >= PATIENCE:
             words = f"nothing can be stored: {self._pipeline.unstored}"
-            self._database = Trouble(DATABASE, since, receiver_of(notices), words)
+        if words and self._database is None:
+            self._database = Trouble(DATABASE, since or now, receiver_of(self._outgoing.notices), words)
             self._say(self._database, words, now)
-        elif since is None and self._database is not None:
+        elif not words and since is None and self._database is not None:
             self._say(replace(self._database, over=now), "the database can be written again", now)
             self._database = None
-        if since is None and self._folder is not None:
-            await self._look_at_disk(self._folder)
+        if self._folder is not None:
+            await self._look_at_disk(self._folder, note=since is None)
         if self._untold and now >= self._again:
             await self._tell(now)
 
-    async def _look_at_disk(self, folder: Path) -> None:
+    async def _look_at_disk(self, folder: Path, *, note: bool) -> None:
         """A note of it is a commit, which may have to wait for the database: nothing here waits for it."""
-        if self._noting is not None and not self._noting.done():
-            return
         with suppress(OSError):
             free = (await asyncio.to_thread(shutil.disk_usage, folder)).free
-            words = f"the database's disk is nearly full: {free // 1_000_000:,} MB are free" if free < LITTLE else None
+            self._room = f"the database's disk is nearly full: {free // 1_000_000:,} MB are free"
+            if not note or (self._noting is not None and not self._noting.done()):
+                return
+            words = self._room if free < LITTLE else None
             known = self._pipeline.memory.troubles.get(DISK)
             open_ = known is not None and known.over is None
             if (words is not None) != open_ and (words is not None or free >= ENOUGH):

@@ -12,7 +12,7 @@ import aiohttp
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, TimedOut, Unreachable
 from connectors.public import NotPublic, not_public
 
-_NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+NO_MORE_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _BROKE = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ESHUTDOWN, errno.ETIMEDOUT})
 
@@ -79,7 +79,7 @@ def _system(error: OSError, where: str) -> Unreachable:
     if isinstance(error, (aiohttp.ClientConnectorDNSError, socket.gaierror)):
         asked = "" if inner.errno in _NO_SUCH_NAME else " (the name server does not answer)"
         return Unreachable(f"{where}: name not found{asked}")
-    if inner.errno in _NO_MORE_FILES:
+    if inner.errno in NO_MORE_FILES:
         return Unreachable(f"{where}: this process has too many open files; raise its limit (ulimit -n)")
     if isinstance(inner, ConnectionRefusedError) or inner.errno == errno.ECONNREFUSED:
         return Unreachable(f"{where}: connection refused")

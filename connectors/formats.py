@@ -142,8 +142,17 @@ def csv_rows(
         raise ValueError("is empty")
     sign = delimiter or _delimiter(body)
     _check_few(body, most, sign.encode(), b"\n" if b"\n" in body else b"\r")
-    rows = _cells(csv.reader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""), delimiter=sign))
-    return [name.strip() for name in next(rows)], filter(any, rows)
+    rows = _cells(csv.reader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""), delimiter=sign, strict=True))
+    return _names(next(rows)), filter(any, rows)
+
+
+def _names(cells: list[str]) -> list[str]:
+    names = [name.strip() for name in cells]
+    places: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        if name and places.setdefault(name, place) != place:
+            raise ValueError(f"has two columns named {name!r}, the {places[name]}. and the {place}.")
+    return names
 
 
 def _cells(reader: Any) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -14,17 +15,17 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from connectors.again import KEPT, Again
 from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
-from connectors.connector import NewestFirst
-from connectors.failures import failure
+from connectors.connector import KEPT, NewestFirst, anew, was_kept
+from connectors.failures import NO_MORE_FILES, failure
 from connectors.limits import Limits
 from connectors.pace import Pace
 from connectors.proxies import Proxies, request_class, through
 from connectors.public import PublicOnly, check_public
 from connectors.resolving import Resolver
+from connectors.unpacking import unpacking
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +101,6 @@ class HttpClient:
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._limits: dict[str, tuple[object, Limits]] = {}
         self._paces: dict[str, Pace] = {}
-        self._again = Again()
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -180,7 +180,7 @@ class HttpClient:
     async def fetch(self, request: Request) -> Response:
         """The answer to a request, whatever its status; redirects of GET and HEAD are followed.
 
-        A GET or HEAD on a kept connection that the other side has closed meanwhile is made again once, in bounds.
+        A GET or HEAD on a kept connection that the other side closes unanswered is made again once, on a new one.
 
         Raises Unreachable, TimedOut, BadAnswer (too large, not HTTP), Refused (too many redirects), Misconfigured
         (no such address or header can exist).
@@ -238,7 +238,9 @@ class HttpClient:
     def _failure(self, error: BaseException, request: Request) -> ConnectorError:
         if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
             connector = self.session.connector
-            if isinstance(connector, aiohttp.TCPConnector) and request.url.host and request.url.port:
+            if isinstance(connector, NewestFirst) and getattr(error, "errno", None) in NO_MORE_FILES:
+                connector.close_idle()
+            elif isinstance(connector, aiohttp.TCPConnector) and request.url.host and request.url.port:
                 connector.clear_dns_cache(request.url.host, request.url.port)  # it may have moved
         return failure(error, request.where, request.timeout)
 
@@ -251,18 +253,14 @@ class HttpClient:
             await self._resolver.close()
 
     async def _exchange_again(self, request: Request) -> Response:
-        origin = request.url.origin()
-        clock = self._monotonic or asyncio.get_running_loop().time
         try:
-            response = await self._exchange(request)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if isinstance(error, aiohttp.ClientConnectorError) or request.method not in _SAFE:
+            return await self._exchange(request)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # An answer pays for each second try: a connection that is new gets none, so an outage is not doubled.
+            if request.method not in _SAFE or not was_kept():
                 raise
-            if not self._again.may(origin, clock()):
-                raise
-            response = await self._exchange(request)
-        self._again.answered(origin, clock())
-        return response
+            with anew():
+                return await self._exchange(request)
 
     async def _exchange(self, request: Request) -> Response:
         url, headers = request.url, request.headers
@@ -275,6 +273,7 @@ class HttpClient:
                 headers=headers,
                 data=request.body,
                 allow_redirects=False,
+                auto_decompress=False,
                 timeout=_timeout(request.timeout),
             ) as answer:
                 following = _location(request, url, answer)
@@ -342,12 +341,19 @@ async def _body(request: Request, answer: aiohttp.ClientResponse) -> bytes:
             raise BadAnswer(f"{request.where}: the answer has {declared} bytes, more than max_bytes ({limit})")
         if "Content-Encoding" not in answer.headers:
             return await answer.read()
+    unpack = unpacking(answer.headers.get("Content-Encoding", ""))
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
-        size += len(part)
+        try:
+            parts.append(unpack.feed(part, limit - size + 1) if unpack else part)
+        except zlib.error:
+            answer.close()
+            raise BadAnswer(f"{request.where}: the compressed answer can't be unpacked") from None
+        size += len(parts[-1])
         if size > limit:
             answer.close()
             raise BadAnswer(f"{request.where}: the answer is larger than max_bytes ({limit})")
-        parts.append(part)
+    if unpack and not unpack.whole:
+        raise BadAnswer(f"{request.where}: the compressed answer broke off")
     return b"".join(parts)

@@ -106,6 +106,10 @@ class Database(Protocol):
     def folder(self) -> Path | None:
         """Whose disk can run full."""
 
+    @property
+    def damage(self) -> str:
+        """What was found to be damaged in it since it was opened, in words; empty if nothing was."""
+
     def take(self, now: int) -> Link:
         """Takes the database for one daemon, its schema made or brought up to date. Raises StoreInUse, StoreError."""
 

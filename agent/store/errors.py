@@ -22,6 +22,10 @@ class StoreUnavailable(StoreError):
     """
 
 
+class StoreDamaged(StoreUnavailable):
+    """What is in it can't be read as it should be: a backup has to be restored."""
+
+
 class StoreAway(StoreUnavailable):
     """It is away, locked, full or too slow: nothing that was said of it is wrong. Whoever starts waits for it."""
 

@@ -63,6 +63,7 @@ class PostgresDatabase:
     """A database on a server (`agent.store.connection.Database`). Tables are in the first schema of its search path."""
 
     folder: Path | None = None
+    damage = ""  # a server says so each time
 
     def __init__(self, url: str) -> None:
         """Raises StoreError if it is no address."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from agent.store.connection import Value
-from agent.store.errors import StoreAway, StoreError, StoreInUse, StoreUnavailable
+from agent.store.errors import StoreAway, StoreDamaged, StoreError, StoreInUse, StoreUnavailable
 from agent.store.revisions import NEWEST, revision_among
 
 BUSY_SECONDS = 5.0
@@ -76,12 +76,15 @@ class SqliteConnection(sqlite3.Connection):
 
 
 def path_of(url: str) -> Path:
-    """The file of a URL `sqlite:///relative` or `sqlite:////absolute`. Raises StoreError if it names none."""
+    """The file of a URL `sqlite:///relative` or `sqlite:////absolute`. Raises StoreError if it names none.
+
+    Of a link it is what it leads to: by two names two daemons would each have a lock of their own.
+    """
     rest = url.partition("://")[2]
     name = unquote(rest[1:].partition("?")[0])
     if not rest.startswith("/") or name in {"", ":memory:"}:
         raise StoreError("the database has to be a file, for example sqlite:///setpoint.db")
-    return Path(name).absolute()
+    return Path(os.path.realpath(name))
 
 
 def connect(path: Path, *, write: bool) -> SqliteConnection:
@@ -115,7 +118,12 @@ def connect(path: Path, *, write: bool) -> SqliteConnection:
 
 def _at_rest(path: Path) -> bool:
     """Whether no daemon has it open, and none was killed."""
-    return not path.with_name(path.name + "-wal").exists()
+    return not log_of(path).exists()
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a database."""
+    return path.with_name(path.name + "-wal")
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
@@ -129,7 +137,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
         return kind(f"the database {path} can't be used now: {_TRANSIENT[primary]}")
     if primary in _BROKEN:
         words = f"{path} is not a database or is damaged ({error}); restore a backup or choose another file"
-        return StoreUnavailable(words)  # a daemon that runs stays up: it can still look, and tell of it
+        return StoreDamaged(words)  # a daemon that runs stays up: it can still look, and tell of it
     return StoreError(f"the database {path} does not work: {error}")
 
 

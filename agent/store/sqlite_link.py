@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from agent.store.connection import Job, Link, Outcome
-from agent.store.errors import StoreError, StoreUnavailable
+from agent.store.errors import StoreDamaged, StoreError, StoreUnavailable
 from agent.store.revisions import NEWEST
-from agent.store.sqlite import Lock, SqliteConnection, connect, explain, look, path_of, prepare
+from agent.store.sqlite import Lock, SqliteConnection, connect, explain, log_of, look, path_of, prepare
 
 if TYPE_CHECKING:
     from agent.store.ends import End
@@ -28,6 +28,7 @@ class SqliteFile:
     def __init__(self, url: str) -> None:
         """Raises StoreError if the address names no file."""
         self.path = path_of(url)
+        self.damage = ""
 
     @property
     def place(self) -> str:
@@ -43,14 +44,14 @@ class SqliteFile:
         """Locks the file, creates it and migrates it."""
         lock = Lock(self.path, now)
         try:
-            return SqliteLink(self.path, prepare(self.path), lock)
+            return SqliteLink(self, prepare(self.path), lock)
         except BaseException:
             lock.release()
             raise
 
     def reader(self) -> Link:
         """A connection that can't write."""
-        return SqliteLink(self.path, connect(self.path, write=False))
+        return SqliteLink(self, connect(self.path, write=False))
 
     def migrate(self, now: int) -> tuple[str | None, str]:
         """As a daemon does when it starts."""
@@ -73,11 +74,13 @@ class SqliteFile:
 class SqliteLink:
     """One connection to the file; the one that writes holds the lock."""
 
-    def __init__(self, path: Path, connection: SqliteConnection, lock: Lock | None = None) -> None:
-        self._path = path
+    def __init__(self, database: SqliteFile, connection: SqliteConnection, lock: Lock | None = None) -> None:
+        self._database = database
+        self._path = path = database.path
         self._connection = connection
         self._lock = lock
         self._file = _identity(path)
+        self._log: tuple[int, int] | None = None  # there once something was committed
         self._given_up = False
 
     def ask(self, question: Callable[..., T], *args: Any) -> T:
@@ -85,7 +88,7 @@ class SqliteLink:
         try:
             return question(self._connection, *args)
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise self._explained(error) from error
 
     def transaction(self, jobs: Sequence[Job], undo: Callable[[], None]) -> list[Outcome]:
         """All together; where one of them fails, again, each with a savepoint: a journal of its own, often a file."""
@@ -106,6 +109,7 @@ class SqliteLink:
             undo()
             self._roll_back()
             raise self._explained(error) from error
+        self._look_after_log()
         return outcomes
 
     def close(self) -> None:
@@ -125,6 +129,19 @@ class SqliteLink:
             self._connection = connect(self._path, write=True)
             self._given_up = False
 
+    def _look_after_log(self) -> None:
+        """A log without its name is gone with the process: what it holds goes into the file at each commit then."""
+        found = _identity(log_of(self._path))
+        if self._log is None:
+            self._log = found
+        elif found != self._log:
+            self._database.damage = (
+                f"the log (-wal) of the database {self._path} was removed or replaced while it is in use; "
+                "nothing is lost, start the daemon anew"
+            )
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint")
+
     def _one(self, job: Job, undo: Callable[[], None]) -> Outcome:
         """Runs a job in a savepoint, so that its failure is its own."""
         self._connection.execute("SAVEPOINT job")
@@ -141,7 +158,12 @@ class SqliteLink:
         return result, None
 
     def _explained(self, error: Exception) -> Exception:
-        return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+        if not isinstance(error, sqlite3.Error):
+            return error
+        found = explain(error, self._path)
+        if isinstance(found, StoreDamaged):
+            self._database.damage = str(found)
+        return found
 
     def _roll_back(self) -> None:
         try:
@@ -153,6 +175,7 @@ class SqliteLink:
     def _reopen(self) -> None:
         """A connection that can't even roll back is given up; closing it rolls back. Made anew now, or when asked."""
         self._connection.close()
+        self._log = None
         self._given_up = True
         try:
             self._find()

@@ -58,6 +58,7 @@ class Store:
     def __init__(self, database: Database, writing: Link | None) -> None:
         self.place = database.place  # where it is, for people
         self.folder = database.folder  # whose disk can run full; a server looks after its own
+        self._database = database
         self._committer = Committer()
         self._readers = Readers(database)
         self._writer = None if writing is None else Writer(writing, self._committer.forget)
@@ -83,6 +84,11 @@ class Store:
         await self._readers.close()
         if self._writer is not None:
             await self._writer.close()
+
+    @property
+    def damage(self) -> str:
+        """What was found to be damaged since it was opened, in words; empty if nothing was."""
+        return self._database.damage
 
     @property
     def transactions(self) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
 
+from agent.runtime import Reloaded
 from agent.web.errors import Failure, answer
 from agent.web.face import FACE, runtime
 from agent.web.overview import outbox
+
+_PATIENCE = 10.0  # seconds; a good configuration is in force once the database has taken what that changes
+_under_way: set[asyncio.Future[Reloaded]] = set()  # reloads that nobody waits for any more go on
 
 
 async def healthy(request: web.Request) -> web.Response:
@@ -34,7 +39,13 @@ def _say(problem: str | None, more: Sequence[str] = ()) -> web.Response:
 
 async def reload(request: web.Request) -> web.Response:
     """Reads the configuration again; a bad one changes nothing."""
-    reloaded = await runtime(request).reload()
+    asked = asyncio.ensure_future(runtime(request).reload())
+    _under_way.add(asked)
+    asked.add_done_callback(_under_way.discard)
+    done, _ = await asyncio.wait({asked}, timeout=_PATIENCE)
+    if not done:
+        raise Failure(503, "the database can't be used at the moment; the configuration is in force once it can")
+    reloaded = asked.result()
     if reloaded.errors:
         raise Failure(422, "the new configuration can't be used; the old one stays in force", reloaded.errors)
     return answer({"reloaded": True})

@@ -37,7 +37,13 @@ _WATCHED = (
         "/-/reload",
         health.reload,
         "Read the configuration again",
-        {200: ("It is in force.", "Reloaded"), **_errors(e422="It can't be used; the old one stays in force.")},
+        {
+            200: ("It is in force.", "Reloaded"),
+            **_errors(
+                e422="It can't be used; the old one stays in force.",
+                e503="The database can't be used; it is in force as soon as it can.",
+            ),
+        },
     ),
 )
 

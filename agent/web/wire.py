@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,7 +19,9 @@ from agent.web.exposure import CannotListen
 log = structlog.get_logger()
 
 MOST_CONNECTIONS = 1_000
-"""Open at once: more would take files that sources and receivers are reached with."""
+"""Open at once: more would take files that sources and receivers are reached with. A quarter of the files, if fewer."""
+_NO_MORE_FILES = "socket.accept() out of system resource"  # as asyncio says it
+_QUIET = 60.0  # seconds in which that is said once
 _IDLE = 75.0  # seconds for the head of a request to arrive, from the answer before or the connection's beginning
 _DRAIN = 2.0  # seconds that requests being answered may take when the daemon stops
 
@@ -32,11 +35,7 @@ class _Protocol(web.RequestHandler):
         """Drops what is too much."""
         super().connection_made(transport)
         manager = self._manager
-        if (
-            manager is not None
-            and len(manager.connections) > MOST_CONNECTIONS
-            and isinstance(transport, asyncio.Transport)
-        ):
+        if manager is not None and len(manager.connections) > _most() and isinstance(transport, asyncio.Transport):
             transport.abort()
 
     def handle_error(
@@ -67,6 +66,28 @@ class _Protocol(web.RequestHandler):
             log.error("http.failed", exc_info=error)
 
 
+def _most() -> int:
+    return min(MOST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+
+
+class _Sparing:
+    """asyncio says it of each connection that waits, a thousand lines a second, and again of each when it closes."""
+
+    def __init__(self) -> None:
+        self._said: float | None = None
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        words, now = str(context.get("message", "")), loop.time()
+        if words.startswith(_NO_MORE_FILES):
+            if self._said is None or now - self._said >= _QUIET:
+                log.error(
+                    "http.no_more_files", error="this process has too many open files; raise its limit (ulimit -n)"
+                )
+                self._said = now
+        elif self._said is None or "_start_serving" not in words:
+            loop.default_exception_handler(context)
+
+
 async def listen(app: web.Application, address: Address, stack: AsyncExitStack) -> Address:
     """Serves an application; on the stack: take no new connections, let requests end, close.
 
@@ -76,6 +97,7 @@ async def listen(app: web.Application, address: Address, stack: AsyncExitStack) 
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_Sparing())
     server = runner.server
 
     def connection() -> _Protocol:

@@ -9,6 +9,7 @@ import pytest
 
 from agent.cardinality import Cardinality, TooManySeries
 from rules.model import DAY, Polled, Reading, Series
+from rules.steps import at_once
 
 ENTRIES: Any = {"a": SimpleNamespace(config=SimpleNamespace(max_series=3))}
 
@@ -24,12 +25,12 @@ def names(found: Any) -> list[str]:
 def test_what_is_known_is_kept_and_what_is_too_much_is_said():
     counted = Cardinality()
     first = readings("x", "y", "x")
-    assert counted.kept(ENTRIES, "a", first, 0) == (first, None)
-    kept, said = counted.kept(ENTRIES, "a", readings("p", "q", "y", "r", "p"), 0)
+    assert at_once(counted.keeping(ENTRIES, "a", first, 0)) == (first, None)
+    kept, said = at_once(counted.keeping(ENTRIES, "a", readings("p", "q", "y", "r", "p"), 0))
     assert names(kept) == ["p", "y", "p"]
     assert said == "source a: it gives more than 3 series (a name and labels) in a day, which max_series bounds"
-    assert names(counted.kept(ENTRIES, "a", readings("q", "x"), DAY - 1)[0]) == ["x"]
-    assert counted.kept(ENTRIES, "a", readings("q", "r"), DAY)[1] is None  # another day
+    assert names(at_once(counted.keeping(ENTRIES, "a", readings("q", "x"), DAY - 1))[0]) == ["x"]
+    assert at_once(counted.keeping(ENTRIES, "a", readings("q", "r"), DAY))[1] is None  # another day
 
 
 def test_what_is_sent_is_taken_whole_or_not_at_all():
@@ -38,16 +39,16 @@ def test_what_is_sent_is_taken_whole_or_not_at_all():
     with pytest.raises(TooManySeries, match=r"more than 3 series .*nothing was taken"):
         counted.check(ENTRIES, "a", readings("p", "q"), 0)
     counted.check(ENTRIES, "a", readings("p", "x"), 0)
-    assert counted.kept(ENTRIES, "a", readings("q"), 0)[0] == []
+    assert at_once(counted.keeping(ENTRIES, "a", readings("q"), 0))[0] == []
 
 
 def test_a_source_without_a_bound_of_its_own_has_the_usual_one():
     counted = Cardinality()
     many = readings(*map(str, range(10_001)))
-    kept, said = counted.kept({}, "push", many, 0)
+    kept, said = at_once(counted.keeping({}, "push", many, 0))
     assert len(kept) == 10_000
     assert said is not None
-    assert counted.kept({}, "other", many[:1], 0)[1] is None  # each by itself
+    assert at_once(counted.keeping({}, "other", many[:1], 0))[1] is None  # each by itself
 
 
 async def test_the_poll_says_what_was_left_out():
@@ -62,3 +63,10 @@ async def test_the_poll_says_what_was_left_out():
     assert handed[0] == (["x", "y"], None)
     assert handed[1][0] == ["x", "p"]
     assert "more than 3 series" in str(handed[1][1])
+
+
+def test_a_large_answer_is_looked_at_in_parts():
+    steps = Cardinality().keeping({}, "push", readings(*map(str, range(50_000))), 0)
+    assert sum(1 for _ in steps) == 10
+    small = Cardinality().keeping({}, "push", readings("x"), 0)
+    assert sum(1 for _ in small) == 0

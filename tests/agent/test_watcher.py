@@ -188,3 +188,26 @@ async def test_troubles_are_kept_by_cause(world, watcher, room):
         rows = connection.execute("SELECT cause, since, over, words FROM troubles").fetchall()
     connection.close()
     assert rows == [(DISK, world.clock.time, None, "83 MB are free")]
+
+
+async def test_damage_is_told_once_however_it_was_found(world, watcher, room):
+    assert await later(world, watcher, 0) == []
+    world.store._database.damage = "setpoint.db is damaged; restore a backup"
+    expected = ["I am blind: setpoint.db is damaged; restore a backup"]
+    assert await later(world, watcher, SECOND) == expected
+    assert await later(world, watcher, 5 * PATIENCE) == expected
+    assert [one.words for one in watcher.troubles()] == ["setpoint.db is damaged; restore a backup"]
+
+
+async def test_how_much_room_is_left_is_said_as_it_is_now_also_while_nothing_is_stored(
+    world, watcher, room, monkeypatch
+):
+    room(12_000_000)
+    await later(world, watcher, SECOND)
+    await watcher._noting
+    task = await broken(world, monkeypatch)
+    room(0)
+    await later(world, watcher, SECOND)
+    assert [one.words for one in watcher.troubles()] == ["the database's disk is nearly full: 0 MB are free"]
+    await mended(world)
+    await task

@@ -155,6 +155,12 @@ CASES = [
     Case("empty", body(b""), BadAnswer, ("answered nothing (status 200)",)),
     Case("blank", body(b" \r\n "), BadAnswer, ("answered nothing (status 200)",)),
     Case("no-gzip", body(b"no gzip at all", Content_Encoding="gzip"), BadAnswer, ("can't be unpacked",)),
+    Case(
+        "half-gzip",
+        body(gzip.compress(b"v\n" + b"1582\n" * 900)[:-9], "text/csv", Content_Encoding="gzip"),
+        BadAnswer,
+        ("broke off",),
+    ),
     Case("two-gigabytes", two_gigabytes, BadAnswer, ("2000000000 bytes", "max_bytes (1000000)")),
     Case("endless", endless, BadAnswer, ("larger than max_bytes (1000000)",)),
     Case(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from connectors.again import KEPT, Again
-from connectors.base import ConnectorError, Unreachable
+from connectors.base import Unreachable
+from connectors.connector import KEPT
 from connectors.http import HttpClient, Request
 from tests.connectors.conformance import NOW
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-HOST = URL("http://h")
 
 
 class Server:
@@ -124,37 +126,42 @@ async def test_nor_on_a_kept_connection(http, method):
     assert len(server.requests) == 2
 
 
-async def test_an_outage_is_not_made_worse(http):
-    server = Server(1)  # each second request fails, and so would each second try
-    failed = 0
+async def test_a_server_that_closes_each_kept_connection_as_a_poll_comes_costs_none(http):
+    server = Server(1)
     async with listening(server) as url:
         for _ in range(40):
-            try:
-                await http.fetch(Request("GET", url))
-            except ConnectorError:
-                failed += 1
-        asked = len(server.requests)
-    assert failed > 10
-    assert asked - 40 <= 3 + (40 - failed) * 0.1 + 1
+            await http.fetch(Request("GET", url))
+    assert len(server.requests) == 40 + 39
 
 
-def test_a_budget_is_a_tenth_and_a_few():
-    again = Again()
-    assert not again.may(HOST, 0.0)  # it never answered: no connection was kept
-    for _ in range(100):
-        again.answered(HOST, 0.0)
-    assert [again.may(HOST, 1.0) for _ in range(14)] == [True] * 13 + [False]
-    assert not again.may(URL("http://other"), 1.0)
-    assert not again.may(HOST, 59.0)
-    again.answered(HOST, 61.0)
-    assert [again.may(HOST, 61.0) for _ in range(2)] == [True, False]  # the minute before counts too
-    again.answered(HOST, 300.0)
-    assert [again.may(HOST, 300.0) for _ in range(5)] == [True] * 4 + [False]
+async def test_the_second_try_takes_no_other_kept_connection(http):
+    server = Server(1)
+    async with listening(server) as url:
+        await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(5)))
+        await http.fetch(Request("GET", url))
+    assert server.connections == 6
 
 
-def test_no_connection_is_kept_longer():
-    again = Again()
-    again.answered(HOST, 0.0)
-    assert not again.may(HOST, KEPT + 1)
-    again.answered(HOST, 500.0)
-    assert again.may(HOST, 500.0)
+async def test_an_outage_is_not_made_worse(http):
+    server = Server(1)
+    async with listening(server) as url:
+        await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(5)))
+        server.answers = 0
+        failed = await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(40)), return_exceptions=True)
+    assert all(isinstance(error, Unreachable) for error in failed)
+    assert len(server.requests) == 5 + 40 + 5  # as many again as there were kept connections
+
+
+async def test_where_there_are_no_more_files_idle_connections_are_given_up(http):
+    server = Server(1_000)
+    async with listening(server) as url:
+        await asyncio.gather(*(http.fetch(Request("GET", url)) for _ in range(5)))
+        other = Request("GET", url.with_port(9))
+        key = ConnectionKey(
+            "127.0.0.1", 9, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+        )
+        failed = http._failure(aiohttp.ClientConnectorError(key, OSError(errno.EMFILE, "")), other)
+        assert "too many open files" in str(failed)
+        await server.idle.wait()
+        await http.fetch(Request("GET", url))
+    assert server.connections == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -63,3 +64,23 @@ def test_nan_and_infinity_are_read_where_they_are_values_only() -> None:
     for wrong in (b"[NaNs]", b"[Inf, NaN]", b"NaN NaN", b'["NaN]', b"[--Infinity]"):
         with pytest.raises(ValueError, match="is not JSON"):
             parse_json(wrong)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"day,v,v\n1,2,3\n", "has two columns named 'v', the 2. and the 3."),
+        (b'day,v\n1,2\n2,"3\n3,4\n4,5\n', "is not CSV after line 2: unexpected end of data"),
+        (b'day,v\n1,2\n2,"3"4\n', "is not CSV after line 2: ',' expected after '\"'"),
+    ],
+)
+def test_a_csv_that_says_two_things_is_an_error(body: bytes, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        parse_csv(body)
+
+
+def test_columns_without_a_name_may_be_several() -> None:
+    assert parse_csv(b'day,,v,\n1,x,2,y\n3,"two\nlines",4,\n').answer == [
+        {"day": "1", "": "y", "v": "2"},
+        {"day": "3", "": "", "v": "4"},
+    ]

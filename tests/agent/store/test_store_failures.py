@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -129,8 +130,10 @@ async def test_a_damaged_database_is_said_to_be_so_and_waited_for(file_url: str)
         file.seek(4096 * 40)
         file.write(os.urandom(4096 * 100))
     store = await Store.open(file_url, 0)
+    assert not store.damage
     with pytest.raises(StoreUnavailable, match="damaged"):  # the daemon stays up, and tells of it
         await store.window(["s"], 0, 2**62)
+    assert "is damaged" in store.damage
     await store.close()
 
 
@@ -179,3 +182,25 @@ async def test_a_caller_that_gives_up_does_not_stop_the_others(store: Store) -> 
     with pytest.raises(asyncio.CancelledError):
         await given_up
     assert await store.window(["s"], 0, 9) == [Reading(S, 1, 1.0), Reading(S, 2, 2.0)]
+
+
+async def test_a_log_that_is_removed_costs_nothing_and_is_told(file_url: str) -> None:
+    store = await Store.open(file_url, 0)
+    path = Path(file_url.removeprefix("sqlite:///"))
+    await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    assert not store.damage
+    path.with_name(path.name + "-wal").unlink()
+    both = [Reading(S, 1, 1.0), Reading(S, 2, 2.0)]
+    await store.commit(Commit(1, readings=both[1:]))
+    assert "start the daemon anew" in store.damage
+    assert await store.window(["s"], 0, 9) == both
+    killed = path.with_name("killed.db")  # as it is found after a kill
+    shutil.copy(path, killed)
+    after = await Store.open_readonly(f"sqlite:///{killed}")
+    assert await after.window(["s"], 0, 9) == both
+    await after.close()
+    await store.close()
+    again = await Store.open(file_url, 0)
+    assert not again.damage
+    assert await again.window(["s"], 0, 9) == both
+    await again.close()

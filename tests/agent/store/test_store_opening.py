@@ -54,6 +54,16 @@ async def test_a_second_daemon_is_told_who_has_it(url: str) -> None:
     await (await Store.open(url, 0)).close()
 
 
+async def test_a_second_name_of_the_same_file_does_not_help(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to("setpoint.db")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    store = await Store.open(f"sqlite:///{tmp_path}/setpoint.db", 0)
+    for name in ("link.db", "folder/setpoint.db"):
+        with pytest.raises(StoreInUse):
+            await Store.open(f"sqlite:///{tmp_path}/{name}", 0)
+    await store.close()
+
+
 async def test_another_process_is_told_too(url: str) -> None:
     store = await Store.open(url, 0)
     script = (

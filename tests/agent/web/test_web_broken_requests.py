@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from agent.settings import Address
 from agent.web.errors import response_to
-from agent.web.wire import listen
+from agent.web.wire import _Sparing, listen
 
 PATIENCE = 10.0  # seconds
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -120,3 +120,32 @@ async def test_more_connections_than_there_may_be_are_dropped_and_others_go_on(
     for _, one in open_ones:
         one.close()
         await one.wait_closed()
+
+
+async def test_where_few_files_may_be_open_a_quarter_of_them_is_for_callers(address: Address, monkeypatch):
+    monkeypatch.setattr("agent.web.wire.resource.getrlimit", lambda _of: (12, 12))
+    open_ones = [await asyncio.open_connection(address.host, address.port) for _ in range(3)]
+    with pytest.raises((ConnectionError, AssertionError)):
+        assert await say(address, post(b"abc"))
+    for reader, writer in open_ones:
+        writer.write(post(b"abc"))
+        assert (await reader.read()).endswith(b"3")
+        writer.close()
+        await writer.wait_closed()
+
+
+def test_that_files_are_used_up_is_said_once_a_minute(caplog: pytest.LogCaptureFixture):
+    loop = asyncio.new_event_loop()
+    try:
+        sparing, now = _Sparing(), [100.0]
+        loop.time = lambda: now[0]
+        with capture_logs() as logs:
+            for now[0] in (100.0, 100.1, 159.0, 160.5):
+                sparing(loop, {"message": "socket.accept() out of system resource"})
+                sparing(loop, {"message": "Exception in callback BaseSelectorEventLoop._start_serving()"})
+        assert [line["event"] for line in logs] == ["http.no_more_files"] * 2
+        assert caplog.records == []
+        sparing(loop, {"message": "anything else"})
+        assert len(caplog.records) == 1
+    finally:
+        loop.close()

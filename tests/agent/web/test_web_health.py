@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from agent.runtime import Reloaded
 from agent.store.records import Commit, Delivery, DeliveryKind
 from agent.web import overview
 from rules.model import SECOND, SOURCES, Trouble
@@ -53,6 +54,21 @@ async def test_a_reload_says_every_mistake(client, daemon):
     assert (await error_of(bad))[:2] == (422, "invalid")
     assert (await bad.json())["error"]["details"] == ["setpoint.yaml:3:5: one", "setpoint.yaml:9:1: two"]
     assert (await client.get("/-/reload")).status == 405
+
+
+async def test_a_reload_that_waits_for_the_database_is_not_waited_for(client, daemon, monkeypatch):
+    monkeypatch.setattr("agent.web.health._PATIENCE", 0.01)
+    go, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits():
+        await go.wait()
+        ended.set()
+        return Reloaded(())
+
+    monkeypatch.setattr(daemon, "reload", waits)
+    assert (await error_of(await client.post("/-/reload")))[:2] == (503, "unavailable")
+    go.set()
+    await ended.wait()  # it goes on
 
 
 async def queue(store, *created):
