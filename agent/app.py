@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from difflib import get_close_matches
 
 import structlog
 
@@ -22,7 +21,7 @@ from agent.config.configuration import Configuration
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
-from agent.connections import Connections
+from agent.connections import Connections, services_of
 from agent.dispatcher import Dispatcher, Edges, Settle
 from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at, explained_now
@@ -128,7 +127,7 @@ class Setpoint(Approving, Reporting, Silencing):
         stack.push_async_callback(http.close)
         charts = Charts()
         stack.push_async_callback(charts.close)
-        self.services = self._services(http, self.config)
+        self.services = services_of(self.settings, self.config, http, self.clock.now)
         self.connections = Connections(self.config, self.services)
         stack.push_async_callback(self._close_connections)
         key = await self.store.key(AckLinks.NAME, self.clock.now())
@@ -187,21 +186,6 @@ class Setpoint(Approving, Reporting, Silencing):
 
     def _load(self) -> Configuration:
         return load(self.settings.config, self.environ, self.settings.allowed_commands)
-
-    def _services(self, http: HttpClient, config: Configuration) -> Services:
-        settings = self.settings
-        return Services(
-            http=http,
-            now=self.clock.now,
-            gateways=config.gateways,
-            timezone=config.timezone,
-            external_url=settings.external_url,
-            slack_bot_token=settings.slack_bot_token,
-            slack_api_url=settings.slack_api_url,
-            slack_clicks=settings.slack_clicks,
-            smtp_url=settings.smtp_url,
-            allowed_commands=settings.allowed_commands,
-        )
 
     def _compile(self, config: Configuration) -> tuple[Specs, Notices]:
         specs = Specs(config.targets.values(), (entry.rule for entry in config.sources.values()))
@@ -322,8 +306,7 @@ class Setpoint(Approving, Reporting, Silencing):
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
         if source not in (polled := self.connections.polled()):
-            near = get_close_matches(source, polled, 1)
-            raise Unknown(f"no polled source {source!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise Unknown.among("polled source", source, polled)
         return await self.poller.poll_now(source)
 
     async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
@@ -375,7 +358,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self._mask(config)
         self._warn(config)
         old = self.connections
-        self.services = self._services(self.services.http, config)
+        self.services = services_of(self.settings, config, self.services.http, self.clock.now)
         connections = Connections(config, self.services, old)
         specs, notices = self._compile(config)
         await self.pipeline.use(specs, notices)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 from agent.acts import Act, Person
 from agent.clock import Clock
@@ -39,8 +38,7 @@ class Silencing:
         """Ends a silence now. Raises Unknown."""
         known, now = self.pipeline.memory.silences, self.clock.now()
         if silence not in known:
-            near = get_close_matches(silence, known, 1)
-            raise Unknown(f"no silence {silence!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise Unknown.among("silence", silence, known)
         found = known[silence]
         if found.ends > now:
             found = replace(found, starts=min(found.starts, now), ends=now, updated=now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from agent.muted import Mutes
 from agent.notices import values_of
@@ -105,9 +104,7 @@ def find_alerts(name: str, alerts_: Sequence[OpenAlert], specs: Specs | None = N
         return found
     if specs is not None and name in _known(specs):
         raise Unknown(f"{name} has no open alert")
-    near = get_close_matches(name, [n for one in fired for n in _names(one)], 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise Unknown(f"no open alert {name!r}{hint}")
+    raise Unknown.among("open alert", name, (known for one in fired for known in _names(one)))
 
 
 def _known(specs: Specs) -> set[str]:
