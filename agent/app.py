@@ -29,12 +29,12 @@ from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.muted import Mutes
 from agent.notices import Notices
+from agent.open_alerts import find_alerts, open_alerts
 from agent.outgoing import Outgoing
 from agent.past import kept_reaches
 from agent.pipeline import Pipeline
 from agent.poller import Poller
 from agent.receivers import Receivers
-from agent.reports.asking import Reporting
 from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
@@ -42,7 +42,6 @@ from agent.settings import Settings
 from agent.shards import assign
 from agent.silencing import Silencing
 from agent.slack.opening import open_slack
-from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping, Receipt, ReceiverState
 from agent.store.store import Store
 from agent.trials import Trials
@@ -58,6 +57,7 @@ from rules.model import (
     InstanceState,
     Notice,
     Reading,
+    Report,
     SourceState,
     Trouble,
 )
@@ -74,7 +74,7 @@ def prune_seconds(retention: int) -> int:
     return max(60, min(6 * 3600, retention // (4 * SECOND)))
 
 
-class Setpoint(Approving, Reporting, Silencing):
+class Setpoint(Approving, Silencing):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
@@ -93,6 +93,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self.connections: Connections
         self.outgoing: Outgoing
         self.reached: Receivers
+        self.reporter: Reporter
         self.ack_links: AckLinks
         self.trials: Trials
         self.watcher: Watcher
@@ -326,6 +327,14 @@ class Setpoint(Approving, Reporting, Silencing):
         changes = await self.store.transitions(100, target)
         known = Known(self.pipeline.decider, changes)
         return await explained_now(self.store, known, self.config.targets[target], self.clock.now())
+
+    async def report(self, name: str) -> Report:
+        """A report as it would be now; no schedule is disturbed. Raises Unknown."""
+        return await self.reporter.report(name)
+
+    async def send_report(self, name: str, person: Person) -> Report:
+        """Queues a report as it is now for its receivers; no schedule is disturbed. Raises Unknown."""
+        return await self.reporter.send(name, person)
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""

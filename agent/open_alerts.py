@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.muted import Mutes
-from agent.notices import values_of
 from agent.runtime import OpenAlert, Unknown
 from rules import alerts
 from rules.model import (
@@ -15,10 +14,7 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     Muted,
-    Notice,
-    Reason,
     SourceState,
-    Target,
 )
 from rules.specs import Specs
 from rules.words import headline
@@ -114,31 +110,3 @@ def _known(specs: Specs) -> set[str]:
 def _names(one: OpenAlert) -> tuple[str, ...]:
     names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""))
     return tuple(name for name in names if name)
-
-
-def noticed(target: Target, state: InstanceState, now: int) -> Notice:
-    """How an instance stands, as a notice would say it that is about no alert: for facts and charts."""
-    found = state.assessment
-    return Notice(
-        reason=Reason.UPDATED,
-        status="firing",
-        title=target.title,
-        headline=headline(target, state.key, found, Event.FIRING, now),
-        target=target.name,
-        alert="",
-        severity="",
-        standing=found.standing,
-        fingerprint="",
-        labels=dict(state.key.labels),
-        annotations={},
-        values=values_of(found),
-        starts_at=state.since,
-        ends_at=None,
-        at=now,
-        receiver="",
-        period_start=found.start,
-        period_end=found.end,
-        zone=target.zone,
-        unit=target.unit,
-        percent=target.percent,
-    )
