@@ -44,7 +44,7 @@ def open_alerts(
 
 def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertStatus, mutes: Mutes) -> OpenAlert:
     target = specs.targets.get(state.key.target)
-    rule = next((rule for rule in specs.rules.get(state.key.target, ()) if rule.name == name), None)
+    rule = specs.rule(state.key.target, name)
     labels = alerts.alert_labels(rule, state.key) if rule else ()
     line = headline(target, state.key, state.assessment, Event.FIRING, mutes.now, status.said) if target else name
     if status.flapping_since is not None:

@@ -146,7 +146,7 @@ class Teller:
         elif not group.own:  # it may have led elsewhere when its route became another
             group = renewed(group, wanted, decision.now)
         before = decision.groups.member(group.id, transition.fingerprint)
-        rule = self.rule(transition.key, transition.alert)
+        rule = self.specs.rule(transition.key.target, transition.alert)
         fired_at = transition.fired_at or transition.at
         group = joined(group, fired_at, decision.now)
         decision.groups.put(group)
@@ -348,10 +348,6 @@ class Teller:
             if group is not None and member is not None and group.receiver == receiver and member.told:
                 return group
         return own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or decision.now)
-
-    def rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
-        rules = self.specs.rules.get(key.target, ())
-        return next((rule for rule in rules if rule.name == alert), None)
 
     def woken(self, decision: Decision, causes: Iterable[Cause]) -> list[str]:
         """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed.
