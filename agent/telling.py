@@ -112,6 +112,7 @@ class Teller:
         return self.due(group, decision.now)  # what is muted makes no others be told out of turn
 
     def due(self, group: Group, now: int) -> list[str]:
+        """The id of the group, if its next look is due at `now`; else nothing."""
         return [group.id] if group.next_look is not None and group.next_look <= now else []
 
     def _became(self, decision: Decision, transition: Transition) -> list[str]:
@@ -140,6 +141,10 @@ class Teller:
         return later
 
     def join(self, decision: Decision, wanted: Group, transition: Transition, held: Muted | None = None) -> Group:
+        """Makes the alert a member of the group it wants, which is returned as it is then known.
+
+        `held` is what mutes a new member, where that is known already.
+        """
         group = decision.groups.group(wanted.id) or wanted
         if not decision.groups.members_of(group.id):
             group = replace(wanted, begun=group.begun)
