@@ -124,7 +124,7 @@ class ActionState:
 
 
 class Runtime(Protocol):
-    """The daemon as its faces see it. Names are the glossary's."""
+    """The daemon as its faces see it."""
 
     clock: Clock
     settings: Settings
