@@ -92,7 +92,7 @@ def renew(teller: Teller, decision: Decision, name: str, transition: Transition,
         if not decision.groups.members_of(name):
             decision.groups.drop(name)
         return
-    rule = teller.rule(member.key, member.alert)
+    rule = teller.specs.rule(member.key.target, member.alert)
     repeat = rule.repeat if rule else None
     decision.groups.put_member(replace(member, repeat=repeat))
     if group.own and repeat != member.repeat:

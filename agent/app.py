@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from difflib import get_close_matches
 
 import structlog
 
@@ -22,7 +21,7 @@ from agent.config.configuration import Configuration
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
-from agent.connections import Connections
+from agent.connections import Connections, services_of
 from agent.dispatcher import Dispatcher, Edges, Settle
 from agent.explaining import Explained, Known
 from agent.explaining_past import explained_at, explained_now
@@ -30,12 +29,12 @@ from agent.heartbeat import Heartbeat, LoopLag
 from agent.metrics import Metrics
 from agent.muted import Mutes
 from agent.notices import Notices
+from agent.open_alerts import find_alerts, open_alerts
 from agent.outgoing import Outgoing
 from agent.past import kept_reaches
 from agent.pipeline import Pipeline
 from agent.poller import Poller
 from agent.receivers import Receivers
-from agent.reports.asking import Reporting
 from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
@@ -43,7 +42,6 @@ from agent.settings import Settings
 from agent.shards import assign
 from agent.silencing import Silencing
 from agent.slack.opening import open_slack
-from agent.standing import find_alerts, open_alerts
 from agent.store.records import Delivery, Ping, Receipt, ReceiverState
 from agent.store.store import Store
 from agent.trials import Trials
@@ -59,6 +57,7 @@ from rules.model import (
     InstanceState,
     Notice,
     Reading,
+    Report,
     SourceState,
     Trouble,
 )
@@ -75,7 +74,7 @@ def prune_seconds(retention: int) -> int:
     return max(60, min(6 * 3600, retention // (4 * SECOND)))
 
 
-class Setpoint(Approving, Reporting, Silencing):
+class Setpoint(Approving, Silencing):
     """The daemon. `start` builds it, `stop` takes it down again, also after a failed start."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], clock: Clock | None = None) -> None:
@@ -94,6 +93,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self.connections: Connections
         self.outgoing: Outgoing
         self.reached: Receivers
+        self.reporter: Reporter
         self.ack_links: AckLinks
         self.trials: Trials
         self.watcher: Watcher
@@ -128,7 +128,7 @@ class Setpoint(Approving, Reporting, Silencing):
         stack.push_async_callback(http.close)
         charts = Charts()
         stack.push_async_callback(charts.close)
-        self.services = self._services(http, self.config)
+        self.services = services_of(self.settings, self.config, http, self.clock.now)
         self.connections = Connections(self.config, self.services)
         stack.push_async_callback(self._close_connections)
         key = await self.store.key(AckLinks.NAME, self.clock.now())
@@ -187,21 +187,6 @@ class Setpoint(Approving, Reporting, Silencing):
 
     def _load(self) -> Configuration:
         return load(self.settings.config, self.environ, self.settings.allowed_commands)
-
-    def _services(self, http: HttpClient, config: Configuration) -> Services:
-        settings = self.settings
-        return Services(
-            http=http,
-            now=self.clock.now,
-            gateways=config.gateways,
-            timezone=config.timezone,
-            external_url=settings.external_url,
-            slack_bot_token=settings.slack_bot_token,
-            slack_api_url=settings.slack_api_url,
-            slack_clicks=settings.slack_clicks,
-            smtp_url=settings.smtp_url,
-            allowed_commands=settings.allowed_commands,
-        )
 
     def _compile(self, config: Configuration) -> tuple[Specs, Notices]:
         specs = Specs(config.targets.values(), (entry.rule for entry in config.sources.values()))
@@ -322,8 +307,7 @@ class Setpoint(Approving, Reporting, Silencing):
     async def poll(self, source: str) -> Sequence[Reading]:
         """Polls a source now. Raises Unknown or ConnectorError."""
         if source not in (polled := self.connections.polled()):
-            near = get_close_matches(source, polled, 1)
-            raise Unknown(f"no polled source {source!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise Unknown.among("polled source", source, polled)
         return await self.poller.poll_now(source)
 
     async def acknowledge(self, alert: str, person: Person, note: str) -> Sequence[OpenAlert]:
@@ -343,6 +327,14 @@ class Setpoint(Approving, Reporting, Silencing):
         changes = await self.store.transitions(100, target)
         known = Known(self.pipeline.decider, changes)
         return await explained_now(self.store, known, self.config.targets[target], self.clock.now())
+
+    async def report(self, name: str) -> Report:
+        """A report as it would be now; no schedule is disturbed. Raises Unknown."""
+        return await self.reporter.report(name)
+
+    async def send_report(self, name: str, person: Person) -> Report:
+        """Queues a report as it is now for its receivers; no schedule is disturbed. Raises Unknown."""
+        return await self.reporter.send(name, person)
 
     async def reload(self) -> Reloaded:
         """Reads the configuration again; a bad one changes nothing."""
@@ -375,7 +367,7 @@ class Setpoint(Approving, Reporting, Silencing):
         self._mask(config)
         self._warn(config)
         old = self.connections
-        self.services = self._services(self.services.http, config)
+        self.services = services_of(self.settings, config, self.services.http, self.clock.now)
         connections = Connections(config, self.services, old)
         specs, notices = self._compile(config)
         await self.pipeline.use(specs, notices)

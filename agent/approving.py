@@ -13,9 +13,9 @@ from agent.clock import Clock
 from agent.correcting import Corrector
 from agent.decided import Decision, happened
 from agent.memory import CORRECTIONS
+from agent.open_alerts import find_alerts
 from agent.pipeline import Pipeline
 from agent.runtime import ActionState, OpenAlert, Switched, Unknown, Word
-from agent.standing import find_alerts
 from connectors.calling import needs_output
 from rules import beginning, corrections
 from rules.model import HOUR, SECOND, Approval, Correction, Event, RunState, Series, Switch

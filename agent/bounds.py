@@ -76,7 +76,7 @@ class Bounds:
         return found.why if found else self.unmet(decision, run, rule)
 
     def unmet(self, decision: Decision, run: Correction, rule: CorrectRule) -> str | None:
-        """Why the precondition forbids it."""
+        """Why the precondition of the correction forbids its call now; None if it does not."""
         state: InstanceState | None = decision.instance(run.key)
         if rule.precondition is None or state is None:
             return None

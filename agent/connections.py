@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import structlog
 
 from agent.config.configuration import Configuration, SourceEntry
+from agent.settings import Settings
 from connectors import registry
 from connectors.base import Action, InboundSource, Notifier, Services, Source
+from connectors.http import HttpClient
 from rules.routing import CONSOLE
 
 log = structlog.get_logger()
+
+
+def services_of(settings: Settings, config: Configuration, http: HttpClient, now: Callable[[], int]) -> Services:
+    """What the connectors of a configuration may use; `now` gives UTC microseconds."""
+    return Services(
+        http=http,
+        now=now,
+        gateways=config.gateways,
+        timezone=config.timezone,
+        external_url=settings.external_url,
+        slack_bot_token=settings.slack_bot_token,
+        slack_api_url=settings.slack_api_url,
+        slack_clicks=settings.slack_clicks,
+        smtp_url=settings.smtp_url,
+        allowed_commands=settings.allowed_commands,
+    )
 
 
 class Connections:

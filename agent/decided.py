@@ -100,7 +100,7 @@ class Decision:
 def happened(specs: Specs, state: InstanceState, alert: str, event: Event, now: int) -> Transition:
     """A transition of an alert whose state stays: acknowledged, corrected, escalated, told again."""
     status = state.alerts.get(alert, AlertStatus())
-    rule = next((r for r in specs.rules.get(state.key.target, ()) if r.name == alert), None)
+    rule = specs.rule(state.key.target, alert)
     labels = status.labels or (alerts.alert_labels(rule, state.key) if rule else ())
     return Transition(
         state.key,

@@ -14,8 +14,8 @@ from agent.decided import Decision, happened
 from agent.memory import Memory
 from agent.notices import Notices
 from agent.telling import Teller
+from agent.troubles import Troubles
 from agent.undoing import take_back
-from agent.watching import Watching
 from rules.engine import Batch, States, evaluating
 from rules.explain import explain, is_past, why, why_at_once, why_source, why_then
 from rules.health import source_transition
@@ -85,7 +85,7 @@ class Decider:
         self.history = history
         self.situation = Situation(specs, notices.mutings, memory.silences)
         self.situation.note(memory.instances.values(), memory.sources.values())
-        self.watching = Watching(notices, memory, self.situation)
+        self.watching = Troubles(notices, memory, self.situation)
         self.corrector = Corrector(specs, notices, memory, self.situation, history)
         self.teller = Teller(specs, notices, self.situation, self._why, self.corrector.release)
 

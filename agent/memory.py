@@ -215,7 +215,7 @@ class Memory:
         runs: Iterable[Correction],
         groups: GroupChanges | None = None,
     ) -> None:
-        """Takes over what was committed."""
+        """Takes over what was committed. `stored` are those of the `sources` that were worth storing."""
         if groups:  # none, or no change of any
             self.groups.remember(groups)
         for state in instances:

@@ -115,7 +115,7 @@ class Metrics:
         self._deliveries.labels(receiver, "superseded").inc(count)
 
     def correction(self, action: str, state: str) -> None:
-        """A correction came to a state."""
+        """Counts a correction of an action that came to a state."""
         self._corrections.labels(action, state).inc()
 
     def reloaded(self, *, successful: bool) -> None:

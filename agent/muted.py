@@ -1,17 +1,12 @@
-"""What mutes the open alerts, as the faces show it; and silences as people ask for them."""
+"""What mutes the open alerts, as the faces show it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from agent.groups import Groups
-from rules.matchers import matchers_text, parse_alert_matchers
-from rules.model import AlertStatus, InstanceKey, InstanceState, Labels, Matcher, Muted, MutedBy, Silence
+from rules.model import AlertStatus, InstanceKey, InstanceState, Labels, Muted, MutedBy, Silence
 from rules.muting import Asked, Situation
-from rules.selectors import holds
 from rules.words import clock_time
 
 
@@ -60,32 +55,3 @@ def silence_words(silence: Silence, now: int) -> str:
     return (
         f"silence {silence.id} by {silence.author} until {clock_time(silence.ends, 'UTC', now)} UTC: {silence.reason}"
     )
-
-
-def silence_matchers(texts: Sequence[str], targets: Iterable[str]) -> tuple[Matcher, ...]:
-    """The matchers people wrote; a name alone means the target of that name.
-
-    Raises ValueError with what is wrong: no matcher at all, one that is none, or none that says what is meant.
-    """
-    known = list(targets)
-    found: list[Matcher] = []
-    for text in texts:
-        if any(sign in text for sign in "=~!{"):
-            found += parse_alert_matchers(text)
-        elif text.strip() in known:
-            found.append(Matcher("target", "=", text.strip()))
-        else:
-            near = get_close_matches(text, known, 1)
-            hint = f"did you mean {near[0]}?" if near else 'a matcher is written like severity="warning"'
-            raise ValueError(f"there is no target {text!r}; {hint}")
-    if all(holds(matcher, "") for matcher in found):
-        raise ValueError('it would silence everything; say what is meant, for example severity=~".+"')
-    return tuple(found)
-
-
-def new_silence(matchers: tuple[Matcher, ...], said: tuple[str, str], span: tuple[int, int], now: int) -> Silence:
-    """A silence with a name of its own; `said` is author and reason."""
-    starts, ends = max(span[0], now), span[1]
-    text = "\xff".join((matchers_text(matchers), *said, str(starts), str(ends), str(now)))
-    name = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return Silence(name, matchers, *said, starts, ends, now, now)

@@ -18,7 +18,6 @@ from connectors.template import TemplateError, render_annotation
 from rules.corrections import line
 from rules.grouping import own_group, routed_group
 from rules.model import (
-    AlertRule,
     AlertState,
     AlertStatus,
     Approval,
@@ -102,7 +101,7 @@ class Notices:
 
         Those who hear of it for its severity have one by itself beside that.
         """
-        rule = self._rule(transition)
+        rule = self.specs.rule(transition.key.target, transition.alert)
         route = self.config.route
         receivers = rule.notify if rule else ()
         groups: list[Group] = []
@@ -249,10 +248,6 @@ class Notices:
             news=() if saying.muted else news_of(saying.transition, saying.runs),
         )
 
-    def _rule(self, transition: Transition) -> AlertRule | None:
-        rules = self.specs.rules.get(transition.key.target, ())
-        return next((rule for rule in rules if rule.name == transition.alert), None)
-
     def _source_title(self, transition: Transition) -> str:
         return transition.key.target or f"Source {dict(transition.labels).get('source', '')}"
 
@@ -269,7 +264,7 @@ class Notices:
         return f"{title} can't be read: {transition.detail}"
 
     def _annotations(self, transition: Transition, context: Mapping[str, Any]) -> dict[str, str]:
-        rule = self._rule(transition)
+        rule = self.specs.rule(transition.key.target, transition.alert)
         rendered = {}
         for name, text in rule.annotations if rule else ():
             try:

@@ -26,7 +26,7 @@ async def run(settings: Settings, environ: Mapping[str, str] | None = None) -> N
 
     A database that is away is waited for.
     """
-    from agent.watch import watch_files
+    from agent.config.changes import watch_files
 
     allow_open_files()
     collector.share()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Protocol, Self
 
 from agent.acts import Person
 from agent.clock import Clock
@@ -79,6 +80,12 @@ class Reloaded:
 class Unknown(Exception):
     """No source, target, alert, correction or action of that name; the message offers near ones."""
 
+    @classmethod
+    def among(cls, what: str, name: str, known: Iterable[str]) -> Self:
+        """`no report 'weekli'; did you mean weekly?`"""
+        near = get_close_matches(name, list(known), 1)
+        return cls(f"no {what} {name[:100]!r}" + (f"; did you mean {near[0]}?" if near else ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -117,7 +124,7 @@ class ActionState:
 
 
 class Runtime(Protocol):
-    """The daemon as its faces see it. Names are the glossary's."""
+    """The daemon as its faces see it."""
 
     clock: Clock
     settings: Settings

@@ -112,6 +112,7 @@ class Teller:
         return self.due(group, decision.now)  # what is muted makes no others be told out of turn
 
     def due(self, group: Group, now: int) -> list[str]:
+        """The id of the group, if its next look is due at `now`; else nothing."""
         return [group.id] if group.next_look is not None and group.next_look <= now else []
 
     def _became(self, decision: Decision, transition: Transition) -> list[str]:
@@ -140,13 +141,17 @@ class Teller:
         return later
 
     def join(self, decision: Decision, wanted: Group, transition: Transition, held: Muted | None = None) -> Group:
+        """Makes the alert a member of the group it wants, which is returned as it is then known.
+
+        `held` is what mutes a new member, where that is known already.
+        """
         group = decision.groups.group(wanted.id) or wanted
         if not decision.groups.members_of(group.id):
             group = replace(wanted, begun=group.begun)
         elif not group.own:  # it may have led elsewhere when its route became another
             group = renewed(group, wanted, decision.now)
         before = decision.groups.member(group.id, transition.fingerprint)
-        rule = self.rule(transition.key, transition.alert)
+        rule = self.specs.rule(transition.key.target, transition.alert)
         fired_at = transition.fired_at or transition.at
         group = joined(group, fired_at, decision.now)
         decision.groups.put(group)
@@ -348,10 +353,6 @@ class Teller:
             if group is not None and member is not None and group.receiver == receiver and member.told:
                 return group
         return own_group(receiver, transition.alert, transition.fingerprint, transition.fired_at or decision.now)
-
-    def rule(self, key: InstanceKey, alert: str) -> AlertRule | None:
-        rules = self.specs.rules.get(key.target, ())
-        return next((rule for rule in rules if rule.name == alert), None)
 
     def woken(self, decision: Decision, causes: Iterable[Cause]) -> list[str]:
         """The groups of one alert that waited for one of these to end, or for a reading of an instance that changed.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import orjson
 
@@ -140,8 +139,7 @@ class Trials:
         """By position, the channel of each Slack notifier and whether clicks below its messages come here."""
         known = self._config().receivers
         if receiver not in known:
-            near = get_close_matches(receiver, known, 1)
-            raise Unknown(f"no receiver {receiver!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise Unknown.among("receiver", receiver, known)
         return {
             position: (entry.config.channel, entry.config.token is None)
             for position, entry in enumerate(known[receiver])

@@ -19,7 +19,7 @@ from agent.clock import Clock
 from agent.envelopes import read_notice
 from agent.outgoing import Outgoing
 from agent.pipeline import Pipeline
-from agent.watching import deliveries, receiver_of
+from agent.troubles import deliveries, receiver_of
 from connectors.base import ConnectorError, Sending
 from rules.model import DATABASE, DISK, MINUTE, SECOND, SOURCES, Trouble
 

@@ -211,19 +211,20 @@ class ReportSending:
 class Notifier(Protocol):
     """The code that sends to one kind of receiver. Constructed as `Kind(config, services)`.
 
-    One that can say a report in its own way has `async def report(self, sending: ReportSending) -> None`, which raises
-    ConnectorError; any other is sent it as a notice. A class for which a report makes no sense, such as a pager's, says
-    `takes_reports = False`.
+    `wants_chart`: it can show one. `wants_updates`: it is also sent acknowledgements and the progress of corrections,
+    because it can edit what it sent; asked of the class, or of the configuration where that has it too.
 
-    A configuration that leaves one of its keys to a field of `Services` says so by a property `needs_setting`: (key,
-    field), or None. A kind that sends in more than one way says by a property `way` which it is, and what that lacks;
-    so does its configuration.
+    What a kind may have beside:
+
+    - `async def report(self, sending: ReportSending) -> None`, which says a report in its own way and raises
+      ConnectorError; without it a report is sent as a notice.
+    - `takes_reports = False` of the class, where a report makes no sense, as for a pager.
+    - `wants_every = True` of the class: a program reads it, so that it gets each change by itself and in order.
+    - `way`, a property of it and of its configuration: in which of several ways it sends, and what that lacks.
+    - `needs_setting`, a property of its configuration: (key, field) of a key that is left to a field of `Services`.
     """
 
     wants_chart: bool
-    # A kind whose `wants_every` is true gets each change by itself and in order, because a program reads it.
-    # Also acknowledgements and progress of corrections, because it can edit what it sent. Asked of the class, before
-    # there is a notifier; where it depends on the configuration, that model has a property of the same name.
     wants_updates: bool
 
     async def send(self, sending: Sending) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, NoticedAlert, Reason, percentage
+from rules.model import DAY, HOUR, MINUTE, SECOND, Notice, NoticedAlert, Reason, percentage, rounded
 
 _PREFIXES = {
     Reason.RESOLVED: "Resolved",
@@ -220,13 +220,8 @@ def _amount(notice: Notice, *values: float, unit: bool = True) -> str:
     return f"{text} {plain(notice.unit)}".rstrip() if unit and not notice.percent else text
 
 
-def _rounded(value: float) -> float:
-    """A computed figure, to about four digits: more would claim to know more."""
-    return float(round(value)) if abs(value) >= 100 else float(f"{value:.3g}")
-
-
 def _computed(notice: Notice, value: float) -> float:
-    return value if notice.percent else _rounded(value)
+    return value if notice.percent else rounded(value)
 
 
 def _value(notice: Notice) -> str:

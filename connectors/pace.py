@@ -43,7 +43,7 @@ class Pace:
             self._refuse(method, self._held.get(method, 0.0) - self._monotonic(), patience=0.0)
 
     def hold(self, method: str, seconds: float) -> None:
-        """Lets nobody call `method` for so long."""
+        """Lets nobody call `method` for so many seconds; of two such the one that ends later counts."""
         self._held[method] = max(self._held.get(method, 0.0), self._monotonic() + seconds)
 
     async def pause(self, seconds: float) -> None:

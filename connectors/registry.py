@@ -9,30 +9,31 @@ from typing import Any
 
 GROUP = "setpoint.connectors"
 
-SOURCES = {
-    "checkin": "connectors.sources.checkin:CheckinSource",
-    "file": "connectors.sources.file:FileSource",
-    "http": "connectors.sources.http:HttpSource",
-    "sql": "connectors.sources.sql:SqlSource",
-    "webhook": "connectors.sources.webhook:WebhookSource",
+BUILT_IN = {
+    "sources": {
+        "checkin": "connectors.sources.checkin:CheckinSource",
+        "file": "connectors.sources.file:FileSource",
+        "http": "connectors.sources.http:HttpSource",
+        "sql": "connectors.sources.sql:SqlSource",
+        "webhook": "connectors.sources.webhook:WebhookSource",
+    },
+    "notifiers": {
+        "apprise": "connectors.notifiers.apprise:AppriseNotifier",
+        "console": "connectors.notifiers.console:ConsoleNotifier",
+        "email": "connectors.notifiers.email:EmailNotifier",
+        "pagerduty": "connectors.notifiers.pagerduty:PagerDutyNotifier",
+        "slack": "connectors.notifiers.slack:SlackNotifier",
+        "teams": "connectors.notifiers.teams:TeamsNotifier",
+        "webhook": "connectors.notifiers.webhook:WebhookNotifier",
+    },
+    "actions": {
+        "command": "connectors.actions.command:CommandAction",
+        "mqtt": "connectors.actions.mqtt:MqttAction",
+        "slack": "connectors.actions.slack:SlackAction",
+        "sql": "connectors.actions.sql:SqlAction",
+        "webhook": "connectors.actions.webhook:WebhookAction",
+    },
 }
-NOTIFIERS = {
-    "apprise": "connectors.notifiers.apprise:AppriseNotifier",
-    "console": "connectors.notifiers.console:ConsoleNotifier",
-    "email": "connectors.notifiers.email:EmailNotifier",
-    "pagerduty": "connectors.notifiers.pagerduty:PagerDutyNotifier",
-    "slack": "connectors.notifiers.slack:SlackNotifier",
-    "teams": "connectors.notifiers.teams:TeamsNotifier",
-    "webhook": "connectors.notifiers.webhook:WebhookNotifier",
-}
-ACTIONS = {
-    "command": "connectors.actions.command:CommandAction",
-    "mqtt": "connectors.actions.mqtt:MqttAction",
-    "slack": "connectors.actions.slack:SlackAction",
-    "sql": "connectors.actions.sql:SqlAction",
-    "webhook": "connectors.actions.webhook:WebhookAction",
-}
-_BUILT_IN = {"sources": SOURCES, "notifiers": NOTIFIERS, "actions": ACTIONS}
 
 
 @cache
@@ -41,7 +42,7 @@ def kinds(role: str) -> dict[str, str]:
 
     A package's entry point is named `<role>.<kind>`, for example `sources.opcua = "my_package.opcua:OpcUaSource"`.
     """
-    found = dict(_BUILT_IN[role])
+    found = dict(BUILT_IN[role])
     for point in entry_points(group=GROUP):
         of, _, kind = point.name.partition(".")
         if of == role:

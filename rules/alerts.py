@@ -87,7 +87,7 @@ def is_open(status: AlertStatus) -> bool:
 
 
 def wake(status: AlertStatus, *, for_: int, keep_firing_for: int) -> int | None:
-    """When time alone moves the alert on."""
+    """When time alone moves the alert on, in UTC microseconds: it fires, or is resolved. None: time alone does not."""
     if status.state is AlertState.PENDING:
         return status.since + for_
     return status.since + keep_firing_for if status.state is AlertState.RECOVERING else None

@@ -46,7 +46,7 @@ def had_come_back(run: Correction) -> bool:
 
 
 def decided(run: Correction, approval: Approval) -> Correction:
-    """The proposal after a person's word."""
+    """The proposal after a person's word: approved, or skipped because it was rejected."""
     at, note = approval.at, f": {approval.note}" if approval.note else ""
     if approval.given:
         return replace(run, state=RunState.APPROVED, approval=approval, deadline=None, updated=at, detail="")

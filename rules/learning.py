@@ -86,5 +86,5 @@ def beside(assessment: Assessment, target: Target, finding: Finding | None) -> A
 
 
 def alone(unusual: Against | None, *, is_early: bool) -> Standing:
-    """How an instance without a goal stands."""
+    """How an instance without a goal stands: out of band while a reading is unusual, too early to say at first."""
     return _TOO_EARLY if is_early else _IN if unusual is None else _OUT

@@ -18,7 +18,7 @@ EARLY = MINUTE
 
 
 def come(readings: Sequence[Reading], now: int) -> Sequence[Reading]:
-    """Those that count by `now`."""
+    """The readings that count at `now`: those stamped no more than `EARLY` ahead of it."""
     end = now + EARLY
     for reading in readings:
         if reading.time > end:

@@ -137,7 +137,7 @@ class Skill:
         self._weights = None
 
     def mix(self, levels: Levels, rose: float) -> float:
-        """The level by all ways together."""
+        """The level by all ways of forecasting together, each weighted by how well it did; `rose` as in `Made`."""
         if self._weights is None:
             lately = self._with(self._with(self._lately, self._previous), self._made)
             raw = [p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)]

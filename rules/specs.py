@@ -176,6 +176,10 @@ class Specs:
         """How far before its newest reading a series is needed."""
         return self._horizons.get(name, Reach())
 
+    def rule(self, target: str, alert: str) -> AlertRule | None:
+        """The alert rule of that name: the target's own, or the one for readings that stopped. None if it has none."""
+        return next((rule for rule in self.rules.get(target, ()) if rule.name == alert), None)
+
     def sources_of(self, target: str) -> tuple[str, ...]:
         """The sources that may give what a target measures."""
         return self._sources_of[target]

@@ -42,7 +42,7 @@ class Turn:
         self._resting: Resting | None = None
 
     def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
-        """What readings that come together change."""
+        """Judges readings that came together at a time; None where nothing but numbers changed."""
         if self._resting is not None and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)

@@ -9,7 +9,7 @@ from rules.model import Correction, RunState
 
 
 def undoing(run: Correction, action: str, now: int) -> Correction:
-    """The run that takes another back."""
+    """The run of `action` that takes another run back; approved from its start, as nobody is asked again."""
     return replace(
         run,
         id=f"{run.id}-undo",

@@ -18,6 +18,7 @@ from rules.model import (
     Standing,
     Target,
     percentage,
+    rounded,
 )
 from rules.periods import to_local
 from rules.progress import is_budget
@@ -123,7 +124,7 @@ def how_unusual(target: Target, finding: Finding) -> str:
     if times >= 1.5:
         return f"{said}{times:,.{1 if times < 100 else 0}f} times {of}{after} ({about(expected)})"
     if 0 < times < 0.67:
-        return f"{said}{number(_rounded(100 * times), '%')} of {of}{after} ({about(expected)})"
+        return f"{said}{number(rounded(100 * times), '%')} of {of}{after} ({about(expected)})"
     where = "above" if value > expected else "below"
     low, high = about(expected - edge), about(expected + edge)
     return f"{said}far {where} {of}{after} ({low if low == high else f'{low} to {high}'})"
@@ -131,7 +132,7 @@ def how_unusual(target: Target, finding: Finding) -> str:
 
 def about(value: float) -> str:
     """A computed figure as people write it."""
-    return number(_rounded(value))
+    return number(rounded(value))
 
 
 def _when(finding: Finding, zone: str) -> str:
@@ -184,7 +185,7 @@ def _describe_period(target: Target, assessment: Assessment) -> str:
     if assessment.standing in {Standing.BEHIND, Standing.ON_TRACK}:
         if assessment.required_rate is not None:
             may = budget and assessment.required_rate >= 0
-            parts.append(f"{'may add' if may else 'needs'} {number(_rounded(assessment.required_rate))} a day")
+            parts.append(f"{'may add' if may else 'needs'} {number(rounded(assessment.required_rate))} a day")
         if assessment.projection is not None and assessment.projection.value != assessment.value:
             parts.append(f"projected {_computed(assessment.projection.value, target)}")
     return ", ".join(parts)
@@ -206,12 +207,7 @@ def beside(value: float, bounds: Iterable[float | None], unit: str = "", *, perc
 
 
 def _computed(value: float, target: Target) -> str:
-    return amount(value if target.percent else _rounded(value), target, unit=False)
-
-
-def _rounded(value: float) -> float:
-    """A computed figure, to about four digits: more would claim to know more."""
-    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+    return amount(value if target.percent else rounded(value), target, unit=False)
 
 
 def _describe_checkin(target: Target, assessment: Assessment, now: int) -> str:

@@ -23,7 +23,6 @@ from agent.testing.reading import read_tests
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 GUIDES = sorted(ROOT.glob("docs/how-to/*.md"))
-WALKS = [ROOT / "README.md", ROOT / "docs/tutorial.md"]
 EXAMPLES = sorted(ROOT.glob("examples/*.yaml"))
 BIN = Path(sys.executable).parent
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

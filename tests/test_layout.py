@@ -15,7 +15,6 @@ from connectors import registry
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for name in ("agent", "connectors", "rules") for path in ROOT.glob(f"{name}/**/*.py"))
 SHIPPED = [path for path in SOURCES if "migrations" not in path.parts]
-ROLES = {"sources": registry.SOURCES, "notifiers": registry.NOTIFIERS, "actions": registry.ACTIONS}
 
 # Where each library of weight may be imported; a folder ends with a slash.
 PLACES = {
@@ -110,7 +109,7 @@ def test_rules_use_nothing_that_waits_talks_or_remembers():
 
 
 def test_one_connector_never_imports_another():
-    kinds = {module(path): path for role in ROLES for path in ROOT.glob(f"connectors/{role}/*.py")}
+    kinds = {module(path): path for role in registry.BUILT_IN for path in ROOT.glob(f"connectors/{role}/*.py")}
     wrong = [
         f"{name} imports {other}"
         for name, path in kinds.items()
@@ -140,11 +139,11 @@ def test_nobody_but_the_clock_asks_what_time_it_is():
     assert {entry.partition(":")[0] for entry in asked} == {"agent/clock.py"}
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", registry.BUILT_IN)
 def test_the_registry_is_the_folder(role):
     files = {path.stem for path in ROOT.glob(f"connectors/{role}/*.py")} - {"__init__"}
-    assert set(ROLES[role]) == files
-    for kind, target in ROLES[role].items():
+    assert set(registry.BUILT_IN[role]) == files
+    for kind, target in registry.BUILT_IN[role].items():
         assert target.partition(":")[0] == f"connectors.{role}.{kind}"
         assert registry.load(role, kind).Config.model_fields["type"].annotation.__args__ == (kind,)
 

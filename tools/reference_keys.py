@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.config.schema import json_schema
+from connectors import registry
 from rules.words import span
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Written by `make docs` from the code; changes made here are lost. -->\n"
 
-KINDS = (
-    ("Sources", "sources", {"checkin": "CheckinSourceConfig", "file": "FileSourceConfig", "http": "HttpSourceConfig",
-                            "sql": "SqlSourceConfig", "webhook": "WebhookSourceConfig"}),
-    ("Actions", "actions", {"command": "CommandActionConfig", "mqtt": "MqttActionConfig", "slack": "SlackActionConfig",
-                            "sql": "SqlActionConfig", "webhook": "WebhookActionConfig"}),
-    ("Receivers", "receivers", {"apprise": "AppriseConfig", "console": "ConsoleConfig", "email": "EmailConfig",
-                                "pagerduty": "PagerDutyConfig", "slack": "SlackConfig", "teams": "TeamsConfig",
-                                "webhook": "WebhookConfig"}),
-)  # fmt: skip
+ROLES = {"Sources": "sources", "Actions": "actions", "Receivers": "notifiers"}
 ABOUT = {
     "Sources": "Under `sources`, by name. The kind is chosen by `type`.",
     "Actions": "Under `actions`, by name.",
@@ -70,11 +63,12 @@ REST = (
 
 
 class Words:
-    """The meaning of keys; what was asked for is remembered, so that words without a key are found."""
+    """The meaning of keys; what was asked for is remembered, to find words without a key and models without words."""
 
     def __init__(self) -> None:
         self.by_model: dict[str, dict[str, str]] = tomllib.loads((ROOT / "tools/words.toml").read_text())
         self.used: set[tuple[str, str]] = set()
+        self.models: set[str] = set()
 
     def of(self, model: str, key: str) -> str:
         """The words. Raises SystemExit if there are none."""
@@ -84,8 +78,10 @@ class Words:
                 return self.by_model[place][key]
         raise SystemExit(f"tools/words.toml says nothing about {key} of {model}")
 
-    def check(self) -> None:
-        """Raises SystemExit if words belong to no key."""
+    def check(self, defs: dict[str, Any]) -> None:
+        """Raises SystemExit if words belong to no key, or a section of the language is in no table."""
+        if left_out := {name for name in defs if "properties" in defs[name]} - self.models:
+            raise SystemExit(f"tools/reference_keys.py has no heading for {sorted(left_out)}")
         said = {(model, key) for model, keys in self.by_model.items() for key in keys if model != "Settings"}
         if said - self.used:
             raise SystemExit(f"tools/words.toml has words for keys that don't exist: {sorted(said - self.used)}")
@@ -102,22 +98,24 @@ def configuration() -> str:
         "[how-to guide](../how-to/configuration.md). `setpoint schema` prints the JSON Schema of it all.\n",
         "A key marked *secret* has a twin that ends in `_file` and names a file which holds the value.\n",
     ]
-    for title, role, members in KINDS:
+    for title, role in ROLES.items():
         lines += [f"## {title}\n", f"{ABOUT[title]}\n"]
-        for kind, model in members.items():
-            lines += [f"### `{role}: type: {kind}`\n", *table(model, defs, words)]
+        for kind in registry.BUILT_IN[role]:
+            model = registry.load(role, kind).Config.__name__
+            lines += [f"### `{title.lower()}: type: {kind}`\n", *table(model, defs, words)]
         if title == "Sources":
             for heading, model in PARTS:
                 lines += [f"{'##' if heading == 'Targets' else '###'} {heading}\n", *table(model, defs, words)]
     for heading, model in REST:
         lines += [f"{'##' if heading[0] != '`' else '###'} {heading}\n", *table(model, defs, words)]
     lines += ["## Operators\n", f"`operators`: {words.of('Operators', 'operators')}\n"]
-    words.check()
+    words.check(defs)
     return "\n".join(lines)
 
 
 def table(model: str, defs: dict[str, Any], words: Words) -> Iterator[str]:
     """The keys of one model."""
+    words.models.add(model)
     schema = defs[model]
     needed = set(schema.get("required", ()))
     needed |= {rule["oneOf"][0]["required"][0] for rule in schema.get("allOf", ()) if "oneOf" in rule}

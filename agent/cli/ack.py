@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 from urllib.parse import quote
 
 import click
 
 from agent.cli.client import Daemon, mistaken
-from agent.cli.options import json_option, listen_option, print_json, settings_of, url_option
+from agent.cli.options import json_option, listen_option, print_json, settings_of, url_option, user
 from agent.cli.tables import labels, line
 
 
@@ -44,11 +43,3 @@ def _words(alert: dict[str, Any]) -> str:
     of = f" ({labels(alert['instance'])})" if alert["instance"] else ""
     whose = f" of {line(alert['target'])}{of}" if alert["target"] else ""
     return f"{line(alert['name'])}{whose} is taken by {line(alert['acknowledged_by']) or 'nobody'}"
-
-
-def user() -> str:
-    """The name of who is at the keyboard."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in a container
-        return "command line"

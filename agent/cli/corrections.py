@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.ack import user
 from agent.cli.client import Daemon, mistaken
 from agent.cli.options import (
     Unusable,
@@ -19,6 +18,7 @@ from agent.cli.options import (
     print_lines,
     settings_of,
     url_option,
+    user,
 )
 from agent.cli.tables import coloured, labels, line, local_time, table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -33,6 +34,14 @@ def acting(command: _Command) -> _Command:
     for option in (json_option, url_option, listen_option, by, note):  # help lists the last one first
         command = option(command)
     return command
+
+
+def user() -> str:
+    """The name of who is at the keyboard."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in a container
+        return "command line"
 
 
 class Failed(click.ClickException):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from agent.cli.options import environment
 from agent.clock import Clock
 from agent.config.configuration import Configuration
+from agent.connections import services_of
 from agent.settings import Settings
 from connectors.base import Services
 from connectors.http import HttpClient
@@ -20,17 +21,6 @@ async def services(settings: Settings, config: Configuration) -> AsyncIterator[S
     clock = Clock()
     http = HttpClient(clock.now, clock.monotonic, proxies=Proxies(environment()))
     try:
-        yield Services(
-            http=http,
-            now=clock.now,
-            gateways=config.gateways,
-            timezone=config.timezone,
-            external_url=settings.external_url,
-            slack_bot_token=settings.slack_bot_token,
-            slack_api_url=settings.slack_api_url,
-            slack_clicks=settings.slack_clicks,
-            smtp_url=settings.smtp_url,
-            allowed_commands=settings.allowed_commands,
-        )
+        yield services_of(settings, config, http, clock.now)
     finally:
         await http.close()

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.ack import user
 from agent.cli.client import Daemon, mistaken
 from agent.cli.names import complete
 from agent.cli.options import (
@@ -20,6 +19,7 @@ from agent.cli.options import (
     print_json,
     settings_of,
     url_option,
+    user,
 )
 
 _ENDINGS = {".pdf": "pdf", ".html": "html", ".md": "md"}

@@ -6,10 +6,9 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.ack import user
 from agent.cli.client import Daemon
 from agent.cli.corrections import say
-from agent.cli.options import acting, settings_of
+from agent.cli.options import acting, settings_of, user
 
 
 @click.command("run-action", short_help="Call an action for an open alert.")

@@ -135,7 +135,7 @@ async def _load(url: str) -> tuple[Remembered, list[ReceiverState], str]:
 def _said(config: Configuration, remembered: Remembered, only: str | None, now: int) -> Snapshot:
     from agent.groups import Groups
     from agent.muted import Mutes
-    from agent.standing import open_alerts
+    from agent.open_alerts import open_alerts
     from agent.web import views
     from rules.model import SourceState
     from rules.muting import Mutings, Situation

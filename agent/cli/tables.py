@@ -53,14 +53,11 @@ def amount(
     computed: bool = False,
 ) -> str:
     """A number of a target, as the API says it, as people write it: a share in percent, what is computed rounded."""
+    from rules.model import rounded
+
     share = target.get("measure") == "share"
-    shown = _rounded(value) if computed and not share and value is not None else value
+    shown = rounded(value) if computed and not share and value is not None else value
     return line(figure(shown, target["unit"] if unit else "", bounds, percent=share))
-
-
-def _rounded(value: float) -> float:
-    """A computed figure to about four digits: more would claim to know more."""
-    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
 def percent(share: float | None) -> str:

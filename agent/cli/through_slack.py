@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.ack import user
 from agent.cli.client import Daemon, NoDaemon, mistaken
-from agent.cli.options import print_json
+from agent.cli.options import print_json, user
 from agent.clock import Clock
 
 _EVERY = 0.25  # seconds between two looks

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from agent.config import words
 from agent.config.document import Document
 from agent.config.errors import Path
 from agent.config.language import AlertSection, GoalSection, TargetSection
 from connectors.fields import LONGEST
 from rules import burning
-from rules.model import DAY, HOUR, BurnRate, CalendarPeriod, Measure, RollingPeriod, Sign
+from rules.model import DAY, HOUR, BurnRate, CalendarPeriod, Measure, RollingPeriod, Sign, duration_text
 
 _LEAST = {"hour": HOUR, "day": DAY, "week": 7 * DAY, "month": 28 * DAY, "quarter": 90 * DAY, "year": 365 * DAY}
 
@@ -37,12 +36,12 @@ def _check_windows(alert: AlertSection, goal: GoalSection | None, path: Path, do
     for index, pair in enumerate(alert.burn):
         at = (*path, "burn", index)
         if pair.short >= pair.long:
-            document.report((*at, "short"), f"has to be shorter than long, {words.span(pair.long)}")
+            document.report((*at, "short"), f"has to be shorter than long, {duration_text(pair.long)}")
         if pair.long > length:
-            document.report((*at, "long"), f"is longer than the goal's period, {words.span(length)}")
+            document.report((*at, "long"), f"is longer than the goal's period, {duration_text(length)}")
     longest = max(pair.long for pair in _usual(alert.severity))
     if not alert.burn and longest > length:
-        message = f"looks back over {words.span(longest)}, and the goal's period is {words.span(length)}"
+        message = f"looks back over {duration_text(longest)}, and the goal's period is {duration_text(length)}"
         document.report((*path, "when"), f"{message}; add burn with shorter windows")
 
 

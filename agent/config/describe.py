@@ -7,7 +7,7 @@ from typing import Any
 from agent.config import words
 from agent.config.configuration import ActionEntry, Configuration, ReportEntry, SourceEntry
 from rules.matchers import matchers_text
-from rules.model import AlertRule, CorrectRule, Target
+from rules.model import AlertRule, CorrectRule, Target, duration_text
 from rules.routing import Route
 
 
@@ -34,7 +34,7 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         "time_intervals": list(configuration.intervals),
         "operators": list(configuration.operators),
         "reports": [_report(report) for report in configuration.reports.values()],
-        "heartbeat": f"every {words.span(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
+        "heartbeat": f"every {duration_text(configuration.heartbeat_every)}" if configuration.heartbeat_url else None,
     }
 
 
@@ -55,7 +55,7 @@ def _target(target: Target, *, pretends: bool) -> dict[str, Any]:
         "by": list(target.by),
         "goal": words.wanted_of(target),
         "timezone": target.zone,
-        "no_data": f"after {words.span(target.no_data.after)}: {target.no_data.then}" if target.no_data else None,
+        "no_data": f"after {duration_text(target.no_data.after)}: {target.no_data.then}" if target.no_data else None,
         "alerts": [_alert(alert) for alert in target.alerts],
         "correct": [_correct(rule, pretends=pretends or rule.dry_run) for rule in target.correct],
         "depends_on": list(target.depends_on),
@@ -71,13 +71,14 @@ def _alert(alert: AlertRule) -> dict[str, Any]:
         "severity": alert.severity,
         "notify": list(alert.notify),
         "burn": [
-            {"rate": pair.rate, "long": words.span(pair.long), "short": words.span(pair.short)} for pair in alert.burn
+            {"rate": pair.rate, "long": duration_text(pair.long), "short": duration_text(pair.short)}
+            for pair in alert.burn
         ],
         "worse": [
             {"severity": step.severity, "unless": words.band(step.at_least, step.at_most), "notify": list(step.notify)}
             for step in alert.worse
         ],
-        "escalate": [{"after": words.span(step.after), "to": list(step.to)} for step in alert.escalate],
+        "escalate": [{"after": duration_text(step.after), "to": list(step.to)} for step in alert.escalate],
     }
 
 
@@ -86,27 +87,27 @@ def _correct(rule: CorrectRule, *, pretends: bool) -> dict[str, Any]:
         "on": rule.on,
         "action": rule.action,
         "calling": words.calling(rule, pretends=pretends),
-        "approve_within": words.span(rule.approve_within) if rule.approve_within is not None else None,
+        "approve_within": duration_text(rule.approve_within) if rule.approve_within is not None else None,
         "dry_run": pretends,
         "precondition": rule.precondition,
         "output": words.output(rule.output),
         "undo": words.undo(rule.undo),
         "max_attempts": rule.max_attempts,
-        "cooldown": words.span(rule.cooldown),
-        "verify_within": words.span(rule.verify_within),
+        "cooldown": duration_text(rule.cooldown),
+        "verify_within": duration_text(rule.verify_within),
         "escalate_to": list(rule.escalate_to),
     }
 
 
 def _action(action: ActionEntry) -> dict[str, Any]:
-    budget = f"{action.budget[0]} in {words.span(action.budget[1] * 1_000_000)}" if action.budget else None
+    budget = f"{action.budget[0]} in {duration_text(action.budget[1] * 1_000_000)}" if action.budget else None
     breaker = action.breaker
     return {
         "name": action.name,
         "type": action.kind,
         "thing": getattr(action.config, "thing", None),
         "budget": budget,
-        "breaker": {"failures": breaker.failures, "pause": words.span(breaker.pause)},
+        "breaker": {"failures": breaker.failures, "pause": duration_text(breaker.pause)},
     }
 
 
@@ -127,9 +128,9 @@ def _route(route: Route) -> dict[str, Any]:
         "matchers": [matchers_text((matcher,))[1:-1] for matcher in route.matchers],
         "continue": route.continue_,
         "group_by": list(route.group_by),
-        "group_wait": words.span(route.group_wait),
-        "group_interval": words.span(route.group_interval),
-        "repeat_interval": words.span(route.repeat_interval),
+        "group_wait": duration_text(route.group_wait),
+        "group_interval": duration_text(route.group_interval),
+        "repeat_interval": duration_text(route.repeat_interval),
         "mute_time_intervals": list(route.mute),
         "active_time_intervals": list(route.active),
         "routes": [_route(inner) for inner in route.routes],

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 from agent.config.document import Document
 from agent.config.errors import Path
 from agent.config.language import WEEKDAYS, FixedSpan, GoalSection, SeriesValue
 from agent.config.series import read_selector
 from agent.config.sources import Given
-from agent.config.spans import fixed_period
-from rules.model import CalendarPeriod, Goal, Lookup, Measure, Period, PeriodTable, Selector
-from rules.periods import is_period_name
+from rules.model import CalendarPeriod, FixedPeriod, Goal, Lookup, Measure, Period, PeriodTable, Selector
+from rules.periods import is_period_name, to_micros
 
 _NAMES = {"day": "2026-01-31", "week": "2026-W05", "month": "2026-01", "quarter": "2026-Q1", "year": "2026"}
 
@@ -23,7 +25,7 @@ def check_not_itself(goal: Goal, measured: Selector | None, path: Path, document
 
 def build_goal(model: GoalSection, path: Path, zone: str, document: Document, known: Given) -> Goal:
     """The goal; mistakes are reported."""
-    per = fixed_period(model.per, zone, (*path, "per"), document) if isinstance(model.per, FixedSpan) else model.per
+    per = _fixed_period(model.per, zone, (*path, "per"), document) if isinstance(model.per, FixedSpan) else model.per
     measure, quantile = model.measure or (Measure.SUM if per is not None else Measure.LAST, 0.0)
     found: dict[str, Lookup | None] = {}
     for key in ("at_least", "at_most"):
@@ -41,6 +43,26 @@ def build_goal(model: GoalSection, path: Path, zone: str, document: Document, kn
         _plan(model, path, document, known),
         model.plan == WEEKDAYS,
     )
+
+
+def _fixed_period(span: FixedSpan, zone: str, path: Path, document: Document) -> FixedPeriod | None:
+    """The period from the beginning of `from` to the end of `to`; None after a mistake was reported."""
+    try:
+        start = _instant(span.from_, zone)
+        end = _instant(span.to if isinstance(span.to, datetime) else span.to + timedelta(days=1), zone)
+    except (OverflowError, ValueError):
+        document.report(path, "lies outside the calendar")
+        return None
+    if end <= start:
+        document.report((*path, "to"), "lies before from")
+        return None
+    return FixedPeriod(start, end)
+
+
+def _instant(moment: date | datetime, zone: str) -> int:
+    """UTC microseconds; a date is its first moment in the zone."""
+    local = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
+    return to_micros(local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone)))
 
 
 def _plan(model: GoalSection, path: Path, document: Document, known: Given) -> Selector | None:

@@ -21,22 +21,12 @@ from rules.model import (
     Selector,
     Target,
     Undo,
+    duration_text,
     percentage,
 )
 from rules.periods import to_local
 
 _TABLE_MOST = 4  # periods of a table that are said
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-
-
-def span(micros: int) -> str:
-    """Microseconds as a duration such as `1h30m`."""
-    seconds, rest = divmod(micros, 1_000_000)
-    text = ""
-    for unit, size in _UNITS:
-        count, seconds = divmod(seconds, size)
-        text += f"{count}{unit}" if count else ""
-    return text + (f"{rest // 1_000}ms" if rest else "") or "0s"
 
 
 def number(value: float) -> str:
@@ -49,7 +39,7 @@ def period(per: Period, zone: str) -> str:
     if isinstance(per, CalendarPeriod):
         return f"per {per.unit}"
     if isinstance(per, RollingPeriod):
-        return f"over the last {span(per.length)}"
+        return f"over the last {duration_text(per.length)}"
     return _fixed(per, zone)
 
 
@@ -107,15 +97,17 @@ def wanted_of(target: Target) -> str:
     if checkin is None:
         return goal(target.goal, target.zone)
     rhythm = (
-        f"every {span(checkin.every)}" if checkin.every is not None else f"by cron {checkin.schedule} {checkin.zone}"
+        f"every {duration_text(checkin.every)}"
+        if checkin.every is not None
+        else f"by cron {checkin.schedule} {checkin.zone}"
     )
-    return f"a call {rhythm}, at most {span(checkin.grace)} late"
+    return f"a call {rhythm}, at most {duration_text(checkin.grace)} late"
 
 
 def lasting(alert: AlertRule) -> str:
     """`2m`, or `3 of the last 5 readings`."""
     often = alert.often
-    return f"{often.breaches} of the last {often.of} readings" if often else span(alert.for_)
+    return f"{often.breaches} of the last {often.of} readings" if often else duration_text(alert.for_)
 
 
 def times(count: int) -> str:
@@ -127,7 +119,7 @@ def calling(rule: CorrectRule, *, pretends: bool) -> str:
     """Whether a correction calls by itself, asks a person first, or only pretends to call."""
     call = f"only pretends to call {rule.action} (dry run)" if pretends else f"calls {rule.action}"
     if rule.approve_within is not None:
-        return f"asks a person first, for {span(rule.approve_within)} at most, then {call}"
+        return f"asks a person first, for {duration_text(rule.approve_within)} at most, then {call}"
     return call if pretends else f"{call} by itself"
 
 
@@ -151,5 +143,5 @@ def schedule(source: SourceEntry) -> str:
     if source.cron is not None:
         return f"cron {source.cron} {source.zone}"
     if source.every is not None:
-        return f"every {span(source.every)}"
+        return f"every {duration_text(source.every)}"
     return f"called at /ping/{source.name}" if source.kind == "checkin" else f"called at /in/{source.name}"

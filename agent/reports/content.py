@@ -22,6 +22,7 @@ from rules.model import (
     Standing,
     Target,
     Transition,
+    rounded,
 )
 from rules.words import amount, beside, describe, number, wanted
 
@@ -141,7 +142,7 @@ def _row(target: Target, state: InstanceState, now: int, before: str, held: str)
         since=state.since,
         value=_value(target, found.value, bounds),
         goal=wanted(found, target) or words.wanted_of(target),
-        progress="" if found.progress is None or found.start is None else number(_rounded(found.progress * 100), "%"),
+        progress="" if found.progress is None or found.start is None else number(rounded(found.progress * 100), "%"),
         required=_required(target, state),
         projection=_projection(target, state),
         before=before,
@@ -178,12 +179,7 @@ def _projection(target: Target, state: InstanceState) -> str:
 
 
 def _computed(target: Target, value: float) -> str:
-    return amount(value if target.percent else _rounded(value), target, unit=False)
-
-
-def _rounded(value: float) -> float:
-    """To about four digits: more would claim to know more."""
-    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+    return amount(value if target.percent else rounded(value), target, unit=False)
 
 
 def _cut(rows: Sequence[ReportRow]) -> tuple[list[ReportRow], list[ReportMore]]:

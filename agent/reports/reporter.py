@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 
 import orjson
@@ -175,8 +174,7 @@ class Reporter:
     def _entry(self, name: str) -> ReportEntry:
         known = self._config.reports
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            raise Unknown(f"no report {name[:100]!r}" + (f"; did you mean {near[0]}?" if near else ""))
+            raise Unknown.among("report", name, known)
         return known[name]
 
     # what both need

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from agent.notices import values_of
 from agent.slack.chart import charted
 from agent.slack.names import Named, find, folded, things
 from agent.slack.replies import Reply, cut, lines
 from agent.slack.visit import Visit, alert_line
 from agent.slack.whys import why_lines
-from agent.standing import noticed
 from connectors.facts import facts
-from rules.model import Event, Health, InstanceKey, InstanceState, Standing, Target
+from rules.model import Event, Health, InstanceKey, InstanceState, Notice, Reason, Standing, Target
 from rules.words import headline, span
 
 _MOST_ALERTS = 15
@@ -124,7 +124,7 @@ def _target(visit: Visit, named: Named, before: Sequence[str]) -> Reply:
     own = [state for state in _by_target(visit).get(named.name, []) if _is_meant(named, state.key)]
     alerts = [alert_line(alert, visit.now) for alert in visit.runtime.alerts() if _is_meant(named, alert.key)]
     if len(own) == 1:
-        notice = noticed(target, own[0], visit.now)
+        notice = _notice_of(target, own[0], visit.now)
         shown = [f"{fact.label}: {fact.text}" for fact in facts(notice)]
         said = [*before, headline(target, own[0].key, own[0].assessment, Event.FIRING, visit.now), *_held(visit, own)]
         reply = Reply([*said, *shown, *alerts], title=target.title)
@@ -133,7 +133,35 @@ def _target(visit: Visit, named: Named, before: Sequence[str]) -> Reply:
     said = cut([_instance(visit, target, state) for state in own], _MOST_INSTANCES)
     said = said or ["No data: nothing was read yet"]
     reply = Reply([*before, *said, *cut(alerts, _MOST_ALERTS)], title=target.title)
-    return charted(visit, noticed(target, own[0], visit.now), reply) if own else reply  # of the gravest
+    return charted(visit, _notice_of(target, own[0], visit.now), reply) if own else reply  # of the gravest
+
+
+def _notice_of(target: Target, state: InstanceState, now: int) -> Notice:
+    """How an instance stands, as a notice would say it that is about no alert: for facts and charts."""
+    found = state.assessment
+    return Notice(
+        reason=Reason.UPDATED,
+        status="firing",
+        title=target.title,
+        headline=headline(target, state.key, found, Event.FIRING, now),
+        target=target.name,
+        alert="",
+        severity="",
+        standing=found.standing,
+        fingerprint="",
+        labels=dict(state.key.labels),
+        annotations={},
+        values=values_of(found),
+        starts_at=state.since,
+        ends_at=None,
+        at=now,
+        receiver="",
+        period_start=found.start,
+        period_end=found.end,
+        zone=target.zone,
+        unit=target.unit,
+        percent=target.percent,
+    )
 
 
 def _is_meant(named: Named, key: InstanceKey) -> bool:

@@ -55,5 +55,5 @@ def code(text: str) -> str:
 
 
 def until(visit: Visit, at: int) -> str:
-    """A time as silences say it."""
+    """A time (UTC microseconds) as silences say it: `14:00 UTC`, with the date if that is not today."""
     return f"{clock_time(at, 'UTC', visit.now)} UTC"

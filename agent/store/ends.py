@@ -67,7 +67,7 @@ class End(Protocol):
         """Makes the schema in an empty database, then begins the transaction that `put` writes in."""
 
     def put(self, columns: Columns, rows: list[Row]) -> None:
-        """Writes rows."""
+        """Writes rows of one table, whose cells are in the order of `columns`."""
 
     def numbers(self) -> dict[str, int]:
         """The highest number that was given in each numbered table, also to rows that are gone."""

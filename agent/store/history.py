@@ -31,7 +31,7 @@ def _rows(connection: Connection, statement: Select[Any]) -> list[Any]:
 def read_transitions(
     connection: Connection, limit: int, target: str | None, since: int | None, fingerprint: str | None
 ) -> list[Transition]:
-    """Newest first."""
+    """At most `limit` transitions, the newest first; `since` is in UTC microseconds, itself included."""
     table = transitions.c
     statement = select(table.record).order_by(table.id.desc()).limit(limit)
     if target is not None:
@@ -95,7 +95,7 @@ def read_said(connection: Connection, target: str, start: int, end: int) -> list
 
 
 def read_deliveries(connection: Connection, limit: int, fingerprint: str | None) -> list[Delivery]:
-    """Newest first."""
+    """At most `limit` deliveries, the newest first; `fingerprint`: those about an alert or group, or naming it."""
     statement = select(deliveries).order_by(deliveries.c.id.desc()).limit(limit)
     if fingerprint is not None:
         named = select(mentions.c.delivery).where(mentions.c.fingerprint == fingerprint)
@@ -104,19 +104,19 @@ def read_deliveries(connection: Connection, limit: int, fingerprint: str | None)
 
 
 def read_delivery(connection: Connection, key: str) -> Delivery | None:
-    """The one of that key."""
+    """The delivery of that idempotency key; None if there is none (any more)."""
     found = _rows(connection, select(deliveries).where(deliveries.c.key == key))
     return rows.delivery_of(found[0]) if found else None
 
 
 def read_attempts(connection: Connection, delivery_id: int) -> list[Attempt]:
-    """In order."""
+    """The tries to send a delivery, the first one first."""
     statement = select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.number)
     return [rows.attempt_of(row) for row in _rows(connection, statement)]
 
 
 def read_acts(connection: Connection, limit: int, since: int | None) -> list[Act]:
-    """Newest first."""
+    """At most `limit` acts of people, the newest first; `since` is in UTC microseconds, itself included."""
     statement = select(acts).order_by(acts.c.id.desc()).limit(limit)
     if since is not None:
         statement = statement.where(acts.c.at >= since)
@@ -124,6 +124,6 @@ def read_acts(connection: Connection, limit: int, since: int | None) -> list[Act
 
 
 def read_pings(connection: Connection, source: str, limit: int) -> list[Ping]:
-    """Newest first."""
+    """At most `limit` calls of a check-in source, the newest first."""
     statement = select(pings).where(pings.c.source == source).order_by(pings.c.id.desc()).limit(limit)
     return [rows.ping_of(row) for row in _rows(connection, statement)]

@@ -249,13 +249,13 @@ class Store:
     # History
 
     async def deliveries(self, limit: int, fingerprint: str | None = None) -> list[Delivery]:
-        """Newest first."""
+        """At most `limit` deliveries, the newest first; `fingerprint`: those about an alert or group, or naming it."""
         from agent.store.history import read_deliveries
 
         return await self._readers.run(read_deliveries, limit, fingerprint)
 
     async def delivery(self, key: str) -> Delivery | None:
-        """The one of that key."""
+        """The delivery of that idempotency key; None if there is none (any more)."""
         from agent.store.history import read_delivery
 
         return await self._readers.run(read_delivery, key)
@@ -269,7 +269,7 @@ class Store:
     async def transitions(
         self, limit: int, target: str | None = None, since: int | None = None, fingerprint: str | None = None
     ) -> list[Transition]:
-        """Newest first."""
+        """At most `limit` transitions, the newest first, of a target or an alert; `since` is in UTC microseconds."""
         from agent.store.history import read_transitions
 
         return await self._readers.run(read_transitions, limit, target, since, fingerprint)

@@ -8,9 +8,9 @@ import orjson
 
 from agent.decided import Decision
 from agent.muted import Mutes
+from agent.open_alerts import open_alerts
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Moment
-from agent.standing import open_alerts
 from agent.store.records import DeliveryKind
 from agent.testing.courses import Course, looked_at
 from agent.testing.language import AnswerSection

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from difflib import get_close_matches
 
 from aiohttp import web
 
 from agent.config.configuration import Configuration
+from agent.runtime import Unknown
 from agent.web import body, overview, views
 from agent.web.doors import commit
 from agent.web.errors import Failure, answer
@@ -43,8 +43,7 @@ def _target(request: web.Request) -> str:
     """The name of a target that there is."""
     known, name = runtime(request).config.targets, request.match_info["name"]
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise Failure(404, f"no target {name[:100]!r}" + (f"; did you mean {near[0]}?" if near else ""))
+        raise Unknown.among("target", name, known)
     return name
 
 

@@ -1,4 +1,4 @@
-"""How things are said in JSON: plain names of the glossary, times as ISO 8601 in UTC."""
+"""How things are said in JSON: the names of docs/explanation/words.md, times as ISO 8601 in UTC."""
 
 from __future__ import annotations
 

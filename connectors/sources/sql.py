@@ -73,6 +73,11 @@ class SqlSource:
             raise TimedOut(said) from None
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise self._failure(error) from None
+        except Exception as error:
+            if not hasattr(error, "sqlstate"):
+                raise
+            said = f"source {self._name}: {self._said(error)}"
+            raise BadAnswer(said) from None  # asyncpg's own: of a fetch SQLAlchemy leaves it as it is
         if len(rows) > _MANY:  # long enough to keep other sources waiting
             return await asyncio.to_thread(self._understand, columns, rows, now)
         return self._understand(columns, rows, now)
@@ -120,9 +125,7 @@ class SqlSource:
     def _failure(self, error: Exception) -> ConnectorError:
         from sqlalchemy import exc
 
-        said = without_secrets(str(getattr(error, "orig", None) or error), self._config.url.get_secret_value())
-        if self._file is not None and self._file not in said:
-            said = f"{self._file}: {said}"
+        said = self._said(error)
         message = f"source {self._name}: {said}"
         if isinstance(error, (exc.ArgumentError, exc.NoSuchModuleError)):
             return Misconfigured(f"source {self._name}: url is not an address of a database that can be opened")
@@ -134,3 +137,10 @@ class SqlSource:
         if isinstance(error, exc.StatementError):
             return Misconfigured(message.partition(" (Background")[0])
         return Unreachable(message)
+
+    def _said(self, error: Exception) -> str:
+        """What the database said, with its file."""
+        said = without_secrets(str(getattr(error, "orig", None) or error), self._config.url.get_secret_value())
+        if self._file is not None and self._file not in said:
+            said = f"{self._file}: {said}"
+        return said

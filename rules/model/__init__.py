@@ -41,6 +41,7 @@ from rules.model.values import (
     labels_of,
     parse_duration,
     percentage,
+    rounded,
 )
 from rules.model.wants import (
     AlertRule,
@@ -157,4 +158,5 @@ __all__ = [
     "labels_of",
     "parse_duration",
     "percentage",
+    "rounded",
 ]

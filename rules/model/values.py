@@ -53,6 +53,11 @@ def percentage(share: float) -> str:
     return f"{text} %"
 
 
+def rounded(value: float) -> float:
+    """A computed figure, to about four digits: more would claim to know more."""
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+
+
 def labels_of(pairs: Mapping[str, str]) -> Labels:
     """The pairs as `Labels`."""
     return tuple(sorted(pairs.items()))

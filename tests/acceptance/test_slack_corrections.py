@@ -11,12 +11,12 @@ import pytest
 
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Message
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 from connectors.slack_buttons import APPROVE, REJECT
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.servers import Api, Receiver
 from tests.acceptance.test_corrections import heating, proposing, until_state
 from tests.acceptance.test_slack_in import until
+from tests.slack_workspace.workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 
 ANN, BOB = "U0ANN0001", "U0BOB0001"
 ASKS = f"'action_id': '{APPROVE}'"

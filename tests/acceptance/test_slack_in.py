@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from agent.demo.slack import TOKEN
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 from connectors.slack_buttons import ACKNOWLEDGE
 from tests.acceptance.configs import EACH_AT_ONCE, rooms, source
 from tests.acceptance.daemon import Daemon
 from tests.acceptance.servers import Api
+from tests.slack_workspace.workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 
 WITHIN = 15
 

@@ -14,8 +14,8 @@ from agent.approving import Approving
 from agent.called import Withheld
 from agent.config.configuration import ActionEntry, Configuration, Restraint
 from agent.dispatcher import is_withheld
+from agent.open_alerts import open_alerts
 from agent.runtime import OpenAlert
-from agent.standing import open_alerts
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from connectors.actions.webhook import WebhookActionConfig
 from connectors.base import ConnectorError

@@ -12,8 +12,8 @@ import pytest
 
 from agent.config.configuration import NotifierEntry
 from agent.muted import Mutes
+from agent.open_alerts import open_alerts
 from agent.runtime import OpenAlert
-from agent.standing import open_alerts
 from connectors.notifiers.slack import SlackNotifier
 from rules.model import (
     HOUR,

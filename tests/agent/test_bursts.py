@@ -59,9 +59,6 @@ class Rooms(World):
     async def told(self) -> list[Delivery]:
         return [one for one in reversed(await self.store.deliveries(5_000)) if one.kind is DeliveryKind.NOTICE]
 
-    async def all_told(self) -> list[Notice]:
-        return [read_notice(one.payload) for one in await self.told()]
-
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[Rooms]:

@@ -437,7 +437,7 @@ async def test_a_failure_says_the_numbers_before_and_after(house: House) -> None
 
 async def test_a_silence_does_not_stop_a_correction(house: House) -> None:
     from agent.acts import Act
-    from agent.muted import new_silence, silence_matchers
+    from agent.silencing import new_silence, silence_matchers
 
     await house.begin(AUTO)
     now = house.clock.time

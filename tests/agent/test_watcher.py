@@ -18,7 +18,7 @@ from agent.watcher import ENOUGH, LITTLE, PATIENCE, Watcher
 from connectors.base import Sending, Unreachable
 from rules.model import DATABASE, DISK, MINUTE, SECOND
 from tests.agent.test_pipeline import World
-from tests.agent.test_watching import note
+from tests.agent.test_troubles import note
 
 Usage = namedtuple("Usage", "total used free")
 

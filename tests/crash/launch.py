@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import agent.app
+import agent.config.changes
 import agent.memory
 import agent.pipeline
 import agent.process
 import agent.reports.reporter
 import agent.store.postgres_link
-import agent.watch
 from agent import log
 from agent.app import Setpoint
 from agent.clock import Clock
@@ -398,7 +398,7 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     agent.app.Dispatcher, agent.pipeline.Spool, agent.app.LoopLag = EvenDispatcher, SteppedSpool, TurnLag
     agent.store.postgres_link.PostgresConnection = FaultyPostgres
     agent.process.Setpoint = lambda settings, given: Stepped(settings, given, clock, pipe)
-    agent.watch.watch_files = _watch_nothing
+    agent.config.changes.watch_files = _watch_nothing
     # A time stored a minute ago makes an alert wait for the first poll after a restart, be it by a millisecond: and so
     # miss the message of its group that is due in that very instant.
     agent.memory._SOURCE_EVERY = 0

@@ -7,10 +7,10 @@ import yaml
 
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Channel, Failure
-from agent.demo.slack_people import Group, User
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET
 from agent.slack.manifest import manifest
 from tests.agent.cli.workspace import workspace
+from tests.slack_workspace.people import Group, User
+from tests.slack_workspace.workspace import APP_TOKEN, SIGNING_SECRET
 
 CONFIG = """\
 receivers:

@@ -12,10 +12,10 @@ from agent.cli import through_slack
 from agent.cli.client import NoDaemon
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Failure
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET
 from connectors.slack_buttons import CONFIRM
 from tests.agent.cli.kit import COMMAND, DEADLINE, clean_environment
 from tests.agent.cli.workspace import workspace
+from tests.slack_workspace.workspace import APP_TOKEN, SIGNING_SECRET
 
 CONFIG = """\
 receivers:

@@ -5,8 +5,8 @@ import threading
 from contextlib import contextmanager
 
 from agent.clock import Clock
-from agent.demo.slack_workspace import SlackWorkspace
 from tests.agent.cli.kit import DEADLINE
+from tests.slack_workspace.workspace import SlackWorkspace
 
 
 @contextmanager

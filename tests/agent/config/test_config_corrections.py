@@ -10,6 +10,7 @@ from agent.config.configuration import ActionEntry, Configuration, Restraint
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from rules.breaker import Breaker
+from rules.functions import FUNCTIONS
 from rules.model import HOUR, MINUTE, CorrectRule, Pid, Undo
 
 TEXT = """
@@ -96,7 +97,7 @@ WRONG = {
     "approval": ("approval: requird", ["approval: has to be one of none, required (did you mean required?)"]),
     "within": ("approval: {withn: 1h}", ["approval.withn: unknown key (did you mean within?)"]),
     "never": ("approval: {within: 0s}", ["approval.within: has to be longer than nothing"]),
-    "precondition": ("precondition: 'lst(outside) < 3'", ["precondition: unknown function lst; known: last, at, age, absent, avg, sum, min, max, count, stddev, quantile, changes, increase, rate (did you mean last?)"]),
+    "precondition": ("precondition: 'lst(outside) < 3'", [f"precondition: unknown function lst; known: {', '.join(FUNCTIONS)} (did you mean last?)"]),
     "series": ("precondition: 'last(outsid) < 3'", ["precondition: no source gives the series outsid (did you mean outside?)"]),
     "nobody": ("escalate: {to: []}", ["escalate.to: names nobody; name a receiver, or remove escalate"]),
     "undo": ("undo: of", ["undo: there is no action of (did you mean off?)"]),

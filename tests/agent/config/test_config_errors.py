@@ -8,6 +8,8 @@ import pytest
 
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
+from connectors.registry import BUILT_IN
+from rules.measures import NAMES
 
 SOURCES = """\
 sources:
@@ -38,7 +40,7 @@ TARGETS = {
         [
             "8:31: targets.t.combine: has to be one of sum, mean, min, max, last (did you mean mean?)",
             (
-                "8:56: targets.t.goal.measure: has to be one of sum, last, increase, count, min, max, mean, share, "
+                f"8:56: targets.t.goal.measure: has to be one of {', '.join(NAMES)}, "
                 "or a quantile such as p95 (did you mean mean?)"
             ),
             (
@@ -289,7 +291,7 @@ OTHERS = {
     "kind of the future": ("sources: {a: {type: mqtt}}\n", ["1:21: sources.a.type: mqtt is not built yet"]),
     "no kind": (
         "sources: {a: {url: x}}\n",
-        ["1:11: sources.a.type: is missing (one of checkin, file, http, sql, webhook)"],
+        [f"1:11: sources.a.type: is missing (one of {', '.join(BUILT_IN['sources'])})"],
     ),
     "every and cron": (
         "sources: {a: {type: file, path: a.csv, every: 1m, cron: '* * * * *', readings: [{series: x, value: v}]}}\n",

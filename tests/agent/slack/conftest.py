@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from agent.demo.slack import TOKEN
-from agent.demo.slack_workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 from agent.slack.desk import Desk
 from connectors.http import HttpClient
 from rules.model import SECOND
 from tests.agent.web.kit import Daemon, configuration, served
+from tests.slack_workspace.workspace import APP_TOKEN, SIGNING_SECRET, SlackWorkspace
 
 OPERATED = """
 sources:

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from agent.demo.slack_workspace import SlackWorkspace
 from agent.slack import handling
 from agent.slack.manifest import DOORS, EVENTS, METHODS, SCOPES, manifest
 from agent.web.routes import TABLE
+from tests.slack_workspace.workspace import SlackWorkspace
 from tests.test_layout import ROOT, SHIPPED, place
 
 FAMILIES = "apps|auth|bookmarks|chat|conversations|files|pins|reactions|team|usergroups|users|views"

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from agent.demo.slack_parts import Failure
-from agent.demo.slack_people import Group, User
 from rules.model import HOUR, MINUTE
 from tests.agent.slack.test_buttons import ANN, BOB, clicked
 from tests.agent.web.kit import configuration
+from tests.slack_workspace.people import Group, User
 
 
 def operated(daemon, folder, operators):

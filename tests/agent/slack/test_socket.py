@@ -9,13 +9,13 @@ import pytest
 
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Failure
-from agent.demo.slack_workspace import APP_TOKEN
 from agent.slack import handling
 from agent.slack.desk import Desk
 from agent.slack.socket import Socket
 from connectors.http import HttpClient
 from tests.agent.slack.test_buttons import ACKNOWLEDGE, message
 from tests.agent.web.kit import logged
+from tests.slack_workspace.workspace import APP_TOKEN
 
 WITHIN = 10
 

@@ -18,9 +18,9 @@ from agent.config.load import load
 from agent.connections import Connections
 from agent.explaining import Explained
 from agent.metrics import Metrics
-from agent.muted import new_silence, silence_matchers
 from agent.runtime import ActionState, OpenAlert, Reloaded, Switched, Unknown, Word
 from agent.settings import read_settings
+from agent.silencing import new_silence, silence_matchers
 from agent.slack.desk import Desk
 from agent.store.errors import StoreError
 from agent.store.records import Ping, ReceiverState

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import ClientSession
 
-from agent.demo.slack_workspace import SIGNING_SECRET, SlackWorkspace
 from agent.slack.desk import Desk
 from agent.store.store import StoreUnavailable
 from connectors.http import HttpClient
 from rules.model import MINUTE
 from tests.agent.web.kit import KEY, Daemon, configuration, error_of, served
+from tests.slack_workspace.workspace import SIGNING_SECRET, SlackWorkspace
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HELP = urlencode({"text": "help", "user_id": "U0ANN0001", "user_name": "ann", "command": "/setpoint"})

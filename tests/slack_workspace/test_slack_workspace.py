@@ -11,10 +11,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from agent.demo.slack import TOKEN
 from agent.demo.slack_parts import Message
-from agent.demo.slack_people import Ephemeral, Group
-from agent.demo.slack_sockets import Unacknowledged
-from agent.demo.slack_workspace import APP_TOKEN, Failed, SlackWorkspace
 from rules.model import MINUTE, SECOND
+from tests.slack_workspace.people import Ephemeral, Group
+from tests.slack_workspace.sockets import Unacknowledged
+from tests.slack_workspace.workspace import APP_TOKEN, Failed, SlackWorkspace
 
 ANN = "U0ANN0001"
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "Why"}, "blocks": [{"type": "divider"}]}

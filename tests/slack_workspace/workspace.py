@@ -23,12 +23,12 @@ from aiohttp import web
 from agent.demo.slack import Arguments
 from agent.demo.slack_blocks import MAX_TOTAL, problems, total_text
 from agent.demo.slack_parts import Message, Rejected
-from agent.demo.slack_people import Ephemeral, PeopleServer
-from agent.demo.slack_sockets import Sockets
 from rules.model import MINUTE, SECOND
+from tests.slack_workspace.people import Ephemeral, PeopleServer
+from tests.slack_workspace.sockets import Sockets
 
-APP_TOKEN = "xapp-1-A0DEMO0001-3333333333-demo"  # noqa: S105 - this server's own, worth nothing elsewhere
-SIGNING_SECRET = "5ebe2294ecd0e0f08eab7690d2a6ee69"  # noqa: S105 - likewise
+APP_TOKEN = "xapp-1-A0DEMO0001-3333333333-demo"
+SIGNING_SECRET = "5ebe2294ecd0e0f08eab7690d2a6ee69"
 TEAM = "T0DEMO0001"
 _PATIENCE = 3.0  # seconds that Slack waits for an answer
 _USES, _LASTS = 5, 30 * MINUTE

@@ -8,8 +8,8 @@ import pytest
 
 from agent.groups import Groups
 from agent.muted import Mutes
+from agent.open_alerts import find_alerts, open_alerts
 from agent.runtime import Unknown
-from agent.standing import find_alerts, open_alerts
 from rules import alerts
 from rules.model import (
     Acknowledgement,

@@ -1,4 +1,4 @@
-"""The watcher watched: what it decides when it can't see or remember, and what is said of that."""
+"""Troubles: what keeps the daemon from seeing or remembering, decided once, and what is said of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rules.routing import CONSOLE
 _OVER = {"disk": "there is room on the disk again", "database": "the database can be written again"}
 
 
-class Watching:
+class Troubles:
     """Decides by one configuration on what is remembered."""
 
     def __init__(self, notices: Notices, memory: Memory, situation: Situation) -> None:

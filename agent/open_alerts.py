@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from agent.muted import Mutes
-from agent.notices import values_of
 from agent.runtime import OpenAlert, Unknown
 from rules import alerts
 from rules.model import (
@@ -16,10 +14,7 @@ from rules.model import (
     InstanceKey,
     InstanceState,
     Muted,
-    Notice,
-    Reason,
     SourceState,
-    Target,
 )
 from rules.specs import Specs
 from rules.words import headline
@@ -49,7 +44,7 @@ def open_alerts(
 
 def _of_instance(specs: Specs, state: InstanceState, name: str, status: AlertStatus, mutes: Mutes) -> OpenAlert:
     target = specs.targets.get(state.key.target)
-    rule = next((rule for rule in specs.rules.get(state.key.target, ()) if rule.name == name), None)
+    rule = specs.rule(state.key.target, name)
     labels = alerts.alert_labels(rule, state.key) if rule else ()
     line = headline(target, state.key, state.assessment, Event.FIRING, mutes.now, status.said) if target else name
     if status.flapping_since is not None:
@@ -105,9 +100,7 @@ def find_alerts(name: str, alerts_: Sequence[OpenAlert], specs: Specs | None = N
         return found
     if specs is not None and name in _known(specs):
         raise Unknown(f"{name} has no open alert")
-    near = get_close_matches(name, [n for one in fired for n in _names(one)], 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise Unknown(f"no open alert {name!r}{hint}")
+    raise Unknown.among("open alert", name, (known for one in fired for known in _names(one)))
 
 
 def _known(specs: Specs) -> set[str]:
@@ -117,31 +110,3 @@ def _known(specs: Specs) -> set[str]:
 def _names(one: OpenAlert) -> tuple[str, ...]:
     names = (one.fingerprint, one.name, one.key.target, one.labels.get("source", ""))
     return tuple(name for name in names if name)
-
-
-def noticed(target: Target, state: InstanceState, now: int) -> Notice:
-    """How an instance stands, as a notice would say it that is about no alert: for facts and charts."""
-    found = state.assessment
-    return Notice(
-        reason=Reason.UPDATED,
-        status="firing",
-        title=target.title,
-        headline=headline(target, state.key, found, Event.FIRING, now),
-        target=target.name,
-        alert="",
-        severity="",
-        standing=found.standing,
-        fingerprint="",
-        labels=dict(state.key.labels),
-        annotations={},
-        values=values_of(found),
-        starts_at=state.since,
-        ends_at=None,
-        at=now,
-        receiver="",
-        period_start=found.start,
-        period_end=found.end,
-        zone=target.zone,
-        unit=target.unit,
-        percent=target.percent,
-    )

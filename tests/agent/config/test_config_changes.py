@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import watch
-from agent.watch import Stamps, settled, watch_files
+from agent.config import changes
+from agent.config.changes import Stamps, settled, watch_files
 from rules.model import SECOND
 
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "EVERY", 0.05)
+    monkeypatch.setattr(changes, "EVERY", 0.05)
 
 
 class Watching:
