@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from tests.crash.courses import LENGTH
 from tests.crash.launch import POINTS
 from tests.crash.play import Played, Strike
-from tests.crash.scenario import LENGTH, Scenario
+from tests.crash.scenario import Scenario
 
 
 def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -> list[Strike]:
