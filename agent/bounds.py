@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
-from agent.memory import Memory, without
+from agent.memory import Memory
 from connectors.template import TemplateError, render
 from rules import corrections
 from rules.breaker import BREAKER, Outcome, Tripped, outcome_of, tripped
@@ -160,13 +160,13 @@ class Bounds:
     def _over_budget(self, decision: Decision, run: Correction) -> Wait | None:
         entry = self._config.actions.get(run.action)
         made = [one for one in decision.runs.values() if one.state is RunState.CALLED]
-        known = without(self._memory.calls_of(run.action), [at for name, at in decision.unmade if name == run.action])
+        known = self._memory.calls_of(run.action, decision.now, decision.unmade)
         own = [*known, *(one.updated for one in made if one.action == run.action)]
         free = corrections.within_budget(own, entry.budget if entry else None, decision.now)
         if free:
             return Wait(f"waits for the action's budget, until {self._time(run, free, decision)}", free)
         budget = self._config.corrections.budget
-        known = without(self._memory.all_calls(), [at for _, at in decision.unmade]) if budget else []
+        known = self._memory.all_calls(decision.now, decision.unmade) if budget else []
         every = [*known, *(one.updated for one in made)] if budget else []
         free = corrections.within_budget(every, budget, decision.now)
         why = "waits for the budget of all corrections"

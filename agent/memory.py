@@ -33,15 +33,6 @@ _READ_FIRST = 10 * SECOND  # after a start
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
 
-def without(calls: Sequence[int], unmade: Iterable[int]) -> list[int]:
-    """The times of calls but for those that were not made. Where a clock was set back a time may be another by now."""
-    left = list(calls)
-    for at in unmade:
-        if left:
-            left.remove(at if at in left else left[-1])
-    return left
-
-
 class Memory:
     """States and timers of one process."""
 
@@ -58,6 +49,7 @@ class Memory:
         be sent.
         """
         self._ticked = now
+        self._set_to = now
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
         self._listen(now)
@@ -82,7 +74,7 @@ class Memory:
         for run in sorted(known, key=lambda run: run.updated):
             self._note_outcome(run)
         for action, at in calls:
-            self._note_call(action, min(at, now))
+            self._note_call(action, at)
 
     @property
     def listening(self) -> int:
@@ -105,9 +97,8 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
-            self._is_set_back = True
+            self._is_set_back, self._set_to = True, now
             self._listen(min(self.listening, now))
-            self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
             return list(self.instances)
         self._resume(before, now)
         return self._timers.take_due(now)
@@ -149,13 +140,20 @@ class Memory:
         names = self._on.get((action, thing), ())
         return [self.runs[name] for name in names if self.runs[name].thing == thing]
 
-    def calls_of(self, action: str) -> Sequence[int]:
-        """When an action was called, as far back as a budget can reach."""
-        return self._calls.get(action, ())
+    def calls_of(self, action: str, now: int, unmade: Iterable[tuple[str, int]] = ()) -> list[int]:
+        """When an action was called, as far back as a budget can reach, but for those that turned out `unmade`.
 
-    def all_calls(self) -> Sequence[int]:
-        """When any action was called, as far back as a budget can reach."""
-        return [at for calls in self._calls.values() for at in calls]
+        One that is yet to come was before the clock was set back: it counts from then on until its time is past again.
+        """
+        left = list(self._calls.get(action, ()))
+        for name, at in unmade:
+            if name == action and at in left:
+                left.remove(at)
+        return [at if at <= now else min(self._set_to, now) for at in left]
+
+    def all_calls(self, now: int, unmade: Sequence[tuple[str, int]] = ()) -> list[int]:
+        """When any action was called, likewise."""
+        return [at for action in self._calls for at in self.calls_of(action, now, unmade)]
 
     def outcomes_of(self, action: str) -> Sequence[Outcome]:
         """How the last corrections of an action ended, the oldest first."""
@@ -174,11 +172,13 @@ class Memory:
 
     def _note_call(self, action: str, at: int) -> None:
         since = at - corrections.LONGEST_BUDGET
-        self._calls[action] = [*(call for call in self.calls_of(action) if call > since), at]
+        self._calls[action] = [*(call for call in self._calls.get(action, ()) if call > since), at]
 
     def forget_call(self, action: str, at: int) -> None:
         """A call decided on at that time was not made, so no budget counts it."""
-        self._calls[action] = without(self.calls_of(action), [at])
+        known = self._calls.get(action, [])
+        if at in known:
+            known.remove(at)
 
     def schedule(self, sources: Iterable[str], now: int) -> list[SourceState]:
         """These are read by the calendar; returns how those stand of which nothing is known, or what is yet to come.

@@ -85,7 +85,10 @@ def _by_person(acts: Iterable[Act]) -> dict[str, list[str]]:
 
 def _shown(whole: Played, killed: Played) -> Iterator[str]:
     for step in sorted(whole.shown.keys() | killed.shown.keys()):
-        one, other = ({name: [text] for name, text in run.shown.get(step, {}).items()} for run in (whole, killed))
+        one, other = (
+            {name: [_PORT.sub("world", text)] for name, text in run.shown.get(step, {}).items()}
+            for run in (whole, killed)
+        )
         yield from _compared(f"step {step} shows", one, other)
 
 

@@ -24,7 +24,8 @@ SHOWN = 6  # steps from one look at all that the daemon shows to the next
 class Strike(NamedTuple):
     """One kill: at which step, `when` (start, step, or down: while the clock moves on to the step), and where.
 
-    `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds.
+    `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds; while it is down also `stop`,
+    if it ended by itself.
     """
 
     step: int
@@ -102,7 +103,11 @@ class Player:
         if step == 0:
             self._configure(0)
         strikes = self.strikes.get(step, [])
-        if any(one.when == "down" for one in strikes) and self._up:
+        down = [one for one in strikes if one.when == "down"]
+        if down and self._up:
+            if down[0].point == "stop":
+                await self.daemon.stop()
+                await self._note()
             await self._lose()
         fresh = True
         while True:

@@ -83,7 +83,7 @@ def scenario(seed: int) -> Scenario:
     made.values["plans"] = plant.plans(seed, made.times)
     _fill_after_pauses(made)
     made.acts = _acts(rng)
-    made.pings = {step: [f"job{rng.randrange(6)}"] for step in range(LENGTH) if rng.random() < 0.3}
+    made.pings = _pings(rng, random.Random(f"pings {seed}"))
     made.receivers = _receivers(rng)
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
@@ -161,6 +161,12 @@ def _acts(rng: random.Random) -> dict[int, list[Act]]:
     return found
 
 
+def _pings(rng: random.Random, how: random.Random) -> dict[int, list[str]]:
+    """Which jobs check in at which steps, with success or otherwise."""
+    jobs = {step: f"job{rng.randrange(6)}" for step in range(LENGTH) if rng.random() < 0.3}
+    return {step: [job + how.choice(["", "", "", "/start", "/fail", "/log", "/3"])] for step, job in jobs.items()}
+
+
 def _receivers(rng: random.Random) -> dict[str, dict[int, str]]:
     """How receivers answer in some steps: 500, 429, lost (taken, but the answer never comes), 410."""
     found: dict[str, dict[int, str]] = {}
@@ -202,6 +208,12 @@ def _config(seed: int, version: int) -> dict[str, Any]:
             "routes": [
                 {"matchers": ['severity="critical"'], "receiver": "team", "group_by": ["..."], "group_wait": "0s"},
                 {
+                    "matchers": ['target=~"fan.*|main.*"'],
+                    "receiver": "group",
+                    "group_by": ["alertname"],
+                    "active_time_intervals": ["light"],
+                },
+                {
                     "matchers": ['tier="low"'],
                     "receiver": "group",
                     "group_by": ["tier"],
@@ -212,7 +224,10 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         "inhibit_rules": [
             {"source_matchers": ['alertname="main"'], "target_matchers": ['alertname="side"'], "equal": ["wing"]}
         ],
-        "time_intervals": {"dark": [{"times": [{"start": "02:58", "end": "03:04"}], "location": "Europe/Amsterdam"}]},
+        "time_intervals": {
+            "dark": [{"times": [{"start": "02:58", "end": "03:04"}], "location": "Europe/Amsterdam"}],
+            "light": [{"times": [{"start": "00:59", "end": "01:03"}, {"start": "11:58", "end": "12:03"}]}],  # UTC
+        },
         "reports": {
             "now-and-then": {"cron": "2 * * * *", "targets": ["room0-00", "shop00"], "to": ["all"], "format": "chart"}
         },
