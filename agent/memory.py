@@ -49,7 +49,6 @@ class Memory:
         be sent.
         """
         self._ticked = now
-        self._set_to = now
         self.instances: dict[InstanceKey, InstanceState] = dict(remembered.instances)
         self.sources: dict[str, SourceState] = dict(remembered.sources)
         self._listen(now)
@@ -97,7 +96,7 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
-            self._is_set_back, self._set_to = True, now
+            self._is_set_back = True
             self._listen(min(self.listening, now))
             return list(self.instances)
         self._resume(before, now)
@@ -140,20 +139,20 @@ class Memory:
         names = self._on.get((action, thing), ())
         return [self.runs[name] for name in names if self.runs[name].thing == thing]
 
-    def calls_of(self, action: str, now: int, unmade: Iterable[tuple[str, int]] = ()) -> list[int]:
+    def calls_of(self, action: str, unmade: Iterable[tuple[str, int]] = ()) -> list[int]:
         """When an action was called, as far back as a budget can reach, but for those that turned out `unmade`.
 
-        One that is yet to come was before the clock was set back: it counts from then on until its time is past again.
+        What is yet to come was before the clock was set back.
         """
         left = list(self._calls.get(action, ()))
         for name, at in unmade:
             if name == action and at in left:
                 left.remove(at)
-        return [at if at <= now else min(self._set_to, now) for at in left]
+        return left
 
-    def all_calls(self, now: int, unmade: Sequence[tuple[str, int]] = ()) -> list[int]:
+    def all_calls(self, unmade: Sequence[tuple[str, int]] = ()) -> list[int]:
         """When any action was called, likewise."""
-        return [at for action in self._calls for at in self.calls_of(action, now, unmade)]
+        return [at for action in self._calls for at in self.calls_of(action, unmade)]
 
     def outcomes_of(self, action: str) -> Sequence[Outcome]:
         """How the last corrections of an action ended, the oldest first."""

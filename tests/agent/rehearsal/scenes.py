@@ -122,7 +122,7 @@ def restarted(rehearsal: Rehearsal, config: Configuration, stored: Stored, ended
     instances = [decode(InstanceState, encode(state)) for state in memory.instances.values()]
     sources = [decode(SourceState, encode(state)) for state in memory.sources.values()]
     runs = [decode(Correction, encode(run)) for run in ended.values()]
-    calls = [(action, time) for action in config.actions for time in memory.calls_of(action, rehearsal.now)]
+    calls = [(action, time) for action in config.actions for time in memory.calls_of(action)]
     groups = memory.groups
     members = [member for inside in groups.members.values() for member in inside.values()]
     remembered = Remembered(
