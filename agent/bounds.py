@@ -105,7 +105,7 @@ class Bounds:
         known = self._memory.runs
         new = (run for run in decision.runs.values() if run.action == action)
         ended = (run for run in new if run.id not in known or known[run.id].state in OPEN)
-        found = (outcome_of(run.state, decision.now) for run in ended)
+        found = (outcome_of(run.state, decision.now) for run in sorted(ended, key=lambda run: run.place))
         return [*self._memory.outcomes_of(action), *(outcome for outcome in found if outcome is not None)]
 
     def _held(self, decision: Decision, run: Correction) -> Wait | None:

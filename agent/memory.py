@@ -61,6 +61,7 @@ class Memory:
         self._calls: dict[str, list[int]] = {}
         self._on: dict[tuple[str, str], dict[str, None]] = {}
         self._outcomes: dict[str, list[Outcome]] = {}
+        self.places = 0  # of the corrections that ended by what a call did
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._scheduled: frozenset[str] = frozenset()
@@ -70,7 +71,7 @@ class Memory:
         known = [*ended, *remembered.corrections]
         for run in _by_episodes(known):
             self._keep_run(_read_first(run, now))
-        for run in sorted(known, key=lambda run: run.updated):
+        for run in sorted(known, key=lambda run: (run.place, run.updated)):
             self._note_outcome(run)
         for action, at in calls:
             self._note_call(action, at)
@@ -161,6 +162,7 @@ class Memory:
     def _note_outcome(self, run: Correction) -> None:
         outcome = outcome_of(run.state, run.updated)
         if outcome is not None:
+            self.places = max(self.places, run.place)
             self._outcomes[run.action] = [*self.outcomes_of(run.action), outcome][-KEPT:]
 
     @property
@@ -225,13 +227,16 @@ class Memory:
             self.sources[source.name] = source
         for source in stored:
             self._stored_sources[source.name] = source
+        ended = []
         for run in runs:
             if run.state is RunState.CALLED:
                 self._note_call(run.action, run.updated)
             known = self.runs.get(run.id)
             if known is None or known.state in corrections.OPEN:
-                self._note_outcome(run)
+                ended.append(run)
             self._keep_run(run)
+        for run in sorted(ended, key=lambda run: run.place):
+            self._note_outcome(run)
 
     def _keep_run(self, run: Correction) -> None:
         known = self._runs_of.setdefault(run.key, {})

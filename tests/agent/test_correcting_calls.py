@@ -126,6 +126,25 @@ class TestCoolDown:
         await house.passes(10 * MINUTE)
         assert await house.send() == 1
 
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_breaker_knows_what_ended_last_whatever_the_clock_was_set_to(
+        self, house: House, restarts: bool
+    ) -> None:
+        once = replace(AUTO, cooldown=0, max_attempts=1, verify_within=MINUTE)
+        await house.begin(once, actions={"cool": action("cool", breaker=Breaker(1, 15 * MINUTE))})
+        await house.passes(HOUR)
+        await house.read(25)
+        await house.send()
+        await house.read(22)  # this one helped, by a clock that is ahead
+        await house.passes(-HOUR)
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        assert house.run().state is RunState.ESCALATED
+        if restarts:
+            await house.restart()
+        assert house.actions()[0].open_until is not None
+
     async def test_a_long_one_goes_on_after_a_restart(self, house: House) -> None:
         await house.begin(replace(AUTO, cooldown=30 * DAY))
         await house.read(25)

@@ -11,6 +11,7 @@ from tests.crash.driver import Driven
 from tests.crash.scenario import Act
 
 Body = Mapping[str, Any]
+EXPLAINED = ("pump-0", "heater-0", "line-0", "planned-2", "job0", "room0-03")
 
 
 async def do(daemon: Driven, act: Act) -> None:
@@ -68,7 +69,7 @@ _ACTS: Mapping[str, Callable[[Driven, Body], Awaitable[None]]] = {
 
 
 async def shown(daemon: Driven) -> dict[str, str]:
-    """What the API says of each target, alert, silence and action. Raises Killed."""
+    """What the API says of each target, alert, silence, action and source, and why of some. Raises Killed."""
     found = {f"target {one['name']}": one for one in await _get(daemon, "targets")}
     for one in found.values():
         for instance in one["instances"]:  # that an alert was open for no time is no difference
@@ -76,4 +77,12 @@ async def shown(daemon: Driven) -> dict[str, str]:
     found |= {f"alert {one['fingerprint']}": one for one in await _get(daemon, "alerts")}
     found |= {f"silence {one['id']}": one for one in await _get(daemon, "silences")}
     found |= {f"action {one['name']}": one for one in await _get(daemon, "actions")}
+    found |= {
+        f"source {one['name']}": {key: one[key] for key in ("health", "since", "failures", "last_error")}
+        for one in await _get(daemon, "sources")
+    }
+    for name in EXPLAINED:
+        found[f"why {name}"] = why = (await daemon.call("GET", f"/api/v1/targets/{name}/explain"))[1]
+        for series in (one for instance in why["instances"] for one in instance["inputs"]):
+            del series["readings"]  # as many as are at hand, of which a restart needs fewer
     return {name: orjson.dumps(one, option=orjson.OPT_SORT_KEYS).decode() for name, one in found.items()}
