@@ -68,8 +68,9 @@ def targets_of(seed: int, version: int) -> dict[str, Section]:
             goal["plan"] = "course"
         if number == 3:
             goal["at_least"] = {"series": "quota"}
-        alerts = [_alert(rng) | {"name": "missed", "when": "missed"}]
-        alerts += [_alert(rng) | {"name": "behind", "when": "behind"}] if number < 3 else []
+        # Told at once: whether they end before or after the look at a group in that very instant, a restart decides.
+        alerts = [_alert(rng) | {"name": "missed", "when": "missed", "notify": ["all"]}]
+        alerts += [_alert(rng) | {"name": "behind", "when": "behind", "notify": ["team"]}] if number < 3 else []
         found[f"planned-{number}"] = {"series": f'sold{{shop="shop{10 + number}"}}', "goal": goal, "alerts": alerts}
     if version:
         del found["fan-3"]
