@@ -114,7 +114,7 @@ def _actions(corrector: Corrector, now: int) -> Iterable[ActionState]:
     memory = corrector.memory
     for entry in corrector.notices.config.actions.values():
         span = entry.budget[1] * SECOND if entry.budget else HOUR
-        calls = sum(now - span < at <= now for at in memory.calls_of(entry.name))
+        calls = sum(at > now - span for at in memory.calls_of(entry.name))
         found = corrector.bounds.breaker(entry.name, memory.outcomes_of(entry.name), now)
         failures, until = (found.failures, found.until) if found else (0, None)
         yield ActionState(entry.name, entry.kind, entry.budget, calls, failures, until)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agent.config.configuration import Configuration
 from agent.decided import Decision
-from agent.memory import Memory, without
+from agent.memory import Memory
 from connectors.template import TemplateError, render
 from rules import corrections
 from rules.breaker import BREAKER, Outcome, Tripped, outcome_of, tripped
@@ -105,7 +105,7 @@ class Bounds:
         known = self._memory.runs
         new = (run for run in decision.runs.values() if run.action == action)
         ended = (run for run in new if run.id not in known or known[run.id].state in OPEN)
-        found = (outcome_of(run.state, decision.now) for run in ended)
+        found = (outcome_of(run.state, decision.now) for run in sorted(ended, key=lambda run: run.place))
         return [*self._memory.outcomes_of(action), *(outcome for outcome in found if outcome is not None)]
 
     def _held(self, decision: Decision, run: Correction) -> Wait | None:
@@ -148,7 +148,7 @@ class Bounds:
         if run.undoes:
             return None
         others = (one.called_at for one in self._on_the_same(decision, run))
-        until = max((min(at, decision.now) + rule.cooldown for at in others if at is not None), default=0)
+        until = max((_by(run, at, decision.now) + rule.cooldown for at in others if at is not None), default=0)
         if until <= decision.now:
             return None
         return Wait(self.cools(decision, run, until), until)
@@ -160,13 +160,14 @@ class Bounds:
     def _over_budget(self, decision: Decision, run: Correction) -> Wait | None:
         entry = self._config.actions.get(run.action)
         made = [one for one in decision.runs.values() if one.state is RunState.CALLED]
-        known = without(self._memory.calls_of(run.action), [at for name, at in decision.unmade if name == run.action])
+        known = [_by(run, at, decision.now) for at in self._memory.calls_of(run.action, decision.unmade)]
         own = [*known, *(one.updated for one in made if one.action == run.action)]
         free = corrections.within_budget(own, entry.budget if entry else None, decision.now)
         if free:
             return Wait(f"waits for the action's budget, until {self._time(run, free, decision)}", free)
         budget = self._config.corrections.budget
-        known = without(self._memory.all_calls(), [at for _, at in decision.unmade]) if budget else []
+        every_call = self._memory.all_calls(decision.unmade) if budget else []
+        known = [_by(run, at, decision.now) for at in every_call]
         every = [*known, *(one.updated for one in made)] if budget else []
         free = corrections.within_budget(every, budget, decision.now)
         why = "waits for the budget of all corrections"
@@ -174,7 +175,8 @@ class Bounds:
 
     def broken(self, decision: Decision, run: Correction) -> Wait | None:
         """The action's breaker, while it is open or one tries whether it may be closed."""
-        found = self.breaker(run.action, self.outcomes(decision, run.action), decision.now)
+        known = [one._replace(at=_by(run, one.at, decision.now)) for one in self.outcomes(decision, run.action)]
+        found = self.breaker(run.action, known, decision.now)
         if found is None:
             return None
         if found.until > decision.now:
@@ -208,3 +210,9 @@ class Bounds:
 
     def _time(self, run: Correction, at: int, decision: Decision) -> str:
         return clock_time(at, self._zone(run), decision.now)
+
+
+def _by(run: Correction, at: int, now: int) -> int:
+    """The time of a call or its outcome. One that is yet to come was before the clock was set back: it counts from when
+    the run began to wait, so that it does so for one span, and for no more than that over a restart."""
+    return at if at <= now else min(run.updated, now)

@@ -128,7 +128,7 @@ class Known:
         route = notices.config.route
         way = tuple(_ways(route, labels)) if route else ("no route: the console",)
         way = ("the alert's own notify",) if part.rule.notify else way
-        return Told(receivers, way, tuple(dict.fromkeys(told)), muted[1] if muted else "")
+        return Told(receivers, way, tuple(sorted(set(told))), muted[1] if muted else "")
 
 
 def _begun(part: AlertPart, known: int) -> bool:

@@ -33,15 +33,6 @@ _READ_FIRST = 10 * SECOND  # after a start
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 
 
-def without(calls: Sequence[int], unmade: Iterable[int]) -> list[int]:
-    """The times of calls but for those that were not made. Where a clock was set back a time may be another by now."""
-    left = list(calls)
-    for at in unmade:
-        if left:
-            left.remove(at if at in left else left[-1])
-    return left
-
-
 class Memory:
     """States and timers of one process."""
 
@@ -70,6 +61,7 @@ class Memory:
         self._calls: dict[str, list[int]] = {}
         self._on: dict[tuple[str, str], dict[str, None]] = {}
         self._outcomes: dict[str, list[Outcome]] = {}
+        self.places = 0  # of the corrections that ended by what a call did
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._scheduled: frozenset[str] = frozenset()
@@ -79,10 +71,10 @@ class Memory:
         known = [*ended, *remembered.corrections]
         for run in _by_episodes(known):
             self._keep_run(_read_first(run, now))
-        for run in sorted(known, key=lambda run: run.updated):
+        for run in sorted(known, key=lambda run: (run.place, run.updated)):
             self._note_outcome(run)
         for action, at in calls:
-            self._note_call(action, min(at, now))
+            self._note_call(action, at)
 
     @property
     def listening(self) -> int:
@@ -107,7 +99,6 @@ class Memory:
         if now < before:
             self._is_set_back = True
             self._listen(min(self.listening, now))
-            self._calls = {action: [min(at, now) for at in calls] for action, calls in self._calls.items()}
             return list(self.instances)
         self._resume(before, now)
         return self._timers.take_due(now)
@@ -149,13 +140,20 @@ class Memory:
         names = self._on.get((action, thing), ())
         return [self.runs[name] for name in names if self.runs[name].thing == thing]
 
-    def calls_of(self, action: str) -> Sequence[int]:
-        """When an action was called, as far back as a budget can reach."""
-        return self._calls.get(action, ())
+    def calls_of(self, action: str, unmade: Iterable[tuple[str, int]] = ()) -> list[int]:
+        """When an action was called, as far back as a budget can reach, but for those that turned out `unmade`.
 
-    def all_calls(self) -> Sequence[int]:
-        """When any action was called, as far back as a budget can reach."""
-        return [at for calls in self._calls.values() for at in calls]
+        What is yet to come was before the clock was set back.
+        """
+        left = list(self._calls.get(action, ()))
+        for name, at in unmade:
+            if name == action and at in left:
+                left.remove(at)
+        return left
+
+    def all_calls(self, unmade: Sequence[tuple[str, int]] = ()) -> list[int]:
+        """When any action was called, likewise."""
+        return [at for action in self._calls for at in self.calls_of(action, unmade)]
 
     def outcomes_of(self, action: str) -> Sequence[Outcome]:
         """How the last corrections of an action ended, the oldest first."""
@@ -164,6 +162,7 @@ class Memory:
     def _note_outcome(self, run: Correction) -> None:
         outcome = outcome_of(run.state, run.updated)
         if outcome is not None:
+            self.places = max(self.places, run.place)
             self._outcomes[run.action] = [*self.outcomes_of(run.action), outcome][-KEPT:]
 
     @property
@@ -174,11 +173,13 @@ class Memory:
 
     def _note_call(self, action: str, at: int) -> None:
         since = at - corrections.LONGEST_BUDGET
-        self._calls[action] = [*(call for call in self.calls_of(action) if call > since), at]
+        self._calls[action] = [*(call for call in self._calls.get(action, ()) if call > since), at]
 
     def forget_call(self, action: str, at: int) -> None:
         """A call decided on at that time was not made, so no budget counts it."""
-        self._calls[action] = without(self.calls_of(action), [at])
+        known = self._calls.get(action, [])
+        if at in known:
+            known.remove(at)
 
     def schedule(self, sources: Iterable[str], now: int) -> list[SourceState]:
         """These are read by the calendar; returns how those stand of which nothing is known, or what is yet to come.
@@ -226,13 +227,16 @@ class Memory:
             self.sources[source.name] = source
         for source in stored:
             self._stored_sources[source.name] = source
+        ended = []
         for run in runs:
             if run.state is RunState.CALLED:
                 self._note_call(run.action, run.updated)
             known = self.runs.get(run.id)
             if known is None or known.state in corrections.OPEN:
-                self._note_outcome(run)
+                ended.append(run)
             self._keep_run(run)
+        for run in sorted(ended, key=lambda run: run.place):
+            self._note_outcome(run)
 
     def _keep_run(self, run: Correction) -> None:
         known = self._runs_of.setdefault(run.key, {})

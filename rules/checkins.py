@@ -51,14 +51,15 @@ def assess_checkin(checkin: Checkin, tracks: Mapping[str, Track], now: int, crea
 
 
 def checkin_wake(checkin: Checkin, assessment: Assessment, tracks: Mapping[str, Track]) -> int | None:
-    """When a check-in could become late."""
-    if assessment.standing is Standing.MISSED or assessment.due is None:
+    """When a check-in could become late, or one that was begun, late or not, did not finish."""
+    missed = assessment.standing is Standing.MISSED
+    if assessment.due is None or (missed and assessment.due == assessment.time):  # it failed, or did not finish
         return None
     begun = tracks["checkin_start"].newest if "checkin_start" in tracks else None
-    moments = [assessment.due + checkin.grace + 1]
+    moments = [] if missed else [assessment.due + checkin.grace + 1]
     if begun and (assessment.time is None or begun[0] > assessment.time):
         moments.append(begun[0] + checkin.grace + 1)
-    return min(moments)
+    return min(moments, default=None)
 
 
 def _exit_status(tracks: Mapping[str, Track], at: int) -> str:

@@ -285,7 +285,8 @@ class Correction:
     when verifying ends, or a proposal lapses. `queued` counts the calls given out, those too that were held back before
     they were made. `fired_at` names the episode where it was not `created` with it. `thing` is a hash of what is acted
     on; `waits_for` is the run that acts on it now. A run by hand has no rule of its own. `undoes` and `undone_by` are
-    the ids of runs. `asked` is a hash of the action as it was configured when a person was asked.
+    the ids of runs. `asked` is a hash of the action as it was configured when a person was asked. `place` counts those
+    that a call decided, in the order in which they ended, whatever the clock was set to meanwhile.
     """
 
     id: str
@@ -316,6 +317,7 @@ class Correction:
     undoes: str = ""
     undone_by: str = ""
     asked: str = ""
+    place: int = 0
 
     @property
     def short(self) -> str:

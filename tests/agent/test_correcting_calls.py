@@ -12,6 +12,7 @@ import pytest
 from agent.called import Withheld
 from agent.store.records import Commit, DeliveryKind, DeliveryState
 from connectors.base import Refused, TimedOut, Unreachable
+from rules.breaker import Breaker
 from rules.model import (
     DAY,
     HOUR,
@@ -42,6 +43,37 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await world.stop()
 
 
+class TestBudgetByAClockThatIsSetBack:
+    async def called(self, house: House) -> None:
+        """One call that was all that may be made in ten minutes; then the clock is set back an hour."""
+        await house.begin(replace(AUTO, cooldown=0), actions={"cool": action("cool", budget=(1, 600))})
+        await house.read(25)
+        assert await house.send() == 1
+        await house.read(22)
+        await house.passes(-HOUR)
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_it_is_waited_for_no_longer_than_its_span(self, house: House, restarts: bool) -> None:
+        await self.called(house)
+        await house.read(25)
+        await house.passes(5 * MINUTE)
+        if restarts:
+            await house.restart()
+        await house.passes(5 * MINUTE)
+        assert await house.send() == 1
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_right_again_it_counts_what_was_called(self, house: House, restarts: bool) -> None:
+        """Else more would be called than it allows, by a daemon that ran on."""
+        await self.called(house)
+        await house.passes(HOUR)
+        if restarts:
+            await house.restart()
+        await house.read(25)
+        assert (await house.send(), house.actions()[0].calls) == (0, 1)
+        assert "waits for the action's budget" in house.runs()[-1].detail
+
+
 class TestCoolDown:
     @pytest.mark.parametrize("restarts", [False, True])
     async def test_a_correction_that_was_not_called_does_not_end_that_of_one_before(
@@ -62,6 +94,56 @@ class TestCoolDown:
         assert await house.send() == 1
         await house.read(22)
         assert len(house.runs()) == 1
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_by_a_clock_that_is_set_back_it_lasts_no_longer(self, house: House, restarts: bool) -> None:
+        await house.begin(replace(AUTO, cooldown=15 * MINUTE))
+        await house.read(25)
+        assert await house.send() == 1
+        await house.read(22)
+        await house.passes(-HOUR)
+        await house.read(25)
+        await house.passes(5 * MINUTE)
+        if restarts:
+            await house.restart()
+        await house.passes(10 * MINUTE)
+        assert await house.send() == 1
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_nor_does_the_pause_of_a_breaker(self, house: House, restarts: bool) -> None:
+        once = replace(AUTO, cooldown=0, max_attempts=1, verify_within=MINUTE)
+        await house.begin(once, actions={"cool": action("cool", breaker=Breaker(1, 15 * MINUTE))})
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        await house.read(22)
+        await house.passes(-HOUR)
+        await house.read(25)
+        assert "the breaker of cool is open" in house.run().detail
+        await house.passes(5 * MINUTE)
+        if restarts:
+            await house.restart()
+        await house.passes(10 * MINUTE)
+        assert await house.send() == 1
+
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_breaker_knows_what_ended_last_whatever_the_clock_was_set_to(
+        self, house: House, restarts: bool
+    ) -> None:
+        once = replace(AUTO, cooldown=0, max_attempts=1, verify_within=MINUTE)
+        await house.begin(once, actions={"cool": action("cool", breaker=Breaker(1, 15 * MINUTE))})
+        await house.passes(HOUR)
+        await house.read(25)
+        await house.send()
+        await house.read(22)  # this one helped, by a clock that is ahead
+        await house.passes(-HOUR)
+        await house.read(25)
+        await house.send()
+        await house.passes(MINUTE)
+        assert house.run().state is RunState.ESCALATED
+        if restarts:
+            await house.restart()
+        assert house.actions()[0].open_until is not None
 
     async def test_a_long_one_goes_on_after_a_restart(self, house: House) -> None:
         await house.begin(replace(AUTO, cooldown=30 * DAY))

@@ -91,3 +91,8 @@ def test_what_began_later_began_then():
         assert (alert(found), found.begun_before) == ((AlertState.FIRING, NOW - bad, NOW - bad), frozenset())
         assert found.found.after.since == NOW - bad
         assert found.known != found.found.after.since
+
+
+def test_who_was_told_is_said_in_one_order_whatever_a_restart_took_up_first():
+    rule = AlertRule("slow", Standing.OUT_OF_BAND, notify=("zoe", "ann"))
+    assert asked(rule, first=60 * DAY, bad=DAY).told["slow"].already == ("ann", "zoe")

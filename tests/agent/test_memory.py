@@ -90,11 +90,11 @@ def test_an_instance_that_was_looked_at_and_stayed_is_due_again():
 
 def test_a_clock_set_back_makes_all_due():
     """Those that wait for a time, and those that were late by the time that it showed before, as after a restart."""
-    memory = Memory(EMPTY, calls=[("cool", 50)], now=100)
+    memory = Memory(EMPTY, now=100)
     remember(memory, state(KEYS[0], 3_000), state(KEYS[1], None))
     assert memory.take_due(101) == []
     assert memory.take_due(10) == KEYS[:2]
-    assert (memory.states.listening, memory.calls_of("cool")) == (10, [10])
+    assert memory.states.listening == 10
     remember(memory, state(KEYS[0], 20))
     assert memory.take_due(19) == []
     assert memory.take_due(20) == [KEYS[0]]
@@ -215,10 +215,18 @@ class TestRuns:
         memory.remember(
             (), (), (), [run("1", of=RunState.CALLED, updated=7), run("2", action="warm", of=RunState.CALLED)]
         )
-        assert list(memory.calls_of("cool")) == [0, 5, 7]
+        assert memory.calls_of("cool") == [0, 5, 7]
         memory.remember((), (), (), [run("3", of=RunState.CALLED, updated=corrections.LONGEST_BUDGET + 5)])
-        assert list(memory.calls_of("cool")) == [7, corrections.LONGEST_BUDGET + 5]
-        assert memory.calls_of("none") == ()
+        assert memory.calls_of("cool") == [7, corrections.LONGEST_BUDGET + 5]
+        assert memory.calls_of("none") == []
+
+    def test_a_call_that_was_not_made_counts_no_more_whatever_the_clock_was_set_to(self):
+        memory = Memory(EMPTY, calls=[("cool", 50), ("cool", 50), ("cool", 60), ("warm", 50)], now=100)
+        memory.take_due(10)
+        assert memory.calls_of("cool", [("cool", 50), ("cool", 60)]) == [50]
+        memory.forget_call("cool", 50)
+        memory.forget_call("none", 50)
+        assert memory.all_calls() == [50, 60, 50]
 
     def test_silences_that_ended_long_ago_are_let_go(self):
         silences = [Silence(str(end), (), "ann", "work", 0, end, 0, 0) for end in (5, 10, 20)]

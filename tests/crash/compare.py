@@ -6,12 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
+from agent.acts import Act
 from agent.store.records import Delivery, DeliveryState
 from rules.model import Correction, Transition
 from rules.periods import EPOCH
+from tests.crash.courses import STEP
 from tests.crash.play import Played
+from tests.crash.scenario import BEAT
 from tests.crash.world import Arrival
 
 MOST = 12  # lines that are shown
@@ -24,8 +28,12 @@ def differences(whole: Played, killed: Played) -> list[str]:
         *_repeated("transition", (one.id for one in killed.transitions)),
         *_compared("correction", _by_run(whole.corrections), _by_run(killed.corrections)),
         *_compared("delivery", _by_lane(whole.deliveries), _by_lane(killed.deliveries)),
+        *_compared("acts of", _by_person(whole.acts), _by_person(killed.acts)),
+        *_repeated("act", (f"{_time(one.at)} {one.act} {one.subject} {one.note}" for one in killed.acts)),
+        *_shown(whole, killed),
         *_compared("told", _told(whole), _told(killed)),
         *_arrivals(killed),
+        *_beats(killed),
     ]
 
 
@@ -68,6 +76,22 @@ def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
     return found
 
 
+def _by_person(acts: Iterable[Act]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in acts:
+        found[one.person.name].append(f"{_time(one.at)} {one.act} {one.subject} {one.note}")
+    return found
+
+
+def _shown(whole: Played, killed: Played) -> Iterator[str]:
+    for step in sorted(whole.shown.keys() | killed.shown.keys()):
+        one, other = (
+            {name: [_PORT.sub("world", text)] for name, text in run.shown.get(step, {}).items()}
+            for run in (whole, killed)
+        )
+        yield from _compared(f"step {step} shows", one, other)
+
+
 def _told(played: Played) -> dict[str, list[str]]:
     """What each receiver took of each alert or group, in order and without repetitions; and the calls of each thing."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -76,7 +100,10 @@ def _told(played: Played) -> dict[str, list[str]]:
         if (one.path, one.key) in seen or not _is_taken(one):
             continue
         seen.add((one.path, one.key))
-        found[f"{one.path} {_about(one.body)}"].append(_status(one.body))
+        if one.path.startswith("act/"):
+            found[one.path].append(f"called {one.body}")
+        else:
+            found[f"{one.path} {_about(one.body)}"].append(_status(one.body))
     return found
 
 
@@ -92,7 +119,7 @@ def _about(body: Any) -> str:
 
 def _status(body: Any) -> str:
     if not isinstance(body, dict) or "status" not in body:
-        return "called" if body is None else "report"
+        return "report"
     return f"{body['status']} " + ", ".join(sorted(f"{a['fingerprint']} {a['status']}" for a in body["alerts"]))
 
 
@@ -118,6 +145,18 @@ def _arrivals(played: Played) -> Iterator[str]:
     unsent = [one for one in played.deliveries if one.state is DeliveryState.QUEUED]
     for one in unsent:
         yield f"delivery {one.kind} {one.receiver} {one.key} was never sent: {one.error}"
+
+
+def _beats(played: Played) -> Iterator[str]:
+    """A sign of life comes as often as configured and soon after each start; a step later, if it was still on its way."""
+    lives: dict[int, list[int]] = defaultdict(list)
+    for life, step in played.beats:
+        lives[life].append(step)
+    for life, (begin, end) in played.lived.items():
+        seen = [begin - 1, *lives[life], end]
+        most = max(after - before for before, after in pairwise(seen))
+        if most > BEAT // STEP + 2:
+            yield f"life {life}, steps {begin} to {end}: no sign of life for {most} steps; they came in {lives[life]}"
 
 
 def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:

@@ -134,13 +134,19 @@ class Driven:
             self._process.kill()
             await self.ended()
 
-    async def ended(self) -> None:
+    async def stop(self) -> None:
+        """Has it end by itself, as an update does."""
+        if self._process is not None:
+            self.send(signal.SIGTERM)
+            await self.ended(0)
+
+    async def ended(self, status: int = -signal.SIGKILL) -> None:
         """Returns once the process is no more."""
         if self._process is not None:
             await asyncio.to_thread(self._process.join, _PATIENCE)
             if self._process.exitcode is None:
                 raise Hung(self.said())
-            if self._process.exitcode != -signal.SIGKILL:
+            if self._process.exitcode != status:
                 raise AssertionError(f"it ended with {self._process.exitcode}:\n{self.said()}")
             self._process = None
             self._pipe.close()

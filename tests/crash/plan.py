@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from tests.crash.courses import LENGTH
 from tests.crash.launch import POINTS
 from tests.crash.play import Played, Strike
-from tests.crash.scenario import LENGTH, Scenario
+from tests.crash.scenario import Scenario
 
 
 def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -> list[Strike]:
@@ -29,7 +30,7 @@ def _compares(scenario: Scenario, whole: Played, step: int) -> bool:
 def _strike(whole: Played, step: int, rng: random.Random) -> Strike:
     chance = rng.random()
     if chance < 0.1:
-        return Strike(step, "down")
+        return Strike(step, "down", "stop" if chance < 0.04 else "time")
     if chance < 0.3:
         if rng.random() < 0.4:
             return Strike(step, "start", "time", rng.randrange(800))

@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.acts import Act
 from agent.store.records import Delivery, DeliveryState
 from agent.store.store import Store
 from rules.model import Correction, Transition
 from tests.crash.driver import Driven, Kill, Killed
-from tests.crash.scenario import Act, Scenario
+from tests.crash.people import do, shown
+from tests.crash.scenario import Scenario
 from tests.crash.world import Arrival, World
 
 MOST = 1_000_000
+SHOWN = 6  # steps from one look at all that the daemon shows to the next
 
 
 class Strike(NamedTuple):
     """One kill: at which step, `when` (start, step, or down: while the clock moves on to the step), and where.
 
-    `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds.
+    `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds; while it is down also `stop`,
+    if it ended by itself.
     """
 
     step: int
@@ -48,12 +52,16 @@ class Played:
     transitions: Sequence[Transition] = ()
     deliveries: Sequence[Delivery] = ()
     corrections: Sequence[Correction] = ()
+    acts: Sequence[Act] = ()
     arrived: Sequence[Arrival] = ()
     queued: Mapping[int, set[str]] = field(default_factory=dict)  # keys not yet recorded when a life ended
     struck: list[Strike] = field(default_factory=list)  # that came in time
     crossed: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # fault points by step
     took: Mapping[int, float] = field(default_factory=dict)  # seconds by step
     read: Mapping[str, set[int]] = field(default_factory=dict)  # steps in which a source was read and did not fail
+    shown: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by step, what the API says of each thing
+    lived: dict[int, tuple[int, int]] = field(default_factory=dict)  # first and last step of each life
+    beats: Sequence[tuple[int, int]] = ()  # life and step of each sign of life
 
 
 class Player:
@@ -67,6 +75,7 @@ class Player:
         self.strikes = {step: [one for one in strikes if one.step == step] for step in {one.step for one in strikes}}
         self.played = Played(queued={}, crossed={}, took={})
         self._up = False
+        self._born = 0  # step in which this life began
         self._acted = 0  # acts of this step that were answered
 
     async def play(self) -> Played:
@@ -79,11 +88,12 @@ class Player:
             await self.daemon.kill()
             await self.world.stop()
         played = self.played
-        played.arrived, played.read = self.world.arrived, self.world.read
+        played.arrived, played.read, played.beats = self.world.arrived, self.world.read, self.world.beats
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]
         played.corrections = (await store.corrections(MOST))[::-1]
+        played.acts = (await store.acts(MOST))[::-1]
         await store.close()
         return played
 
@@ -93,7 +103,11 @@ class Player:
         if step == 0:
             self._configure(0)
         strikes = self.strikes.get(step, [])
-        if any(one.when == "down" for one in strikes) and self._up:
+        down = [one for one in strikes if one.when == "down"]
+        if down and self._up:
+            if down[0].point == "stop":
+                await self.daemon.stop()
+                await self._note()
             await self._lose()
         fresh = True
         while True:
@@ -117,6 +131,7 @@ class Player:
         daemon, before = self.daemon, dict(self.daemon.crossed)
         if not self._up:
             at_start = strike is not None and strike.when == "start"
+            self._born = step
             await daemon.start(now, kill if at_start else None, delay if at_start else None)
             self._up, before = True, {}
             await daemon.set_clock(now, 0.0, None if at_start else kill, None if at_start else delay)
@@ -130,6 +145,8 @@ class Player:
             await daemon.reload()
             await daemon.tick()
         if strike is None:
+            if step % SHOWN == 0 or step == len(self.scenario.times) - 1:
+                self.played.shown |= {step: await shown(daemon)}
             crossed = {point: count - before.get(point, 0) for point, count in daemon.crossed.items()}
             self.played.crossed |= {step: crossed}
             self.played.took |= {step: time.monotonic() - began}
@@ -145,6 +162,7 @@ class Player:
     async def _note(self) -> None:
         """What was not recorded as sent when the daemon went away may be sent again."""
         self._up = False
+        self.played.lived[self.world.life] = self._born, self.world.step
         self.played.queued |= {self.world.life: await self._queued()}
         self.world.life += 1
 
@@ -157,7 +175,7 @@ class Player:
     # what sources and people do, so that doing it again does nothing
 
     async def _act(self, step: int) -> None:
-        for source in ("pushed", "visits"):
+        for source in ("pushed", "visits", "plans"):
             rows, headers = self.world.rows(source), {"Idempotency-Key": f"{source} {step}"}
             status, said = await self.daemon.call("POST", f"/in/{source}", json={"rows": rows}, headers=headers)
             assert status in {200, 202, 422}, said
@@ -165,25 +183,6 @@ class Player:
             await self.daemon.call("POST", f"/ping/{job}")
         await self.daemon.settle()
         for act in self.scenario.acts.get(step, ())[self._acted :]:
-            await self._do(act)
+            await do(self.daemon, act)
             self._acted += 1  # once more it would be about what came since, by a reload too
             await self.daemon.settle()  # a call that was asked for is made, or withheld, before anybody else acts
-
-    async def _do(self, act: Act) -> None:
-        daemon = self.daemon
-        if act.path == "silences":
-            known = (await daemon.call("GET", "/api/v1/silences"))[1]["silences"]
-            if all(one["reason"] != act.body["reason"] for one in known):
-                await daemon.call("POST", "/api/v1/silences", json=act.body)
-        elif act.path == "ack":
-            alerts = (await daemon.call("GET", "/api/v1/alerts"))[1]["alerts"]
-            firing = sorted((one["fingerprint"], one["acknowledged_by"]) for one in alerts if one["state"] == "firing")
-            if firing and firing[0][1] is None:
-                await daemon.call("POST", f"/api/v1/alerts/{firing[0][0]}/ack", json=act.body)
-        elif act.path in {"approve", "reject"}:
-            runs = (await daemon.call("GET", "/api/v1/corrections?limit=1000"))[1]["corrections"]
-            for run in runs:
-                if run["state"] == "proposed":
-                    await daemon.call("POST", f"/api/v1/corrections/{run['id']}/{act.path}", json=act.body)
-        else:
-            await daemon.call("POST", f"/api/v1/{act.path}", json=act.body)

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.crash.targets import PLACES, targets_of
+from tests.crash import plant
+from tests.crash.courses import CALM, HOT, HOUR, LENGTH, LONG, STEP, Rows, rows, sales, stamped, visits, with_failures
+from tests.crash.targets import targets_of
 
+BEAT = 30  # seconds from one sign of life to the next
 LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
 
-STEP = 10  # seconds
-HOUR = 3600
-LENGTH = 36  # steps in which things happen, then CALM ones in which all comes to rest
-CALM, LONG = 16, 25
 ROOMS = 8  # sources of so many rooms each
 EACH = 13
 DATES = (
@@ -23,9 +22,6 @@ DATES = (
     datetime(2026, 10, 25, 0, 56, tzinfo=UTC),  # and back
     datetime(2026, 6, 10, 11, 56, tzinfo=UTC),
 )
-BAND, HOT = 21.0, 30.0
-LOW, HIGH = 20.0, 23.0
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -76,21 +72,25 @@ def scenario(seed: int) -> Scenario:
     rng = random.Random(seed)
     made = Scenario(seed, _times(rng), _wrong_clock(seed))
     for number in range(ROOMS):
-        made.values[f"rooms{number}"] = _rows(rng, "room", [f"{number}-{n:02}" for n in range(EACH)], 0.0)
-    made.values["flaky"] = _with_failures(rng, _rows(rng, "room", [f"flaky-{n:02}" for n in range(12)]))
-    made.values["stamped"] = _stamped(rng, made.times, _rows(rng, "room", [f"stamped-{n:02}" for n in range(12)]))
-    made.values["sales"] = [_sales(rng) for _ in made.times]
-    made.values["minutely"] = _rows(rng, "room", [f"minutely-{n:02}" for n in range(6)])
-    made.values["pushed"] = _rows(rng, "room", [f"pushed-{n:02}" for n in range(12)], 0.0)
-    made.values["visits"] = _visits(random.Random(f"visits {seed}"), made.times)
+        made.values[f"rooms{number}"] = rows(rng, "room", [f"{number}-{n:02}" for n in range(EACH)], 0.0)
+    made.values["flaky"] = with_failures(rng, rows(rng, "room", [f"flaky-{n:02}" for n in range(12)]))
+    made.values["stamped"] = stamped(rng, made.times, rows(rng, "room", [f"stamped-{n:02}" for n in range(12)]))
+    made.values["sales"] = [sales(rng) for _ in made.times]
+    made.values["minutely"] = rows(rng, "room", [f"minutely-{n:02}" for n in range(6)])
+    made.values["pushed"] = rows(rng, "room", [f"pushed-{n:02}" for n in range(12)], 0.0)
+    made.values["visits"] = visits(random.Random(f"visits {seed}"), made.times)
+    made.values["plant"] = plant.units(seed)
+    made.values["plans"] = plant.plans(seed, made.times)
     _fill_after_pauses(made)
     made.acts = _acts(rng)
-    made.pings = {step: [f"job{rng.randrange(6)}"] for step in range(LENGTH) if rng.random() < 0.3}
+    made.pings = _pings(rng, random.Random(f"pings {seed}"))
     made.receivers = _receivers(rng)
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
     made._configs = _config(seed, 0), _config(seed, 1)
     made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]  # sources have right ones
+    for step, deeds in plant.deeds(seed, made.times).items():
+        made.acts.setdefault(step, []).extend(Act(*deed) for deed in deeds)
     return made
 
 
@@ -108,40 +108,6 @@ def _times(rng: random.Random) -> list[int]:
     for step in range(LENGTH + CALM):
         found.append(at * 1_000_000)
         at += LONG if step >= LENGTH else STEP * rng.randrange(12, 40) if step in away else STEP
-    return found
-
-
-def _rows(rng: random.Random, label: str, names: list[str], odd: float = 0.1) -> list[Rows | int]:
-    """Numbers that go out of band for a while and come back, are missing, or no numbers."""
-    courses = {name: _course(rng, odd) for name in names}
-    return [
-        [{label: name, "value": course[step]} for name, course in courses.items() if course[step] != "missing"]
-        for step in range(LENGTH + CALM)
-    ]
-
-
-def _course(rng: random.Random, odd: float) -> list[Any]:
-    """In and out of band by turns.
-
-    A turn never ends in the very step in which an alert's `for` or an escalation is due: which of the two comes first
-    is then a matter of milliseconds, and rightly another after a restart, where a poll comes before anything fires.
-    """
-    found: list[Any] = []
-    calm = rng.choice([(1, 3, 5), (5, 7, 9, 13), (9, 13, 21, 34)])
-    while len(found) < LENGTH:
-        found += _turn(rng, odd, rng.choice(calm), lambda: BAND + rng.choice([0.0, 0.5, 1.9]))
-        found += _turn(rng, odd, rng.choice([1, 4, 7, 10]), lambda: rng.choice([15.0, 26.0, HOT, 45.0]))
-    return found[:LENGTH] + [BAND] * CALM
-
-
-def _turn(rng: random.Random, odd: float, length: int, value: Callable[[], float]) -> list[Any]:
-    """So many steps with a value that changes each third one; in the middle one may be missing, or be no number."""
-    found: list[Any] = []
-    for step in range(length):
-        found.append(value() if step == 0 or step % 3 == 1 else found[-1])
-    for step in range(2, length - 2):
-        if rng.random() < odd:
-            found[step] = rng.choice([None, "missing"])
     return found
 
 
@@ -177,45 +143,6 @@ def _fill_after_pauses(made: Scenario) -> None:
                 rows.append({"room": room, "value": last.get(room, HOT), **stamp})
 
 
-def _with_failures(rng: random.Random, rows: list[Rows | int]) -> list[Rows | int]:
-    found = list(rows)
-    for start in rng.sample(range(LENGTH - 8), 2):
-        for step in range(start, start + rng.randrange(1, 5)):
-            found[step] = 500
-    return found
-
-
-def _stamped(rng: random.Random, times: list[int], rows: list[Rows | int]) -> list[Rows | int]:
-    """Rows with the source's own time, which leaps an hour ahead for a while, and comes late at other times."""
-    leap = rng.randrange(5, LENGTH - 10)
-    found: list[Rows | int] = []
-    for step, (now, these) in enumerate(zip(times, rows, strict=True)):
-        assert isinstance(these, list)
-        shift = 3600 if leap <= step < leap + 5 else -rng.choice([0, 0, 0, 20, 70]) if step < LENGTH else 0
-        found.append([{**row, "time": now // 1_000_000 + shift} for row in these])
-    return found
-
-
-def _sales(rng: random.Random) -> Rows:
-    return [{"shop": f"shop{n:02}", "value": rng.choice([0, 1, 2, 5])} for n in range(20)]
-
-
-def _visits(rng: random.Random, times: list[int]) -> list[Rows | int]:
-    """Rows with their own time: those of twelve days before the first step, in it; and then and now a very odd one."""
-
-    def row(number: int, at: int, *, odd: bool) -> dict[str, Any]:
-        return {"place": f"place{number}", "value": 5000 if odd else 100 + rng.randrange(-5, 6), "time": at}
-
-    starts = {number: rng.sample(range(3, LENGTH), 2) for number in range(PLACES)}
-    found: list[Rows | int] = []
-    for step, now in enumerate(times):
-        at, past = now // 1_000_000, range(576, 0, -1) if step == 0 else ()
-        rows = [row(number, at - half * HOUR // 2, odd=False) for half in past for number in range(PLACES)]
-        odd = {number for number in range(PLACES) if any(0 <= step - start < 4 for start in starts[number])}
-        found.append([*rows, *(row(number, at, odd=number in odd) for number in range(PLACES))])
-    return found
-
-
 def _acts(rng: random.Random) -> dict[int, list[Act]]:
     found: dict[int, list[Act]] = {}
     for step in range(4, LENGTH):
@@ -234,6 +161,12 @@ def _acts(rng: random.Random) -> dict[int, list[Act]]:
     return found
 
 
+def _pings(rng: random.Random, how: random.Random) -> dict[int, list[str]]:
+    """Which jobs check in at which steps, with success or otherwise."""
+    jobs = {step: f"job{rng.randrange(6)}" for step in range(LENGTH) if rng.random() < 0.3}
+    return {step: [job + how.choice(["", "", "", "/start", "/fail", "/log", "/3"])] for step, job in jobs.items()}
+
+
 def _receivers(rng: random.Random) -> dict[str, dict[int, str]]:
     """How receivers answer in some steps: 500, 429, lost (taken, but the answer never comes), 410."""
     found: dict[str, dict[int, str]] = {}
@@ -249,7 +182,7 @@ def _receivers(rng: random.Random) -> dict[str, dict[int, str]]:
 
 
 def _config(seed: int, version: int) -> dict[str, Any]:
-    targets = targets_of(random.Random(f"targets {seed}"), version)
+    targets = targets_of(random.Random(f"targets {seed}"), version) | plant.targets_of(seed, version)
     webhook = {"type": "webhook"}
     names = ("all", "team", "boss", "group", "gone")
     actions = {
@@ -257,8 +190,10 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         for name in ("heal", "idle", "busy", "undo")
     }
     actions["idle"]["breaker"] = {"failures": 100, "pause": "1m"}
+    actions |= plant.actions_of(version)
     return {
         "defaults": {"timezone": "Europe/Amsterdam", "every": f"{STEP}s"},
+        "heartbeat": {"url": "WORLD/beat", "every": f"{BEAT}s"},
         "sources": _sources(),
         "targets": targets,
         "actions": actions,
@@ -273,6 +208,12 @@ def _config(seed: int, version: int) -> dict[str, Any]:
             "routes": [
                 {"matchers": ['severity="critical"'], "receiver": "team", "group_by": ["..."], "group_wait": "0s"},
                 {
+                    "matchers": ['target=~"fan.*|main.*"'],
+                    "receiver": "group",
+                    "group_by": ["alertname"],
+                    "active_time_intervals": ["light"],
+                },
+                {
                     "matchers": ['tier="low"'],
                     "receiver": "group",
                     "group_by": ["tier"],
@@ -283,7 +224,10 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         "inhibit_rules": [
             {"source_matchers": ['alertname="main"'], "target_matchers": ['alertname="side"'], "equal": ["wing"]}
         ],
-        "time_intervals": {"dark": [{"times": [{"start": "02:58", "end": "03:04"}], "location": "Europe/Amsterdam"}]},
+        "time_intervals": {
+            "dark": [{"times": [{"start": "02:58", "end": "03:04"}], "location": "Europe/Amsterdam"}],
+            "light": [{"times": [{"start": "00:59", "end": "01:03"}, {"start": "11:58", "end": "12:03"}]}],  # UTC
+        },
         "reports": {
             "now-and-then": {"cron": "2 * * * *", "targets": ["room0-00", "shop00"], "to": ["all"], "format": "chart"}
         },
@@ -302,7 +246,14 @@ def _sources() -> dict[str, Any]:
     sold = {"series": "sold", "select": "rows", "value": "value", "labels": {"shop": "shop"}}
     found["sales"] = polled("sales", readings=[sold])
     found["minutely"] = polled("minutely", cron="* * * * *")
+    level = {**reading, "series": "level", "labels": {"room": "room", "hall": "hall"}}
+    found["plant"] = polled("plant", readings=[level])
     found["pushed"] = {"type": "webhook", "readings": [reading]}
+    planned = [
+        {"series": name, "select": f"rows[?plan=='{name}']", "value": "value", "time": "time", "ahead": "3h"}
+        for name in ("quota", "course")
+    ]
+    found["plans"] = {"type": "webhook", "readings": planned}
     visit = {"series": "visits", "select": "rows", "value": "value", "labels": {"place": "place"}, "time": "time"}
     found["visits"] = {"type": "webhook", "readings": [visit]}
     found |= {f"job{n}": {"type": "checkin", "schedule": "*/2 * * * *", "grace": "20s"} for n in range(6)}

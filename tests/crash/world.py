@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.crash.scenario import BAND, HIGH, LENGTH, LOW, Scenario
+from tests.crash.courses import BAND, HIGH, LENGTH, LOW
+from tests.crash.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class World:
         self.life = 0
         self.arrived: list[Arrival] = []
         self.read: dict[str, set[int]] = {}  # steps in which a source was read and did not fail
+        self.beats: list[tuple[int, int]] = []  # life and step of each sign of life
         self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -43,6 +45,7 @@ class World:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/source/{name}", self._source)
+        app.router.add_get("/beat", self._beat)
         app.router.add_post("/{kind:hook|act}/{path:.*}", self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
@@ -72,11 +75,15 @@ class World:
             return web.Response(status=rows)
         return web.Response(body=orjson.dumps({"rows": rows}), content_type="application/json")
 
+    async def _beat(self, _request: web.Request) -> web.Response:
+        self.beats.append((self.life, self.step))
+        return web.Response()
+
     async def _take(self, request: web.Request) -> web.StreamResponse:
         kind, path = request.match_info["kind"], request.match_info["path"]
         key, step, life = request.headers["Idempotency-Key"], self.step, self.life
         body = orjson.loads(await request.read() or b"null")
-        how = self._call(path, key) if kind == "act" else self.scenario.receivers.get(path, {}).get(step, "200")
+        how = self._call(path, key, body) if kind == "act" else self.scenario.receivers.get(path, {}).get(step, "200")
         self.arrived.append(Arrival(f"{kind}/{path}", key, life, step, how, body))
         if how == "late":  # until the daemon waits no more
             self.on_late(key)
@@ -86,21 +93,23 @@ class World:
         headers = {"Retry-After": "15"} if how == "429" else None
         return web.Response(status=int(how) if how.isdigit() else 200, headers=headers)
 
-    def _call(self, path: str, key: str) -> str:
-        """Healing helps from the next step on, busy asks to come again at times, idle says yes and does nothing."""
-        action, room = path.split("/")
+    def _call(self, path: str, key: str, body: Any) -> str:
+        """Healing helps from the next step on, busy asks to come again at times, dull helps at times, idle never."""
+        action, _, target = path.partition("/")
+        room = (body or {}).get("room") or target.removeprefix("room")
         chance = hashlib.sha256(key.encode()).digest()[0]
         if action == "busy" and chance < 100:
             return "503"
         if action == "busy" and chance < 140:
             return "lost"
-        if action in {"heal", "busy"} and self.step < LENGTH:
-            self._heal(room.removeprefix("room"))
+        if (action in {"heal", "busy", "valve"} or (action == "dull" and chance < 80)) and self.step < LENGTH:
+            self._heal(room)
         return "200"
 
     def _heal(self, room: str) -> None:
         """Until it would be in band by itself: what is left of a turn could end just when an alert is due."""
-        courses = self.scenario.values[f"rooms{room.partition('-')[0]}"]
+        number, _, _ = room.partition("-")
+        courses = self.scenario.values[f"rooms{number}" if number.isdigit() else "plant"]
         end = self.step + 1
         while any(row["room"] == room and not LOW <= row["value"] <= HIGH for row in courses[end]):
             end += 1

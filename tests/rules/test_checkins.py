@@ -93,28 +93,39 @@ class TestStanding:
         assert standing(NIGHTLY, T0 + HOUR, checkin=(T0 + 1, 1.0), checkin_start=(T0, 1.0)) is Standing.MET
         assert standing(NIGHTLY, T0 + 31 * MINUTE, T0 - 1, checkin_start=(T0, 1.0)) is Standing.MISSED
 
+    def test_one_that_is_late_and_begins_is_looked_at_once_more(self):
+        """Else a restart would say that it did not finish, and a daemon that runs that it is late."""
+        begun = tracks(checkin=(T0 - DAY, 1.0), checkin_start=(T0 + HOUR, 1.0))
+        late = assess_checkin(NIGHTLY, begun, T0 + HOUR, 0)
+        wake = checkin_wake(NIGHTLY, late, begun)
+        assert (late.reason, wake) == ("late", T0 + HOUR + 30 * MINUTE + 1)
+        found = assess_checkin(NIGHTLY, begun, wake, 0)
+        assert (found.reason, checkin_wake(NIGHTLY, found, begun)) == ("started but did not finish", None)
+
     @given(
         st.integers(0, 100_000).map(lambda n: n * SECOND),
         st.none() | st.integers(0, 100_000).map(lambda n: n * SECOND),
         st.none() | st.integers(0, 100_000).map(lambda n: n * SECOND),
+        st.integers(0, 10_000).map(lambda n: n * SECOND),
         st.sampled_from([NIGHTLY, HOURLY]),
     )
-    def test_it_is_looked_at_again_when_it_changes(self, created, last, begun, checkin):
-        """Between now and its time to be looked at again it stands as it does; at that time it is missed."""
+    def test_it_is_looked_at_again_when_it_changes(self, created, last, begun, later, checkin):
+        """Between now and its time to be looked at again it stands as it does; at that time it is missed, or for more."""
         given_ = tracks(
             **({"checkin": (last, 1.0)} if last is not None else {}),
             **({"checkin_start": (begun, 1.0)} if begun is not None else {}),
         )
-        now = max(created, last or 0, begun or 0)
+        now = max(created, last or 0, begun or 0) + later
         found = assess_checkin(checkin, given_, now, created)
         wake = checkin_wake(checkin, found, given_)
+        for moment in (now, now + HOUR) if wake is None else (now, (now + wake) // 2, wake - 1):
+            assert assess_checkin(checkin, given_, moment, created) == found
         if wake is None:
             assert found.standing is Standing.MISSED
-            return
-        for moment in (now, (now + wake) // 2, wake - 1):
-            if moment >= now:
-                assert assess_checkin(checkin, given_, moment, created).standing is found.standing
-        assert assess_checkin(checkin, given_, wake, created).standing is Standing.MISSED
+        else:
+            assert wake > now
+            after = assess_checkin(checkin, given_, wake, created)
+            assert (after.standing, after == found) == (Standing.MISSED, False)
 
 
 ZONES = ["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe"]
