@@ -7,9 +7,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_GROWTH = 50_000
-"""Objects there are more than after the last look, before the next: polls in flight are no garbage, and thousands of
-them at once would have all that came after the start looked through several times a second."""
+_GROWTH, _SHARE = 50_000, 3
+"""Objects there are more than after the last look, before the next; where more are kept, that part of them, a third:
+polls in flight are no garbage, and thousands of them at once would have each other looked through all the time."""
 _USUAL = gc.get_threshold()
 _C = ctypes.CDLL(None)
 _M_ARENA_MAX = -8  # malloc.h; mallopt(3)
@@ -38,8 +38,7 @@ def paused() -> Iterator[None]:
 
 def keep() -> None:
     """What there is by now is not looked through any more: it is there to stay, and each look stops the loop."""
-    gc.set_threshold(_GROWTH)
-    gc.freeze()
+    _freeze()
     give_back()
 
 
@@ -54,7 +53,12 @@ def renew() -> None:
     if gc.get_freeze_count():
         gc.unfreeze()
         gc.collect()
-        gc.freeze()
+        _freeze()
+
+
+def _freeze() -> None:
+    gc.freeze()
+    gc.set_threshold(max(_GROWTH, gc.get_freeze_count() // _SHARE))
 
 
 def let_go() -> None:

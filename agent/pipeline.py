@@ -169,8 +169,8 @@ class Pipeline:
 
     async def _run(self) -> None:
         while True:
-            works = await self.spool.take()
             try:
+                works = await self.spool.take()
                 async with self._turn() as now:  # nothing newer is decided on between what waited
                     for batch, as_of in batches(works, now):
                         await self._decide(batch, as_of)

@@ -19,6 +19,10 @@ from rules.model import SECOND
 MOST = 100_000
 """Readings and polls kept while nothing can be stored; some 60 MB. Then a source's next poll waits for its last."""
 
+APART_SECONDS, JOIN_SECONDS = 0.01, 0.003
+"""Under load what is taken lies at least so far apart, and while several come at a time others may join the first for
+so long, as the polls of one tick do: a commit to disk costs as much as deciding on many readings."""
+
 MAX_BATCH = 5_000  # readings in one transaction
 _SOON = 2 * SECOND  # what waited no longer is decided on as of now
 
@@ -31,6 +35,8 @@ class Spool:
     held: int = 0  # readings and polls
     _waiting: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
     _taken: list[Work] = field(default_factory=list)
+    _several: bool = False  # were taken together the last time
+    _last: float = 0.0  # when, by the event loop's clock
 
     @property
     def full(self) -> bool:
@@ -45,14 +51,20 @@ class Spool:
         return work
 
     async def take(self) -> list[Work]:
-        """All that waits, at least one. To be given back by `over` or `give_up`."""
+        """All that waits, at least one. To be given back by `over` or `give_up`, however it ends."""
         self._taken = [await self._waiting.get()]
+        loop = asyncio.get_running_loop()
+        wait = max(self._last + APART_SECONDS - loop.time(), JOIN_SECONDS if self._several else 0.0)
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._last = loop.time()
         while not self._waiting.empty():
             self._taken.append(self._waiting.get_nowait())
         return self._taken
 
     def over(self) -> None:
         """What was taken is stored."""
+        self._several = len(self._taken) > 1
         for work in self._taken:
             self.held -= _size(work)
             self._waiting.task_done()

@@ -109,8 +109,7 @@ class Store:
 
     async def commit(self, commit: Commit) -> None:
         """Returns once all of it is on disk. Raises Fenced if a shard was lost; then nothing is written."""
-        soon = bool(commit.deliveries)
-        await self._write().run(lambda connection: self._committer.apply(connection, commit), soon=soon)
+        await self._write().run(lambda connection: self._committer.apply(connection, commit))
 
     async def key(self, name: str, now: int) -> bytes:
         """The daemon's own key of that name: 32 random bytes, made when it is first asked for."""
@@ -186,7 +185,7 @@ class Store:
         lease counted. `on_superseded` is told of how many deliveries of a receiver a newer one took the place.
         """
         wanted = {"now": now, "kind": kind and kind.value, "limit": limit, "per_receiver": per_receiver}
-        claimed, superseded = await self._write().run(lambda one: outbox.claim(one, now + lease, wanted), soon=True)
+        claimed, superseded = await self._write().run(lambda one: outbox.claim(one, now + lease, wanted))
         for receiver, count in superseded.items():
             on_superseded(receiver, count)
         return claimed
@@ -216,11 +215,11 @@ class Store:
                 self._committer.apply(connection, commit)
             return True
 
-        return await self._write().run(job, soon=True)
+        return await self._write().run(job)
 
     async def remember(self, delivery: Delivery, reference: Mapping[str, Any]) -> None:
         """Keeps a thread reference before the outcome of its sending, which may take a while, is known."""
-        await self._write().run(lambda connection: outbox.remember(connection, delivery, reference), soon=True)
+        await self._write().run(lambda connection: outbox.remember(connection, delivery, reference))
 
     async def move_queued(self, by: int) -> None:
         """Moves the times at which what is queued may be sent, and its leases, by so many microseconds."""

@@ -16,9 +16,6 @@ from agent.store.errors import StoreError
 T = TypeVar("T")
 Waiting = list[tuple[Job, "asyncio.Future[Any]"]]
 
-GATHER_SECONDS = 0.01
-"""Under load, groups are at least this far apart: a commit to disk costs as much as deciding on many readings."""
-
 log = structlog.get_logger()
 
 
@@ -34,25 +31,22 @@ class Writer:
         self._undo = undo
         self._loop = asyncio.get_running_loop()
         self._waiting: Waiting = []
-        self._last_flush = 0.0
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._closed = False
         self._said = ""  # of the failure that was said last, until something could be written
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[Connection], T], *, soon: bool = False) -> T:
-        """The job's result, after its transaction was committed. `soon`: somebody waits, so it gathers no others.
+    async def run(self, job: Callable[[Connection], T]) -> T:
+        """The job's result, after its transaction was committed.
 
         Raises what the job raises, StoreUnavailable if the database can't take it now, StoreError if it never will.
         """
         if self._closed:
             raise StoreError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        if soon or not self._waiting:
-            wait = 0.0 if soon else self._last_flush + GATHER_SECONDS - self._loop.time()
-            # Alone, a job starts at once; the others of this turn of the loop still join it.
-            self._loop.call_later(wait, self._flush) if wait > 0 else self._loop.call_soon(self._flush)
+        if not self._waiting:
+            self._loop.call_soon(self._flush)  # the others of this turn of the loop still join it
         self._waiting.append((job, future))
         return await future
 
@@ -66,7 +60,6 @@ class Writer:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._last_flush = self._loop.time()
             self._queue.put(self._waiting)
             self._waiting = []
 

@@ -58,6 +58,15 @@ def test_what_runs_is_looked_through_less_often() -> None:
     assert gc.get_threshold() == usual
 
 
+def test_the_more_is_kept_the_more_may_come_before_it_is_looked_through() -> None:
+    much = [[] for _ in range(400_000)]
+    collector.keep()
+    assert gc.get_threshold()[0] == gc.get_freeze_count() // 3 > len(much) // 3
+    del much
+    collector.renew()
+    assert gc.get_threshold()[0] == max(50_000, gc.get_freeze_count() // 3) < 130_000
+
+
 def test_where_nothing_was_kept_nothing_is_renewed() -> None:
     collector.keep()
     collector.let_go()

@@ -19,7 +19,6 @@ from agent.called import Withheld
 from agent.clock import Clock
 from agent.dispatcher import Dispatcher, Edges, Limits, Settle
 from agent.retry import LONGEST, retry_at
-from agent.store import writer
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import LONGEST_CALL, ConnectorError, Refused, TimedOut, Unreachable
@@ -144,8 +143,7 @@ async def idle(store: Store) -> None:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.0)
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = await Store.open(f"sqlite:///{tmp_path / 'setpoint.db'}", 0)
     yield World(store, VirtualClock())
     await store.close()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agent.spool import MAX_BATCH, MOST, Spool, batches
+from agent.spool import JOIN_SECONDS, MAX_BATCH, MOST, Spool, batches
 from agent.works import Work
 from rules.model import SECOND, Polled, Reading
 from tests.agent.test_poller import TestClock
@@ -55,6 +55,58 @@ async def test_while_nothing_can_be_stored_only_who_sent_it_waits():
     spool.over()
     assert (spool.held, sent.done.done()) == (0, True)
     await asyncio.wait_for(spool.join(), 1)
+
+
+async def test_what_comes_alone_is_taken_at_once_and_others_join_where_several_came(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.spool.APART_SECONDS", 0.0)
+    spool, waits = Spool(TestClock()), list[float]()
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        spool.put()
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    spool.put()
+    assert len(await spool.take()) == 1
+    spool.put()
+    spool.put()
+    spool.over()
+    assert (len(await spool.take()), waits) == (2, [])
+    spool.over()
+    spool.put()
+    assert (len(await spool.take()), waits) == (2, [JOIN_SECONDS])
+
+
+async def test_what_is_taken_lies_apart(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.spool.APART_SECONDS", 3600.0)
+    spool, waits = Spool(TestClock()), list[float]()
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    monkeypatch.setattr(spool, "_last", -3600.0)
+    for _ in range(2):
+        spool.put()
+        await spool.take()
+        spool.over()
+    assert [round(one) for one in waits] == [3600]
+
+
+async def test_what_is_gathered_is_not_lost_when_that_ends():
+    spool = Spool(TestClock())
+    spool.put()
+    spool.put()
+    await spool.take()
+    spool.over()
+    first = spool.put()
+    taking = asyncio.create_task(spool.take())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    spool.give_up(RuntimeError("over"))
+    assert str(first.done.exception()) == "over"
 
 
 async def test_it_says_when_it_holds_as_much_as_it_may():

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import structlog
 
+from agent import spool
 from agent.demo.slack import SlackServer
 from agent.demo.slack_parts import Failure
 from agent.envelopes import read_notice
-from agent.store import writer
 from agent.store.records import DeliveryState
 from rules.model import HOUR, MINUTE, SECOND
 from rules.routing import Route
@@ -80,7 +80,8 @@ async def play(storm: Storm, day: Day) -> None:
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(writer, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(spool, "APART_SECONDS", 0.0)
+    monkeypatch.setattr(spool, "JOIN_SECONDS", 0.0)
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
