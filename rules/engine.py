@@ -31,6 +31,7 @@ from rules.model import (
 )
 from rules.model.quick import maker, quick, replace
 from rules.periods import look_within
+from rules.progress import Sight
 from rules.questions import look_again, questions
 from rules.scene import Scene, not_later
 from rules.specs import Specs
@@ -181,8 +182,7 @@ class Instance:
         self.now = now
         self._join(history.members(before.key))
         self.assessment = before.assessment
-        self.since = before.since
-        self.verdict = before.verdict
+        self.since, self.verdict = before.since, before.verdict
         self.seen = before.seen
         self.alerts = before.alerts
         self.of = specs.learned_of.get(target.name)
@@ -202,8 +202,8 @@ class Instance:
         self.members = members
         self.questions = questions(condition, self.target, members.series, members.tracks) if condition else ()
 
-    def evaluate(self, readings: Sequence[Reading]) -> InstanceState:
-        """Its state after readings that are new; what happened to its alerts is in `moved`."""
+    def evaluate(self, readings: Sequence[Reading], sight: Sight | None = None) -> InstanceState:
+        """Its state after readings that are new, as it was seen to stand; what happened to its alerts is in `moved`."""
         newest = self.assessment.time
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
         for reading in readings:
@@ -221,7 +221,7 @@ class Instance:
             apart = hindsight.is_old(scene.condition, readings[0].time, self.now)
         if apart:
             scene = self._catch_up(scene, by_now, findings)
-        assessment = assess(scene)
+        assessment = assess(scene, sight)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
         if assessment.hold and (apart or (readings and scene.beside)):  # what is wanted may have come with them

@@ -43,6 +43,26 @@ class Ahead(NamedTuple):
     half: float
 
 
+class Alike(NamedTuple):
+    """Of buckets that are all alike: between what the level of each is, and how many units of the usual miss of one
+    half an interval has for each of them, at most."""
+
+    least: float
+    most: float
+    miss: float
+    units: float
+
+    def after(self, value: float) -> Alike:
+        """The same after one more: it moves a level no farther than to itself, and misses by no more than both are
+        apart."""
+        least, most = min(self.least, value), max(self.most, value)
+        return Alike(least, most, max(self.miss, most - least), self.units)
+
+    def half(self, left: float) -> float:
+        """No interval is wider, on each side, when so many are left."""
+        return self.units * self.miss * (left + _UNSURE)
+
+
 class Forecast:
     """Folds buckets, one period after the other. What it says follows from them alone."""
 
@@ -210,6 +230,13 @@ class Forecast:
     def bucket(self) -> float:
         """What is expected of the whole current bucket."""
         return self._factors[self._period[self._at]] * self._level()[0]
+
+    def alike(self) -> Alike | None:
+        """What holds of all buckets left, if they are alike."""
+        if self._slots > 1 or self._season:
+            return None
+        levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
+        return Alike(min(levels), max(levels), self._miss / (self._miss_of or 1.0), self._skill.most())
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.

@@ -14,7 +14,7 @@ from rules.conditions import Condition
 from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import maker, replace
-from rules.progress import Sight, assess_period, sighted
+from rules.progress import Sight, assess_period, described, sighted
 from rules.scene import Scene
 from rules.tracks import Track
 from rules.words import number
@@ -85,8 +85,8 @@ def _newest_time(tracks: Sequence[Track]) -> int | None:
     return max([track.times[-1] for track in tracks if track.times], default=None)
 
 
-def assess(scene: Scene) -> Assessment:
-    """How the instance stands now."""
+def assess(scene: Scene, sight: Sight | None = None) -> Assessment:
+    """How the instance stands now; by what a `glance` at this time has found already, if there was one."""
     target = scene.target
     if scene.down:
         return held(scene, f"source {', '.join(scene.down)} can't be read")
@@ -98,7 +98,7 @@ def assess(scene: Scene) -> Assessment:
     if scene.condition:
         return assess_condition(scene, scene.condition)
     try:
-        return _assess_goal(scene, target.goal or NO_GOAL)
+        return described(sight) if sight is not None else _assess_goal(scene, target.goal or NO_GOAL)
     except Unsettled as lack:
         return held(scene, str(lack))
 

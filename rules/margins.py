@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf, nextafter
-from typing import NamedTuple
 
 from rules import burning, periods
 from rules.functions import NEVER
 from rules.levels import range_of
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
+from rules.model.quick import quick, replace
+from rules.paced import Paced, Room
 from rules.periods import look_every
 from rules.progress import EARLY, Sight
 from rules.scene import Scene
-from rules.spare import ROUNDED, Even, Gain, Leaving, Spare, Trend, side
+from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
 from rules.steady import level_bucket
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
@@ -22,7 +24,9 @@ _FINAL = frozenset({_MET, _MISSED})
 _SILENT = 2  # usual distances between readings
 
 
-class Margins(NamedTuple):
+@quick
+@dataclass(frozen=True, slots=True)
+class Margins:
     """It stands the same before `until`, as long as all spare something and numbers lie between `least` and `most`.
 
     That is said of looks up to `silent` after the newest reading.
@@ -51,7 +55,7 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
     """
     found = _margins(scene, sight, now)
     if found is not None and pairs:
-        found = found._replace(spares=[*found.spares, *burning.spares(scene, now, pairs, found.silent)])
+        found = replace(found, spares=[*found.spares, *burning.spares(scene, now, pairs, found.silent)])
     return found if found is not None and all(spare.is_left() for spare in found.spares) else None
 
 
@@ -127,7 +131,26 @@ def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins |
 
 
 def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
-    """Where it is said by how a number that is read went on so far, and there are no looks between its readings."""
+    """A number that is read: for the first part of a period it is too early, and then it is said by how it went on."""
+    goal, stretch = sight.goal, sight.stretch
+    spares, until = list[Spare](), stretch.end
+    if sight.standing is _TOO_EARLY and sight.projection is None:
+        until = stretch.start + int(EARLY * (stretch.end - stretch.start))
+    else:
+        trend = _trend(scene, sight, silent)
+        if trend is None:
+            return None
+        spares.append(trend)
+    if goal.at_most is None and goal.at_least is not None and not stretch.summaries[0].fell:
+        met = side(goal, stretch.summaries[0], stretch.value or 0.0, goal.at_least)
+        if met is None:
+            return None
+        spares.append(Spare(met.spare, met.gain))  # it is met as soon as the value is
+    return Margins(spares, until, silent)
+
+
+def _trend(scene: Scene, sight: Sight, silent: int) -> Trend | None:
+    """Of how a number that is read went on so far, where there are no looks between its readings."""
     goal, stretch, projection, track = sight.goal, sight.stretch, sight.projection, scene.tracks[0]
     first, newest, length = stretch.summaries[0].first, stretch.newest, stretch.end - stretch.start
     if projection is None or first is None or newest is None or newest - first[0] < EARLY * length:
@@ -141,38 +164,34 @@ def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
         between = (-inf, nextafter(low, -inf)) if projection.value < low else (nextafter(high, inf), inf)
     elif sight.standing is not Standing.ON_TRACK:
         return None
-    spares: list[Spare] = [Trend(first, stretch.end, track, between)]
-    if goal.at_most is None and not stretch.summaries[0].fell:  # it is met as soon as the value is
-        met = side(goal, stretch.summaries[0], stretch.value or 0.0, low)
-        if met is None:
-            return None
-        spares.append(Spare(met.spare, met.gain))
-    return Margins(spares, stretch.end, silent)
+    return Trend(first, stretch.end, track, between)
 
 
 def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
-    """Where the projection says it: it grows as the value does, and falls with time, as long as its bucket lasts."""
+    """Where the projection says it."""
     goal, stretch, projection = sight.goal, sight.stretch, sight.projection
     bucket = level_bucket(scene, sight)
     if bucket is None or projection is None or projection.high is None or sight.now > (stretch.newest or 0) + silent:
         return None
-    value, mid, low, high = stretch.value or 0.0, projection.value, goal.at_least, goal.at_most
-    scale = abs(mid) + abs(low or 0.0) + abs(high or 0.0)
+    scale = abs(projection.value) + abs(goal.at_least or 0.0) + abs(goal.at_most or 0.0)
+    room = _room(sight, projection.value, ROUNDED * scale)
+    paced = Paced(bucket, stretch, room, _adding(goal.measure, stretch.summaries[0]), scene.tracks[0], silent)
+    until = bucket.end if bucket.alike is None else stretch.end
+    return Margins([paced], until, silent, *_numbers(goal.measure, scale))
+
+
+def _room(sight: Sight, mid: float, slack: float) -> Room:
+    """Where a projection lies as it does: above each bound or below it, and the value below those not yet reached."""
+    value, low, high = sight.stretch.value or 0.0, sight.goal.at_least, sight.goal.at_most
     behind = sight.standing is Standing.BEHIND
-    falls = [mid - 2.0 * (projection.high - mid)]  # until the interval is as wide as the projection is large
-    rises, grows = list[float](), list[float]()
+    least, most, stop = -inf, inf, inf
     if low is not None:
-        (rises if behind and mid < low else falls).append(abs(mid - low))
-        grows += [low - value] if value < low else []
+        least, most = (least, low) if behind and mid < low else (low, most)
+        stop = low if value < low else stop
     if high is not None:
-        (falls if behind and mid > high else rises).append(abs(high - mid))
-        grows.append(high - value)
-    spares: list[Spare] = [Even(bucket.end, scene.tracks[0])]
-    for found, sign, rate in ((falls, 1.0, bucket.rate), (rises, -1.0, -bucket.rate), (grows, -1.0, 0.0)):
-        if found:
-            gain = _adding(goal.measure, stretch.summaries[0], sign)
-            spares.append(Spare(min(found) - ROUNDED * scale, gain, rate, stretch.newest or 0))
-    return Margins(spares, bucket.end, silent, *_numbers(goal.measure, scale))
+        least, most = (high, most) if behind and mid > high else (least, min(most, high))
+        stop = min(stop, high)
+    return Room(least, most, stop, slack)
 
 
 def _numbers(measure: Measure, largest: float) -> tuple[float, float]:
@@ -181,17 +200,17 @@ def _numbers(measure: Measure, largest: float) -> tuple[float, float]:
     return (0.0, largest) if grows else (-LARGEST, LARGEST)
 
 
-def _adding(measure: Measure, summary: Summary, sign: float) -> Gain:
-    """What a number adds to the measure, or with the sign -1 takes from what is above it."""
+def _adding(measure: Measure, summary: Summary) -> Gain:
+    """What a number adds to the measure."""
     if measure is Measure.COUNT:
-        return lambda _: sign
+        return lambda _: 1.0
     if measure is Measure.SUM:
-        return lambda number: sign * number
+        return float
     before = summary.before
 
     def risen(number: float) -> float:
         nonlocal before
         old, before = before, number
-        return sign * (number if old is None or number < old else number - old)
+        return number if old is None or number < old else number - old
 
     return risen

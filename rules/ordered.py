@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 _MOST = 1024  # values in a block: as few as to be moved for nearly nothing when one comes or goes between them
-_FEW = 32  # values that come at once, from which on all are sorted anew
+_FEW = 32  # values that come at once, from which on all are sorted anew unless there are this many times as many
 
 
 class Ordered:
@@ -23,7 +23,7 @@ class Ordered:
 
     def add(self, values: Sequence[float]) -> None:
         """Takes values in."""
-        if len(values) >= _FEW:
+        if len(values) >= max(_FEW, self._size // _FEW):
             self._begin(sorted(chain(self, values)))
             return
         for value in values:

@@ -91,7 +91,7 @@ class Sight(NamedTuple):
 
 def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> Assessment:
     """How an instance with a period stands now; or still, while the period before was missed or is undecided."""
-    return _described(sighted(scene, scene.now, goal, per, combine))
+    return described(sighted(scene, scene.now, goal, per, combine))
 
 
 def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -> Sight:
@@ -314,7 +314,7 @@ def is_budget(low: float | None, high: float | None, value: float | None, projec
     return any(number is not None and number > high for number in (value, projection.value if projection else None))
 
 
-def _described(sight: Sight) -> Assessment:
+def described(sight: Sight) -> Assessment:
     """The assessment with the numbers that say why it stands so."""
     goal, stretch, standing, now, projection, hold, reason = sight
     value = stretch.value

@@ -16,7 +16,7 @@ from statistics import stdev
 from typing import NamedTuple
 
 from rules.buckets import Cut, before, cut, grid_of
-from rules.forecast import Ahead, Forecast
+from rules.forecast import Ahead, Alike, Forecast
 from rules.model import DAY, HOUR, CalendarPeriod, Goal, Measure, Period, Projection
 from rules.periods import told
 from rules.specs import SURE
@@ -32,11 +32,24 @@ _T80 = 0.8 * sqrt(2.0 / (1.0 - 0.8**2))
 
 
 class Bucket(NamedTuple):
-    """The one that is not over yet, and what a projection loses in it with each microsecond in which nothing comes."""
+    """The one that is not over yet: its value so far, what is expected of all of it, and `later` of those after it.
+
+    `half` is that of the interval of a projection at its beginning: none in it is wider.
+    `alike` says what will be of those after it, if they are as long as it is.
+    """
 
     begin: int
     end: int
-    rate: float
+    so_far: float
+    level: float
+    later: float
+    half: float
+    alike: Alike | None
+
+    @property
+    def width(self) -> int:
+        """How long it lasts."""
+        return self.end - self.begin
 
 
 class Projector:
@@ -97,7 +110,10 @@ class Projector:
         if not self._forecast.ready or self._done >= len(self._cut.slots) or self._comes_at_once():
             return None
         begin, end = self._cut.edges[self._done], self._cut.edges[self._done + 1]
-        return Bucket(begin, end, self._forecast.bucket() / (end - begin))
+        forecast, width = self._forecast, self._grid.width
+        alike = forecast.alike() if end - begin == width and not (self._period[1] - end) % width else None
+        later, half = forecast.ahead(1.0).mean, forecast.ahead(0.0).half
+        return Bucket(begin, end, self._added(begin, end), forecast.bucket(), later, half, alike)
 
     def _comes_at_once(self) -> bool:
         return max([track.gap() for track in self._tracks]) * 2 >= self._grid.width
@@ -223,9 +239,10 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     if _lasts(per):
         most += start // HOUR % _BEGUN_ANEW
     spans: list[tuple[int, int]] = []
+    many = [track for track in tracks if len(track.times) > PAST_MOST]
     while len(spans) < most and start > first:
         span = before(per, start, end, zone)
-        if not all(_few(track, span[0], period[0]) for track in tracks):
+        if many and not all(_few(track, span[0], period[0]) for track in many):
             break
         spans.insert(0, span)
         start, end = span
@@ -245,8 +262,7 @@ def _periods_before(length: int) -> int:
 
 
 def _few(track: Track, start: int, end: int) -> bool:
-    times = track.times
-    return len(times) <= PAST_MOST or bisect_left(times, end) - bisect_left(times, start) <= PAST_MOST
+    return bisect_left(track.times, end) - bisect_left(track.times, start) <= PAST_MOST
 
 
 def projected(goal: Goal, value: float, mid: float, half: float | None, *, falls: bool) -> Projection:

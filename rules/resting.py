@@ -23,7 +23,6 @@ from rules.model import (
     InstanceState,
     Reading,
     RollingPeriod,
-    Series,
     Standing,
     Usual,
 )
@@ -74,6 +73,8 @@ class Resting:
         "lone",
         "looked",
         "margins",
+        "other",
+        "quiet_after",
         "quiet_at",
         "rolls",
         "scene",
@@ -86,8 +87,8 @@ class Resting:
         "woken",
     )  # fmt: skip
 
-    def __init__(self, instance: Instance, state: InstanceState, scene: Scene) -> None:
-        """`scene` is what the instance is judged by now that it has this state."""
+    def __init__(self, instance: Instance, state: InstanceState, scene: Scene, seen: Glance | None) -> None:
+        """`scene` is what the instance is judged by now that it has this state, as it was `seen` to stand."""
         self.scene = scene
         target, assessment = scene.target, state.assessment
         self.asking = Asking(instance, state, self.scene)
@@ -104,23 +105,28 @@ class Resting:
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = _looks(self.scene, assessment)
-        self.quiet_at = self.scene.quiet_since + target.no_data.after if target.no_data is not None else NEVER
+        self.quiet_after = target.no_data.after if target.no_data is not None else NEVER
+        self.quiet_at = self.scene.quiet_since + self.quiet_after
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
+        self.other: tuple[int, Glance] | None = None  # what the last look found, and when, if there is more to it
         if scene.condition is not None or (target.goal is not None and target.goal.per is None):
             self.found = Glance(assessment.standing, assessment.value, assessment.time)
+        elif seen is not None and seen.standing is self.standing:
+            self.found = seen
+        if self.found is not None:
             self._look_ahead(self.at, self.found)
 
     def look(self, at: int, readings: Sequence[Reading]) -> bool:
         """Whether the look at readings that come together finds nothing but numbers; else all has to be looked at."""
         if self.margins is not None:
-            if len(readings) == 1 and self._holds(at, *readings[0]):
+            if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
             self._make_up(at)
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
             return False
-        found = glance(self.scene, at)
-        if found is None or not self._is_of(found, newest) or not self._stands(found):
+        found = self._look(at, newest)
+        if found is None:
             return False
         self._came(at, newest)
         self.sure = 0
@@ -129,15 +135,23 @@ class Resting:
         self._look_ahead(at, found)
         return True
 
-    def _holds(self, at: int, _: Series, newest: int, number: float | None) -> bool:
+    def _look(self, at: int, newest: int | None) -> Glance | None:
+        """What a look finds; None unless it stands as before, in the same period."""
+        found = glance(self.scene, at)
+        if found is None or not self._is_of(found, newest):
+            return None
+        self.other = at, found
+        stands = self.lone or (found.standing is self.standing and (found.start == self.start or self.rolls))
+        return found if stands else None
+
+    def _holds(self, margins: Margins, at: int, reading: Reading) -> bool:
         """Whether a look at a reading is left out, since it is sure to find nothing but other numbers."""
-        if self.margins is None or at >= self.sure or number is None or newest <= (self.time or 0):
-            return False
-        if not self.margins.hold(at, newest, number):
+        _, newest, number = reading
+        if number is None or newest <= (self.time or 0) or not margins.hold(at, newest, number):
             return False
         self._came(at, newest)
         self.left_out += 1
-        self.at, self.sure = at, min(self.margins.until, newest + self.margins.silent)
+        self.at, self.sure = at, min(margins.until, newest + margins.silent)
         return True
 
     def _newest(self, at: int, readings: Sequence[Reading]) -> int | None:
@@ -173,8 +187,8 @@ class Resting:
                 sight = later(self.scene, before.sight, last)
                 if lies_between(before.sight, sight):
                     return self._passes(last, before._replace(sight=sight))
-        found = glance(self.scene, due)
-        if found is None or not self._is_of(found, self.time) or not self._stands(found):
+        found = self._look(due, self.time)
+        if found is None:
             return False
         self.sure = 0
         if not self._passes(due, found):
@@ -203,6 +217,10 @@ class Resting:
             return False
         return self._sure_until(found) >= until
 
+    def seen_at(self, time: int) -> Glance | None:
+        """What the look at a time found in which not only numbers changed; None if it was not made."""
+        return self.other[1] if self.other is not None and self.other[0] == time else None
+
     def passed_before(self, time: int) -> Passed | None:
         """The last look before a time, if none has found anything but numbers."""
         self._make_up(time)
@@ -211,9 +229,8 @@ class Resting:
         return Passed(self.at, self.seen, self.found, self.asking.alerts, self.asking.usual)
 
     def _came(self, at: int, newest: int) -> None:
-        no_data = self.scene.target.no_data
         self.time, self.seen, self.again = newest, at, 0
-        self.quiet_at = at + no_data.after if no_data is not None else NEVER
+        self.quiet_at = at + self.quiet_after
 
     def _make_up(self, until: int) -> None:
         """Finds the numbers of the last look before a time, if that was left out."""
@@ -222,6 +239,9 @@ class Resting:
         last, before = self.at, self.found
         if self.every:
             last += max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
+        if last == self.at and not self.left_out:  # none was left out
+            self.margins, self.sure = None, 0
+            return
         again = self._seen_at(last, self.time, before)
         self.asking.left_out(again.time or 0, self.left_out if again.time != before.time else 0)
         self.looked = self.looked or self.left_out > 0 or last > self.at
@@ -245,10 +265,6 @@ class Resting:
     def _is_of(self, found: Glance, newest: int | None) -> bool:
         """Whether it is said with the newest reading known, or of a period that was over before that."""
         return found.time == newest or (not self.rolls and (found.end or NEVER) <= (newest or 0))
-
-    def _stands(self, found: Glance) -> bool:
-        """Whether it stands as before, in the same period."""
-        return self.lone or (found.standing is self.standing and (found.start == self.start or self.rolls))
 
     def _sure_until(self, found: Glance) -> int:
         """Before when a look without a reading is sure to find what the last one found."""
@@ -282,7 +298,7 @@ class Resting:
             self.unsure = self.doubt
         else:
             self.doubt = self.left_out = 0
-            self.margins = ahead._replace(until=min(ahead.until, self.asking.until))
+            self.margins = replace(ahead, until=min(ahead.until, self.asking.until))
             self.sure = min(self.margins.until, newest + ahead.silent)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
@@ -320,8 +336,11 @@ def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
     return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
-def resting(instance: Instance, state: InstanceState) -> Resting | None:
-    """An instance at rest that was just found to have a state; None where all of it has to be looked at each time."""
+def resting(instance: Instance, state: InstanceState, seen: Glance | None) -> Resting | None:
+    """An instance at rest that was just found to have a state, as it was `seen` to stand if there was such a look.
+
+    None where all of it has to be looked at each time.
+    """
     members, target, usual = instance.members, instance.target, state.usual
     if state.assessment.hold or target.checkin or (instance.of and (usual is None or usual.held_back)):
         return None
@@ -330,4 +349,4 @@ def resting(instance: Instance, state: InstanceState) -> Resting | None:
     scene = instance.scene()
     if scene.down or scene.beside or scene.tracks is not members.tracks:
         return None
-    return Resting(instance, state, scene)
+    return Resting(instance, state, scene, seen)

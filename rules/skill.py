@@ -165,6 +165,10 @@ class Skill:
             self._multiple = left, _held(alike, self._every, many / _NEAR_WEIGHT)
         return self._multiple[1]
 
+    def most(self) -> float:
+        """The multiple is never more than this in the period."""
+        return max([_PRIOR, *self._misses])
+
 
 def copied(one: T) -> T:
     """Another object with the same in its slots, whose lists are its own."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rules.conditions import Where
 from rules.measures import Summary
-from rules.model import LARGEST, Goal, Measure
+from rules.model import HOUR, LARGEST, Goal, Measure
 from rules.progress import gone_on
 from rules.tracks import Track
 
@@ -95,38 +95,22 @@ class Leaving(Spare):
 class Trend(Spare):
     """Of where a number that is read will end if it goes on as it did since a first reading: it lies between two."""
 
-    __slots__ = ("_between", "_end", "_first", "_gap", "_track")
+    __slots__ = ("_between", "_end", "_first", "_track")
 
     def __init__(self, first: tuple[int, float], end: int, track: Track, between: tuple[float, float]) -> None:
         super().__init__(inf, float)
         self._first = first
         self._end = end
         self._track = track
-        self._gap = track.gap()
         self._between = between
 
     def holds(self, time: int, number: float) -> bool:
         """Whether it holds after one more reading too."""
-        if self._track.gap() != self._gap:
+        gap = self._track.gap()
+        if not 0 < gap <= HOUR // 2:
             return False
         least, most = self._between
-        return least <= gone_on(self._first, (time, number), self._end, self._gap) <= most
-
-
-class Even(Spare):
-    """Of readings that come as far apart as they did, each of which tells of the time until the next, up to an end."""
-
-    __slots__ = ("_end", "_gap", "_track")
-
-    def __init__(self, end: int, track: Track) -> None:
-        super().__init__(inf, float)
-        self._end = end
-        self._track = track
-        self._gap = track.gap()
-
-    def holds(self, time: int, number: float) -> bool:
-        """Whether it holds after one more reading too."""
-        return time + self._gap <= self._end and self._track.gap() == self._gap
+        return least <= gone_on(self._first, (time, number), self._end, gap) <= most
 
 
 class Side(NamedTuple):

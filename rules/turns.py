@@ -84,6 +84,7 @@ class Turn:
 
     def _evaluated(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
         before = self.state if self.state is not None else unknown(self.key, at)
+        seen = self._resting.seen_at(at) if self._resting is not None else None
         passed = self._resting.passed_before(at) if self._resting is not None else None
         if passed is not None:
             before = passed.moved_on(before)
@@ -91,10 +92,10 @@ class Turn:
             target = self.specs.targets[self.key.target]
             self._instance = Instance(self.specs, target, before, self.states, {}, self.history, at)
         self._instance.go_on(before, at)
-        after = self._instance.evaluate(readings)
+        after = self._instance.evaluate(readings, seen.sight if seen is not None else None)
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = None if self._apart == 0 else resting(self._instance, after)
+        self._resting = None if self._apart == 0 else resting(self._instance, after, seen)
         self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

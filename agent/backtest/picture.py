@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from agent.backtest.figures import figures
-from agent.backtest.replay import Replayed, Watched
+from agent.backtest.replay import Replayed
 from agent.backtest.report import Report
 from agent.charts import ChartData, ChartKind, Charts, Lane
 from agent.charts.data import MOST_POINTS, broken, in_percent, thin, thinned
@@ -49,7 +49,7 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
     made = ChartData(
         kind=ChartKind.LEVEL if level else ChartKind.PERIODS,
         standing="",  # of a stretch of time there is none
-        points=tuple(thin(_points(watched, level=level), MOST_POINTS)),
+        points=tuple(thin(broken(watched.points, report.old.apart) if level else watched.points, MOST_POINTS)),
         start=report.old.start,
         end=report.old.end,
         now=report.old.end,
@@ -70,18 +70,6 @@ def _data(report: Report, key: InstanceKey, form: str) -> ChartData:
 
 def _last(wanted: list[tuple[int, float]], configured: float | None) -> float | None:
     return wanted[-1][1] if wanted else configured
-
-
-def _points(watched: Watched, *, level: bool) -> list[tuple[int, float | None]]:
-    """The values; where a new period begins the line is broken."""
-    if level:
-        return broken(watched.points)
-    made: list[tuple[int, float | None]] = []
-    for time, value in watched.points:
-        if made and made[-1][1] is not None and value is not None and value < made[-1][1]:
-            made.append((time - 1, None))
-        made.append((time, value))
-    return made
 
 
 def _lanes(report: Report, key: InstanceKey) -> Iterator[Lane]:

@@ -28,7 +28,7 @@ from rules.specs import Specs
 from rules.turns import Verdict
 
 _MISSED = Standing.MISSED  # a member of an enum is slow to look up
-_POINTS = 10_000  # of an instance, at least, as far as it is looked at so often
+_POINTS = 3_000  # of an instance, at least, as far as it is looked at so often: two for each pixel of a picture
 FLAP = HOUR
 """An alert that fires again within this time of its resolve flaps."""
 
@@ -51,7 +51,8 @@ class Miss:
 
 @dataclass(slots=True)
 class Watched:
-    """What one instance went through. `points` are its values over time, if they were asked for.
+    """What one instance went through. `points` are its values over time, if they were asked for: with a gap where a
+    new period begins, and `start` is when the last one did.
 
     `least` and `most` are then the numbers that were wanted, from each time on.
     """
@@ -61,6 +62,7 @@ class Watched:
     firings: dict[str, list[Firing]] = field(default_factory=dict)
     misses: list[Miss] = field(default_factory=list)
     points: list[tuple[int, float | None]] = field(default_factory=list)
+    start: int | None = None
     least: list[tuple[int, float]] = field(default_factory=list)
     most: list[tuple[int, float]] = field(default_factory=list)
 
@@ -74,6 +76,11 @@ class Replayed:
     end: int
     instances: Mapping[InstanceKey, Watched]
 
+    @property
+    def apart(self) -> int:
+        """How far apart the points of an instance are at most: what is narrower can't be seen in a picture."""
+        return (self.end - self.start) // _POINTS
+
     def target(self, key: InstanceKey) -> Target:
         """The target of an instance."""
         return self.specs.targets[key.target]
@@ -82,7 +89,7 @@ class Replayed:
 def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: bool = False) -> Replayed:
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
-    apart = (end - start) // _POINTS if points else None
+    apart = (end - start) // _POINTS if points and not all(map(_is_by_newest, config.targets.values())) else None
     verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, apart=apart)
     known, judged = _split(past.before, verdicts.specs)
     for reading in known:
@@ -93,27 +100,31 @@ def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: 
     notes.take(verdicts.begin())
     notes.take(verdicts.play(past.arrivals(end)))
     notes.take(verdicts.wait(end))
-    if apart:
-        _fill(notes.instances, verdicts, past.arrivals(end))
+    if points:
+        _fill(notes.instances, verdicts, past, end)
     return Replayed(verdicts.specs, start, end, notes.instances)
 
 
-def _fill(
-    instances: Mapping[InstanceKey, Watched], verdicts: Verdicts, arrivals: Iterable[tuple[int, Sequence[Reading]]]
-) -> None:
+def _is_by_newest(target: Target) -> bool:
+    """Whether an instance stands by the newest reading of one series, so that its readings are its values."""
+    goal = target.goal
+    return target.checkin is None and target.combine is None and (goal is None or (goal.per or goal.condition) is None)
+
+
+def _fill(instances: Mapping[InstanceKey, Watched], verdicts: Verdicts, past: Past, end: int) -> None:
     """Gives an instance that stands by its newest reading all of its readings as points: the highest count."""
     points: dict[Series, list[tuple[int, float | None]]] = {}
     for key, watched in instances.items():
-        target, found = verdicts.specs.targets[key.target], verdicts.history.series(key)
-        by_newest = target.checkin is None and (
-            target.goal is None or (target.goal.per or target.goal.condition) is None
-        )
-        if by_newest and len(found) == 1:
+        found = verdicts.history.series(key)
+        if _is_by_newest(verdicts.specs.targets[key.target]) and len(found) == 1:
             watched.points = points.setdefault(found[0], [])
-    for at, readings in arrivals:
-        for reading in readings:
-            if reading.value is not None and reading.series in points:
-                points[reading.series].append((at, reading.value))
+    for series, known in points.items():
+        late = past.delays.get(series, 0)
+        known += [
+            (time + late, value)
+            for one, time, value in past.readings
+            if value is not None and time + late < end and one == series
+        ]
 
 
 def _split(before: Sequence[Reading], specs: Specs) -> tuple[list[Reading], list[Reading]]:
@@ -156,7 +167,10 @@ class _Notes:
         if assessment.standing is _MISSED and self._is_news(state, before):
             watched.misses.append(Miss(now, assessment.start))
         if self.points and assessment.value is not None and not assessment.hold:
+            if watched.points and watched.start != assessment.start and not self._rolls(state.key):
+                watched.points.append((now - 1, None))
             watched.points.append((now, assessment.value))
+            watched.start = assessment.start
             _note(watched.least, now, assessment.at_least)
             _note(watched.most, now, assessment.at_most)
         watched.state = state
@@ -165,9 +179,11 @@ class _Notes:
         """Whether a miss is another one than before: another period, where periods follow one another."""
         if before is None or before.verdict is not Standing.MISSED:
             return True
-        goal = self.specs.targets[state.key.target].goal
-        rolling = goal is None or isinstance(goal.per, RollingPeriod)
-        return not rolling and before.assessment.start not in {None, state.assessment.start}
+        return not self._rolls(state.key) and before.assessment.start not in {None, state.assessment.start}
+
+    def _rolls(self, key: InstanceKey) -> bool:
+        goal = self.specs.targets[key.target].goal
+        return goal is None or isinstance(goal.per, RollingPeriod)
 
     def _moved(self, watched: Watched, transition: Transition) -> None:
         firings = watched.firings.setdefault(transition.alert, [])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import isnan
 from typing import Any
 
@@ -188,9 +188,12 @@ def usual_distance(times: Sequence[int]) -> int:
     return gaps[len(gaps) // 2] if gaps else 0
 
 
-def broken(points: Sequence[Point]) -> list[Point]:
-    """The points with a None where readings were missing for much longer than usual, so that no line is drawn there."""
-    longest = _BREAK * usual_distance([time for time, _ in points])
+def broken(points: Sequence[Point], least: int = 0) -> list[Point]:
+    """The points with a None where readings were missing for much longer than usual, so that no line is drawn there.
+
+    A distance of no more than `least` is a usual one.
+    """
+    longest = _BREAK * max(usual_distance([time for time, _ in points]), least)
     made: list[Point] = []
     for time, value in points:
         if made and longest and time - made[-1][0] > longest:
@@ -200,16 +203,24 @@ def broken(points: Sequence[Point]) -> list[Point]:
 
 
 def thin(points: Sequence[Point], most: int) -> Sequence[Point]:
-    """At most about `most` points of the same shape: of each stretch the lowest, the highest and the last, and gaps."""
+    """At most about `most` points of the same shape: of each stretch of time the lowest, the highest, the last, a gap.
+
+    However many there are, no more are drawn than can be told apart.
+    """
     if len(points) <= most:
         return points
-    size = -(-len(points) * 3 // most)
+    start = points[0][0]
+    wide = (points[-1][0] - start) * 3 // most + 1
     kept: list[Point] = [points[0]]
-    for at in range(0, len(points), size):
-        stretch = points[at : at + size]
-        numbers = [(value, index) for index, (_, value) in enumerate(stretch) if value is not None]
-        chosen = {index for index, (_, value) in enumerate(stretch) if value is None} if len(numbers) < size else set()
-        chosen |= {min(numbers)[1], max(numbers)[1]} if numbers else set()
-        chosen.add(len(stretch) - 1)
-        kept.extend(stretch[index] for index in sorted(chosen))
+    for _, stretch in groupby(points, lambda point: (point[0] - start) // wide):
+        kept.extend(_shape(list(stretch)))
     return kept
+
+
+def _shape(stretch: Sequence[Point]) -> Iterator[Point]:
+    numbers = [(value, index) for index, (_, value) in enumerate(stretch) if value is not None]
+    chosen = {min(numbers)[1], max(numbers)[1]} if numbers else set()
+    if len(numbers) < len(stretch):
+        chosen.add(next(index for index, (_, value) in enumerate(stretch) if value is None))
+    chosen.add(len(stretch) - 1)
+    return (stretch[index] for index in sorted(chosen))

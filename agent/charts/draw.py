@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import warnings
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any
 
 import orjson
@@ -43,6 +44,9 @@ from agent.charts.sheet import (
 
 Edge = Sequence[tuple[float, float]]
 """A wanted number over time."""
+
+Run = Sequence[tuple[float, float]]
+"""Readings in a row."""
 
 
 def make(data: ChartData) -> Sheet:
@@ -174,8 +178,7 @@ def _draw_level(sheet: Sheet) -> None:
         inside.set_clip_path(_side(sheet, most or [(left, top), (right, top)], bottom))
     _bounds(sheet)
     runs = _runs(data.points)
-    for run in runs:
-        _run(sheet, run, least, most)
+    _lines(sheet, runs, least, most)
     if runs:
         time, value = runs[-1][-1]
         color = RED if _is_out((time, value), least, most) else BLUE
@@ -207,23 +210,30 @@ def _runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
     return [run for run in runs if run]
 
 
-def _run(sheet: Sheet, run: Sequence[tuple[float, float]], least: Edge, most: Edge) -> None:
-    axes = sheet.axes
-    xs, ys = [x for x, _ in run], [y for _, y in run]
-    if len(run) == 1:
-        axes.plot(xs, ys, "o", color=RED if _is_out(run[0], least, most) else BLUE, markersize=3.5, zorder=5)
-        return
-    thin = bool(sheet.data.lanes)  # many days on one sheet
-    sheet.line(run, BLUE, 1.2 if thin else 2.2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
+def _joined(runs: Iterable[Run]) -> Run:
+    """One line that is broken between the stretches: many lines would take long to draw."""
+    return [point for run in runs for point in (*run, (run[-1][0], nan))]
+
+
+def _lines(sheet: Sheet, runs: Sequence[Run], least: Edge, most: Edge) -> None:
+    """The stretches as lines, or dots where they are a single reading; what is out of bounds is emphasised."""
+    axes, thin = sheet.axes, bool(sheet.data.lanes)  # with lanes there are many days on one sheet
+    for color, out in ((RED, True), (BLUE, False)):
+        dots = [run[0] for run in runs if len(run) == 1 and _is_out(run[0], least, most) is out]
+        if dots:
+            axes.plot([x for x, _ in dots], [y for _, y in dots], "o", color=color, markersize=3.5, zorder=5)
+    long = [run for run in runs if len(run) > 1]
+    sheet.line(_joined(long), BLUE, 1.2 if thin else 2.2, solid_capstyle="round", solid_joinstyle="round", zorder=4)
     bottom, top = axes.get_ylim()
     none: Edge = []
     for edge, sides, far, near in ((most, (none, most), top, bottom), (least, (least, none), bottom, top)):
-        if edge and any(_is_out(point, *sides) for point in run):
-            beyond = _side(sheet, edge, far)
+        out_of = _joined(run for run in long if edge and any(_is_out(point, *sides) for point in run))
+        if out_of:
+            xs, ys = [x for x, _ in out_of], [y for _, y in out_of]
             (line,) = axes.plot(xs, ys, color=RED, linewidth=1.4 if thin else 2.6, solid_capstyle="round", zorder=5)
             area = axes.fill_between(xs, ys, near, color=RED, alpha=0.15, linewidth=0, zorder=2)
             for part in (line, area):
-                part.set_clip_path(beyond)
+                part.set_clip_path(_side(sheet, edge, far))
 
 
 def _side(sheet: Sheet, edge: Edge, far: float) -> Polygon:
@@ -236,8 +246,7 @@ def _side(sheet: Sheet, edge: Edge, far: float) -> Polygon:
 
 def _draw_periods(sheet: Sheet) -> None:
     _bounds(sheet)
-    for run in _runs(sheet.data.points):
-        sheet.line(run, BLUE, 1.6, solid_joinstyle="round", zorder=4)
+    sheet.line(_joined(_runs(sheet.data.points)), BLUE, 1.6, solid_joinstyle="round", zorder=4)
 
 
 _DRAWN = {ChartKind.PERIOD: _draw_period, ChartKind.LEVEL: _draw_level, ChartKind.PERIODS: _draw_periods}

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 import pytest
 from PIL import Image
 
-from agent.charts import ChartData, ChartError, ChartKind, Charts, chart_data
+from agent.charts import ChartData, ChartError, ChartKind, Charts, Lane, chart_data
 from agent.charts.data import accumulated, broken, thin
 from agent.charts.draw import make, png
 from agent.charts.placing import Box, Segment, best_place, inside, spread
@@ -211,6 +211,44 @@ def test_thinning_keeps_the_shape_and_the_gaps():
     assert {(9_000, 500.0), (9_001, None), (9_002, -500.0), points[0], points[-1]} <= set(kept)
 
 
+def test_however_many_gaps_there_are_no_more_is_drawn_than_can_be_seen():
+    points = [(i, None if i % 2 else float(i % 7)) for i in range(20_000)]
+    kept = thin(points, 1_500)
+    assert len(kept) < 2_100
+    assert None in {value for _, value in kept}
+    assert len(thin(points[:10_000] + [(i + 10**6, value) for i, value in points[10_000:]], 1_500)) < 100
+
+
+def test_alerts_that_fired_often_are_few_bars_the_longest_among_them():
+    spans = [(START + i * MINUTE, START + i * MINUTE + 30_000_000) for i in range(30 * 24 * 60)]
+    spans[1_000] = spans[1_000][0], START + 20 * DAY
+    drawn = ChartData(ChartKind.LEVEL, "", (), START, START + 30 * DAY, START + 30 * DAY, lanes=(lane(*spans),))
+    bars = [len(one.get_paths()) for one in make(drawn).axes.collections]
+    assert sorted(bars) == [1, 4_500]
+    wash = next(one for one in make(drawn).axes.collections if len(one.get_paths()) > 1)
+    assert max(path.get_extents().width for path in wash.get_paths()) > 19 * DAY
+
+
+def lane(*spans: tuple[int, int]) -> Lane:
+    return Lane("hot", "often", "", spans)
+
+
+def test_what_is_out_of_band_is_drawn_in_one_line_with_gaps():
+    values = [20.0, 25.0, None, 21.0, 20.5, None, 26.0, None, *[25.0, 21.0, None] * 40]
+    points = tuple((START + i * MINUTE, value) for i, value in enumerate(values))
+    end = START + len(values) * MINUTE
+    axes = make(ChartData(ChartKind.LEVEL, "", points, START, end, end, at_most=23.0)).axes
+    assert len(axes.lines) < 8
+    red = next(line for line in axes.lines if line.get_color() == RED and line.get_linestyle() == "-")
+    assert len(red.get_xdata()) == 41 * 3  # not the stretch that stays within
+    assert [
+        float(y)
+        for line in axes.lines
+        if line.get_color() == RED and line.get_marker() == "o"
+        for y in line.get_ydata()
+    ] == [26.0]
+
+
 def test_a_line_is_broken_where_readings_stopped():
     assert broken([(0, 1.0), (10, 1.0), (20, 1.0), (90, 1.0)]) == [
         (0, 1.0),
@@ -219,6 +257,7 @@ def test_a_line_is_broken_where_readings_stopped():
         (21, None),
         (90, 1.0),
     ]
+    assert None not in [value for _, value in broken([(0, 1.0), (1, 1.0), (2, 1.0), (90, 1.0)], 20)]
 
 
 @pytest.mark.parametrize("span", [5 * MINUTE, HOUR, DAY, 2 * DAY, 7 * DAY, 31 * DAY, 92 * DAY, 366 * DAY, 3_653 * DAY])

@@ -140,3 +140,22 @@ def test_what_no_further_period_needs_is_not_missed(series: list[float], more: i
     for forecast in (kept, settled):
         forecast.fold([float(day % 5) for day in range(more)])
     assert kept.ahead(0.0) == settled.ahead(0.0)
+
+
+@given(
+    before=st.lists(st.floats(0.0, 1e6) | st.sampled_from([0.0, 100.0, 101.0]), min_size=36, max_size=72),
+    more=st.lists(st.floats(0.0, 1e6) | st.sampled_from([0.0, 100.0, 101.0]), max_size=11),
+)
+def test_of_buckets_that_are_alike_it_is_known_between_what_their_levels_will_be(
+    before: list[float], more: list[float]
+) -> None:
+    forecast = told(before[: len(before) // 12 * 12], 12, slots=1, period=12)
+    alike = forecast.alike()
+    for left, value in zip(range(12, 0, -1), [*more, 0.0], strict=False):
+        assert alike is not None
+        found, rounded = forecast.ahead(0.0), 1e-6 * (alike.most + 1.0)
+        assert alike.least - rounded <= forecast.bucket() <= alike.most + rounded
+        assert found.half <= alike.half(left) + rounded
+        forecast.fold([value])
+        alike = alike.after(value)
+    assert told(before, 24, slots=24, period=24).alike() is None

@@ -9,7 +9,7 @@ import pytest
 from rules.ordered import Ordered
 
 
-@pytest.mark.parametrize("at_once", [1, 20, 3000])
+@pytest.mark.parametrize("at_once", [1, 20, 40, 3000])
 def test_it_is_a_sorted_list(at_once: int) -> None:
     rng = random.Random(at_once)
     ordered, known = Ordered(), list[float]()

@@ -140,14 +140,17 @@ def test_a_number_that_is_read_goes_on_as_it_did(least: float, most: float, *, h
     assert holds_on(trend, track, NOON + 21 * MINUTE, 2.1) is holds
 
 
-def test_a_trend_is_not_followed_when_readings_come_at_another_distance() -> None:
-    track, end = tracked([1.0] * 21), NOON + 100 * MINUTE
-    trend = Trend((NOON, 1.0), end, track, (0.0, 2.0))
-    assert holds_on(trend, track, NOON + 21 * MINUTE, 1.0)
-    for i in range(1, 12):
-        now = NOON + 21 * MINUTE + i * 5 * MINUTE
-        track.add(now, 1.0)
-    assert not trend.holds(now, 1.0)
+@pytest.mark.parametrize(("every", "holds"), [(5, True), (30, True), (31, False)])
+def test_a_trend_goes_on_by_the_distance_that_readings_have_by_now(every: int, *, holds: bool) -> None:
+    track, end = tracked([0.0] * 21), NOON + 1_000 * MINUTE
+    trend = Trend((NOON, 0.0), end, track, (9.3, 9.96))  # of a minute it would be at 9.99
+    for i in range(1, 13):
+        now = NOON + (20 + i * every) * MINUTE
+        track.add(now, (now - NOON) / MINUTE / 100)
+    value = (now - NOON) / MINUTE / 100
+    assert track.gap() == every * MINUTE
+    assert trend.holds(now, value) is holds
+    assert gone_on((NOON, 0.0), (now, value), end, every * MINUTE) < 9.96 < gone_on((NOON, 0.0), (now, value), end, 60)
 
 
 def test_every_measure_of_a_bound_is_known() -> None:

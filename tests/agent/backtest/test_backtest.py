@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,16 @@ def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
     assert {"hot before", "hot now", "once"} <= texts
     assert png(level).startswith(b"\x89PNG")
     assert b"<svg" in png(monthly)[:1000]
+
+
+def test_a_line_is_broken_where_a_period_begins_and_not_where_it_falls(tmp_path):
+    text = CONFIG.replace("FOR", "0s").replace("measure: sum, at_least: 3000", "measure: last, at_least: 50")
+    (tmp_path / "setpoint.yaml").write_text(text)
+    found = report(load(tmp_path / "setpoint.yaml", {}), daily(*[60.0, 40.0] * 25))
+    points = found.old.instances[MONTHLY].points
+    gaps = [at for at, value in points if value is None]
+    assert [at + 1 for at in gaps] == [START + 31 * DAY]
+    assert any(new < old for (_, old), (_, new) in pairwise(points[:20]))
 
 
 def test_a_bound_that_is_looked_up_is_drawn_as_it_was_from_time_to_time(tmp_path):

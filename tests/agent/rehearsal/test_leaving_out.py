@@ -262,6 +262,31 @@ def test_what_falls_behind_from_look_to_look_is_found_though_each_reading_makes_
     assert check(room(goal=goal, alerts=ENDS[:1]), arriving(known), NOON + 6 * HOUR) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("bounds", "uneven", "most"),
+    [
+        ({"at_least": 1_250.0}, 0, 3),
+        ({"at_least": 1_330.0}, 0, 15),
+        ({"at_most": 1_330.0}, 5, 30),
+        ({"at_most": 1_291.0}, 0, 30),
+        ({"at_least": 1_289.0}, 5, 50),
+    ],
+    ids=str,
+)
+def test_a_sum_of_an_hour_is_not_projected_for_each_of_its_buckets(
+    bounds: dict[str, float], uneven: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    looked = resting.glance
+    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    rng = random.Random(7)
+    times = [NOON + i * MINUTE + rng.randint(-uneven, uneven) * SECOND for i in range(4 * 60)]
+    readings = [(at, (Reading(ONE, at, round(rng.gauss(21.5, 0.4), 2)),)) for at in times]
+    check(room(goal=Goal(Measure.SUM, per=HOURLY, **bounds), alerts=ENDS[:2]), readings, times[-1] + SECOND)
+    hours = [sum(hour <= now < hour + HOUR for now in looks) for hour in range(NOON + HOUR, NOON + 4 * HOUR, HOUR)]
+    assert max(hours) <= most
+
+
 @pytest.mark.parametrize("kind", ["mean", "last of a day", "rolling share", "burns"])
 def test_a_period_of_a_regular_series_is_hardly_measured(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
