@@ -106,15 +106,19 @@ class Decider:
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)
         decision.transitions += transitions
+        yield from self.following(decision, answers, looks)
+        return decision
+
+    def following(self, decision: Decision, answers: Sequence[Answered] = (), looks: Sequence[str] = ()) -> Steps[None]:
+        """Takes in all that follows from what a decision holds of instances, sources and transitions."""
         ended = self.situation.note(decision.instances.values(), decision.sources.values())
         if decision.sources:
             ended += self.watching.look(decision)
-        if transitions or answers or self.memory.open_runs:
+        if decision.transitions or answers or self.memory.open_runs:
             self.corrector.correct(decision, answers)
         looks = [*looks, *self.teller.woken(decision, ended)]
         if looks or decision.transitions or decision.released:
             yield from self._telling(decision, looks)
-        return decision
 
     def adopt(self, now: int) -> Decision:
         """The decision that puts what is open under this configuration."""

@@ -34,7 +34,7 @@ class Rehearsal:
         memory: Memory | None = None,
         history: History | None = None,
     ) -> None:
-        self.specs = history.specs if history else Specs(config.targets.values(), _rules(config))
+        self.specs = history.specs if history else Specs(config.targets.values(), rules_of(config))
         self.notices = Notices(config, self.specs)
         self.polls = polls or Polls(config.sources.values())
         self.answers = answers
@@ -112,5 +112,6 @@ class Rehearsal:
         return Answered(orjson.loads(call.payload)["run"], answer.text, error=answer.error, permanent=answer.permanent)
 
 
-def _rules(config: Configuration) -> Iterator[SourceRule]:
+def rules_of(config: Configuration) -> Iterator[SourceRule]:
+    """The rules of its sources."""
     return (entry.rule for entry in config.sources.values())

@@ -78,9 +78,11 @@ class _Played:
         if asks_for_verdicts_alone(self.test):
             return Judged(self.file.config, self.start, moments)
         from agent.rehearsal.driver import Rehearsal  # late: it brings in most of the daemon
+        from agent.rehearsal.leaps import Leaps
         from agent.testing.told import Told
 
-        return Told(Rehearsal(self.file.config, self.start, self.polls, self._answer), moments)
+        kind = Rehearsal if self.test.failing else Leaps
+        return Told(kind(self.file.config, self.start, self.polls, self._answer), moments)
 
     # what comes in
 

@@ -1,0 +1,184 @@
+"""A rehearsal from change to change: looks that find nothing but other numbers are left out, as in a backtest.
+
+Each instance goes through its own time (`rules.turns`); what is found then is decided on as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from agent.config.configuration import Configuration
+from agent.decided import Decision
+from agent.decision import take_in
+from agent.rehearsal.driver import Rehearsal, rules_of
+from agent.rehearsal.moments import TICK, Answer, Answers, Moment
+from agent.rehearsal.polls import Polls
+from rules import corrections
+from rules.functions import NEVER
+from rules.health import fold_polls
+from rules.model import SECOND, Approval, Correction, InstanceKey, Polled, Reading, SourceState
+from rules.specs import Specs
+from rules.steps import at_once
+from rules.tracks import Added
+from rules.turns import Turn, Verdict
+
+_NEW = Added.NEW  # a member of an enum is slow to look up
+
+
+class Leaps(Rehearsal):
+    """Of sources that never fail. The decisions are said in which anything but numbers changes."""
+
+    def __init__(
+        self,
+        config: Configuration,
+        start: int,
+        polls: Polls | None = None,
+        answers: Answers = lambda _action, _at: Answer(),
+    ) -> None:
+        super().__init__(config, start, polls, answers)
+        # Of a source that is called, as of one that is read whenever something is decided, what did not come is not.
+        self._called = Specs(config.targets.values(), (replace(rule, every=None) for rule in rules_of(config)))
+        self._turns: dict[InstanceKey, Turn] = {}
+        self._awaited: set[InstanceKey] = set()  # of whose readings something else waits
+        self._told_at = NEVER  # when a group or a correction is looked at
+
+    def begin(self) -> Iterator[Decision]:
+        """As `Rehearsal`."""
+        known = [key for target in self.specs.targets for key in self.history.instances_of_target(target)]
+        yield from self._conclude(self.now, self._found(self.now, dict.fromkeys(known, ())))
+
+    def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
+        """As `Rehearsal`."""
+        memory, beside = self.memory, self.polls.beside
+        for at, readings, _ in moments:
+            due, looks = list[InstanceKey](), list[str]()
+            if not self._sleep(at + 1):
+                yield from self._until(at - TICK + 1)
+                due = [key for _, key in self._awake(at + 1)]
+                looks = memory.groups.take_due(at)
+            found = self._found(at, self._came(at, readings, due))
+            polls = self.polls.before_a_look(at) if due else beside(at, memory.sources)
+            if found or looks or memory.open_runs:
+                yield from self._conclude(at, found, looks, polls)
+            elif polls:
+                memory.sources.update(self._polled(polls))
+            self.now = at
+
+    def wait(self, until: int) -> Iterator[Decision]:
+        """As `Rehearsal`. After that the memory holds how each instance stands."""
+        yield from self._until(until)
+        self._make_up(until)
+
+    def answer(self, run: Correction, said: Approval) -> Iterator[Decision]:
+        """As `Rehearsal`."""
+        yield from super().answer(run, said)
+        self._look_ahead()
+
+    # in order of time
+
+    def _sleep(self, until: int) -> bool:
+        """Whether time alone changes nothing before `until`."""
+        return self._told_at >= until and all(turn.sleeps(until) for turn in self._turns.values())
+
+    def _awake(self, until: int) -> list[tuple[int, InstanceKey]]:
+        """The instances that time alone may change before `until`, and when, in order."""
+        turns = self._turns.items()
+        return sorted((turn.wake or 0, key) for key, turn in turns if not turn.sleeps(until))
+
+    def _until(self, until: int) -> Iterator[Decision]:
+        """The decisions that time alone brings before `until`."""
+        while True:
+            awake = self._awake(until)
+            soonest = min(self._told_at, awake[0][0] if awake else NEVER)
+            at = soonest if soonest > self.now else self.now + SECOND
+            if at >= until:
+                return
+            others = min(self._told_at, awake[1][0] if len(awake) > 1 else NEVER)
+            if soonest < at or others <= at:
+                yield from self._look(at, [key for wake, key in awake if wake <= at])
+                continue
+            found = next(self._turns[awake[0][1]].wait(min(until, others)), None)
+            if found is not None:
+                yield from self._conclude(found[0], [found], polls=self.polls.before_a_look(found[0]))
+
+    def _look(self, at: int, due: Iterable[InstanceKey]) -> Iterator[Decision]:
+        looks = self.memory.groups.take_due(at)
+        verdicts = self._found(at, dict.fromkeys(due, ()))
+        yield from self._conclude(at, verdicts, looks, self.polls.before_a_look(at))
+
+    # what comes of it
+
+    def _came(
+        self, at: int, readings: Sequence[Reading], due: Iterable[InstanceKey]
+    ) -> dict[InstanceKey, list[Reading]]:
+        """The instances to be looked at, with their readings that come."""
+        history, came, beside = self.history, dict[InstanceKey, list[Reading]](), list[InstanceKey]()
+        for reading in readings:
+            if history.add(reading, at) is _NEW:
+                for key in history.instances_of(reading.series):
+                    if key in came:
+                        came[key].append(reading)
+                    else:
+                        came[key] = [reading]
+                if history.is_anything_beside:
+                    beside += history.instances_beside(reading.series)
+        for key in (*due, *beside):
+            came.setdefault(key, [])
+        return came
+
+    def _found(self, at: int, came: Mapping[InstanceKey, Sequence[Reading]]) -> list[Verdict]:
+        """What is found of instances that get readings, or are due."""
+        verdicts = []
+        for key, readings in came.items():
+            verdict = (self._turns.get(key) or self._turn(key)).take(at, readings)
+            if verdict is not None:
+                verdicts.append(verdict)
+        return verdicts
+
+    def _conclude(
+        self, at: int, verdicts: Sequence[Verdict], looks: Sequence[str] = (), polls: Sequence[Polled] = ()
+    ) -> Iterator[Decision]:
+        """The decision on what was found at a time, and those on its calls."""
+        memory, self.now = self.memory, at
+        decision = Decision(at, memory, sources=self._polled(polls))
+        for _, state, moved in verdicts:
+            decision.instances[state.key] = state
+            decision.transitions += moved
+        if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
+            self._make_up(at + 1)
+        at_once(self.decider.following(decision, looks=looks))
+        take_in(memory, decision)
+        memory.groups.looked_at(looks)
+        yield decision
+        yield from self._after_calls(decision)
+        self._look_ahead()
+
+    def _polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
+        known = self.memory.sources
+        return {
+            one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
+        }
+
+    def _make_up(self, until: int) -> None:
+        """Remembers how each instance stands after its last look before `until`, if that was left out."""
+        for turn in self._turns.values():
+            found = [*turn.wait(until), turn.end(until)]
+            self.memory.remember([verdict[1] for verdict in found if verdict is not None], (), (), ())
+
+    def _look_ahead(self) -> None:
+        """Finds when somebody is to be told or called next, and of which instances every look counts until then."""
+        memory = self.memory
+        runs = memory.open_runs.values()
+        times = (memory.groups.next_due(), *map(corrections.wake, runs))
+        self._told_at = min((at for at in times if at is not None), default=NEVER)
+        awaited = {run.key for run in runs} | {key for key in self._turns if memory.groups.waiting_for(key)}
+        changed, self._awaited = awaited ^ self._awaited, awaited
+        for key in changed:
+            self._turn(key)
+
+    def _turn(self, key: InstanceKey) -> Turn:
+        """Another one, which goes on from what is remembered."""
+        apart = 0 if key in self._awaited else None
+        turn = self._turns[key] = Turn(self._called, self.memory.states, key, self.history, apart=apart)
+        return turn

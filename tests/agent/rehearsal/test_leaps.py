@@ -1,0 +1,172 @@
+"""From change to change a rehearsal tells, calls and finds what one of every look does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.config.configuration import Configuration
+from agent.config.load import load
+from agent.rehearsal.driver import Rehearsal
+from agent.rehearsal.leaps import Leaps
+from agent.rehearsal.moments import Answer, Moment
+from agent.testing.language import AnswerSection
+from agent.testing.playing import failures_of
+from agent.testing.reading import read_tests
+from agent.testing.told import Told
+from rules.engine import Instance
+from rules.model import MINUTE, SECOND, Reading
+from tests.agent.rehearsal.scenes import START, series
+
+CONFIG = """
+sources:
+  rooms:
+    type: http
+    url: http://rooms.local/
+    every: 1m
+    readings: [{series: t, value: t, labels: {room: name}}, {series: outside, value: o}]
+  shop:
+    type: http
+    url: http://shop.local/
+    every: 5m
+    readings: [{series: orders, value: n}, {series: plan, time: day, value: n, ahead: 1d}]
+  pushed: {type: webhook, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, readings: [{series: p, value: p}]}
+targets:
+  room:
+    series: t
+    by: [room]
+    goal: {at_least: 20, at_most: 23}
+    recover: {at_least: 20.5, at_most: 22.5}
+    no_data: {after: 40m}
+    alerts:
+      - {name: hot, when: out_of_band, for: 2m, keep_firing_for: 5m, escalate: [{after: 9m, to: boss}]}
+      - {name: flaps, when: out_of_band, flapping: true, notify: [boss]}
+      - {name: often, when: out_of_band, for: {breaches: 2, of: 4}, severity: info}
+    correct: [{on: hot, action: cool, cooldown: 8m, max_attempts: 2, verify: {within: 6m}, escalate: {to: boss}}]
+  calm:
+    by: [room]
+    goal: {condition: "avg(t, '10m') < 23 and last(outside) > 3"}
+    alerts: [{name: loud, when: out_of_band, for: 5m, severity: critical}]
+    correct:
+      - on: loud
+        action: ask
+        approval: {within: 30m}
+        precondition: last(outside) > 5
+        verify: {within: 10m}
+        undo: {action: cool, on: resolved}
+  sales:
+    series: orders
+    goal: {measure: sum, at_least: 400, per: hour}
+    depends_on: [calm]
+    alerts: [{name: behind, when: behind, for: 5m}, {name: missed, when: missed, notify: [shop]}]
+  recent:
+    series: p
+    goal: {measure: mean, at_most: 23, per: 2h}
+    no_data: {after: 20m}
+    alerts: [{name: high, when: missed, worse: [{severity: critical, at_most: 100}]}]
+    correct: [{on: high, action: cool, cooldown: 5m, verify: {within: 20m}}]
+PLANNED
+actions:
+  cool: {type: webhook, url: "http://hvac.local/{{ labels.room | default('all') }}", budget: 5/h}
+  ask: {type: webhook, url: "http://hvac.local/ask"}
+receivers: {boss: [{type: console}, {type: console}], shop: [{type: console}]}
+route:
+  receiver: shop
+  group_by: [target]
+  group_interval: 10m
+  repeat_interval: 1h
+  routes: [{matchers: ['severity="critical"'], receiver: boss, active_time_intervals: [day], continue: true}]
+inhibit_rules: [{source_matchers: [alertname="loud"], target_matchers: [severity="info"]}]
+time_intervals: {day: [{times: [{start: "00:30", end: "02:00"}]}]}
+"""
+PLANNED = """
+  planned:
+    series: orders
+    goal: {measure: sum, at_least: {series: plan}, per: hour}
+    alerts: [{name: late, when: behind}]
+"""
+ROOMS = [series("t", "rooms", room=room) for room in ("north", "south")]
+SERIES = [*ROOMS, *ROOMS, series("outside", "rooms"), series("orders", "shop"), series("p", "pushed")]
+VALUES = st.sampled_from([None, 2.0, 19.0, 20.2, 21.0, 21.0, 21.1, 22.8, 25.0, 25.1, 300.0])
+ANSWERS = [AnswerSection(at="1h", action="ask", by="ann"), AnswerSection(at="1h", action="ask", by="ann", reject=True)]
+
+
+def configured(folder: Path, more: str = "") -> Configuration:
+    (folder / "setpoint.yaml").write_text(CONFIG.replace("PLANNED", more))
+    return load(folder / "setpoint.yaml", {})
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> list[Configuration]:
+    return [configured(tmp_path_factory.mktemp("config"), more) for more in ("", PLANNED)]
+
+
+Stretch = tuple[int, dict, int, int]
+STRETCHES = st.lists(
+    st.tuples(
+        st.sampled_from([MINUTE, MINUTE, 5 * MINUTE, 11 * MINUTE + SECOND]),
+        st.dictionaries(st.sampled_from(SERIES), VALUES, min_size=1, max_size=5),
+        st.sampled_from([0, 0, 0, MINUTE, 20 * MINUTE]),
+        st.integers(1, 12),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+def course_of(stretches: list[Stretch]) -> list[Moment]:
+    """Readings that stay as they are for a while, some late and some without a value."""
+    moments, now = [Moment(START, [Reading(series("plan", "shop"), START, 900.0)])], START
+    for every, values, late, times in stretches:
+        for _ in range(times):
+            now += every
+            moments.append(Moment(now, [Reading(one, now - late, value) for one, value in values.items()]))
+    return moments
+
+
+def answer(_action: str, at: int) -> Answer:
+    return Answer("answered 500", error=True) if at // (7 * MINUTE) % 3 == 0 else Answer()
+
+
+@settings(max_examples=20, deadline=None)
+@given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]))
+def test_it_tells_calls_and_finds_what_every_look_does(
+    configs: list[Configuration], stretches: list[Stretch], planned: bool, between: list[int], after: int
+) -> None:
+    moments = course_of(stretches)
+    end = moments[-1].at + after * MINUTE
+    looks = [*sorted(at for one in between if (at := START + one * MINUTE) < end), end]
+    whole, leaping = (Told(kind(configs[planned], START, answers=answer), iter(moments)) for kind in (Rehearsal, Leaps))
+    for number, at in enumerate(looks):
+        for one in (whole, leaping):
+            one.until(at)
+        assert leaping.states(at).instances == whole.states(at).instances
+        assert leaping.notices == whole.notices
+        assert leaping.runs == whole.runs
+        for one in (whole, leaping):
+            one.say(ANSWERS[number % 2], at)
+    assert leaping.runs == whole.runs
+
+
+WEEK = """
+sources: {a: {type: file, path: rooms.csv, every: 1m, readings: [{series: t, value: v}]}}
+targets: {room: {series: t, goal: {at_most: 23}, alerts: [{name: hot, when: out_of_band, notify: [team]}]}}
+receivers: {team: [{type: console}, {type: console}]}
+tests:
+  - input_series: [{series: t, values: "21x5000 25x60 21x5019"}]
+    delivery_test:
+      - eval_time: 7d
+        receiver: team
+        exp_deliveries: [{at: 3d11h21m, reason: firing}, {at: 3d12h22m, reason: resolved}]
+"""
+
+
+def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(tmp_path, monkeypatch):
+    looks, evaluate = [], Instance.evaluate
+    monkeypatch.setattr(Instance, "evaluate", lambda self, *came: looks.append(self.now) or evaluate(self, *came))
+    (tmp_path / "week.yaml").write_text(WEEK)
+    assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
+    assert len(looks) < 20
