@@ -54,7 +54,9 @@ def test_what_is_not_packed_is_taken_as_it_comes():
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"garbage", gzip.compress(b"1582")[:-6] + b"x" * 6, gzip.compress(b"1582") + b"!!!"]
+    "garbage",
+    [b"garbage", gzip.compress(b"1582")[:-6] + b"x" * 6, gzip.compress(b"1582") + b"!!!"],
+    ids=["no gzip", "wrong check", "something behind"],
 )
 def test_garbage_is_an_error(garbage):
     with pytest.raises(zlib.error):
