@@ -83,7 +83,7 @@ class Pipeline:
     async def start(self, specs: Specs, notices: Notices) -> None:
         """Takes up what is remembered, and looks at every instance once: what began or ended meanwhile is noticed."""
         now = self.clock.now()
-        self.spool = Spool(self.clock)
+        self.spool = Spool(self.clock, lambda: self.store.transactions)
         cooldown = max((rule.cooldown for one in specs.targets.values() for rule in one.correct), default=0)
         ended = await self.store.corrections(_ENDED_RUNS, since=now - max(REMEMBERED, cooldown))
         calls = await self.store.calls(now - corrections.LONGEST_BUDGET)

@@ -8,7 +8,7 @@ it is stored, and stays with its sender if the process ends before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +32,12 @@ class Spool:
     """Works from `put` to `take`, and those taken until they are `over`."""
 
     clock: Clock
+    commits: Callable[[], int]  # how many there were
     held: int = 0  # readings and polls
     _waiting: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
     _taken: list[Work] = field(default_factory=list)
     _several: bool = False  # were taken together the last time
-    _last: float = 0.0  # when, by the event loop's clock
+    _last: tuple[float, int] = (0.0, 0)  # when, by the event loop's clock, and how many commits there were by then
 
     @property
     def full(self) -> bool:
@@ -53,11 +54,11 @@ class Spool:
     async def take(self) -> list[Work]:
         """All that waits, at least one. To be given back by `over` or `give_up`, however it ends."""
         self._taken = [await self._waiting.get()]
-        loop = asyncio.get_running_loop()
-        wait = max(self._last + APART_SECONDS - loop.time(), JOIN_SECONDS if self._several else 0.0)
-        if wait > 0:
+        now, before = asyncio.get_running_loop().time, self._last
+        wait = max(before[0] + APART_SECONDS - now(), JOIN_SECONDS if self._several else 0.0)
+        if wait > 0 and self.commits() > before[1]:  # mostly what time alone brings changes nothing
             await asyncio.sleep(wait)
-        self._last = loop.time()
+        self._last = now(), self.commits()
         while not self._waiting.empty():
             self._taken.append(self._waiting.get_nowait())
         return self._taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_batch_is_bounded():
 
 
 async def test_while_nothing_can_be_stored_only_who_sent_it_waits():
-    spool = Spool(TestClock())
+    spool = Spool(TestClock(), count().__next__)
     taken = spool.put(readings=[1], polled=Polled("a", 0), kept=True)
     assert await spool.take() == [taken]
     poll, sent = spool.put(readings=[2, 3], kept=True), spool.put(readings=[4])
@@ -59,7 +60,7 @@ async def test_while_nothing_can_be_stored_only_who_sent_it_waits():
 
 async def test_what_comes_alone_is_taken_at_once_and_others_join_where_several_came(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.spool.APART_SECONDS", 0.0)
-    spool, waits = Spool(TestClock()), list[float]()
+    spool, waits = Spool(TestClock(), count().__next__), list[float]()
 
     async def wait(seconds: float) -> None:
         waits.append(seconds)
@@ -79,13 +80,13 @@ async def test_what_comes_alone_is_taken_at_once_and_others_join_where_several_c
 
 async def test_what_is_taken_lies_apart(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.spool.APART_SECONDS", 3600.0)
-    spool, waits = Spool(TestClock()), list[float]()
+    spool, waits = Spool(TestClock(), count().__next__), list[float]()
 
     async def wait(seconds: float) -> None:
         waits.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", wait)
-    monkeypatch.setattr(spool, "_last", -3600.0)
+    monkeypatch.setattr(spool, "_last", (-3600.0, -1))
     for _ in range(2):
         spool.put()
         await spool.take()
@@ -93,8 +94,18 @@ async def test_what_is_taken_lies_apart(monkeypatch: pytest.MonkeyPatch):
     assert [round(one) for one in waits] == [3600]
 
 
+async def test_what_changed_nothing_holds_nothing_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("agent.spool.APART_SECONDS", 3600.0)
+    spool = Spool(TestClock(), lambda: 7)
+    for _ in range(2):
+        spool.put()
+        spool.put()
+        await asyncio.wait_for(spool.take(), 1)
+        spool.over()
+
+
 async def test_what_is_gathered_is_not_lost_when_that_ends():
-    spool = Spool(TestClock())
+    spool = Spool(TestClock(), count().__next__)
     spool.put()
     spool.put()
     await spool.take()
@@ -110,7 +121,7 @@ async def test_what_is_gathered_is_not_lost_when_that_ends():
 
 
 async def test_it_says_when_it_holds_as_much_as_it_may():
-    spool = Spool(TestClock())
+    spool = Spool(TestClock(), count().__next__)
     spool.put(readings=range(MOST - 2))
     assert not spool.full
     spool.put()
@@ -118,7 +129,7 @@ async def test_it_says_when_it_holds_as_much_as_it_may():
 
 
 async def test_what_comes_to_nothing_says_why():
-    spool = Spool(TestClock())
+    spool = Spool(TestClock(), count().__next__)
     taken, waiting = spool.put(), None
     await spool.take()
     waiting = spool.put()

@@ -212,8 +212,8 @@ class FaultyStore(Store):
 class SteppedSpool(Spool):
     """Gives what was read in a step at once and by name: which answer was faster decides nothing."""
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: Clock, commits: Callable[[], int]) -> None:
+        super().__init__(clock, commits)
         self.read: set[str] = set()  # sources, since the gate was closed
         self.came, self.gate = asyncio.Event(), asyncio.Event()
         self.gate.set()
