@@ -114,15 +114,15 @@ class Leaps(Rehearsal):
     ) -> dict[InstanceKey, list[Reading]]:
         """The instances to be looked at, with their readings that come."""
         history, came, beside = self.history, dict[InstanceKey, list[Reading]](), list[InstanceKey]()
-        for reading in readings:
-            if history.add(reading, at) is _NEW:
-                for key in history.instances_of(reading.series):
-                    if key in came:
-                        came[key].append(reading)
-                    else:
-                        came[key] = [reading]
-                if history.is_anything_beside:
-                    beside += history.instances_beside(reading.series)
+        new = [reading for reading in readings if history.add(reading, at) is _NEW]
+        for reading in new:  # once all are known: the last of them may be what makes an instance of the first
+            for key in history.instances_of(reading.series):
+                if key in came:
+                    came[key].append(reading)
+                else:
+                    came[key] = [reading]
+            if history.is_anything_beside:
+                beside += history.instances_beside(reading.series)
         for key in (*due, *beside):
             came.setdefault(key, [])
         return came

@@ -88,12 +88,12 @@ class Verdicts:
         for reading in readings:
             for turn in self._turns_of(reading.series):
                 yield from turn.wait(at - TICK + 1)
-        for reading in readings:
-            if history.add(reading) is _NEW:
-                for key in history.instances_of(reading.series):
-                    fresh.setdefault(key, []).append(reading)
-                for key in history.instances_beside(reading.series):
-                    fresh.setdefault(key, [])
+        new = [reading for reading in readings if history.add(reading) is _NEW]
+        for reading in new:  # once all are known: the last of them may be what makes an instance of the first
+            for key in history.instances_of(reading.series):
+                fresh.setdefault(key, []).append(reading)
+            for key in history.instances_beside(reading.series):
+                fresh.setdefault(key, [])
         for key, own in fresh.items():
             found = self._turn(key).take(at, own)
             if found is not None:

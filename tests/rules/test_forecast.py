@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules.forecast import Forecast
@@ -146,6 +146,7 @@ def test_what_no_further_period_needs_is_not_missed(series: list[float], more: i
     before=st.lists(st.floats(0.0, 1e6) | st.sampled_from([0.0, 100.0, 101.0]), min_size=36, max_size=72),
     more=st.lists(st.floats(0.0, 1e6) | st.sampled_from([0.0, 100.0, 101.0]), max_size=11),
 )
+@example(before=[100.0] * 48, more=[900.0] * 3)  # it never missed until then
 def test_of_buckets_that_are_alike_it_is_known_between_what_their_levels_will_be(
     before: list[float], more: list[float]
 ) -> None:

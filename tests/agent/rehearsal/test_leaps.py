@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.config.configuration import Configuration
@@ -13,6 +13,7 @@ from agent.config.load import load
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.leaps import Leaps
 from agent.rehearsal.moments import Answer, Moment
+from agent.testing.courses import Judged
 from agent.testing.language import AnswerSection
 from agent.testing.playing import failures_of
 from agent.testing.reading import read_tests
@@ -131,7 +132,12 @@ def answer(_action: str, at: int) -> Answer:
     return Answer("answered 500", error=True) if at // (7 * MINUTE) % 3 == 0 else Answer()
 
 
+# What is beside a room comes first, with a value; the room, without one, makes it an instance.
+COLD = [(MINUTE, {SERIES[4]: 2.0, ROOMS[0]: None}, 0, 1), (MINUTE, {ROOMS[0]: None}, 0, 1)]
+
+
 @settings(max_examples=20, deadline=None)
+@example(stretches=COLD, planned=False, between=[], after=0)
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]))
 def test_it_tells_calls_and_finds_what_every_look_does(
     configs: list[Configuration], stretches: list[Stretch], planned: bool, between: list[int], after: int
@@ -170,3 +176,13 @@ def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(tmp_path, mon
     (tmp_path / "week.yaml").write_text(WEEK)
     assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
     assert len(looks) < 20
+
+
+def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone_too(configs):
+    moments = course_of(COLD)
+    whole, judged = Told(Rehearsal(configs[0], START), iter(moments)), Judged(configs[0], START, iter(moments))
+    for one in (whole, judged):
+        one.until(moments[-1].at)
+    key = next(key for key in whole.states(moments[-1].at).instances if key.target == "calm")
+    seen = [one.states(moments[-1].at).instances[key].seen for one in (whole, judged)]
+    assert seen == [START + MINUTE] * 2
