@@ -9,43 +9,44 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from agent import called, collector
 from agent import log as logging
-from agent.ack_links import AckLinks
 from agent.acts import Act, Person
-from agent.approving import Approving
-from agent.cardinality import Cardinality
+from agent.alerts.muted import Mutes
+from agent.alerts.notices import Notices
+from agent.alerts.open_alerts import find_alerts, open_alerts
+from agent.alerts.silencing import Silencing
 from agent.charts import Charts
 from agent.clock import Clock
 from agent.config.configuration import Configuration
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
 from agent.config.needs import missing_settings
-from agent.connections import Connections, services_of
+from agent.corrections import called
+from agent.corrections.approving import Approving
+from agent.deciding.past import kept_reaches
 from agent.dispatcher import Dispatcher, Edges, Settle
-from agent.explaining import Explained, Known
-from agent.explaining_past import explained_at, explained_now
-from agent.heartbeat import Heartbeat, LoopLag
+from agent.explaining.past import explained_at, explained_now
+from agent.explaining.present import Explained, Known
+from agent.health import collector
+from agent.health.heartbeat import Heartbeat, LoopLag
+from agent.health.watcher import Watcher
 from agent.metrics import Metrics
-from agent.muted import Mutes
-from agent.notices import Notices
-from agent.open_alerts import find_alerts, open_alerts
-from agent.outgoing import Outgoing
-from agent.past import kept_reaches
 from agent.pipeline import Pipeline
 from agent.poller import Poller
-from agent.receivers import Receivers
+from agent.polling.cardinality import Cardinality
+from agent.polling.connections import Connections, services_of
+from agent.polling.shards import assign
 from agent.reports.reporter import Reporter
 from agent.runtime import OpenAlert, Reloaded, Unknown
 from agent.scheduler import Scheduler
+from agent.sending.ack_links import AckLinks
+from agent.sending.outgoing import Outgoing
+from agent.sending.receivers import Receivers
+from agent.sending.trials import Trials
 from agent.settings import Settings
-from agent.shards import assign
-from agent.silencing import Silencing
 from agent.slack.opening import open_slack
 from agent.store.records import Delivery, Ping, Receipt, ReceiverState
 from agent.store.store import Store
-from agent.trials import Trials
-from agent.watcher import Watcher
 from agent.web.exposure import Exposed, check_exposure
 from connectors.base import ConnectorError, InboundSource, Services
 from connectors.http import HttpClient

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from agent.called import Interrupted, Withheld
 from agent.clock import Clock
-from agent.retry import retry_at
+from agent.corrections.called import Interrupted, Withheld
+from agent.sending.retry import retry_at
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store, StoreError, StoreUnavailable
 from connectors.base import LONGEST_CALL, LONGEST_SENDING, ConnectorError, TimedOut

@@ -15,19 +15,19 @@ import orjson
 import structlog
 
 from agent.acts import Act
-from agent.called import answered
+from agent.alerts.notices import Notices
 from agent.clock import Clock
-from agent.decided import Decision
-from agent.decision import Decider, sorting_out, take_in
+from agent.corrections.called import answered
+from agent.deciding.decided import Decision
+from agent.deciding.decision import Decider, sorting_out, take_in
+from agent.deciding.memory import Memory
+from agent.deciding.recall import recall, say_missing
+from agent.deciding.spool import Spool, batches
+from agent.deciding.steps import in_steps
+from agent.deciding.works import Work
 from agent.dispatcher import Settle, is_withheld
-from agent.memory import Memory
-from agent.notices import Notices
-from agent.recall import recall, say_missing
-from agent.spool import Spool, batches
-from agent.steps import in_steps
 from agent.store.records import Commit, Delivery, Ping, Receipt
 from agent.store.store import Store, StoreUnavailable
-from agent.works import Work
 from connectors.base import ConnectorError
 from rules import corrections
 from rules.breaker import REMEMBERED

@@ -12,9 +12,9 @@ import structlog
 
 from agent.clock import Clock
 from agent.config.configuration import SourceEntry
-from agent.lanes import Lane
+from agent.polling.lanes import Lane
+from agent.polling.schedule import Schedule
 from agent.runtime import Unknown
-from agent.schedule import Schedule
 from connectors.base import ConnectorError, PartialAnswer, Source, TimedOut
 from rules.model import SECOND, Polled, Reading
 

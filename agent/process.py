@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
-from agent import collector, waiting
 from agent.app import Setpoint
+from agent.health import collector, waiting
 from agent.poller import allow_open_files
 from agent.settings import Settings
 

@@ -27,14 +27,14 @@ from rules.model import (
 )
 
 if TYPE_CHECKING:
-    from agent.ack_links import AckLinks
     from agent.config.configuration import Configuration
-    from agent.explaining import Explained
+    from agent.explaining.present import Explained
     from agent.reports.reporter import Reporter
+    from agent.sending.ack_links import AckLinks
+    from agent.sending.trials import Trials
     from agent.settings import Settings
     from agent.store.records import Ping, ReceiverState
     from agent.store.store import Store
-    from agent.trials import Trials
 
 HELD = "held"
 

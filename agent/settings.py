@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.environment import ENV_FILE, NO_TEXT, SettingsError
-from agent.keeping import Retention
+from agent.store.keeping import Retention
 from connectors.fields import Span
 from connectors.secret_files import read_small
 from rules.model import DAY

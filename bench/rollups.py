@@ -16,7 +16,7 @@ from typing import Any
 
 from record import record
 
-from agent.keeping import Retention
+from agent.store.keeping import Retention
 from agent.store.records import Commit
 from agent.store.store import Store
 from rules.model import DAY, SECOND, Reading, Series

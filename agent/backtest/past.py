@@ -10,8 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from agent.config.configuration import Configuration
-from agent.past import rehearsed_reaches
-from agent.recall import read_from, rolled_up
+from agent.deciding.past import rehearsed_reaches
+from agent.deciding.recall import read_from, rolled_up
 from connectors.extract import Extractor, Table
 from connectors.formats import csv_rows, parse_csv, too_many
 from connectors.values import moment, number

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
-from agent.past import learn_before
+from agent.deciding.past import learn_before
 from agent.rehearsal.verdicts import Verdicts
 from rules.model import (
     HOUR,

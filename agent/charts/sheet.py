@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from agent.charts.data import ChartData, ChartKind
 from agent.charts.placing import Box, Segment, best_place, spread
 from agent.charts.scales import date_ticks, figure_text, moment_text, number_ticks
-from agent.typefaces import installed
+from agent.charts.typefaces import installed
 from rules.plans import value_at
 
 WIDTH, HEIGHT, DPI = 8.0, 4.0, 200  # inches and dots per inch: 1600 by 800

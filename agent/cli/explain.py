@@ -29,7 +29,7 @@ from agent.cli.tables import coloured, figure, labels, line, local_time, span_be
 
 if TYPE_CHECKING:
     from agent.config.configuration import Configuration
-    from agent.explaining import Explained
+    from agent.explaining.present import Explained
     from agent.settings import Settings
 
 
@@ -96,12 +96,12 @@ def _of_database(settings: Settings, target: str, at: str | None, absent: str) -
 
 
 async def _read(url: str, config: Configuration, target: str, at: int | None, now: int) -> list[Explained]:
-    from agent.decision import Decider
-    from agent.explaining import Known
-    from agent.explaining_past import explained_at, explained_now
-    from agent.memory import Memory
-    from agent.notices import Notices
-    from agent.recall import read_history
+    from agent.alerts.notices import Notices
+    from agent.deciding.decision import Decider
+    from agent.deciding.memory import Memory
+    from agent.deciding.recall import read_history
+    from agent.explaining.past import explained_at, explained_now
+    from agent.explaining.present import Known
     from agent.store.store import Store
     from rules.specs import Specs
 

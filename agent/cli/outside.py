@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from agent.cli.options import environment
 from agent.clock import Clock
 from agent.config.configuration import Configuration
-from agent.connections import services_of
+from agent.polling.connections import services_of
 from agent.settings import Settings
 from connectors.base import Services
 from connectors.http import HttpClient

@@ -97,7 +97,7 @@ def _seconds(timeout: str) -> float:
 
 async def _send(settings: Settings, config: Configuration, receiver: str) -> list[dict[str, Any]]:
     from agent.cli.outside import services
-    from agent.trials import trial_notice
+    from agent.sending.trials import trial_notice
 
     async with services(settings, config) as given:
         notice = trial_notice(receiver, given.now(), given.external_url)

@@ -61,8 +61,8 @@ def _of_database(settings: Settings, target: str | None, absent: str) -> Snapsho
     from agent.clock import Clock
     from agent.config.errors import ConfigErrors
     from agent.config.load import load
-    from agent.memory import CORRECTIONS
-    from agent.receivers import configured
+    from agent.deciding.memory import CORRECTIONS
+    from agent.sending.receivers import configured
     from agent.store.errors import StoreError
     from agent.web import views
 
@@ -133,9 +133,9 @@ async def _load(url: str) -> tuple[Remembered, list[ReceiverState], str]:
 
 
 def _said(config: Configuration, remembered: Remembered, only: str | None, now: int) -> Snapshot:
-    from agent.groups import Groups
-    from agent.muted import Mutes
-    from agent.open_alerts import open_alerts
+    from agent.alerts.groups import Groups
+    from agent.alerts.muted import Mutes
+    from agent.alerts.open_alerts import open_alerts
     from agent.web import views
     from rules.model import SourceState
     from rules.muting import Mutings, Situation

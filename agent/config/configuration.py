@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.keeping import Keeping
+from agent.store.keeping import Keeping
 from rules.breaker import BREAKER, Breaker
 from rules.inhibition import InhibitRule
 from rules.intervals import TimeInterval

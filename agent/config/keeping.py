@@ -9,7 +9,7 @@ from agent.config.configuration import SourceEntry
 from agent.config.document import Document
 from agent.config.errors import Path
 from agent.config.language import Defaults
-from agent.keeping import WIDTHS, Keeping, Retention
+from agent.store.keeping import WIDTHS, Keeping, Retention
 from connectors.fields import FOREVER, RetentionSection
 from rules.words import span
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
-from agent import collector
 from agent.config.calendar import build_intervals
 from agent.config.checks import check_calls, check_programs
 from agent.config.configuration import Configuration
@@ -25,6 +24,7 @@ from agent.config.routing import build_inhibit_rules, build_route
 from agent.config.sources import CHECKIN, build_sources
 from agent.config.targets import build_targets
 from agent.config.validate import models_in, validated
+from agent.health import collector
 
 SECTIONS = (
     "defaults", "gateways", "sources", "targets", "actions", "receivers", "route", "inhibit_rules", "time_intervals",

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
-from agent.answering import answered
-from agent.called import Answered
+from agent.alerts.notices import Notices
 from agent.config.configuration import Configuration
-from agent.decided import Decision
-from agent.decision import Decider, sorted_out, take_in
-from agent.memory import Memory
-from agent.notices import Notices
+from agent.corrections.answering import answered
+from agent.corrections.called import Answered
+from agent.deciding.decided import Decision
+from agent.deciding.decision import Decider, sorted_out, take_in
+from agent.deciding.memory import Memory
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config.configuration import Configuration
-from agent.decided import Decision
-from agent.decision import take_in
+from agent.deciding.decided import Decision
+from agent.deciding.decision import take_in
 from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls

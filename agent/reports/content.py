@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.acts import Act
+from agent.alerts.notices import values_of
 from agent.config import words
 from agent.config.configuration import ReportEntry
-from agent.notices import values_of
 from agent.reports.happened import Titles, alerts_in, corrections_in
 from rules.model import (
     Correction,

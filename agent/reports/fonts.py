@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
-from agent.typefaces import installed
+from agent.charts.typefaces import installed
 from connectors.facts import plain
 
 PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"

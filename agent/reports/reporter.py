@@ -17,12 +17,12 @@ import structlog
 from agent.acts import Act, Person
 from agent.clock import Clock
 from agent.config.configuration import Configuration, ReportEntry
-from agent.envelopes import EXPIRES_AFTER, idempotency_key
 from agent.pipeline import Pipeline
 from agent.reports.content import Known, Standings, report_of, standings_of
 from agent.reports.rendering import Rendering
 from agent.reports.schedule import Remembered, begun, coming, due, start_of
 from agent.runtime import Unknown
+from agent.sending.envelopes import EXPIRES_AFTER, idempotency_key
 from agent.store.codec import encode
 from agent.store.records import Commit, Delivery, DeliveryKind, ReportRun
 from agent.store.store import Store, StoreError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from agent.alerts.silencing import silence_matchers
 from agent.runtime import OpenAlert, Runtime, Unknown
-from agent.silencing import silence_matchers
 from agent.slack.asking import Word
 from agent.slack.names import exact, near
 from agent.slack.replies import Button, Reply, cut, lines

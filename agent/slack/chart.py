@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from agent.outgoing import drawable
+from agent.sending.outgoing import drawable
 from agent.slack.replies import Reply, lines
 from agent.slack.visit import Visit
 from connectors.base import ConnectorError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from agent.notices import values_of
+from agent.alerts.notices import values_of
 from agent.slack.chart import charted
 from agent.slack.names import Named, find, folded, things
 from agent.slack.replies import Reply, cut, lines

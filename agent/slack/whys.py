@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.explaining import Explained, Told
+from agent.explaining.present import Explained, Told
 from agent.runtime import OpenAlert, Runtime
 from rules.explain import why, why_source
 from rules.model import AlertState, Event

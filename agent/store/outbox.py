@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from agent.coalescing import REMEMBERED, Told, coalesced, held_until
+from agent.sending.coalescing import REMEMBERED, Told, coalesced, held_until
 from agent.store import rows
 from agent.store.connection import Connection
 from agent.store.records import Attempt, Delivery, DeliveryKind, DeliveryState, Manner, OutboxStats, ReceiverState

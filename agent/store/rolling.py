@@ -11,8 +11,8 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from agent.keeping import Retention
 from agent.store.connection import Connection
+from agent.store.keeping import Retention
 from agent.store.rollups import PUT, Known, Rollup, folded, within
 from agent.store.rows import series_of
 from rules.model import DAY, HOUR, Series

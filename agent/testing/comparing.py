@@ -8,7 +8,7 @@ from decimal import Decimal
 from difflib import ndiff
 from typing import Any
 
-from agent.notices import values_of
+from agent.alerts.notices import values_of
 from agent.testing.language import (
     AlertCase,
     CorrectionCase,

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from agent.alerts.notices import values_of
 from agent.config.configuration import Configuration
 from agent.config.document import Document
 from agent.config.errors import Path, choices, near
 from agent.config.kinds import reference
-from agent.notices import values_of
 from agent.testing.language import SeriesSection, TestSection
 from rules.alerts import SOURCE_ALERT
 from rules.model import Assessment, Projection, Series, Standing, labels_of

@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from agent.notices import Notices, Saying
+from agent.alerts.notices import Notices, Saying
 from agent.rehearsal.moments import Answer, Moment
 from agent.rehearsal.polls import Failing, Polls
 from agent.testing import comparing

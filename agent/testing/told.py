@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import orjson
 
-from agent.decided import Decision
-from agent.muted import Mutes
-from agent.open_alerts import open_alerts
+from agent.alerts.muted import Mutes
+from agent.alerts.open_alerts import open_alerts
+from agent.deciding.decided import Decision
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Moment
 from agent.store.records import DeliveryKind

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from agent.ack_links import Asked, Expired, Forged, asked, person
 from agent.runtime import Unknown
+from agent.sending.ack_links import Asked, Expired, Forged, asked, person
 from agent.store.records import Delivery
 from agent.web.face import runtime
 from agent.web.pages import page

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from agent.cardinality import TooManySeries
+from agent.polling.cardinality import TooManySeries
 from agent.runtime import Unknown
 from agent.store.errors import StoreError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.config import words
-from agent.explaining import Explained
+from agent.explaining.present import Explained
 from agent.web.views import iso, transition_of
 from rules.explain import AlertPart, Input
 from rules.model import SECOND, AlertStatus, SourceState, Target

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent import __version__
-from agent.receivers import failing
 from agent.runtime import Runtime
+from agent.sending.receivers import failing
 from agent.store.errors import StoreError
 from agent.store.records import OutboxStats
 from agent.web import views

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from agent.acts import Act
+from agent.sending.trials import Sent, Trial
 from agent.settings import Settings
 from agent.slack.desk import SIGNED, SOCKET
 from agent.store.records import DeliveryState
-from agent.trials import Sent, Trial
 from agent.web import body
 from agent.web.errors import Failure, answer
 from agent.web.face import FACE, person, runtime

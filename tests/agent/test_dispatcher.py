@@ -15,10 +15,10 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from agent.called import Withheld
 from agent.clock import Clock
+from agent.corrections.called import Withheld
 from agent.dispatcher import Dispatcher, Edges, Limits, Settle
-from agent.retry import LONGEST, retry_at
+from agent.sending.retry import LONGEST, retry_at
 from agent.store.records import Commit, Delivery, DeliveryKind, DeliveryState
 from agent.store.store import Store, StoreUnavailable
 from connectors.base import LONGEST_CALL, ConnectorError, Refused, TimedOut, Unreachable

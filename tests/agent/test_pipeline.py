@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
+from agent.alerts.notices import Notices
 from agent.config.configuration import ActionEntry, Configuration, NotifierEntry, SourceEntry
-from agent.notices import Notices
 from agent.pipeline import Pipeline
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store

@@ -103,7 +103,7 @@ async def test_what_is_sent_from_outside_is_answered_when_it_is_stored(world):
 
 
 async def test_more_than_it_may_keep_waits_where_it_came_from(world, monkeypatch):
-    monkeypatch.setattr("agent.spool.MOST", 6)
+    monkeypatch.setattr("agent.deciding.spool.MOST", 6)
     back = away(world)
     await world.read(21.0)
     while world.pipeline.healthy:

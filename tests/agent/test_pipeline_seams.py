@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from agent.explaining import Known, Told
-from agent.explaining_past import explained_at
-from agent.notices import Notices
+from agent.alerts.notices import Notices
+from agent.explaining.past import explained_at
+from agent.explaining.present import Known, Told
 from agent.store.records import DeliveryKind
 from rules.matchers import parse_alert_matchers
 from rules.model import (

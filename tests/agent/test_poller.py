@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.config.configuration import SourceEntry
-from agent.lanes import ABREAST
 from agent.poller import Poller
+from agent.polling.lanes import ABREAST
 from agent.runtime import Unknown
 from connectors.base import BadAnswer, ConnectorError, PartialAnswer, Refused, Unreachable
 from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, Reading, Series, SourceRule

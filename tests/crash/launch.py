@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import agent.app
 import agent.config.changes
-import agent.memory
+import agent.deciding.memory
 import agent.pipeline
 import agent.process
 import agent.reports.reporter
@@ -30,17 +30,17 @@ import agent.store.postgres_link
 from agent import log
 from agent.app import Setpoint
 from agent.clock import Clock
+from agent.deciding.spool import Spool
+from agent.deciding.works import Work
 from agent.dispatcher import Dispatcher
-from agent.outgoing import Outgoing
+from agent.polling.shards import SHARDS
 from agent.runtime import Reloaded
+from agent.sending.outgoing import Outgoing
 from agent.settings import Settings, read_settings
-from agent.shards import SHARDS
-from agent.spool import Spool
 from agent.store.postgres_connection import PostgresConnection
 from agent.store.records import Attempt, Commit, Delivery
 from agent.store.sqlite_link import SqliteLink
 from agent.store.store import Store
-from agent.works import Work
 from rules.model import MINUTE, SECOND
 from tests.crash.scenario import LATE
 
@@ -401,9 +401,9 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     agent.config.changes.watch_files = _watch_nothing
     # A time stored a minute ago makes an alert wait for the first poll after a restart, be it by a millisecond: and so
     # miss the message of its group that is due in that very instant.
-    agent.memory._SOURCE_EVERY = 0
+    agent.deciding.memory._SOURCE_EVERY = 0
     # Sources are read before a start makes a report or a call that is due; here they are read within the first step.
-    agent.memory._READ_FIRST = agent.reports.reporter._SETTLE = 0
+    agent.deciding.memory._READ_FIRST = agent.reports.reporter._SETTLE = 0
     settings = read_settings()
     log.configure(settings.log_format, settings.log_level, settings.secrets)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=Loop) as runner:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.notices import reason_of
+from agent.alerts.notices import reason_of
 from agent.store.codec import decode, encode
 from rules.alerts import is_open
 from rules.engine import States

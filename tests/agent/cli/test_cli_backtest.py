@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agent.keeping import Retention
+from agent.store.keeping import Retention
 from agent.store.records import Commit
 from agent.store.store import Store
 from rules.model import DAY, MINUTE, Reading

@@ -335,7 +335,7 @@ def test_errors_never_show_what_came_from_the_environment(tmp_path: Path) -> Non
 
 
 def test_templates_may_use_what_notices_give_them() -> None:
-    from agent.notices import context_of
+    from agent.alerts.notices import context_of
     from connectors.template import NAMES
     from rules.model import AlertState, Event, InstanceKey, Transition
 

@@ -8,8 +8,8 @@ import pytest
 
 from agent.config.errors import ConfigErrors
 from agent.config.load import load
-from agent.keeping import Keeping, Retention
 from agent.settings import Settings
+from agent.store.keeping import Keeping, Retention
 from connectors.fields import FOREVER
 from rules.model import DAY, Series
 

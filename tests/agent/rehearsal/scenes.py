@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.config.configuration import ActionEntry, Configuration, NotifierEntry, SourceEntry
-from agent.decision import Decision
-from agent.memory import Memory
+from agent.deciding.decision import Decision
+from agent.deciding.memory import Memory
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Answer, Moment
 from agent.store.codec import decode, encode

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.decision import Decision
-from agent.notices import Notices
+from agent.alerts.notices import Notices
+from agent.deciding.decision import Decision
 from agent.pipeline import Pipeline
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Answer, Moment

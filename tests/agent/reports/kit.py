@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
+from agent.alerts.notices import Notices
 from agent.charts import Charts
 from agent.config.configuration import Configuration
 from agent.config.load import load
-from agent.notices import Notices
 from agent.pipeline import Pipeline
 from agent.reports.rendering import Rendering, read_report
 from agent.reports.reporter import Reporter

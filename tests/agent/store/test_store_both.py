@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from orjson import JSONDecodeError
 
-from agent.keeping import Retention
+from agent.store.keeping import Retention
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, Manner, Ping, Receipt
 from agent.store.store import Fenced, Store
 from rules.model import Assessment, InstanceKey, InstanceState, Reading, Series, SourceState, Standing

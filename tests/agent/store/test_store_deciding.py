@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from agent.config.configuration import Configuration
 from agent.config.load import load
-from agent.keeping import Retention
-from agent.past import kept_reaches
-from agent.recall import read_history, say_missing
+from agent.deciding.past import kept_reaches
+from agent.deciding.recall import read_history, say_missing
+from agent.store.keeping import Retention
 from agent.store.records import Commit
 from agent.store.store import Store
 from connectors.fields import FOREVER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.keeping import Retention
+from agent.store.keeping import Retention
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind, Ping
 from agent.store.store import Store
 from rules.model import (

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.keeping import Retention
 from agent.store import rolling
+from agent.store.keeping import Retention
 from agent.store.records import Commit
 from agent.store.rollups import Rollup, folded, joined, summed, with_late
 from agent.store.store import Store

@@ -13,14 +13,14 @@ import structlog
 from aiohttp import ClientSession
 
 from agent.acts import Person
+from agent.alerts.silencing import new_silence, silence_matchers
 from agent.config.configuration import Configuration
 from agent.config.load import load
-from agent.connections import Connections
-from agent.explaining import Explained
+from agent.explaining.present import Explained
 from agent.metrics import Metrics
+from agent.polling.connections import Connections
 from agent.runtime import ActionState, OpenAlert, Reloaded, Switched, Unknown, Word
 from agent.settings import read_settings
-from agent.silencing import new_silence, silence_matchers
 from agent.slack.desk import Desk
 from agent.store.errors import StoreError
 from agent.store.records import Ping, ReceiverState

@@ -9,9 +9,9 @@ import re
 import orjson
 import pytest
 
-from agent.ack_links import GOOD_FOR, AckLinks
 from agent.config.load import load
 from agent.runtime import OpenAlert
+from agent.sending.ack_links import GOOD_FOR, AckLinks
 from agent.store.records import Commit, Delivery, DeliveryKind
 from rules.model import DAY, InstanceKey
 from tests.agent.web.kit import KEY, NOW, Daemon, configuration, logged, served

@@ -1,0 +1,1 @@
+"""Corrective calls: begun, asked for, held back, called, verified and taken back."""

@@ -1,0 +1,1 @@
+"""What `explain` says of a target, now and in the past."""

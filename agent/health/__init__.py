@@ -1,0 +1,1 @@
+"""The daemon looks after itself: its troubles, its signs of life, its memory."""
