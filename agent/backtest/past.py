@@ -13,7 +13,6 @@ from pathlib import Path
 
 from agent.config.configuration import Configuration
 from agent.deciding.past import rehearsed_reaches
-from agent.deciding.recall import read_from, rolled_up
 from connectors.extract import Extractor, Table
 from connectors.formats import csv_rows, parse_csv, too_many
 from connectors.values import moments, numbers
@@ -98,6 +97,7 @@ async def stored(
 
     Beside it in words what it holds no more.
     """
+    from agent.deciding.recall import read_from, rolled_up
     from agent.store.store import Store
 
     reaches: dict[str, Reach] = {}
