@@ -7,6 +7,7 @@ resolve; here a firing alert whose condition has gone is *recovering* until that
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from rules.model import (
     AlertRule,
@@ -124,6 +125,7 @@ def alert_labels(rule: AlertRule, key: InstanceKey) -> Labels:
     return labels_of({**labels, **dict(key.labels), **dict(rule.labels)})
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(labels: Labels) -> str:
     """16 hexadecimal digits naming a label set."""
     text = "\xff".join(f"{name}\xfe{value}" for name, value in labels)

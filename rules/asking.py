@@ -8,7 +8,7 @@ from rules import burning, episodes, flapping
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance
-from rules.learning import alone, beside
+from rules.learning import Usually, alone, beside
 from rules.model import (
     AlertRule,
     AlertState,
@@ -22,6 +22,7 @@ from rules.model import (
 )
 from rules.model.quick import maker
 from rules.scene import Scene
+from rules.spare import Spare
 from rules.unusual import Learner
 from rules.whens import Asked
 
@@ -139,7 +140,11 @@ class Asking:
             status = self.alerts.get(rule.name, _INACTIVE)
             if rule.when is not Sign.BURNING or _remembers(rule) or status.state is not _IDLE:
                 return None
-        return None if self._learner is not None else [pair for rule in asking for pair in rule.burn]
+        return [pair for rule in asking for pair in rule.burn]
+
+    def spares(self) -> Sequence[Spare]:
+        """As long as these spare something no reading is unusual; none while one is, or where none can be."""
+        return [] if self._learner is None else [Usually(self._learner)]
 
     def _sort(self) -> None:
         """Finds out which have to be moved on at each look."""

@@ -73,10 +73,11 @@ def _named(asked: Asked, before: AlertStatus, after: AlertStatus) -> AlertStatus
 
     The fingerprint is made of the alert's own severity, so that it stays when a severity step changes the label.
     """
-    rule = asked.rule
-    labels = alerts.alert_labels(rule, asked.scene.key)
+    rule, key = asked.rule, asked.scene.key
     if alerts.is_open(before):
-        return replace(after, fingerprint=before.fingerprint, labels=before.labels or labels)
+        labels = before.labels or alerts.alert_labels(rule, key)
+        return replace(after, fingerprint=before.fingerprint, labels=labels)
+    labels = alerts.alert_labels(rule, key)
     step = severity.at_first(rule, asked.assessment) if after.state is AlertState.FIRING else ""
     named = severity.labelled(rule, labels, step) if step else labels
     return replace(after, fingerprint=alerts.fingerprint(labels), labels=named, severity=step)

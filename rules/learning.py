@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from rules.levels import newest
 from rules.model import Against, Assessment, Finding, Reading, Standing, Target, Usual
 from rules.model.quick import replace
 from rules.scene import Scene
-from rules.unusual import learn
+from rules.spare import Spare
+from rules.unusual import Learner, learn
 
 _TOO_EARLY, _IN, _OUT = Standing.TOO_EARLY, Standing.IN_BAND, Standing.OUT_OF_BAND
 _HELD_BACK = 8  # readings that have to come without a revision until the newest is judged at once again
@@ -88,3 +90,23 @@ def beside(assessment: Assessment, target: Target, finding: Finding | None) -> A
 def alone(unusual: Against | None, *, is_early: bool) -> Standing:
     """How an instance without a goal stands: out of band while a reading is unusual, too early to say at first."""
     return _TOO_EARLY if is_early else _IN if unusual is None else _OUT
+
+
+class Usually(Spare):
+    """No reading is unusual, nor does the first time end in which that can't be said: each is learned."""
+
+    __slots__ = ("_is_early", "_learner")
+
+    def __init__(self, learner: Learner) -> None:
+        super().__init__(inf, float)
+        self._learner = learner
+        self._is_early = learner.is_early
+
+    def is_left(self) -> bool:
+        """Whether it holds until the next reading."""
+        return self._learner.unusual is None
+
+    def holds(self, time: int, number: float) -> bool:
+        """Whether it holds after one more reading too."""
+        self._learner.take(time, number)
+        return self._learner.unusual is None and self._learner.is_early is self._is_early

@@ -8,7 +8,7 @@ from math import inf, nextafter
 
 from rules import burning, periods
 from rules.functions import NEVER
-from rules.levels import range_of
+from rules.levels import NO_GOAL, range_of
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
 from rules.model.quick import quick, replace
@@ -60,11 +60,13 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
 
 
 def of_level(scene: Scene, value: float, *, out: bool) -> Margins | None:
-    """How far an instance of one series stands as by its newest value; None where it has no such goal."""
+    """How far an instance of one series stands as by its newest value; None where it doesn't stand by that alone."""
     target = scene.target
-    if target.goal is None or target.goal.per is not None or scene.condition is not None or len(scene.tracks) != 1:
+    if (target.goal is not None and target.goal.per is not None) or scene.condition is not None:
         return None
-    return Margins((), NEVER, NEVER, *range_of(target.goal, target.recover, value, out=out))
+    if len(scene.tracks) != 1:
+        return None
+    return Margins((), NEVER, NEVER, *range_of(target.goal or NO_GOAL, target.recover, value, out=out))
 
 
 def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:

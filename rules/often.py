@@ -23,7 +23,7 @@ def count(asked: Asked, often: Often, status: AlertStatus, *, holds: bool) -> tu
         outs = judgements(asked.scene, asked.assessment.time, often.of)
         if outs is not None:
             wanted = asked.rule.when is Standing.OUT_OF_BAND
-            return status, sum(out is wanted for out in outs)
+            return status, outs.count(wanted)
     status = noted(status, asked.assessment.time or 0, often.of, holds=holds)
     return status, sum(status.judged)
 

@@ -303,12 +303,14 @@ class Resting:
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
-        pairs = self.asking.pairs()
-        if pairs is None:
+        pairs, more = self.asking.pairs(), self.asking.spares()
+        if pairs is None or not all(spare.is_left() for spare in more):
             return None
         if found.sight is None:
-            return of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
-        return margins(self.scene, found.sight, at, pairs)
+            ahead = of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
+        else:
+            ahead = margins(self.scene, found.sight, at, pairs)
+        return replace(ahead, spares=[*ahead.spares, *more]) if ahead is not None and more else ahead
 
     def wake(self) -> int | None:
         """When time alone may change something, after the last look."""

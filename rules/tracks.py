@@ -272,19 +272,15 @@ class Track:
         """What the readings between each two edges add."""
         if not MEASURES[measure].counts:
             return [self.added(start, end, measure, since) for start, end in pairwise(edges)]
-        values, add = self.values, MEASURES[measure].added
-        found, first = [], bisect_left(self.times, edges[0])
+        begin = bisect_left(self.times, edges[0])
+        times = self.times[begin : bisect_left(self.times, edges[-1], begin)].tolist()
+        values, add = self.values[begin : begin + len(times)].tolist(), MEASURES[measure].added
         if measure is _SUM:  # mostly there is one reading for each
-            times = self.times[first : bisect_left(self.times, edges[-1], first)].tolist()
-            alone = values[first : first + len(times)].tolist()
             one_each = len(times) == len(edges) - 1 and all(map(le, edges, times)) and all(map(lt, times, edges[1:]))
-            if one_each and not isnan(sum(alone)):
-                return alone
-        for edge in edges[1:]:
-            last = bisect_left(self.times, edge, first)
-            found.append(add(values[first:last]))
-            first = last
-        return found
+            if one_each and not isnan(sum(values)):
+                return values
+        places = [bisect_left(times, edge) for edge in edges]
+        return [add(values[first:last]) for first, last in pairwise(places)]
 
     def tally(self, where: Where, start: int, end: int) -> tuple[int, int]:
         """How many readings with start <= time < end have a value, and how many of these satisfy `where`."""

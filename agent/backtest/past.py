@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from functools import cache
+from itertools import groupby, islice, pairwise, repeat
 from operator import attrgetter
 from pathlib import Path
 
 from agent.config.configuration import Configuration
 from agent.deciding.past import rehearsed_reaches
-from agent.deciding.recall import read_from, rolled_up
 from connectors.extract import Extractor, Table
 from connectors.formats import csv_rows, parse_csv, too_many
-from connectors.values import moment, number
+from connectors.values import moments, numbers
 from rules.measures import MEASURES
 from rules.model import (
     HOUR,
@@ -29,6 +30,7 @@ from rules.specs import PUSHED, Reach, Specs
 _TIMES = ("time", "date", "datetime", "timestamp")
 _END_OF_TIME = 2**63 - 1
 _TIME = attrgetter("time")
+_ROWS = 1_000  # of a file that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,9 @@ def read_past(
     """The past within a span (its end left out) of what was found; what is older is what was known at its start."""
     start, end = span
     ordered = sorted(found, key=_TIME)
-    before = [reading for reading in ordered if reading.time < start]
-    inside = [reading for reading in ordered if reading.time >= start and (end is None or reading.time < end)]
+    first = bisect_left(ordered, start, key=_TIME)
+    last = len(ordered) if end is None else bisect_left(ordered, end, key=_TIME)
+    before, inside = ordered[:first], ordered[first:last]
     by_series: dict[Series, list[int]] = {}
     for reading in inside:
         by_series.setdefault(reading.series, []).append(reading.time)
@@ -94,6 +97,7 @@ async def stored(
 
     Beside it in words what it holds no more.
     """
+    from agent.deciding.recall import read_from, rolled_up
     from agent.store.store import Store
 
     reaches: dict[str, Reach] = {}
@@ -136,46 +140,55 @@ def of_csv(path: Path, config: Configuration, series: str | None, now: int) -> l
 
 def _plain(body: bytes, name: str, config: Configuration) -> list[Reading]:
     """Columns are the time, `value`, and labels."""
+    try:
+        return _by_columns(body, name, config, _ROWS)
+    except ValueError:
+        return _by_columns(body, name, config, 1)  # which says the line
+
+
+def _by_columns(body: bytes, name: str, config: Configuration, at_once: int) -> list[Reading]:
+    """The readings of so many rows at once. Raises ValueError with the first line of those that are wrong."""
     header, rows = csv_rows(body, most=None)
     places = {column: place for place, column in enumerate(header) if column}
     when = next((column for column in places if column.lower() in _TIMES), None)
     if when is None or "value" not in places:
         raise ValueError(f"needs the columns time and value; it has {', '.join(places)}")
     giving = [entry.name for entry in config.sources.values() if name in entry.rule.series]
-    labels = {column: place for column, place in places.items() if column not in {when, "value", "source"}}
+    labels = [column for column in places if column not in {when, "value", "source"}]
     series_of = _finder(name, giving[0] if giving else PUSHED, labels)
-    time_at, value_at, zone = places[when], places["value"], config.timezone
-    found = []
-    for line, cells in enumerate(rows, 2):
+    found: list[Reading] = []
+    line = 2
+    while some := list(islice(rows, at_once)):
         try:
-            if len(cells) != len(header):
-                cells = _fitted(cells, header)  # noqa: PLW2901 - the same row
-            found.append(Reading(series_of(cells), moment(cells[time_at], zone), number(cells[value_at])))
+            columns = list(zip(*_fitted(some, header), strict=True))
+            values = (
+                zip(*(columns[places[label]] for label in labels), strict=True) if labels else repeat((), len(some))
+            )
+            times = moments(columns[places[when]], config.timezone)
+            found += map(Reading, map(series_of, values), times, numbers(columns[places["value"]]))
         except ValueError as error:
             raise ValueError(f"line {line}: {error}") from None
+        line += len(some)
     return found
 
 
-def _fitted(cells: list[str], header: list[str]) -> list[str]:
-    """A row with as many cells as the first row has. Raises ValueError if it has more than that."""
-    reason = too_many(header, cells)
-    if reason:
+def _fitted(rows: list[list[str]], header: list[str]) -> list[list[str]]:
+    """Rows with as many cells as the first row has. Raises ValueError if one has more than that."""
+    width = len(header)
+    if set(map(len, rows)) == {width}:
+        return rows
+    if reason := next(filter(None, (too_many(header, cells) for cells in rows)), ""):
         raise ValueError(reason)
-    return [*cells, *[""] * (len(header) - len(cells))]
+    return [[*cells, *[""] * (width - len(cells))][:width] for cells in rows]
 
 
-def _finder(name: str, source: str, labels: Mapping[str, int]) -> Callable[[list[str]], Series]:
-    """A function that finds the series of a row, whose labels are in the cells given by their names."""
-    known: dict[tuple[str, ...], Series] = {}
-    places = list(labels.values())
+def _finder(name: str, source: str, labels: Sequence[str]) -> Callable[[tuple[str, ...]], Series]:
+    """A function that finds the series of a row by the values of its labels."""
 
-    def series_of(cells: list[str]) -> Series:
-        values = tuple([cells[place] for place in places])
-        found = known.get(values)
-        if found is None:
-            pairs = {label: value for label, value in zip(labels, values, strict=True) if value}
-            found = known[values] = Series(name, labels_of({**pairs, "source": source}))
-        return found
+    @cache
+    def series_of(values: tuple[str, ...]) -> Series:
+        pairs = {label: value for label, value in zip(labels, values, strict=True) if value}
+        return Series(name, labels_of({**pairs, "source": source}))
 
     return series_of
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from agent.store.store import Store
 from rules.history import History
 from rules.model import DAY, InstanceKey, InstanceState, Reading, Series, Usual
 from rules.specs import Reach, Specs
 from rules.unusual import learn
+
+if TYPE_CHECKING:
+    from agent.store.store import Store
 
 _PAST = 35 * DAY  # five of every weekday
 _READINGS = 3_000  # of a series; of more, evenly spread ones

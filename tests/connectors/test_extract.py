@@ -14,7 +14,7 @@ from connectors.base import BadAnswer, PartialAnswer
 from connectors.extract import Extractor, Table, compile_path
 from connectors.fields import ReadingConfig
 from connectors.formats import parse_csv, parse_json, parse_ndjson
-from connectors.values import moment, number
+from connectors.values import moment, moments, number, numbers
 from rules.model import DAY, LARGEST, SECOND
 from tests.connectors.conformance import NOW
 
@@ -75,7 +75,7 @@ def test_booleans_count():
 
 
 zones = st.sampled_from(["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Pacific/Apia"])
-moments = st.datetimes(datetime(1975, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001
+times = st.datetimes(datetime(1975, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001
 
 
 def test_a_leap_second_is_the_second_after_the_one_before():
@@ -86,7 +86,7 @@ def test_a_leap_second_is_the_second_after_the_one_before():
             moment(no_time, "UTC")
 
 
-@given(moments, zones)
+@given(times, zones)
 def test_a_moment_is_itself_however_it_is_written(at, zone):
     aware = at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     micros = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -120,6 +120,51 @@ def test_digits_are_unix_time_even_where_they_look_like_a_date():
 def test_what_is_no_time_is_an_error(text):
     with pytest.raises(ValueError, match="time"):
         moment(text, "UTC")
+
+
+odd_times = [
+    "", " ", "soon", "1711121212", "1711121212345", "1711121212.5", "-86400", "20260131", "2026-W05-3", "2026-01-31T00",
+    "20260131T0000Z", "2016-12-31T23:59:60Z", "1899-12-31T23:59:59Z", "0001-01-01T00:00:00+05:00", "2026-01-31T24:00:00Z",
+    " 2026-01-31T00:00:00Z ", "2026-01-31t00:00:00z", "9999-12-31T23:59:59-05:00", "2026-02-30", "nan", "２０２６-01-31",
+]  # fmt: skip
+offsets = st.sampled_from(["", "Z", "+00:00", "-05:30", "+01:00:30.5"])
+stamps = st.builds(
+    lambda at, sep, how, offset: at.isoformat(sep, how) + offset,
+    st.datetimes(datetime(1899, 12, 1)),  # noqa: DTZ001
+    st.sampled_from("T t"),
+    st.sampled_from(["minutes", "seconds", "milliseconds", "microseconds"]),
+    offsets,
+)
+alike = st.builds(lambda ats, offset: [f"{at.isoformat()}{offset}" for at in ats], st.lists(times), offsets)
+mixed = st.lists(stamps | st.sampled_from(odd_times) | st.text(max_size=9), max_size=4)
+
+
+def said(make):
+    try:
+        return make()
+    except ValueError as error:
+        return str(error)
+
+
+@given(alike | mixed, zones)
+def test_moments_are_what_each_is(texts, zone):
+    assert said(lambda: moments(texts, zone)) == said(lambda: [moment(text, zone) for text in texts])
+
+
+@pytest.mark.parametrize("odd", odd_times)
+def test_one_moment_of_another_form_is_what_it_is_alone(odd):
+    for texts in ([odd], ["2026-01-31T00:00:00Z", odd]):
+        assert said(lambda: moments(texts, "UTC")) == said(lambda: [moment(text, "UTC") for text in texts])  # noqa: B023
+
+
+odd_numbers = ["", " ", "nan", "NaN", "inf", "1_000", "1,000", "1,00", "5 %", "1e3", "1e999", ".5", "5.", "+5", "-0", "١٢",
+               " 7 ", "x", "9" * 16, "1" * 200, "0x10", "1\n"]  # fmt: skip
+written = st.builds(repr, st.floats() | st.integers()) | st.text("0123456789.-", max_size=5)
+
+
+@given(st.lists(written | st.sampled_from(odd_numbers) | st.text(max_size=5), max_size=4) | st.lists(written))
+def test_numbers_are_what_each_is(texts):
+    assert said(lambda: numbers(texts)) == said(lambda: [number(text) for text in texts])
 
 
 names = st.sampled_from(["a", "b", "c_1", "data"])

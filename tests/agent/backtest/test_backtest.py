@@ -6,9 +6,13 @@ import gc
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import agent.backtest.past
 from agent.backtest.figures import figures
 from agent.backtest.past import Past, of_csv, read_past
 from agent.backtest.picture import _data
@@ -154,6 +158,10 @@ def test_readings_arrive_in_order_and_together(configuration):
         (START, 2),
         (START + HOUR, 1),
     ]
+    for start, end, times in ((START + HOUR, None, [HOUR]), (START, START + HOUR, [0, 0]), (START + HOUR, START, [])):
+        cut = read_past(found, [specs(configuration())], (start, end), None)
+        assert [reading.time - START for reading in cut.readings] == times
+        assert len(cut.before) == (0 if start == START else 2)
     late = Past((), past.readings, {one: 2 * HOUR})
     assert [at for at, _ in late.arrivals(START + 4 * HOUR)] == [START, START + 2 * HOUR, START + 3 * HOUR]
     assert [at for at, _ in late.arrivals(START + 3 * HOUR)] == [START, START + 2 * HOUR]
@@ -208,6 +216,55 @@ def test_plain_rows_with_fewer_or_more_cells(configuration, tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=said):
             of_csv(path, config, "temperature", START)
+
+
+def test_the_first_line_that_is_wrong_is_said_however_long_the_file(configuration, tmp_path):
+    path, good = tmp_path / "t.csv", "2026-01-01T00:00:00Z,1\n"
+    for lines, said in (
+        (good * 2_500 + "soon,1\n" + good * 2_500 + "2026-01-01T00:00:00Z,x\n", "line 2502: 'soon' is not a time"),
+        (good + "2026-01-01T00:00:00Z,x\n" + good + 'soon,"1\n', "line 3: 'x' is not a number"),
+        (good * 999 + "soon,1\n" + good + good.replace("1\n", "1,2\n"), "line 1001: 'soon' is not a time"),
+        (good * 2_500 + '2026-01-01T00:00:00Z,"1\n', "is not CSV after line 2501: unexpected end of data"),
+    ):
+        path.write_text("time,value\n" + lines)
+        with pytest.raises(ValueError, match=f"^{said}"):
+            of_csv(path, configuration(), "temperature", START)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("folder")
+    (made / "setpoint.yaml").write_text("{}")
+    return made
+
+
+_times = [
+    "2026-01-01T00:00:00Z",
+    "2026-01-01T00:01:00.25+01:00",
+    "2026-01-02",
+    "1767225600",
+    "1767225600.5",
+    "",
+    "soon",
+]
+_cells = st.tuples(st.sampled_from(_times), st.sampled_from(["1", "21.5", "-3", "5 %", "", "NaN", " 7 ", "x"]))
+_rows = _cells.flatmap(
+    lambda cells: st.sampled_from([cells, (*cells, ""), (*cells, "lab"), (*cells, "lab", ""), cells[:1]])
+)
+
+
+@given(st.lists(_rows, max_size=9), st.sampled_from([(), (",,\n",), ("a,b,c,d\n",), ('2026-01-01,"1\n',)]))
+def test_rows_read_together_are_what_each_is(folder, rows, more):
+    """With the errors."""
+    path, config, outcomes = folder / "t.csv", load(folder / "setpoint.yaml", {}), []
+    path.write_text("\n".join(["time,value,room", *map(",".join, rows)]) + "\n" + "".join(more))
+    for at_once in (1, 3, 1_000):
+        with patch.object(agent.backtest.past, "_ROWS", at_once):
+            try:
+                outcomes.append(of_csv(path, config, "temperature", START))
+            except ValueError as error:
+                outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
 def test_the_picture_has_a_lane_for_each_alert_and_configuration(configuration):
