@@ -229,7 +229,7 @@ class Pipeline:
             self.shards,
             readings,
             pings,
-            tuple(decision.instances.values()),
+            self.memory.instances_to_store(decision.instances.values()),
             sources,
             decision.transitions,
             decision.deliveries,

@@ -126,4 +126,5 @@ def moments(rule: AlertRule, status: AlertStatus, scene: Scene) -> list[int]:
 def settles_at(scene: Scene, status: AlertStatus) -> int:
     """When a flapping alert settles as it stands, if no reading comes before."""
     usual = max((track.gap() for track in scene.tracks), default=0)
-    return max(scene.quiet_since, status.since) + max(_STALLED * usual, HOUR)
+    begun = status.flapping_since or 0  # time alone may have begun it, long after the newest reading
+    return max(scene.quiet_since, status.since, begun) + max(_STALLED * usual, HOUR)

@@ -1,12 +1,14 @@
 """What the pipeline knows between two batches: states, open corrections, and when to look at each again.
 
-All of it is also in the store; this is the copy decisions are made on, changed only after a commit.
+All of it is also in the store, but for newer values that change nothing and are found in the readings; this is the copy
+decisions are made on, changed only after a commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from agent.alerts.groups import GroupChanges, Groups
 from agent.deciding.timers import Timers
@@ -17,6 +19,8 @@ from rules.engine import States
 from rules.model import (
     MINUTE,
     SECOND,
+    AlertState,
+    Assessment,
     Correction,
     InstanceKey,
     InstanceState,
@@ -31,6 +35,8 @@ CORRECTIONS = "corrections"  # the name of their switch
 _PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
 _READ_FIRST = 10 * SECOND  # after a start
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
+_VALUE_EVERY = MINUTE  # and the stored value of an instance
+_IDLE = AlertState.INACTIVE  # a member of an enum is slow to look up
 
 
 class Memory:
@@ -64,6 +70,7 @@ class Memory:
         self.places = 0  # of the corrections that ended by what a call did
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
+        self._stored_values: dict[InstanceKey, int] = {}  # when the stored ones came in, as far as asked
         self._scheduled: frozenset[str] = frozenset()
         self._is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
@@ -208,6 +215,23 @@ class Memory:
             return (state.last_success, state.since) != (stored.last_success, stored.since)
         return abs((state.last_success or 0) - (stored.last_success or 0)) >= _SOURCE_EVERY  # a clock may be set back
 
+    def instances_to_store(self, changed: Iterable[InstanceState]) -> list[InstanceState]:
+        """Those that differ by more than a newer value, or whose stored value is getting old.
+
+        A start looks at every instance, and finds the value in the stored readings.
+        """
+        return [state for state in changed if not self._is_stored(state)]
+
+    def _is_stored(self, state: InstanceState) -> bool:
+        before = self.instances.get(state.key)
+        if before is None or not _is_read_on(state, before):
+            return False
+        seen, stored = state.seen or 0, self._stored_values.get(state.key)
+        if stored is not None and abs(seen - stored) < _VALUE_EVERY:  # a clock may be set back
+            return True
+        self._stored_values[state.key] = seen
+        return False
+
     def remember(
         self,
         instances: Iterable[InstanceState],
@@ -265,6 +289,24 @@ class Memory:
         """Drops instances that no longer exist by configuration."""
         for key in keys:
             self.instances.pop(key, None)
+            self._stored_values.pop(key, None)
+
+
+def _all_but(kind: type[InstanceState | Assessment], *names: str) -> attrgetter[tuple[object, ...]]:
+    return attrgetter(*(one.name for one in fields(kind) if one.name not in names))
+
+
+_beside_reading = _all_but(InstanceState, "assessment", "seen")
+_beside_value = _all_but(Assessment, "value", "time")
+
+
+def _is_read_on(state: InstanceState, before: InstanceState) -> bool:
+    """Whether all that is new is a value; and neither time nor an open alert asks when it came in."""
+    if state.wake is not None or state.assessment.hold or _beside_reading(state) != _beside_reading(before):
+        return False
+    if any(status.state is not _IDLE for status in state.alerts.values()):
+        return False
+    return _beside_value(state.assessment) == _beside_value(before.assessment)
 
 
 def _by(state: SourceState, now: int) -> SourceState:

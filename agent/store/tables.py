@@ -1,7 +1,8 @@
 """The schema, defined once. Migrations build it, a test holds the two together.
 
 Times are UTC microseconds. Columns named `record` hold the whole record as JSON (`agent.store.codec`); the columns
-beside it repeat what other tools and queries want to see.
+beside it repeat what other tools and queries want to see. The value of an instance may be a minute old there; the
+newest is among the readings.
 """
 
 from __future__ import annotations

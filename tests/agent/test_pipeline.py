@@ -216,6 +216,30 @@ async def test_for_goes_on_over_a_restart(world: World) -> None:
     assert await world.told() == ["team firing hot"]
 
 
+async def test_a_value_that_changes_nothing_is_found_among_the_readings_after_a_restart(world: World) -> None:
+    for value in (21, 21.5, 22):
+        await world.read(value)
+    before, stored = world.pipeline.instances()[KEY], (await world.store.load()).instances[KEY]
+    assert (before.assessment.value, stored.assessment.value) == (22, 21.5)
+    await world.restart()
+    after = world.pipeline.instances()[KEY]
+    assert replace(after, seen=before.seen) == before
+    assert await world.told() == []
+
+
+async def test_silence_is_counted_from_the_newest_value_over_a_restart(world: World) -> None:
+    await world.use(replace(TARGET, no_data=NoData(MINUTE)))
+    for value in (21, 21.5, 22):
+        await world.read(value)
+    await world.restart()
+    for after in (MINUTE - 1, 1):
+        assert not world.pipeline.instances()[KEY].assessment.silent
+        world.clock.time += after
+        await world.pipeline.handle((), Polled("a", world.clock.time))
+        await world.wait(0)
+    assert world.pipeline.instances()[KEY].assessment.silent
+
+
 async def test_polls_that_come_together_share_a_transaction(world: World) -> None:
     before = world.store.transactions
     names = [f"s{i}" for i in range(50)]

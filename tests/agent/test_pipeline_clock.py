@@ -17,6 +17,7 @@ import agent.deciding.memory
 import agent.pipeline
 from agent.deciding.recall import recall
 from rules.model import (
+    DAY,
     HOUR,
     MINUTE,
     SECOND,
@@ -100,9 +101,9 @@ async def played(path: Path, target: Target, steps: Sequence[Step], restarts: Se
 @given(st.lists(STEPS, min_size=2, max_size=8), st.sets(st.integers(0, 7), min_size=1, max_size=3))
 def test_a_restart_changes_nothing(target: Target, steps: list[Step], restarts: set[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            agent.deciding.memory, "_SOURCE_EVERY", 0
-        )  # else what waits may wait for one more poll after a restart
+        # Else what waits may wait for one more poll after a restart.
+        patch.setattr(agent.deciding.memory, "_SOURCE_EVERY", 0)
+        patch.setattr(agent.deciding.memory, "_VALUE_EVERY", 1_000 * DAY)  # none is stored because it is old
         whole = asyncio.run(played(Path(folder, "whole"), target, steps, ()))
         assert asyncio.run(played(Path(folder, "restarted"), target, steps, sorted(restarts))) == whole
 

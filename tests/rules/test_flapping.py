@@ -193,6 +193,16 @@ def test_it_settles_without_a_reading_when_none_comes() -> None:
     assert world.step(NOON + 9 * HOUR, due=[KEY]) == []
 
 
+def test_it_has_its_time_to_settle_also_where_time_alone_began_it() -> None:
+    world = World(room(replace(QUICK, high=0.2), keep_firing_for=2 * HOUR))
+    feed(world, "+-")
+    over = NOON + MINUTE + 2 * HOUR
+    assert world.step(over) == ["hot flapping"]
+    assert world.states.instances[KEY].wake == over + HOUR
+    assert world.step(over + SECOND, due=[KEY]) == []  # as a restart does
+    assert world.step(over + HOUR) == ["hot resolved"]
+
+
 @pytest.mark.parametrize("looks", [0, 1, 2])
 def test_looking_again_after_it_settled_is_no_check(looks: int) -> None:
     world, settled = World(room(replace(QUICK, of=5))), NOON + 4 * MINUTE + HOUR

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from rules.model import (
     HOUR,
     MINUTE,
     SECOND,
+    AlertState,
     AlertStatus,
     Assessment,
     Correction,
@@ -167,6 +169,61 @@ class TestSources:
         assert memory.sources_to_store(moved) == moved
         assert memory.scheduled_anew(MINUTE) == []
         assert Memory(Remembered({}, {"a": ahead}, [])).schedule(["a"], MINUTE) == moved[:1]  # over a restart
+
+
+class TestInstances:
+    IN = InstanceState(
+        KEYS[0], Assessment(Standing.IN_BAND, 1.0, 0, breaching=False), 0, 0, seen=0, alerts={"hot": AlertStatus()}
+    )
+
+    def later(self, seconds: int, **other: Any) -> InstanceState:
+        at = seconds * SECOND
+        return replace(self.IN, assessment=replace(self.IN.assessment, value=2.0, time=at), seen=at, **other)
+
+    def memory(self, before: InstanceState) -> Memory:
+        memory = Memory(EMPTY)
+        assert memory.instances_to_store([before]) == [before]
+        remember(memory, before)
+        return memory
+
+    def test_a_mere_value_is_stored_once_a_minute(self):
+        memory = self.memory(self.IN)
+        assert memory.instances_to_store([self.IN]) == [self.IN]  # the first since the start
+        for second in range(1, 60):
+            assert memory.instances_to_store([self.later(second)]) == []
+            remember(memory, self.later(second))
+        assert memory.instances[KEYS[0]] == self.later(59)
+        assert memory.instances_to_store([self.later(60)])
+        assert memory.instances_to_store([self.later(61)]) == []
+        assert memory.instances_to_store([self.later(0)])  # by a clock that was set back
+
+    def test_after_a_start_the_first_is_stored(self):
+        assert Memory(Remembered({KEYS[0]: self.IN}, {}, [])).instances_to_store([self.later(1)])
+
+    def test_what_else_changes_is_stored_at_once(self):
+        memory = self.memory(self.IN)
+        memory.instances_to_store([self.IN])
+        changed = replace(self.IN.assessment, value=2.0, time=SECOND, breaching=None)
+        others: list[dict[str, Any]] = [
+            {"since": 1},
+            {"verdict": Standing.IN_BAND},
+            {"alerts": {"hot": AlertStatus(judged_at=1)}},
+            {"created": 1},
+        ]
+        assert memory.instances_to_store([replace(self.later(1), assessment=changed)])
+        for other in others:
+            assert memory.instances_to_store([self.later(1, **other)])
+        assert memory.instances_to_store([self.later(1)]) == []
+
+    def test_each_is_stored_where_it_matters_when_it_came_in(self):
+        held = replace(self.IN.assessment, hold=True)
+        firing = {"hot": AlertStatus(AlertState.FIRING)}
+        for other in ({"wake": 10}, {"assessment": held}, {"alerts": firing}):
+            before = replace(self.IN, **other)
+            memory = self.memory(before)
+            memory.instances_to_store([before])
+            after = replace(before, assessment=replace(before.assessment, value=2.0, time=1), seen=1)
+            assert memory.instances_to_store([after]) == [after]
 
 
 def run(
