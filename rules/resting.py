@@ -307,7 +307,7 @@ class Resting:
         if pairs is None:
             return None
         if found.sight is None:
-            return of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
+            return of_level(self.scene, at, found.value or 0.0, out=found.standing is _OUT)
         return margins(self.scene, found.sight, at, pairs)
 
     def wake(self) -> int | None:
@@ -347,6 +347,6 @@ def resting(instance: Instance, state: InstanceState, seen: Glance | None) -> Re
     if instance.of and len(members.tracks) != 1:
         return None
     scene = instance.scene()
-    if scene.down or scene.beside or scene.tracks is not members.tracks:
+    if scene.down or scene.tracks is not members.tracks:
         return None
     return Resting(instance, state, scene, seen)

@@ -6,7 +6,7 @@ fails every look is made: what was found then hangs on when each was read last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config.configuration import Configuration
@@ -78,7 +78,7 @@ class Leaps(Rehearsal):
             yield from self._until(at - TICK + 1)
             due = [key for _, key in self._awake(at + 1)]
             looks = memory.groups.take_due(at)
-        found = self._found(at, self._came(at, readings, due))
+        found = self._found(at, *self._came(at, readings, due))
         polls = self.polls.before_a_look(at) if due else self.polls.beside(at, memory.sources)
         if found or looks or memory.open_runs:
             yield from self._conclude(at, found, looks, polls)
@@ -139,8 +139,8 @@ class Leaps(Rehearsal):
 
     def _came(
         self, at: int, readings: Sequence[Reading], due: Iterable[InstanceKey]
-    ) -> dict[InstanceKey, list[Reading]]:
-        """The instances to be looked at, with their readings that come."""
+    ) -> tuple[dict[InstanceKey, list[Reading]], list[InstanceKey]]:
+        """The instances to be looked at, with their readings that come, and those which may want something else."""
         history, came, beside = self.history, dict[InstanceKey, list[Reading]](), list[InstanceKey]()
         new = [reading for reading in readings if history.add(reading, at) is _NEW]
         for reading in new:  # once all are known: the last of them may be what makes an instance of the first
@@ -153,13 +153,15 @@ class Leaps(Rehearsal):
                 beside += history.instances_beside(reading.series)
         for key in (*due, *beside):
             came.setdefault(key, [])
-        return came
+        return came, beside
 
-    def _found(self, at: int, came: Mapping[InstanceKey, Sequence[Reading]]) -> list[Verdict]:
-        """What is found of instances that get readings, or are due."""
+    def _found(
+        self, at: int, came: Mapping[InstanceKey, Sequence[Reading]], beside: Container[InstanceKey] = ()
+    ) -> list[Verdict]:
+        """What is found of instances that get readings, or are due; those `beside` may want something else."""
         verdicts = []
         for key, readings in came.items():
-            verdict = (self._turns.get(key) or self._turn(key)).take(at, readings)
+            verdict = (self._turns.get(key) or self._turn(key)).take(at, readings, other=key in beside)
             if verdict is not None:
                 verdicts.append(verdict)
         return verdicts
