@@ -203,12 +203,23 @@ tests:
 """
 
 
-def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(tmp_path, monkeypatch):
+# One poll fails, which is no news yet: every look is made from the one before it to the one after it.
+FAILS = "    failing: [{source: a, from: 2d, to: 2d1m}]\n"
+# Nothing else is told by a plan, of which each day's part comes when the day begins.
+AS_PLANNED = (
+    WEEK.replace("series: t, value: v}]", "series: t, value: v}, {series: plan, value: p}]")
+    .replace("targets: {", "targets: {sum: {series: t, goal: {at_least: 1, per: week, plan: {series: plan}}}, ")
+    .replace("input_series: [", "input_series: [{series: plan, values: '9 _x1439 9 _x1439 9 _x1439 9 _x7000'}, ")
+)
+
+
+@pytest.mark.parametrize(("test", "most"), [(WEEK, 20), (WEEK + FAILS, 25), (AS_PLANNED, 50)])
+def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(test: str, most: int, tmp_path, monkeypatch):
     looks, evaluate = [], Instance.evaluate
     monkeypatch.setattr(Instance, "evaluate", lambda self, *came: looks.append(self.now) or evaluate(self, *came))
-    (tmp_path / "week.yaml").write_text(WEEK)
+    (tmp_path / "week.yaml").write_text(test)
     assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
-    assert len(looks) < 20
+    assert len(looks) < most
 
 
 def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone_too(configs):
