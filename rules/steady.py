@@ -31,8 +31,7 @@ def steady(scene: Scene, now: int, found: Glance) -> int:
         return NEVER
     track, per = scene.tracks[0], sight.goal.per
     if isinstance(per, RollingPeriod):
-        # What is looked up for it is as of its end, which moves on.
-        return 0 if scene.beside else _until_rolled(sight, track, per, scene.target.zone)
+        return _until_rolled(sight, track, per, scene.target.zone)
     if _is_settled(scene, sight):
         return sight.stretch.end
     bucket = level_bucket(scene, sight)

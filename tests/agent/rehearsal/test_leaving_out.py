@@ -385,3 +385,11 @@ def test_readings_of_several_times_that_come_together_are_judged_one_by_one() ->
     then, at = NOON + MINUTE, NOON + 2 * MINUTE
     together = [(at, Reading(ONE, at - late, 0.0)) for late in (0, SECOND)]
     check(KINDS["joined"], arriving([*before, (then, Reading(OUTSIDE, then, 0.0)), *together]), at + HOUR)
+
+
+def test_what_is_wanted_of_a_rolling_period_changes_as_its_end_comes_there() -> None:
+    changes = [(NOON - HOUR, 25.0), (NOON + 62 * SECOND, 20.0)]
+    wanted = [(NOON - HOUR, Reading(OUTSIDE, time, value)) for time, value in changes]
+    late = [(at + 65 * SECOND, Reading(ONE, at, 22.0)) for at in range(NOON - 50 * MINUTE, NOON + MINUTE, MINUTE)]
+    late.append((NOON + 68 * SECOND, Reading(ONE, NOON + MINUTE, 22.0)))
+    check(KINDS["wanted, rolling"], arriving([*wanted, *late]), NOON + HOUR)
