@@ -161,7 +161,7 @@ FAILURES = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @example(stretches=COLD, planned=False, between=[], after=0, failing=[])
 @example(stretches=SLEPT, planned=False, between=[], after=0, failing=[])
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)

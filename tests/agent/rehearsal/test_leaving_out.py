@@ -393,3 +393,11 @@ def test_what_is_wanted_of_a_rolling_period_changes_as_its_end_comes_there() -> 
     late = [(at + 65 * SECOND, Reading(ONE, at, 22.0)) for at in range(NOON - 50 * MINUTE, NOON + MINUTE, MINUTE)]
     late.append((NOON + 68 * SECOND, Reading(ONE, NOON + MINUTE, 22.0)))
     check(KINDS["wanted, rolling"], arriving([*wanted, *late]), NOON + HOUR)
+
+
+@pytest.mark.parametrize("bounds", [{"at_least": 1_300.0}, {"at_most": 1_312.0}], ids=str)
+def test_what_falls_behind_its_plan_until_the_next_reading_is_found(bounds: dict[str, float]) -> None:
+    plan = [(NOON, Reading(OUTSIDE, NOON + number * 5 * MINUTE, 1.0)) for number in range(24)]
+    read = [(at, Reading(ONE, at, 21.5)) for at in range(NOON + SECOND, NOON + 2 * HOUR, MINUTE)]
+    target = room(goal=Goal(Measure.SUM, per=HOURLY, plan=Selector("outside"), **bounds), alerts=ENDS[:2])
+    assert check(target, arriving([*plan, *read]), NOON + 2 * HOUR) > 0.4
