@@ -21,7 +21,7 @@ from rules.model import (
     Usual,
 )
 from rules.model.quick import maker
-from rules.scene import Scene
+from rules.scene import Scene, comes_beside
 from rules.spare import Spare
 from rules.unusual import Learner
 from rules.whens import Asked
@@ -44,13 +44,13 @@ class Asking:
         self._learner = Learner(state.usual, scene.target.zone) if state.usual is not None else None
         self.alerts = state.alerts
         self.rules = [rule for rule in instance.rules if _remembers(rule) or isinstance(rule.when, Sign)]
-        self.until = min(episodes.moments(instance.rules, self.alerts, scene), default=NEVER)
-        """From then on time alone may move any of the alerts on."""
+        self.until = self._moment(instance.rules, scene)
+        """From then on time alone may move any of the alerts on, or something else is wanted."""
         self.full = self.until
         """The same of those that are not moved on at each reading."""
         if self.rules:
             others = [rule for rule in instance.rules if rule.escalate or rule not in self.rules]
-            self.full = min(episodes.moments(others, self.alerts, scene), default=NEVER)
+            self.full = self._moment(others, scene)
         self._sort()
 
     @property
@@ -77,8 +77,11 @@ class Asking:
             self.alerts = alerts
             self._sort()
         if waited or self.waits:
-            self.until = min(episodes.moments(self._instance.rules, alerts, scene), default=NEVER)
+            self.until = self._moment(self._instance.rules, scene)
         return True
+
+    def _moment(self, rules: Sequence[AlertRule], scene: Scene) -> int:
+        return min([*episodes.moments(rules, self.alerts, scene), *comes_beside(scene)], default=NEVER)
 
     def _learn(self, learner: Learner, readings: Sequence[Reading]) -> bool:
         """Whether it stands as before by what is usual."""

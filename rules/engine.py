@@ -33,7 +33,7 @@ from rules.model.quick import maker, quick, replace
 from rules.periods import look_within
 from rules.progress import Sight
 from rules.questions import look_again, questions
-from rules.scene import Scene, not_later
+from rules.scene import Scene, comes_beside, not_later
 from rules.specs import Specs
 from rules.steps import OFTEN, Steps, at_once
 
@@ -383,9 +383,7 @@ class Instance:
         if scene.tracks is not self.members.tracks:
             moments += present.comes(self.members.tracks, self.now)
         moments += () if (look := self._next_look(scene)) is None else (look,)
-        if scene.beside:  # a plan may be known ahead
-            moments += [at for _, track in scene.beside if (at := track.next_after(self.now)) is not None]
-        return moments
+        return [*moments, *comes_beside(scene)] if scene.beside else moments
 
     def _next_look(self, scene: Scene) -> int | None:
         """When how it stands may change by itself."""

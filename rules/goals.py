@@ -11,7 +11,7 @@ from rules.bounds import Unsettled
 from rules.checkins import assess_checkin
 from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
-from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several
+from rules.levels import NO_GOAL, NO_VALUE, breaching, held, judge, judge_several, settled_at
 from rules.model import Assessment, Combine, Goal, Standing
 from rules.model.quick import maker, replace
 from rules.progress import Sight, assess_period, described, sighted
@@ -45,13 +45,15 @@ def glance(scene: Scene, now: int) -> Glance | None:
     """
     goal = scene.target.goal
     if goal is None:
-        return _glance_at_level(scene, NO_GOAL) if scene.target.checkin is None and len(scene.tracks) == 1 else None
+        return (
+            _glance_at_level(scene, NO_GOAL, now) if scene.target.checkin is None and len(scene.tracks) == 1 else None
+        )
     if scene.condition:
         return _glance_at_condition(scene, scene.condition, now)
     if len(scene.tracks) != 1:
         return None
     if goal.per is None:
-        return _glance_at_level(scene, goal)
+        return _glance_at_level(scene, goal, now)
     sight = sighted(scene, now, goal, goal.per, _COMBINED[combine_of(scene.target)])
     stretch = sight.stretch
     if sight.hold:
@@ -59,10 +61,15 @@ def glance(scene: Scene, now: int) -> Glance | None:
     return Glance(sight.standing, stretch.value, stretch.newest, stretch.start, stretch.end, sight)
 
 
-def _glance_at_level(scene: Scene, goal: Goal) -> Glance | None:
-    if goal.at_least_from is not None or goal.at_most_from is not None or not scene.tracks[0].times:
-        return None
+def _glance_at_level(scene: Scene, goal: Goal, now: int) -> Glance | None:
     track = scene.tracks[0]
+    if not track.times:
+        return None
+    if goal.at_least_from is not None or goal.at_most_from is not None:
+        try:
+            goal = settled_at(scene, now)
+        except Unsettled:
+            return None
     value = track.values[-1]
     if isnan(value):
         return None

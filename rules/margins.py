@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf, nextafter
 
 from rules import burning, periods
 from rules.functions import NEVER
-from rules.levels import NO_GOAL, range_of
+from rules.levels import range_of, settled_at
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import HOUR, LARGEST, BurnRate, CalendarPeriod, Measure, RollingPeriod, Standing
 from rules.model.quick import quick, replace
-from rules.paced import Paced, Room
+from rules.paced import Paced, Planned, Room
 from rules.periods import look_every
+from rules.plans import whole_plan
 from rules.progress import EARLY, Sight
 from rules.scene import Scene
 from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
-from rules.steady import level_bucket
+from rules.steady import is_by_plan, level_bucket
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
 _FINAL = frozenset({_MET, _MISSED})
@@ -59,14 +61,14 @@ def margins(scene: Scene, sight: Sight, now: int, pairs: Sequence[BurnRate] = ()
     return found if found is not None and all(spare.is_left() for spare in found.spares) else None
 
 
-def of_level(scene: Scene, value: float, *, out: bool) -> Margins | None:
-    """How far an instance of one series stands as by its newest value; None where it doesn't stand by that alone."""
+def of_level(scene: Scene, now: int, value: float, *, out: bool) -> Margins | None:
+    """How far an instance of one series stands as by its newest value at `now`; None where not by that alone."""
     target = scene.target
     if (target.goal is not None and target.goal.per is not None) or scene.condition is not None:
         return None
     if len(scene.tracks) != 1:
         return None
-    return Margins((), NEVER, NEVER, *range_of(target.goal or NO_GOAL, target.recover, value, out=out))
+    return Margins((), NEVER, NEVER, *range_of(settled_at(scene, now), target.recover, value, out=out))
 
 
 def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:
@@ -76,10 +78,12 @@ def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:
     every = look_every(stretch.start, stretch.end)
     silent = (gap // every + 1) * every if every < gap else _SILENT * gap
     if isinstance(goal.per, RollingPeriod):
-        return _of_bounds(scene, sight, NEVER, silent) if 2 * silent < stretch.end - stretch.start else None
+        if scene.beside or 2 * silent >= stretch.end - stretch.start:  # what is wanted is as of the moving end
+            return None
+        return _of_bounds(scene, sight, NEVER, silent)
     if now >= stretch.end:
         return _of_before(scene, sight, now, silent)
-    if goal.plan is not None:
+    if not MEASURES[goal.measure].grows and is_by_plan(sight):
         return None
     return (_of_growing if MEASURES[goal.measure].grows else _of_level)(scene, sight, silent)
 
@@ -135,11 +139,11 @@ def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins |
 def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     """A number that is read: for the first part of a period it is too early, and then it is said by how it went on."""
     goal, stretch = sight.goal, sight.stretch
-    spares, until = list[Spare](), stretch.end
-    if sight.standing is _TOO_EARLY and sight.projection is None:
+    spares, until, by_plan = list[Spare](), stretch.end, is_by_plan(sight)
+    if not by_plan and sight.standing is _TOO_EARLY and sight.projection is None:
         until = stretch.start + int(EARLY * (stretch.end - stretch.start))
     else:
-        trend = _trend(scene, sight, silent)
+        trend = _planned(sight, silent) if by_plan else _trend(scene, sight, silent)
         if trend is None:
             return None
         spares.append(trend)
@@ -153,33 +157,64 @@ def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
 
 def _trend(scene: Scene, sight: Sight, silent: int) -> Trend | None:
     """Of how a number that is read went on so far, where there are no looks between its readings."""
-    goal, stretch, projection, track = sight.goal, sight.stretch, sight.projection, scene.tracks[0]
+    stretch, projection, track = sight.stretch, sight.projection, scene.tracks[0]
     first, newest, length = stretch.summaries[0].first, stretch.newest, stretch.end - stretch.start
     if projection is None or first is None or newest is None or newest - first[0] < EARLY * length:
         return None
     if look_every(stretch.start, stretch.end) <= silent or track.gap() > HOUR // 2:
         return None
-    low = -inf if goal.at_least is None else goal.at_least
-    high = inf if goal.at_most is None else goal.at_most
-    between = low, high
+    between = _between(sight, projection.value)
+    return Trend(first, stretch.end, track, between) if between is not None else None
+
+
+def _between(sight: Sight, mid: float) -> tuple[float, float] | None:
+    """The least and the largest projection by which it stands as it does."""
+    low = -inf if sight.goal.at_least is None else sight.goal.at_least
+    high = inf if sight.goal.at_most is None else sight.goal.at_most
     if sight.standing is Standing.BEHIND:
-        between = (-inf, nextafter(low, -inf)) if projection.value < low else (nextafter(high, inf), inf)
-    elif sight.standing is not Standing.ON_TRACK:
+        return (-inf, nextafter(low, -inf)) if mid < low else (nextafter(high, inf), inf)
+    return (low, high) if sight.standing is Standing.ON_TRACK else None
+
+
+def _planned(sight: Sight, silent: int) -> Planned | None:
+    """Of how it goes on by a plan, which for what adds up has to grow."""
+    goal, stretch, projection = sight.goal, sight.stretch, sight.projection
+    line = whole_plan(stretch.way) if stretch.way is not None else ()
+    if not line or stretch.value is None:
         return None
-    return Trend(first, stretch.end, track, between)
+    mid = projection.value if projection is not None else 0.0
+    room = _room(sight, mid, ROUNDED * _scale(sight, mid))
+    if projection is None:
+        room = room._replace(least=-inf, most=inf)
+    if goal.measure is Measure.LAST:
+        early = projection is None and sight.standing is _TOO_EARLY
+        between = (-inf, inf) if early else _between(sight, mid)
+        return Planned(line, stretch, Room(*between, inf, 0.0), None, 0) if between is not None else None
+    if any(b < a for (_, a), (_, b) in pairwise(line)):
+        return None
+    return Planned(line, stretch, room, _adding(goal.measure, stretch.summaries[0]), silent)
 
 
 def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     """Where the projection says it."""
     goal, stretch, projection = sight.goal, sight.stretch, sight.projection
-    bucket = level_bucket(scene, sight)
-    if bucket is None or projection is None or projection.high is None or sight.now > (stretch.newest or 0) + silent:
+    if sight.now > (stretch.newest or 0) + silent:
         return None
-    scale = abs(projection.value) + abs(goal.at_least or 0.0) + abs(goal.at_most or 0.0)
+    if is_by_plan(sight):
+        planned = _planned(sight, silent)
+        return Margins([planned], stretch.end, silent, *_numbers(goal.measure, LARGEST)) if planned else None
+    bucket = level_bucket(scene, sight)
+    if bucket is None or projection is None or projection.high is None:
+        return None
+    scale = _scale(sight, projection.value)
     room = _room(sight, projection.value, ROUNDED * scale)
     paced = Paced(bucket, stretch, room, _adding(goal.measure, stretch.summaries[0]), scene.tracks[0], silent)
     until = bucket.end if bucket.alike is None else stretch.end
     return Margins([paced], until, silent, *_numbers(goal.measure, scale))
+
+
+def _scale(sight: Sight, mid: float) -> float:
+    return abs(mid) + abs(sight.goal.at_least or 0.0) + abs(sight.goal.at_most or 0.0)
 
 
 def _room(sight: Sight, mid: float, slack: float) -> Room:

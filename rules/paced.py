@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from rules.forecast import Alike
 from rules.model import HOUR
-from rules.progress import Stretch
+from rules.plans import Course, value_at
+from rules.progress import EARLY, Stretch
 from rules.projection import Bucket
 from rules.spare import Gain, Spare
 from rules.tracks import Track
@@ -102,3 +103,35 @@ class Paced(Spare):
         low, high = alike.least / self._width, alike.most / self._width
         after = self._end - self._bucket
         self._expect(low, high, low * after, high * after)
+
+
+class Planned(Spare):
+    """Of what follows a plan: it ends as far from the plan, in proportion, as it is at a time; between two.
+
+    What adds up is told of by readings up to `ahead` after each, and what is read, without a gain, at its time.
+    """
+
+    __slots__ = ("_adds_up", "_ahead", "_early", "_least", "_line", "_most", "_stop", "_value")
+
+    def __init__(self, line: Course, stretch: Stretch, room: Room, gain: Gain | None, ahead: int) -> None:
+        """A room without an end either way: nothing is said before a tenth of the plan is over."""
+        super().__init__(inf, gain or float)
+        self._line, self._ahead, self._adds_up = line, ahead, gain is not None
+        self._least, self._most, self._stop = room.least + room.slack, room.most - room.slack, room.value - room.slack
+        self._early = room.least == -inf and room.most == inf
+        self._value = stretch.value or 0.0
+        if not self._goes_on(stretch.newest or 0):
+            self._spare = -inf
+
+    def holds(self, time: int, number: float) -> bool:
+        """Whether it holds after one more reading too."""
+        self._value = self._value + self._gain(number) if self._adds_up else number
+        return self._goes_on(time)
+
+    def _goes_on(self, time: int) -> bool:
+        """Whether it ends between both, from a reading until the next."""
+        line, value = self._line, self._value
+        begun, over = value_at(line, time) / line[-1][1], value_at(line, time + self._ahead) / line[-1][1]
+        if self._early:
+            return over < EARLY and value < self._stop
+        return begun >= EARLY and self._least <= value / over and value / begun <= self._most and value < self._stop

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 from rules.measures import MEASURES
 from rules.model import Goal
-from rules.projection import Projector
+from rules.projection import Drawn, Projector
 from rules.tracks import Track
 
 Course = tuple[tuple[int, float], ...]
@@ -64,12 +64,25 @@ def value_at(line: Course, time: int) -> float:
 
 def part_planned(way: Way, time: int) -> float | None:
     """The part of its plan that lies before a time; None where it is not known up to the period's end."""
+    line = whole_plan(way)
+    return value_at(line, time) / line[-1][1] if line else None
+
+
+def whole_plan(way: Way) -> Course:
+    """The plan as a course, not scaled; empty unless it is known up to the period's end."""
     line, whole = _planned(way)
-    return value_at(line, time) / line[-1][1] if whole and line[-1][1] > 0 else None
+    return line if whole and line[-1][1] > 0 else ()
 
 
 def _planned(way: Way) -> tuple[Course, bool]:
     """The plan as a course, and whether it is known up to the end."""
+    of = way.span, way.goal.measure, [(track, track.revised, track.newest) for track in way.planned]
+    if way.projector.planned is None or way.projector.planned.of != of:
+        way.projector.planned = Drawn(of, *_drawn(way))
+    return way.projector.planned.line, way.projector.planned.whole
+
+
+def _drawn(way: Way) -> tuple[Course, bool]:
     adds_up = MEASURES[way.goal.measure].adds_up
     if not way.planned or (len(way.planned) > 1 and not adds_up):
         return (), False

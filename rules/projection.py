@@ -52,6 +52,14 @@ class Bucket(NamedTuple):
         return self.end - self.begin
 
 
+class Drawn(NamedTuple):
+    """What `rules.plans` made of a plan: of what, its points (time, value), and whether it reaches to the end."""
+
+    of: object
+    line: tuple[tuple[int, float], ...]
+    whole: bool
+
+
 class Projector:
     """Of one instance of a period goal whose readings add up."""
 
@@ -70,6 +78,7 @@ class Projector:
         "_tracks",
         "_values",
         "_watch",
+        "planned",
     )
 
     def __init__(self) -> None:
@@ -80,6 +89,7 @@ class Projector:
         self._spans: list[tuple[int, int]] = []  # what was learned from
         self._begun = 0  # and from when on
         self._deviation: float | None = None  # of the period's values, once it was asked for
+        self.planned: Drawn | None = None  # kept as long as the plan is the same
 
     def ahead(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str

@@ -307,7 +307,7 @@ class Resting:
         if pairs is None or not all(spare.is_left() for spare in more):
             return None
         if found.sight is None:
-            ahead = of_level(self.scene, found.value or 0.0, out=found.standing is _OUT)
+            ahead = of_level(self.scene, at, found.value or 0.0, out=found.standing is _OUT)
         else:
             ahead = margins(self.scene, found.sight, at, pairs)
         return replace(ahead, spares=[*ahead.spares, *more]) if ahead is not None and more else ahead
@@ -349,6 +349,6 @@ def resting(instance: Instance, state: InstanceState, seen: Glance | None) -> Re
     if instance.of and len(members.tracks) != 1:
         return None
     scene = instance.scene()
-    if scene.down or scene.beside or scene.tracks is not members.tracks:
+    if scene.down or scene.tracks is not members.tracks:
         return None
     return Resting(instance, state, scene, seen)

@@ -43,6 +43,11 @@ class Scene:
     questions: Sequence[Question] = ()
 
 
+def comes_beside(scene: Scene) -> list[int]:
+    """When what is wanted changes, as far as that is known ahead."""
+    return [at for _, track in scene.beside if (at := track.next_after(scene.now)) is not None]
+
+
 def not_later(state: InstanceState, now: int) -> InstanceState:
     """The state, with now for each time that is later: the clock was set back since, and no span waits for it."""
     if not (state.since > now or state.created > now or (state.seen or 0) > now):

@@ -7,6 +7,7 @@ from rules.goals import Glance
 from rules.measures import MEASURES
 from rules.model import HOUR, RollingPeriod, Standing
 from rules.periods import told
+from rules.plans import whole_plan
 from rules.progress import EARLY, ONE_NUMBER, Sight
 from rules.projection import Bucket
 from rules.questions import answered_until
@@ -49,17 +50,23 @@ def _until_rolled(sight: Sight, track: Track, per: RollingPeriod, zone: str) -> 
 def _is_settled(scene: Scene, sight: Sight) -> bool:
     """Whether a period stands as it does by its value alone."""
     goal, stretch = sight.goal, sight.stretch
-    if goal.plan is not None or sight.now >= stretch.end or stretch.value is None:
+    if is_by_plan(sight) or sight.now >= stretch.end or stretch.value is None:
         return False
     if stretch.fraction < EARLY or sight.standing is Standing.TOO_EARLY:
         return False
     return sight.standing is _MET or sight.standing is _MISSED or not MEASURES[goal.measure].grows
 
 
+def is_by_plan(sight: Sight) -> bool:
+    """Whether it is projected by a plan: one that is known up to the period's end."""
+    way = sight.stretch.way
+    return sight.goal.plan is not None and way is not None and bool(whole_plan(way))
+
+
 def level_bucket(scene: Scene, sight: Sight) -> Bucket | None:
     """The bucket that is not over, where what is expected of it stays as it is until readings are missed."""
     goal, newest, gap = sight.goal, sight.stretch.newest, scene.tracks[0].gap()
-    if sight.projection is None or sight.projection.high is None or goal.plan is not None or newest is None:
+    if sight.projection is None or sight.projection.high is None or newest is None or is_by_plan(sight):
         return None
     projector = scene.projectors.get(scene.key) if scene.target.combine in ONE_NUMBER else None
     bucket = projector.bucket() if projector is not None and MEASURES[goal.measure].adds_up else None

@@ -41,9 +41,12 @@ class Turn:
         self._instance: Instance | None = None
         self._resting: Resting | None = None
 
-    def take(self, at: int, readings: Sequence[Reading]) -> Verdict | None:
-        """Judges readings that came together at a time; None where nothing but numbers changed."""
-        if self._resting is not None and at < self._said and self._resting.look(at, readings):
+    def take(self, at: int, readings: Sequence[Reading], *, other: bool = False) -> Verdict | None:
+        """Judges readings that came together at a time; None where nothing but numbers changed.
+
+        `other`: something else may be wanted by what came with them.
+        """
+        if self._resting is not None and not other and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
 

@@ -1,11 +1,12 @@
 """A rehearsal from change to change: looks that find nothing but other numbers are left out, as in a backtest.
 
-Each instance goes through its own time (`rules.turns`); what is found then is decided on as ever.
+Each instance goes through its own time (`rules.turns`); what is found then is decided on as ever. While any source
+fails every look is made: what was found then hangs on when each was read last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config.configuration import Configuration
@@ -27,7 +28,7 @@ _NEW = Added.NEW  # a member of an enum is slow to look up
 
 
 class Leaps(Rehearsal):
-    """Of sources that never fail. The decisions are said in which anything but numbers changes."""
+    """The decisions are said in which anything but numbers changes, and while a source fails all."""
 
     def __init__(
         self,
@@ -42,31 +43,26 @@ class Leaps(Rehearsal):
         self._turns: dict[InstanceKey, Turn] = {}
         self._awaited: set[InstanceKey] = set()  # of whose readings something else waits
         self._told_at = NEVER  # when a group or a correction is looked at
+        self._leaping = not self.polls.fail_soon(start)
 
     def begin(self) -> Iterator[Decision]:
         """As `Rehearsal`."""
+        if not self._leaping:
+            yield from super().begin()
+            return
         known = [key for target in self.specs.targets for key in self.history.instances_of_target(target)]
         yield from self._conclude(self.now, self._found(self.now, dict.fromkeys(known, ())))
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """As `Rehearsal`."""
-        memory, beside = self.memory, self.polls.beside
-        for at, readings, _ in moments:
-            due, looks = list[InstanceKey](), list[str]()
-            if not self._sleep(at + 1):
-                yield from self._until(at - TICK + 1)
-                due = [key for _, key in self._awake(at + 1)]
-                looks = memory.groups.take_due(at)
-            found = self._found(at, self._came(at, readings, due))
-            polls = self.polls.before_a_look(at) if due else beside(at, memory.sources)
-            if found or looks or memory.open_runs:
-                yield from self._conclude(at, found, looks, polls)
-            elif polls:
-                memory.sources.update(self._polled(polls))
-            self.now = at
+        for moment in moments:
+            yield from self._leap(moment) if self._leaping and not moment.polls else self._play_each(moment)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """As `Rehearsal`. After that the memory holds how each instance stands."""
+        if not self._leaping:
+            yield from super().wait(until)
+            return
         yield from self._until(until)
         self._make_up(until)
 
@@ -74,6 +70,35 @@ class Leaps(Rehearsal):
         """As `Rehearsal`."""
         yield from super().answer(run, said)
         self._look_ahead()
+
+    def _leap(self, moment: Moment) -> Iterator[Decision]:
+        memory, (at, readings, _) = self.memory, moment
+        due, looks = list[InstanceKey](), list[str]()
+        if not self._sleep(at + 1):
+            yield from self._until(at - TICK + 1)
+            due = [key for _, key in self._awake(at + 1)]
+            looks = memory.groups.take_due(at)
+        found = self._found(at, *self._came(at, readings, due))
+        polls = self.polls.before_a_look(at) if due else self.polls.beside(at, memory.sources)
+        if found or looks or memory.open_runs:
+            yield from self._conclude(at, found, looks, polls)
+        elif polls:
+            memory.sources.update(self._polled(polls))
+        self.now = at
+
+    def _play_each(self, moment: Moment) -> Iterator[Decision]:
+        """All looks up to a moment at which a source fails, or is about to, or just did."""
+        before = moment.at - TICK + 1
+        if self._leaping:
+            yield from self.wait(before)
+        yield from super().play((moment,))
+        failed = any(source.failures for source in self.memory.sources.values())
+        self._leaping = not failed and not self.polls.fail_soon(moment.at)
+        self._turns = {}
+        if self._leaping:
+            for key in self.memory.instances:
+                self._turn(key)
+            self._look_ahead()
 
     # in order of time
 
@@ -83,8 +108,11 @@ class Leaps(Rehearsal):
 
     def _awake(self, until: int) -> list[tuple[int, InstanceKey]]:
         """The instances that time alone may change before `until`, and when, in order."""
-        turns = self._turns.items()
-        return sorted((turn.wake or 0, key) for key, turn in turns if not turn.sleeps(until))
+        awake = [(key, turn) for key, turn in self._turns.items() if not turn.sleeps(until)]
+        for _, turn in awake:
+            for _ in turn.wait(self.now + 1):  # these looks it slept through, so they find nothing
+                pass
+        return sorted((turn.wake or 0, key) for key, turn in awake if not turn.sleeps(until))
 
     def _until(self, until: int) -> Iterator[Decision]:
         """The decisions that time alone brings before `until`."""
@@ -111,8 +139,8 @@ class Leaps(Rehearsal):
 
     def _came(
         self, at: int, readings: Sequence[Reading], due: Iterable[InstanceKey]
-    ) -> dict[InstanceKey, list[Reading]]:
-        """The instances to be looked at, with their readings that come."""
+    ) -> tuple[dict[InstanceKey, list[Reading]], list[InstanceKey]]:
+        """The instances to be looked at, with their readings that come, and those which may want something else."""
         history, came, beside = self.history, dict[InstanceKey, list[Reading]](), list[InstanceKey]()
         new = [reading for reading in readings if history.add(reading, at) is _NEW]
         for reading in new:  # once all are known: the last of them may be what makes an instance of the first
@@ -125,13 +153,15 @@ class Leaps(Rehearsal):
                 beside += history.instances_beside(reading.series)
         for key in (*due, *beside):
             came.setdefault(key, [])
-        return came
+        return came, beside
 
-    def _found(self, at: int, came: Mapping[InstanceKey, Sequence[Reading]]) -> list[Verdict]:
-        """What is found of instances that get readings, or are due."""
+    def _found(
+        self, at: int, came: Mapping[InstanceKey, Sequence[Reading]], beside: Container[InstanceKey] = ()
+    ) -> list[Verdict]:
+        """What is found of instances that get readings, or are due; those `beside` may want something else."""
         verdicts = []
         for key, readings in came.items():
-            verdict = (self._turns.get(key) or self._turn(key)).take(at, readings)
+            verdict = (self._turns.get(key) or self._turn(key)).take(at, readings, other=key in beside)
             if verdict is not None:
                 verdicts.append(verdict)
         return verdicts

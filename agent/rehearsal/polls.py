@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.config.configuration import SourceEntry
-from rules.cron import next_run
-from rules.model import SECOND, Polled, SourceState
+from rules.cron import last_run, next_run
+from rules.model import DAY, SECOND, Polled, SourceState
+
+_LONGEST = 400 * DAY  # between two runs that a calendar names, but for a leap day
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,12 @@ class Polls:
         self._sources = [entry for entry in sources if entry.polled]
         self._every = [(entry.name, entry.every or SECOND) for entry in self._sources]
         self._failing = failing
+        known = {entry.name: entry for entry in self._sources}
+        self._spans = [(_before(known[one.source], one.start), one.end) for one in failing if one.source in known]
 
     def fails(self, source: str, at: int) -> bool:
         """Whether the source can't be read then."""
-        return any(one.source == source and one.start <= at < one.end for one in self._failing)
+        return self._error(source, at) is not None
 
     def beside(self, at: int, known: Mapping[str, SourceState]) -> list[Polled]:
         """The successful polls that came between the last known ones and the readings of a time."""
@@ -44,23 +48,42 @@ class Polls:
         """The successful polls of a time at which nothing but time passed: the daemon has read just before."""
         return [Polled(name, at) for name, _ in self._every if not self.fails(name, at)]
 
+    def fail_soon(self, at: int) -> bool:
+        """Whether any source can't be read then, or when it is read next."""
+        return any(before <= at < end for before, end in self._spans)
+
     def of_failures(self, start: int, end: int) -> Iterator[Polled]:
-        """The polls that fail up to `end`, and the first of each source that works again, in no order."""
-        for one in self._failing:
-            entry = next((entry for entry in self._sources if entry.name == one.source), None)
-            if entry is None:
+        """The polls that fail up to `end`, and of each source the last before them and the first that works again.
+
+        They are in no order.
+        """
+        for entry in self._sources:
+            if not any(one.source == entry.name for one in self._failing):
                 continue
+            before, fails = None, False
             for at in _grid(entry, start, end):
-                if at < one.start:
-                    continue
-                yield Polled(one.source, at, one.error if self.fails(one.source, at) else None)
-                if at >= one.end:
-                    break
+                error = self._error(entry.name, at)
+                if error is not None and before is not None:
+                    yield Polled(entry.name, before)
+                if error is not None or fails:
+                    yield Polled(entry.name, at, error)
+                before, fails = None if error is not None or fails else at, error is not None
+
+    def _error(self, source: str, at: int) -> str | None:
+        return next((one.error for one in self._failing if one.source == source and one.start <= at < one.end), None)
 
 
 def _last(known: Mapping[str, SourceState], name: str) -> int:
     state = known.get(name)
     return -(2**62) if state is None or state.last_success is None else state.last_success
+
+
+def _before(entry: SourceEntry, time: int) -> int:
+    """When a source was read last before a time, or earlier."""
+    if entry.cron is None:
+        return time - (entry.every or SECOND)
+    last = last_run(entry.cron, entry.zone, time - _LONGEST, time - 1)
+    return time - _LONGEST if last is None else last
 
 
 def _grid(entry: SourceEntry, start: int, end: int) -> Iterator[int]:

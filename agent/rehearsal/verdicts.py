@@ -84,7 +84,7 @@ class Verdicts:
 
     def _together(self, at: int, readings: Sequence[Reading]) -> Iterator[Verdict]:
         """The verdicts on readings that come together, each instance's on all that concern it."""
-        history, fresh = self.history, dict[InstanceKey, list[Reading]]()
+        history, fresh, beside = self.history, dict[InstanceKey, list[Reading]](), set[InstanceKey]()
         for reading in readings:
             for turn in self._turns_of(reading.series):
                 yield from turn.wait(at - TICK + 1)
@@ -94,8 +94,9 @@ class Verdicts:
                 fresh.setdefault(key, []).append(reading)
             for key in history.instances_beside(reading.series):
                 fresh.setdefault(key, [])
+                beside.add(key)
         for key, own in fresh.items():
-            found = self._turn(key).take(at, own)
+            found = self._turn(key).take(at, own, other=key in beside)
             if found is not None:
                 yield found
         self._note_lone(reading.series for reading in readings)
@@ -103,7 +104,7 @@ class Verdicts:
     def _note_lone(self, some: Iterable[Series]) -> None:
         for series in some:
             keys = self.history.instances_of(series) if series not in self._lone else ()
-            if len(keys) == 1 and not self.history.is_anything_beside:
+            if len(keys) == 1 and not self.history.instances_beside(series):
                 self._lone[series] = self._turn(keys[0])
 
     def _turns_of(self, series: Series) -> Iterable[Turn]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import ndiff
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 
 from agent.alerts.notices import values_of
@@ -21,6 +22,8 @@ from rules.model import Assessment, Correction, duration_text
 
 Alert = tuple[dict[str, str], dict[str, str]]
 """Labels and annotations of a firing alert."""
+Item = tuple[str, ...]
+"""What is expected or got, as lines."""
 Diff = tuple[str, ...]
 
 _IMPLIED = ("alertname", "target")
@@ -37,11 +40,27 @@ class Failure:
     diff: Diff
 
 
-def difference(expected: Sequence[str], got: Sequence[str]) -> Diff:
-    """Both as one list of lines, marked; empty if they are the same."""
+def difference(expected: Sequence[Item], got: Sequence[Item]) -> Diff:
+    """Both as one list of lines, marked; empty if they are the same. What takes the place of an item is beside it."""
     if list(expected) == list(got):
         return ()
-    return tuple(line for line in ndiff(list(expected), list(got)) if not line.startswith("?"))
+    lines: list[str] = []
+    for _, first, last, begin, end in SequenceMatcher(None, expected, got, autojunk=False).get_opcodes():
+        for one, other in zip_longest(expected[first:last], got[begin:end], fillvalue=()):
+            lines += _marked(one, other)
+    return tuple(lines)
+
+
+def _marked(expected: Item, got: Item) -> Iterator[str]:
+    for how, first, last, begin, end in SequenceMatcher(None, expected, got, autojunk=False).get_opcodes():
+        if how == "equal":
+            yield from (f"  {line}" for line in got[begin:end])
+        elif last - first == end - begin:
+            for pair in zip(expected[first:last], got[begin:end], strict=True):
+                yield from (f"{mark} {line}" for mark, line in zip("-+", pair, strict=True))
+        else:
+            yield from (f"- {line}" for line in expected[first:last])
+            yield from (f"+ {line}" for line in got[begin:end])
 
 
 def alerts(case: AlertCase, got: Sequence[Alert]) -> Diff:
@@ -52,12 +71,11 @@ def alerts(case: AlertCase, got: Sequence[Alert]) -> Diff:
     return difference(_alert_lines(wanted, implied), _alert_lines(got, implied))
 
 
-def _alert_lines(found: Iterable[Alert], implied: Sequence[str]) -> list[str]:
+def _alert_lines(found: Iterable[Alert], implied: Sequence[str]) -> list[Item]:
     shown = [({k: v for k, v in labels.items() if k not in implied}, notes) for labels, notes in found]
-    lines: list[str] = []
-    for labels, notes in sorted(shown, key=lambda one: (sorted(one[0].items()), sorted(one[1].items()))):
-        lines += ["firing", *_map_lines("labels", labels), *_map_lines("annotations", notes)]
-    return lines or ["nothing fires"]
+    shown.sort(key=lambda one: (sorted(one[0].items()), sorted(one[1].items())))
+    lines = [("firing", *_map_lines("labels", labels), *_map_lines("annotations", notes)) for labels, notes in shown]
+    return lines or [("nothing fires",)]
 
 
 def _map_lines(title: str, pairs: Mapping[str, Any]) -> list[str]:
@@ -67,7 +85,7 @@ def _map_lines(title: str, pairs: Mapping[str, Any]) -> list[str]:
 def target(case: TargetCase, found: Assessment | None, words: str) -> Diff:
     """One instance's standing and numbers; a number is compared as exactly as it is written."""
     if found is None:
-        return difference(["an instance"], ["there is no such instance: nothing was read yet"])
+        return difference([("an instance",)], [("there is no such instance: nothing was read yet",)])
     values = values_of(found)
     expected, got = [], []
     if case.exp_standing is not None:
@@ -77,7 +95,7 @@ def target(case: TargetCase, found: Assessment | None, words: str) -> Diff:
         value = values.get(name)
         expected.append(f"{name}: {_written(wanted)}")
         got.append(f"{name}: {_written(wanted if _is(value, wanted) else value)}")
-    diff = difference(expected, got)
+    diff = difference([tuple(expected)], [tuple(got)])
     return (*diff, f"  ({words})") if diff and words else diff
 
 
@@ -126,12 +144,25 @@ def _listed(
 ) -> Diff:
     """Each is compared by what its expectation says of it; one too many is shown by what is usually said."""
     said = [_said(one) for one in expected]
-    wanted = [line for one in said for line in _lines(one)]
-    found: list[str] = []
-    for index, one in enumerate(got):
-        keys = said[index] if index < len(said) else dict.fromkeys(usual)
-        found += _lines({key: _seen(one.get(key), wish) for key, wish in keys.items()})
-    return difference(wanted or [nothing], found or [nothing])
+    begin = _alike(said, got)
+    end = _alike(said[begin:][::-1], got[begin:][::-1])
+    first, last = said[: len(said) - end], said[len(said) - end :]
+    others = [dict.fromkeys(usual)] * (len(got) - len(said))
+    keys = [*[*first, *others][: len(got) - end], *last]
+    wanted = [tuple(_lines(one)) for one in said]
+    found = [_shown(one, wish) for one, wish in zip(got, keys, strict=True)]
+    return difference(wanted or [(nothing,)], found or [(nothing,)])
+
+
+def _alike(said: Sequence[dict[str, Any]], got: Sequence[Mapping[str, Any]]) -> int:
+    """How many are as they are expected before one is not."""
+    pairs = enumerate(zip(said, got, strict=False))
+    differing = (place for place, (wish, one) in pairs if _shown(one, wish) != tuple(_lines(wish)))
+    return next(differing, min(len(said), len(got)))
+
+
+def _shown(one: Mapping[str, Any], wish: Mapping[str, Any]) -> Item:
+    return tuple(_lines({name: _seen(one.get(name), value) for name, value in wish.items()}))
 
 
 def _said(expected: ExpectedDelivery | ExpectedCorrection) -> dict[str, Any]:

@@ -77,12 +77,10 @@ class _Played:
     def _course(self, moments: Iterator[Moment]) -> Course:
         if asks_for_verdicts_alone(self.test):
             return Judged(self.file.config, self.start, moments)
-        from agent.rehearsal.driver import Rehearsal  # late: it brings in most of the daemon
-        from agent.rehearsal.leaps import Leaps
+        from agent.rehearsal.leaps import Leaps  # late: it brings in most of the daemon
         from agent.testing.told import Told
 
-        kind = Rehearsal if self.test.failing else Leaps
-        return Told(kind(self.file.config, self.start, self.polls, self._answer), moments)
+        return Told(Leaps(self.file.config, self.start, self.polls, self._answer), moments)
 
     # what comes in
 

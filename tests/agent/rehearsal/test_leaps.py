@@ -13,6 +13,7 @@ from agent.config.load import load
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.leaps import Leaps
 from agent.rehearsal.moments import Answer, Moment
+from agent.rehearsal.polls import Failing, Polls
 from agent.testing.courses import Judged
 from agent.testing.language import AnswerSection
 from agent.testing.playing import failures_of
@@ -118,14 +119,26 @@ STRETCHES = st.lists(
 )
 
 
-def course_of(stretches: list[Stretch]) -> list[Moment]:
-    """Readings that stay as they are for a while, some late and some without a value."""
-    moments, now = [Moment(START, [Reading(series("plan", "shop"), START, 900.0)])], START
+def course_of(stretches: list[Stretch], after: int = 0, polls: Polls | None = None) -> tuple[list[Moment], int]:
+    """Readings that stay as they are for a while, some late and some without a value, and the end after them.
+
+    What a source says while it fails is lost.
+    """
+    came, now = {START: [Reading(series("plan", "shop"), START, 900.0)]}, START
     for every, values, late, times in stretches:
         for _ in range(times):
             now += every
-            moments.append(Moment(now, [Reading(one, now - late, value) for one, value in values.items()]))
-    return moments
+            came[now] = [Reading(one, now - late, value) for one, value in values.items()]
+    end = now + after * MINUTE
+    if polls is None:
+        return [Moment(at, readings) for at, readings in came.items()], end
+    failures = list(polls.of_failures(START, end))
+    times = sorted({*came, *(one.at for one in failures)})
+    known = [
+        [one for one in came.get(at, ()) if not polls.fails(dict(one.series.labels)["source"], at)] for at in times
+    ]
+    polled = [[one for one in failures if one.at == at] for at in times]
+    return [Moment(*one) for one in zip(times, known, polled, strict=True) if one[1] or one[2]], end
 
 
 def answer(_action: str, at: int) -> Answer:
@@ -135,21 +148,41 @@ def answer(_action: str, at: int) -> Answer:
 # What is beside a room comes first, with a value; the room, without one, makes it an instance.
 COLD = [(MINUTE, {SERIES[4]: 2.0, ROOMS[0]: None}, 0, 1), (MINUTE, {ROOMS[0]: None}, 0, 1)]
 
+# A look at what rolls finds the same for a while, in which something else comes.
+SLEPT = [
+    (5 * MINUTE, {ROOMS[0]: None, ROOMS[1]: None, SERIES[-1]: 2.0}, 0, 2),
+    (MINUTE, {ROOMS[0]: 2.0}, 20 * MINUTE, 5),
+    (MINUTE, {ROOMS[0]: None}, 0, 15),
+]
+
+# A source, the minute from which it can't be read, and for how long.
+FAILURES = st.lists(
+    st.tuples(st.sampled_from(["rooms", "shop"]), st.integers(0, 90), st.sampled_from([1, 2, 7, 30])), max_size=2
+)
+
 
 @settings(max_examples=20, deadline=None)
-@example(stretches=COLD, planned=False, between=[], after=0)
-@given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]))
+@example(stretches=COLD, planned=False, between=[], after=0, failing=[])
+@example(stretches=SLEPT, planned=False, between=[], after=0, failing=[])
+@given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)
 def test_it_tells_calls_and_finds_what_every_look_does(
-    configs: list[Configuration], stretches: list[Stretch], planned: bool, between: list[int], after: int
+    configs: list[Configuration],
+    stretches: list[Stretch],
+    planned: bool,
+    between: list[int],
+    after: int,
+    failing: list[tuple[str, int, int]],
 ) -> None:
-    moments = course_of(stretches)
-    end = moments[-1].at + after * MINUTE
+    spans = [Failing(name, START + at * MINUTE, START + (at + for_) * MINUTE) for name, at, for_ in failing]
+    polls = Polls(configs[planned].sources.values(), spans)
+    moments, end = course_of(stretches, after, polls)
     looks = [*sorted(at for one in between if (at := START + one * MINUTE) < end), end]
-    whole, leaping = (Told(kind(configs[planned], START, answers=answer), iter(moments)) for kind in (Rehearsal, Leaps))
+    whole, leaping = (Told(kind(configs[planned], START, polls, answer), iter(moments)) for kind in (Rehearsal, Leaps))
     for number, at in enumerate(looks):
         for one in (whole, leaping):
             one.until(at)
         assert leaping.states(at).instances == whole.states(at).instances
+        assert list(leaping.of_sources(at)) == list(whole.of_sources(at))
         assert leaping.notices == whole.notices
         assert leaping.runs == whole.runs
         for one in (whole, leaping):
@@ -170,16 +203,27 @@ tests:
 """
 
 
-def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(tmp_path, monkeypatch):
+# One poll fails, which is no news yet: every look is made from the one before it to the one after it.
+FAILS = "    failing: [{source: a, from: 2d, to: 2d1m}]\n"
+# Nothing else is told by a plan, of which each day's part comes when the day begins.
+AS_PLANNED = (
+    WEEK.replace("series: t, value: v}]", "series: t, value: v}, {series: plan, value: p}]")
+    .replace("targets: {", "targets: {sum: {series: t, goal: {at_least: 1, per: week, plan: {series: plan}}}, ")
+    .replace("input_series: [", "input_series: [{series: plan, values: '9 _x1439 9 _x1439 9 _x1439 9 _x7000'}, ")
+)
+
+
+@pytest.mark.parametrize(("test", "most"), [(WEEK, 20), (WEEK + FAILS, 25), (AS_PLANNED, 50)])
+def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(test: str, most: int, tmp_path, monkeypatch):
     looks, evaluate = [], Instance.evaluate
     monkeypatch.setattr(Instance, "evaluate", lambda self, *came: looks.append(self.now) or evaluate(self, *came))
-    (tmp_path / "week.yaml").write_text(WEEK)
+    (tmp_path / "week.yaml").write_text(test)
     assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
-    assert len(looks) < 20
+    assert len(looks) < most
 
 
 def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone_too(configs):
-    moments = course_of(COLD)
+    moments, _ = course_of(COLD)
     whole, judged = Told(Rehearsal(configs[0], START), iter(moments)), Judged(configs[0], START, iter(moments))
     for one in (whole, judged):
         one.until(moments[-1].at)

@@ -131,8 +131,15 @@ KINDS = {
     "last of several": asks("avg(temperature, '3m') < 22.5 and last(temperature) < 25", combine=Combine.LAST),
     "joined": asks("last(temperature) > last(outside) - 1 and avg(outside, '5m') < 22.5", by=("room",)),
     "by room": room(by=("room",), alerts=(HELD, OFTEN)),
-    "wanted": room(goal=Goal(at_most_from=Selector("outside")), alerts=(HELD, OFTEN)),
+    "wanted": room(goal=Goal(at_most_from=Selector("outside")), recover=Recover(at_most=22.5), alerts=(HELD, OFTEN)),
+    "wanted sum": per(Measure.SUM, HOURLY, at_least_from=Selector("outside")),
+    "wanted, rolling": per(Measure.MEAN, TEN, at_most_from=Selector("outside")),
+    "planned": per(Measure.SUM, HOURLY, at_least=1_290.0, plan=Selector("outside")),
+    "planned, both": per(Measure.INCREASE, HOURLY, at_least=9.0, at_most=60.0, plan=Selector("outside")),
+    "planned last": per(Measure.LAST, HOURLY, at_least=21.0, plan=Selector("outside")),
+    "planned last, both": per(Measure.LAST, HOURLY, at_least=20.0, at_most=22.5, plan=Selector("outside")),
 }
+PLANNED = [kind for kind in KINDS if kind.startswith(("wanted", "planned"))]
 Found = tuple[int, InstanceState, list[Transition]]
 
 
@@ -231,6 +238,33 @@ def read(kind: str, rows: list) -> list[tuple[int, tuple[Reading, ...]]]:
 @given(rows=ROWS)
 def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
     arrivals = read(kind, rows)
+    check(KINDS[kind], arrivals, arrivals[-1][0] + 3 * HOUR)
+
+
+PLANS = st.lists(
+    st.tuples(
+        st.sampled_from([-60, -45, 0, 0, 20, 60, 100]),  # the minute in which it comes
+        st.sampled_from([-60, -20, 0, 0, 20, 60]),  # the minute from which on it says what is planned
+        st.sampled_from([5, 10, 30, 60]),  # for each so many minutes
+        st.lists(st.sampled_from([None, 0.0, 1.0, 20.0, 21.0, 22.0, 25.0, 215.0, 1_290.0]), min_size=1, max_size=12),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+@settings(max_examples=8, deadline=None)
+@given(rows=ROWS, plans=PLANS)
+def test_what_is_left_out_by_a_plan_that_is_known_ahead_is_nothing_but_numbers(
+    kind: str, rows: list, plans: list
+) -> None:
+    came = [(at, reading) for at, together in read("", rows) for reading in together if reading.series == ONE]
+    for at, first, every, values in plans:
+        times = [NOON + (first + number * every) * MINUTE for number in range(len(values))]
+        known = (Reading(OUTSIDE, time, value) for time, value in zip(times, values, strict=True))
+        came += [(NOON + at * MINUTE, reading) for reading in known]
+    arrivals = arriving(sorted(came, key=lambda pair: pair[0]))
     check(KINDS[kind], arrivals, arrivals[-1][0] + 3 * HOUR)
 
 
@@ -351,3 +385,19 @@ def test_readings_of_several_times_that_come_together_are_judged_one_by_one() ->
     then, at = NOON + MINUTE, NOON + 2 * MINUTE
     together = [(at, Reading(ONE, at - late, 0.0)) for late in (0, SECOND)]
     check(KINDS["joined"], arriving([*before, (then, Reading(OUTSIDE, then, 0.0)), *together]), at + HOUR)
+
+
+def test_what_is_wanted_of_a_rolling_period_changes_as_its_end_comes_there() -> None:
+    changes = [(NOON - HOUR, 25.0), (NOON + 62 * SECOND, 20.0)]
+    wanted = [(NOON - HOUR, Reading(OUTSIDE, time, value)) for time, value in changes]
+    late = [(at + 65 * SECOND, Reading(ONE, at, 22.0)) for at in range(NOON - 50 * MINUTE, NOON + MINUTE, MINUTE)]
+    late.append((NOON + 68 * SECOND, Reading(ONE, NOON + MINUTE, 22.0)))
+    check(KINDS["wanted, rolling"], arriving([*wanted, *late]), NOON + HOUR)
+
+
+@pytest.mark.parametrize("bounds", [{"at_least": 1_300.0}, {"at_most": 1_312.0}], ids=str)
+def test_what_falls_behind_its_plan_until_the_next_reading_is_found(bounds: dict[str, float]) -> None:
+    plan = [(NOON, Reading(OUTSIDE, NOON + number * 5 * MINUTE, 1.0)) for number in range(24)]
+    read = [(at, Reading(ONE, at, 21.5)) for at in range(NOON + SECOND, NOON + 2 * HOUR, MINUTE)]
+    target = room(goal=Goal(Measure.SUM, per=HOURLY, plan=Selector("outside"), **bounds), alerts=ENDS[:2])
+    assert check(target, arriving([*plan, *read]), NOON + 2 * HOUR) > 0.4
