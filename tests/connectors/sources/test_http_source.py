@@ -87,6 +87,13 @@ async def test_a_huge_answer_costs_little_memory(services, answer):
     assert peak < 6 * LIMIT
 
 
+async def test_a_part_that_was_asked_for_is_taken(services):
+    async with serving(body(b"day,v\n1767139200,9\n", "text/csv", status=206)) as base:
+        reading = {"series": "v", "time": "day", "value": "v"}
+        [found] = await source(services, base, readings=[reading], headers={"Range": "bytes=0-99"}).read(NOW)
+    assert found.value == 9.0
+
+
 async def test_reads_rows_values_times_and_labels(services):
     rows = b'{"data": [{"day": "2025-12-30", "v": "1,582", "s": 7}, {"day": 1767139200, "v": null, "s": "eu"}]}'
     reading = {"series": "v", "select": "data", "time": "day", "value": "v", "labels": {"site": "s"}}
