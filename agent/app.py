@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -104,10 +104,10 @@ class Setpoint(Approving, Silencing):
         self._reloading = asyncio.Lock()
         self._started = 0
 
-    async def start(self) -> None:
+    async def start(self, before_listening: Callable[[], Awaitable[None]] | None = None) -> None:
         """Raises ConfigErrors or StoreError; what was started by then is stopped."""
         async with AsyncExitStack() as stack:
-            await self._build(stack)
+            await self._build(stack, before_listening)
             self._stack = stack.pop_all()
 
     async def stop(self) -> None:
@@ -116,7 +116,7 @@ class Setpoint(Approving, Silencing):
         await self._stack.aclose()
         log.info("setpoint.stopped")
 
-    async def _build(self, stack: AsyncExitStack) -> None:
+    async def _build(self, stack: AsyncExitStack, before_listening: Callable[[], Awaitable[None]] | None) -> None:
         self.config = await asyncio.to_thread(self._load)
         if problem := check_exposure(self.settings):
             raise Exposed(problem)
@@ -143,6 +143,8 @@ class Setpoint(Approving, Silencing):
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
         self.trials = Trials(self.clock, self.store, self.settings, lambda: self.config, self.pipeline.act)
         await self._start_deciding(stack)
+        if before_listening is not None:
+            await before_listening()
         await self._start_faces(stack)
         self._start_polling(stack)
 

@@ -15,6 +15,7 @@ from agent.config.configuration import SourceEntry
 from agent.polling.lanes import Lane
 from agent.polling.schedule import Schedule
 from agent.runtime import Unknown
+from agent.store.errors import StoreError
 from connectors.base import ConnectorError, PartialAnswer, Source, TimedOut
 from rules.model import SECOND, Polled, Reading
 
@@ -184,8 +185,12 @@ class Poller:
         self._on_poll(name, "ok" if error is None else "failed", took)
         log.debug("poll", source=name, readings=len(readings), seconds=took, error=words)
         self._say(name, words or partly)
-        await self._handle(() if readings is due.taken else readings, Polled(name, now, words, partly))
-        due.taken = readings
+        try:
+            await self._handle(() if readings is due.taken else readings, Polled(name, now, words, partly))
+        except StoreError as ended:  # the daemon ends with it, and says it then
+            log.debug("poll.lost", source=name, error=str(ended))
+        else:
+            due.taken = readings
 
     def _note(self, due: Due, error: ConnectorError | None, now: int) -> None:
         """A source that fails is read less often, and at its interval again once it was read."""

@@ -133,6 +133,49 @@ class Interruption:
         return True
 
 
+class Meter:
+    """Breaks a connection off that gives more than `MOST_BYTES`: PostgreSQL's driver makes each cell whole first."""
+
+    def __init__(self) -> None:
+        self._metered: _Metered | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether it was broken off since it was last watched."""
+        return self._metered is not None and self._metered.left < 0
+
+    async def watch(self, connection: AsyncConnection) -> None:
+        """Counts anew what comes on this connection, if its driver is PostgreSQL's."""
+        driver = (await connection.get_raw_connection()).driver_connection
+        transport: asyncio.Transport | None = getattr(driver, "_transport", None)
+        if transport is None:
+            return
+        known: object = transport.get_protocol()
+        self._metered = known if isinstance(known, _Metered) else _Metered(transport, known)
+        self._metered.left = MOST_BYTES
+
+
+class _Metered:
+    """Stands between a connection and the driver's protocol, which takes all that comes."""
+
+    def __init__(self, transport: asyncio.Transport, driver: Any) -> None:
+        self.left = 0
+        self._transport = transport
+        self._driver = driver
+        transport.set_protocol(self)  # type: ignore[arg-type] # the driver's protocol answers to everything else
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    def data_received(self, data: bytes) -> None:
+        """Hands on as much as it may be."""
+        self.left -= len(data)
+        if self.left < 0:
+            self._transport.abort()
+        else:
+            self._driver.data_received(data)
+
+
 async def in_time(query: Coroutine[Any, Any, T], seconds: float, interruption: Interruption) -> T:
     """What a query gives. Raises TimeoutError if it takes longer; it has ended then, or was left."""
     task = asyncio.create_task(query)

@@ -39,8 +39,10 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
         known = _latest.get((period.unit, zone))
         if known is not None and known[0] + _UNSURE <= now < known[1]:
             return known
-        local = to_local(now, zone)
-        found = _latest[period.unit, zone] = _days(period.unit, local.year, local.month, local.day, zone)
+        found = _of_day(period.unit, now, zone)
+        if now >= found[1]:  # the clock was set back to the day before: the new day, once begun, goes on
+            found = _of_day(period.unit, found[1], zone)
+        _latest[period.unit, zone] = found
         return found
     return now - period.length, now
 
@@ -98,11 +100,35 @@ def shifted(now: int, back: int, zone: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _hour(minute: int, zone: str) -> tuple[int, int]:
+    """From one full hour on the clock to the next: where the clocks change by half an hour, that takes 90 minutes."""
     now = minute * MINUTE
-    offset = to_local(now, zone).utcoffset() or timedelta()
-    shift = offset // MICROSECOND
-    start = (now + shift) // HOUR * HOUR - shift
-    return start, start + HOUR
+    start = _full_hour(now, _ahead(now, zone))
+    end = start + HOUR
+    if not _is_full(start, zone):  # the clocks changed since
+        start = _full_hour(now, _ahead(start, zone))
+        start -= 0 if _is_full(start, zone) else HOUR
+    if not _is_full(end, zone):  # they change before
+        end = _full_hour(now, _ahead(end, zone)) + HOUR
+        end += 0 if _is_full(end, zone) else HOUR
+    return start, end
+
+
+def _full_hour(now: int, ahead: int) -> int:
+    return (now + ahead) // HOUR * HOUR - ahead
+
+
+def _is_full(micros: int, zone: str) -> bool:
+    return (micros + _ahead(micros, zone)) % HOUR == 0
+
+
+def _ahead(micros: int, zone: str) -> int:
+    """How far the clock of the zone is ahead of UTC then."""
+    return (to_local(micros, zone).utcoffset() or timedelta()) // MICROSECOND
+
+
+def _of_day(unit: str, now: int, zone: str) -> tuple[int, int]:
+    local = to_local(now, zone)
+    return _days(unit, local.year, local.month, local.day, zone)
 
 
 @lru_cache(maxsize=4096)
@@ -147,8 +173,7 @@ def look_every(start: int, end: int) -> int:
 def told(time: int, gap: int, zone: str) -> int:
     """Up to when a reading tells: to the end of its day or hour where there is about one of each, else to the next."""
     if abs(gap - HOUR) <= HOUR // 10:
-        local = to_local(time, zone)
-        return time + HOUR - (local - local.replace(minute=0, second=0, microsecond=0)) // MICROSECOND
+        return bounds(CalendarPeriod("hour"), time, zone)[1]
     if gap < DAY - DAY // 10:
         return time + gap
     # Of the clock: a day on which the clocks change is covered by its reading too.

@@ -316,13 +316,15 @@ class Corrector:
         if after.state is RunState.APPROVED and not after.detail and (after.not_before or 0) > decision.now:
             after = replace(after, detail=self.bounds.cools(decision, after, after.not_before or 0))
         after = self._with_numbers(decision, after, state)
+        if says := not self._is_unsaid(decision, before, after):
+            known = decision.run(after.id)
+            after = replace(after, said=(known.said if known else 0) + 1)
         decision.put_run(after)
         if before is None or before.state is not after.state:
             decision.came_to.append((after.action, after.state))
         tripped = self._tripped(decision, before, after)
-        if state is None or self._is_unsaid(decision, before, after):
-            return
-        self._say(decision, before, after, state, tripped)
+        if state is not None and says:
+            self._say(decision, before, after, state, tripped)
 
     def _say(
         self, decision: Decision, before: Correction | None, after: Correction, state: InstanceState, tripped: str
@@ -345,8 +347,7 @@ class Corrector:
         detail = f"{said}. {tripped}" if tripped else said
         for one in (event, Event.ESCALATED) if both and to else (Event.ESCALATED if to else event,):
             moved = happened(self.specs, state, after.alert, one, decision.now)
-            nth = sum(other.fingerprint == moved.fingerprint and other.event is one for other in decision.transitions)
-            moved = replace(moved, detail=detail, to=to if one is Event.ESCALATED else (), nth=nth)
+            moved = replace(moved, detail=detail, to=to if one is Event.ESCALATED else (), nth=after.sayings)
             decision.transitions.append(moved)
             if after.state is RunState.CALLED:
                 decision.deliveries.append(self.calls.delivery(after, moved))

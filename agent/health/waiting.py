@@ -5,30 +5,61 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
 from agent.app import Setpoint
 from agent.health import collector
+from agent.store.databases import database_of
 from agent.store.probing import probe
 from agent.store.store import StoreAway
 
 log = structlog.get_logger()
 
 _AGAIN_SECONDS = 2.0
+_SOON_SECONDS = 1.0  # a start that takes longer is told of: a server that hangs says nothing for a dozen
 
 
 async def start(daemon: Setpoint, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
     """Starts the daemon, as soon as its database can be used. Raises ConfigErrors, and StoreError for anything else."""
     while True:
+        meanwhile = _Meanwhile(daemon)
         try:
             with collector.paused():
-                await daemon.start()
+                await daemon.start(meanwhile.end)
         except StoreAway as away:
+            await meanwhile.end()
             await _reached(daemon, str(away), sleep)
         else:
             return
+        finally:
+            await meanwhile.end()
+
+
+class _Meanwhile:
+    """Who answers while a start takes its time: until the daemon itself listens, there."""
+
+    def __init__(self, daemon: Setpoint) -> None:
+        self._settings = daemon.settings
+        self._over = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._task = asyncio.create_task(self._listen())
+
+    async def end(self) -> None:
+        """Leaves the address to others. An address that can't be bound is the daemon's to say."""
+        self._over.set()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def _listen(self) -> None:
+        from agent.web.away import serve_away
+
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), _SOON_SECONDS)
+            return
+        place = database_of(self._settings.database_url).place
+        await serve_away(self._settings.listen, f"waiting for the answers of the database {place}", self._stack)
 
 
 async def _reached(daemon: Setpoint, problem: str, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -34,5 +34,5 @@ class Fenced(StoreError):
     """A shard of the commit is held by someone else now; nothing of it was written."""
 
     def __init__(self, shard: int) -> None:
-        super().__init__(f"shard {shard} was taken over by another holder")
+        super().__init__(f"another daemon has taken over the database (shard {shard}); this one wrote nothing since")
         self.shard = shard

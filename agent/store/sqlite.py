@@ -27,6 +27,8 @@ _TRANSIENT = {
     sqlite3.SQLITE_PROTOCOL: "another program has locked it",
 }
 _FOR_GOOD = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}  # as far as anybody can know who starts
+_SHARED_BYTES = (510, 0x40000000 + 2)
+"""How many, and where, SQLite locks for all who have a file open (https://www.sqlite.org/fileformat2.html#lockbyte)."""
 PUT = (
     "INSERT INTO readings (series_id, time, value) VALUES (?, ?, ?) ON CONFLICT (series_id, time) "
     "DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value"  # what did not change is not written
@@ -169,6 +171,13 @@ class Lock:
         except OSError as error:
             self._file.close()
             raise StoreError(f"can't lock {name}: {error.strerror}; the database needs a local disk") from error
+        if _open_by_another_name(path):
+            self._file.close()
+            raise StoreInUse(
+                f"the file of the database {path} has several names (hard links), and another process has it open; "
+                "each name has a log of its own, which would damage it: stop that one, or remove the other names",
+                None,
+            )
         with suppress(OSError):  # the name is for people: on a full disk the lock holds without it
             self._file.truncate(0)
             self._file.write(
@@ -178,6 +187,23 @@ class Lock:
     def release(self) -> None:
         """Lets go; the file stays, because removing it would let two daemons lock two files."""
         self._file.close()
+
+
+def _open_by_another_name(path: Path) -> bool:
+    """Whether a file with hard links is open in another process, whose lock of ours may be beside another name.
+
+    Every connection with a write-ahead log has SQLite's shared lock as long as it is open. To be asked before this
+    process opens the file: closing it here would drop the locks of its connections. Source: os_unix.c of SQLite.
+    """
+    try:
+        with path.open("rb+") as file:
+            if os.fstat(file.fileno()).st_nlink > 1:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_SHARED_BYTES)
+    except BlockingIOError:
+        return True
+    except OSError:  # what else is wrong with it is found out when it is opened
+        pass
+    return False
 
 
 def _in_use(path: Path, holder: str) -> StoreInUse:

@@ -28,7 +28,7 @@ class Away:
             return web.Response(text="OK\n")
         if request.path in _TEXTS:
             return web.Response(text=f"starting: {self.problem}\n", status=503)
-        return said(Failure(503, "it has not started yet: the database can't be used at the moment"))
+        return said(Failure(503, "it has not started yet: it waits for its database"))
 
 
 async def serve_away(address: Address, problem: str, stack: AsyncExitStack) -> Away:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -107,6 +108,8 @@ class HttpSource:
             return self._known.readings
         if not 200 <= response.status < 300:
             raise self._services.http.refusal(request, response)
+        if response.status == HTTPStatus.PARTIAL_CONTENT and "range" not in request.headers:
+            raise BadAnswer(f"{request.where} answered 206 Partial Content, a part of what it was asked for as a whole")
         if len(response.body) > _LARGE:  # long enough to keep other sources waiting
             readings = await asyncio.to_thread(self._understand, request, response, now)
         else:

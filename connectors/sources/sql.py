@@ -14,6 +14,7 @@ from connectors.database import (
     MOST_BYTES,
     DatabaseUrl,
     Interruption,
+    Meter,
     check_there,
     file_of,
     in_time,
@@ -57,6 +58,7 @@ class SqlSource:
         self._file: str | None = None  # of an SQLite database, once it was opened
         self._engine: AsyncEngine | None = None
         self._interruption = Interruption()
+        self._meter = Meter()
 
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of the query's rows."""
@@ -74,6 +76,8 @@ class SqlSource:
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise self._failure(error) from None
         except Exception as error:
+            if self._meter.full:
+                raise self._too_much() from None
             if not hasattr(error, "sqlstate"):
                 raise
             said = f"source {self._name}: {self._said(error)}"
@@ -102,6 +106,7 @@ class SqlSource:
             check_there(self._file)
         async with self._engine.connect() as connection:
             await self._interruption.watch(connection)
+            await self._meter.watch(connection)
             result = await connection.stream(text(self._config.query), self._config.params)
             columns = tuple(result.keys())
             rows = await self._fetched(result)
@@ -119,12 +124,18 @@ class SqlSource:
             if len(rows) > most:
                 raise BadAnswer(f"source {self._name}: the query gives more than max_rows ({most}) rows")
             if size > MOST_BYTES:
-                raise BadAnswer(f"source {self._name}: the query gives more than {MOST_BYTES // 1_000_000} MB")
+                raise self._too_much()
         return rows
+
+    def _too_much(self) -> BadAnswer:
+        most = f"the query gives more than {MOST_BYTES // 1_000_000} MB"
+        return BadAnswer(f"source {self._name}: {most}; select fewer rows, and no column that no reading needs")
 
     def _failure(self, error: Exception) -> ConnectorError:
         from sqlalchemy import exc
 
+        if self._meter.full:
+            return self._too_much()
         said = self._said(error)
         message = f"source {self._name}: {said}"
         if isinstance(error, (exc.ArgumentError, exc.NoSuchModuleError)):

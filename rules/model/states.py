@@ -286,7 +286,8 @@ class Correction:
     they were made. `fired_at` names the episode where it was not `created` with it. `thing` is a hash of what is acted
     on; `waits_for` is the run that acts on it now. A run by hand has no rule of its own. `undoes` and `undone_by` are
     the ids of runs. `asked` is a hash of the action as it was configured when a person was asked. `place` counts those
-    that a call decided, in the order in which they ended, whatever the clock was set to meanwhile.
+    that a call decided, in the order in which they ended, whatever the clock was set to meanwhile. `said` counts the
+    transitions that say how it goes.
     """
 
     id: str
@@ -318,6 +319,15 @@ class Correction:
     undone_by: str = ""
     asked: str = ""
     place: int = 0
+    said: int = 0
+
+    @property
+    def sayings(self) -> int:
+        """Tells the transition that says how it is now from all others of its alert, also in the same instant.
+
+        Decisions may share one: a clock that was set back shows it once more.
+        """
+        return (int(self.short, 16) << 16) + self.said
 
     @property
     def short(self) -> str:

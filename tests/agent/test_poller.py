@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +16,7 @@ from agent.config.configuration import SourceEntry
 from agent.poller import Poller
 from agent.polling.lanes import ABREAST
 from agent.runtime import Unknown
+from agent.store.errors import Fenced
 from connectors.base import BadAnswer, ConnectorError, PartialAnswer, Refused, Unreachable
 from rules.model import DAY, HOUR, MINUTE, SECOND, Polled, Reading, Series, SourceRule
 from tests.rules.world import at
@@ -310,6 +313,25 @@ async def test_a_source_that_hangs_is_given_up_at_its_timeout() -> None:
             await asyncio.sleep(0)
     ((readings, polled),) = world.handled
     assert (list(readings), polled.error) == ([], "no answer within 0.1 s")
+
+
+async def test_polls_under_way_when_the_database_is_lost_leave_no_error_that_nobody_hears_of() -> None:
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    world = World(a=entry("a"), b=entry("b"))
+    ended = asyncio.get_running_loop().create_future()
+    ended.set_exception(Fenced(0))
+
+    async def lost(*_: Any) -> None:
+        await ended
+
+    world.poller = Poller(world.clock, lost, lambda *_: None)
+    world.use()
+    await world.tick()
+    await world.tick(10 * SECOND)
+    gc.collect()
+    assert world.sources["a"].reads == 2
+    assert not unheard
 
 
 async def test_it_says_once_that_a_source_fails_and_once_that_it_is_back() -> None:

@@ -53,10 +53,10 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def body(content: bytes, content_type: str = "application/json", **headers: str) -> Answer:
+def body(content: bytes, content_type: str = "application/json", status: int = 200, **headers: str) -> Answer:
     async def answer(request: web.Request) -> web.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return web.Response(body=content, headers={"Content-Type": content_type, **named})
+        return web.Response(status=status, body=content, headers={"Content-Type": content_type, **named})
 
     return answer
 
@@ -154,6 +154,12 @@ CASES = [
     Case("declared-charset", body(b"\x81", "application/json; charset=ascii"), BadAnswer, ("is not JSON",)),
     Case("empty", body(b""), BadAnswer, ("answered nothing (status 200)",)),
     Case("blank", body(b" \r\n "), BadAnswer, ("answered nothing (status 200)",)),
+    Case(
+        "part",
+        body(b'{"data": {"v": 1}}', status=206, Content_Range="bytes 0-17/90"),
+        BadAnswer,
+        ("206 Partial Content", "as a whole"),
+    ),
     Case("no-gzip", body(b"no gzip at all", Content_Encoding="gzip"), BadAnswer, ("can't be unpacked",)),
     Case(
         "half-gzip",

@@ -273,8 +273,8 @@ class Stepped(Setpoint):
         self._tasks: set[asyncio.Task[None]] = set()
         self._late: set[str] = set()
 
-    async def start(self) -> None:
-        await super().start()
+    async def start(self, *given: Any) -> None:
+        await super().start(*given)
         loop = asyncio.get_running_loop()
         loop.add_reader(self.pipe.fileno(), self._take_up)
         loop.call_soon(self._say, "up")  # when the signals are heard

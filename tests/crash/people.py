@@ -11,7 +11,7 @@ from tests.crash.driver import Driven
 from tests.crash.scenario import Act
 
 Body = Mapping[str, Any]
-EXPLAINED = ("pump-0", "heater-0", "line-0", "planned-2", "job0", "room0-03")
+EXPLAINED = ("pump-0", "heater-0", "line-0", "lamps", "gauge-0", "planned-2", "job0", "room0-03")
 
 
 async def do(daemon: Driven, act: Act) -> None:

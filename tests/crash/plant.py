@@ -22,7 +22,9 @@ KINDS = {
     "main": 3,
     "line": 3,  # held while the main of its number, or the source "flaky", is off
     "tank": 3,  # instances of a target whose `by` is another in each version
+    "lamp": 3,  # instances of one target, each held while the instance of `halls` in its hall is off
 }
+GAUGES = ("gauge-0", "gauge-1", "gauge-2")  # whose readings are sent to the API
 UNITS = [f"{kind}-{number}" for kind, count in KINDS.items() for number in range(count)]
 Deed = tuple[str, dict[str, Any]]  # path and body of what a person does
 
@@ -35,6 +37,11 @@ def units(seed: int) -> list[Rows | int]:
         for row in each:
             row["hall"] = row["room"][-1]
     return found
+
+
+def gauges(seed: int) -> list[Rows | int]:
+    """What is sent to the API from step to step."""
+    return rows(random.Random(f"gauges {seed}"), "room", list(GAUGES))
 
 
 def plans(seed: int, times: list[int]) -> list[Rows | int]:
@@ -54,7 +61,7 @@ def plans(seed: int, times: list[int]) -> list[Rows | int]:
 def targets_of(seed: int, version: int) -> dict[str, Section]:
     """The targets of a version of the configuration."""
     rng = random.Random(f"plant targets {seed}")
-    found = {name: _unit(rng, name, version) for name in UNITS if not name.startswith("tank")}
+    found = {name: _unit(rng, name, version) for name in UNITS if not name.startswith(("tank", "lamp"))}
     found["tanks"] = {
         "series": 'level{room=~"tank.*"}',
         "by": ["room", "hall"] if version else ["room"],
@@ -72,6 +79,11 @@ def targets_of(seed: int, version: int) -> dict[str, Section]:
         alerts = [_alert(rng) | {"name": "missed", "when": "missed", "notify": ["all"]}]
         alerts += [_alert(rng) | {"name": "behind", "when": "behind", "notify": ["team"]}] if number < 3 else []
         found[f"planned-{number}"] = {"series": f'sold{{shop="shop{10 + number}"}}', "goal": goal, "alerts": alerts}
+    found |= {name: _unit(rng, name, version) | {"no_data": {"after": "1m", "then": "alert"}} for name in GAUGES}
+    band = {"goal": {"at_least": 20, "at_most": 23}}
+    found["halls"] = {"series": 'level{room=~"main.*"}', "by": ["hall"], **band, "alerts": [_alert(rng)]}
+    lamps = {"series": 'level{room=~"lamp.*"}', "by": ["room", "hall"], "depends_on": ["halls"]}
+    found["lamps"] = {**lamps, **band, "alerts": [_alert(rng)]}
     if version:
         del found["fan-3"]
     return found

@@ -179,6 +179,10 @@ class Player:
             rows, headers = self.world.rows(source), {"Idempotency-Key": f"{source} {step}"}
             status, said = await self.daemon.call("POST", f"/in/{source}", json={"rows": rows}, headers=headers)
             assert status in {200, 202, 422}, said
+        rows, headers = self.world.rows("gauges"), {"Idempotency-Key": f"gauges {step}"}
+        sent = [{"series": "level", "labels": {"room": row["room"]}, "value": row["value"]} for row in rows]
+        status, said = await self.daemon.call("POST", "/api/v1/readings", json=sent, headers=headers)
+        assert status == 200, said
         for job in self.scenario.pings.get(step, ()):
             await self.daemon.call("POST", f"/ping/{job}")
         await self.daemon.settle()

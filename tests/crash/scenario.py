@@ -80,6 +80,7 @@ def scenario(seed: int) -> Scenario:
     made.values["pushed"] = rows(rng, "room", [f"pushed-{n:02}" for n in range(12)], 0.0)
     made.values["visits"] = visits(random.Random(f"visits {seed}"), made.times)
     made.values["plant"] = plant.units(seed)
+    made.values["gauges"] = plant.gauges(seed)
     made.values["plans"] = plant.plans(seed, made.times)
     _fill_after_pauses(made)
     made.acts = _acts(rng)

@@ -1,4 +1,6 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,9 @@ from rules.periods import bounds, to_local, to_micros
 from tests.rules.world import at
 
 AMSTERDAM = "Europe/Amsterdam"
-HOUR = 3_600_000_000
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+UNITS = ["hour", "day", "week", "month", "quarter", "year"]
 
 
 @pytest.mark.parametrize(
@@ -57,15 +61,69 @@ def test_fixed_and_rolling_periods() -> None:
     assert bounds(RollingPeriod(30), 100, "UTC") == (70, 100)
 
 
+def test_an_hour_begins_when_the_clock_shows_a_full_one() -> None:
+    zone = "Australia/Lord_Howe"  # changes its clocks by half an hour
+    for day, others in (("2026-04-05", "+11:00 +10:30"), ("2026-10-04", "+10:30 +11:00")):
+        now, found = at(f"{day} 00:30", zone), []
+        for _ in range(4):
+            start, end = bounds(CalendarPeriod("hour"), now, zone)
+            found.append((f"{to_local(start, zone):%H:%M}", (end - start) // 60_000_000))
+            now = end
+        assert [minutes for _, minutes in found] == [60, 90, 60, 60], others
+        assert found[2][0] in {"02:00", "03:00"}
+
+
+STRANGE = {  # zones by years in which their clocks changed as they do nowhere now
+    "America/Goose_Bay": (1987, 2012),  # a minute after midnight
+    "America/Caracas": (2007, 2017),  # by half an hour, for good
+    "America/Guyana": (1975, 1976),  # by three quarters
+    "America/Montevideo": (1974, 1975),  # by an hour and a half
+    "Pacific/Apia": (2011, 2013),  # over a day that was none
+    "Pacific/Kwajalein": (1993, 1994),
+}
+
+
+def changes(zone: str, years: tuple[int, int]) -> set[tuple[int, timedelta | None, timedelta | None]]:
+    """When the clocks of a zone change, and from what to what; what lasts less than six days is not seen."""
+    now, end = (to_micros(datetime(year, 1, 1, tzinfo=UTC)) for year in years)
+    found = set()
+    while now < end:
+        before, until = to_local(now, zone).utcoffset(), now + 6 * 24 * HOUR
+        if to_local(until, zone).utcoffset() != before:
+            low, high = now // SECOND, until // SECOND
+            while high - low > 1:
+                middle = (low + high) // 2
+                same = to_local(middle * SECOND, zone).utcoffset() == before
+                low, high = (middle, high) if same else (low, middle)
+            found.add((high * SECOND, before, to_local(until, zone).utcoffset()))
+        now = until
+    return found
+
+
+def test_periods_join_without_gap_wherever_clocks_change() -> None:
+    spans = [(zone, (2026, 2028)) for zone in sorted(available_timezones())]
+    seen = set()
+    around = [sign * (part * HOUR + more) for part in (0, 1, 3) for more in (0, 1, HOUR // 2) for sign in (-1, 1)]
+    for zone, years in (*spans, *STRANGE.items()):
+        for change in changes(zone, years) - seen:
+            seen.add(change)
+            for unit, ahead in product(UNITS, around):
+                joins(unit, change[0] + ahead, zone)
+    assert len(seen) > 100
+
+
+def joins(unit: str, now: int, zone: str) -> None:
+    start, end = bounds(CalendarPeriod(unit), now, zone)
+    assert start <= now < end, (unit, now, zone)
+    assert bounds(CalendarPeriod(unit), start, zone) == (start, end), (unit, now, zone)
+    assert bounds(CalendarPeriod(unit), end, zone)[0] == end, (unit, now, zone)
+    assert bounds(CalendarPeriod(unit), start - 1, zone)[1] == start, (unit, now, zone)
+
+
 @given(
-    st.sampled_from(["hour", "day", "week", "month", "quarter", "year"]),
-    st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1)),  # noqa: DTZ001
-    st.sampled_from([AMSTERDAM, "America/New_York", "Asia/Beirut", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
+    st.sampled_from(UNITS),
+    st.datetimes(datetime(1973, 1, 1), datetime(2060, 1, 1)),  # noqa: DTZ001 - before, clocks were off by seconds
+    st.sampled_from([AMSTERDAM, "America/New_York", "Asia/Beirut", "Australia/Lord_Howe", "Asia/Kathmandu", *STRANGE]),
 )
 def test_now_lies_in_its_period_and_periods_join_without_gap(unit: str, moment: datetime, zone: str) -> None:
-    now = to_micros(moment.replace(tzinfo=UTC))
-    start, end = bounds(CalendarPeriod(unit), now, zone)
-    assert start <= now < end
-    if unit != "hour":
-        assert bounds(CalendarPeriod(unit), end, zone)[0] == end
-        assert bounds(CalendarPeriod(unit), start - 1, zone)[1] == start
+    joins(unit, to_micros(moment.replace(tzinfo=UTC)), zone)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from agent.store.records import DeliveryState
+from connectors.base import Refused
 from rules.model import SECOND
+from tests.agent.corrections.correcting_kit import AUTO, House
 from tests.agent.test_dispatcher import START, World, call, idle, states, world
 
 __all__ = ["world"]
@@ -23,3 +29,21 @@ async def test_one_that_is_given_up_at_the_stop_is_recorded(world: World) -> Non
     await asyncio.gather(stopping, task)
     assert world.called == [(None, "Setpoint was stopped")]
     assert await states(world.store) == {"c": DeliveryState.FAILED}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_is_decided_twice_in_one_instant_is_remembered_twice(tmp_path: Path, restarts: bool) -> None:
+    """A clock that was set back shows an instant once more."""
+    house = await House(tmp_path).begin(replace(AUTO, cooldown=0))
+    await house.read(25)
+    if restarts:
+        await house.restart()
+    [call] = await house.claim()
+    await house.settle(call, Refused("answered 500", status=500, permanent=False))
+    said = [one for one in await house.store.transitions(10) if one.event == "correction"]
+    assert [one.detail[:36] for one in reversed(said)] == [
+        "Correction cool is being called",
+        "Correction cool waits for its time: ",
+    ]
+    assert len({one.at for one in said}) == 1
+    await house.stop()

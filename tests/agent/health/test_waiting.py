@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,69 @@ async def test_what_no_waiting_helps_against_ends_it(
     late = Failing(monkeypatch, settings, StoreAway("no route"), failure)
     with pytest.raises(StoreError, match=str(failure)):
         await waiting.start(Setpoint(settings, {}), late.sleep)
+
+
+async def test_whoever_asks_while_the_database_says_nothing_is_told_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, asked, answers = Store.open, asyncio.Event(), asyncio.Event()
+
+    async def hangs(*given: Any) -> Store:
+        asked.set()
+        await answers.wait()
+        return await really(*given)
+
+    monkeypatch.setattr(Store, "open", hangs)
+    monkeypatch.setattr(waiting, "_SOON_SECONDS", 0)
+    daemon = Setpoint(settings, {})
+    starting = asyncio.create_task(waiting.start(daemon))
+    await asked.wait()
+    found = {path: await ask(settings, path) for path in ("/livez", "/-/healthy", "/-/ready", "/in/push")}
+    assert found["/livez"] == (200, "OK\n")
+    assert found["/-/healthy"] == found["/-/ready"]
+    assert found["/-/ready"] == (
+        503,
+        f"starting: waiting for the answers of the database {settings.config.parent}/s.db\n",
+    )
+    assert found["/in/push"][0] == 503
+    answers.set()
+    await starting
+    assert await ask(settings, "/-/ready") == (200, "OK\n")  # at the same address
+    await daemon.stop()
+
+
+async def test_a_start_that_is_given_up_leaves_nobody_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def hangs(*_: Any) -> None:
+        asked.set()
+        await asyncio.Future()
+
+    monkeypatch.setattr(Store, "open", hangs)
+    monkeypatch.setattr(waiting, "_SOON_SECONDS", 0)
+    starting = asyncio.create_task(waiting.start(Setpoint(settings, {})))
+    await asked.wait()
+    assert (await ask(settings, "/livez"))[0] == 200
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(settings, "/livez")
+
+
+async def ask(settings: Settings, path: str) -> tuple[int, str]:
+    """As soon as somebody listens there."""
+    async with aiohttp.ClientSession() as session:
+        for _ in range(200):
+            try:
+                async with session.get(f"http://{settings.listen}{path}") as answer:
+                    return answer.status, await answer.text()
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0)
+        async with session.get(f"http://{settings.listen}{path}") as answer:
+            return answer.status, await answer.text()
 
 
 async def test_a_probe_writes_and_leaves_the_database_to_the_daemon(tmp_path: Path) -> None:

@@ -66,15 +66,32 @@ async def test_a_second_name_of_the_same_file_does_not_help(tmp_path: Path) -> N
 
 async def test_another_process_is_told_too(url: str) -> None:
     store = await Store.open(url, 0)
+    assert await opened_elsewhere(url) == f"{os.getpid()}"
+    await store.close()
+
+
+async def test_another_name_on_the_disk_does_not_help_another_process(file_url: str) -> None:
+    path = file_of(file_url)
+    store = await Store.open(file_url, 0)
+    os.link(path, path.with_name("copy.db"))
+    assert await opened_elsewhere(f"sqlite:///{path.with_name('copy.db')}") == "None"
+    await store.commit(Commit(1, readings=[Reading(S, 1, 1.0)]))
+    await store.close()
+    # a copy by a hard link, as backups are made, is no daemon
+    assert await opened_elsewhere(file_url) == "opened"
+
+
+async def opened_elsewhere(url: str) -> str:
+    """What another process says that opens it: the process that has it, or that it could."""
     script = (
         "import asyncio, sys; from agent.store.store import Store, StoreInUse\n"
         "try: asyncio.run(Store.open(sys.argv[1], 0))\n"
-        "except StoreInUse as error: print(error.pid)"
+        "except StoreInUse as error: print(error.pid)\n"
+        "else: print('opened')"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, stdout=asyncio.subprocess.PIPE)
     said, _ = await process.communicate()
-    assert said.decode().strip() == str(os.getpid())
-    await store.close()
+    return said.decode().strip()
 
 
 async def test_looking_creates_nothing(file_url: str) -> None:

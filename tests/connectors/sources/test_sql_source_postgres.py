@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -61,3 +62,36 @@ async def test_what_can_not_be_read(services: Services, database: Postgres, dail
     with pytest.raises(Unreachable) as caught:
         await read(services, gone)
     assert database.password not in str(caught.value)
+
+
+async def test_a_cell_that_is_larger_than_all_may_be_is_not_made(
+    services: Services, database: Postgres, daily: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.database.MOST_BYTES", 2_000_000)
+    huge = "select repeat('x', 40000000) as region, '2025-12-30' as day, 1 as orders"
+    keys = {"type": "sql", "url": database.url, "query": huge, "readings": [READING]}
+    source = SqlSource("shop", SqlSourceConfig.model_validate(keys), services)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadAnswer, match=r"more than 50 MB; select fewer rows") as caught:
+            await source.read(NOW)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert type(caught.value) is BadAnswer
+    assert peak < 8_000_000
+    with pytest.raises(BadAnswer, match=r"more than 50 MB"):  # on a new connection
+        await source.read(NOW)
+    await source.close()
+
+
+async def test_what_a_connection_gives_is_counted_for_each_read(
+    services: Services, database: Postgres, daily: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.database.MOST_BYTES", 20_000)
+    query = "select repeat('x', 400) as region, '2025-12-30' as day, n as orders from generate_series(1, 30) as n"
+    keys = {"type": "sql", "url": database.url, "query": query, "readings": [READING]}
+    source = SqlSource("shop", SqlSourceConfig.model_validate(keys), services)
+    for _ in range(3):
+        assert len(await source.read(NOW)) == 30
+    await source.close()
