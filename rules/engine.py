@@ -359,7 +359,7 @@ class Instance:
                 self.moved += happened
 
     def recent(self) -> bool:
-        """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
+        """Whether the readings are recent enough to tell by: after a pause of the daemon a poll comes first."""
         for name in self._sources():
             rule, source = self.specs.sources.get(name), self._source(name)
             every = rule.every if rule is not None else None

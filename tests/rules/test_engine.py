@@ -298,6 +298,36 @@ def test_after_a_pause_a_pending_alert_waits_for_a_poll() -> None:
     assert world.step(later + 1, Reading(TEMPERATURE, later, 21), polls=[Polled("a", later)]) == ["out inactive"]
 
 
+@pytest.mark.parametrize(
+    ("goal", "rule"),
+    [
+        (Goal(Measure.SUM, at_most=10, per=RollingPeriod(MINUTE)), AlertRule("out", Standing.MISSED)),
+        (Goal(condition="sum(temperature, '1m') <= 10"), AlertRule("out", Standing.OUT_OF_BAND)),
+    ],
+)
+def test_a_window_that_emptied_while_nobody_read_ends_nothing_before_a_poll(goal: Goal, rule: AlertRule) -> None:
+    target = room(goal=goal, alerts=(rule,), **({"selector": None} if goal.condition else {}))
+    world = World(target, sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
+    readings = [Reading(TEMPERATURE, NOON + 5 * n * SECOND, 2) for n in range(24)]
+    began, later = NOON + MINUTE, NOON + MINUTE + 50 * SECOND
+    assert world.step(began, *readings[:13], polls=[Polled("a", began)]) == ["out firing"]
+    assert world.step(later, due=world.states.instances) == []
+    assert world.step(later + SECOND, *readings[13:23], polls=[Polled("a", later)]) == []
+    gone = later + 2 * MINUTE
+    assert world.step(gone, Reading(TEMPERATURE, gone, 2), polls=[Polled("a", gone)]) == ["out resolved"]
+
+
+def test_a_reading_that_aged_while_nobody_read_makes_nothing_fire_on() -> None:
+    rule = AlertRule("out", Standing.OUT_OF_BAND, keep_firing_for=MINUTE)
+    target = room(goal=Goal(condition="age(temperature) < 30"), selector=None, alerts=(rule,))
+    world = World(target, sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
+    old, back, later = NOON - MINUTE, NOON + 5 * SECOND, NOON + 10 * MINUTE
+    assert world.step(NOON, Reading(TEMPERATURE, old, 21), polls=[Polled("a", NOON)]) == ["out firing"]
+    assert world.step(back, Reading(TEMPERATURE, back, 21), polls=[Polled("a", back)]) == ["out recovering"]
+    assert world.step(later, due=world.states.instances) == []
+    assert world.step(later + 1, Reading(TEMPERATURE, later, 21), polls=[Polled("a", later)]) == ["out resolved"]
+
+
 def test_a_failing_source_is_not_silence() -> None:
     world = World(room(no_data=NoData(7 * SECOND)), sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
     world.step(NOON, Reading(TEMPERATURE, NOON, 21), polls=[Polled("a", NOON)])
