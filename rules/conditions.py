@@ -196,7 +196,7 @@ class _Arguments:
         elif isinstance(argument, ast.Constant) and type(argument.value) in {int, float}:
             self._once("fraction", argument)
             self.fraction = float(argument.value)  # type: ignore[arg-type]
-            if not 0 <= self.fraction <= 1:
+            if function.fraction is not Need.NO and not 0 <= self.fraction <= 1:
                 raise self.checker.fail("the part of the values that lie below is from 0 to 1", argument)
         else:
             shown = self.checker.show(argument)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rules import episodes, hindsight, present, whens
 from rules.checkins import checkin_wake
 from rules.goals import assess
-from rules.health import evaluate_sources
+from rules.health import evaluate_sources, is_recent
 from rules.history import History, Members
 from rules.learning import beside, learned
 from rules.model import (
@@ -275,7 +275,7 @@ class Instance:
         if self.target.no_data is None or self.assessment.silent or seen >= self.states.listening:
             return seen
         rules = [self.specs.sources.get(name) for name in self._sources()]
-        called = not rules or any(rule is None or rule.every is None for rule in rules)
+        called = not rules or any(rule is None or not rule.polled for rule in rules)
         return self.states.listening if called else seen
 
     def _read_until(self) -> int | None:
@@ -283,7 +283,7 @@ class Instance:
         until: int | None = self.now
         for name in self._sources():
             rule = self.specs.sources.get(name)
-            if rule is not None and rule.every is not None:
+            if rule is not None and rule.polled:
                 source = self._source(name)
                 last = source.last_success if source is not None else None
                 until = None if last is None or until is None else min(until, last)
@@ -359,14 +359,9 @@ class Instance:
                 self.moved += happened
 
     def recent(self) -> bool:
-        """Whether the readings are recent enough to fire on: after a pause of the daemon a poll comes first."""
-        for name in self._sources():
-            rule, source = self.specs.sources.get(name), self._source(name)
-            every = rule.every if rule is not None else None
-            last = source.last_success if source is not None else None
-            if every is not None and last is not None and self.now - last > 2 * every + 10 * SECOND:
-                return False
-        return True
+        """Whether the readings are recent enough to tell by: after a pause of the daemon a poll comes first."""
+        rules = ((self.specs.sources.get(name), self._source(name)) for name in self._sources())
+        return all(is_recent(rule, source, self.now) for rule, source in rules if rule is not None)
 
     def _wake(self, scene: Scene) -> int | None:
         moments = self._moments(scene)

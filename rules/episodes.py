@@ -16,27 +16,30 @@ _INACTIVE = AlertState.INACTIVE
 
 
 def advance(
-    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, still: bool = False
+    asked: Asked, before: AlertStatus, recent: Callable[[], bool], *, still: bool = False
 ) -> tuple[AlertStatus, Sequence[Transition]]:
     """The alert after its instance was found to stand so, and what happened to it.
 
-    `may_fire` says whether the readings are recent enough to fire on. What `still` counts was found of the past, and
-    nothing is known by now: no time goes on.
+    `recent` says whether the readings are recent enough: after a pause of the daemon nothing fires and nothing open
+    changes before a poll, since windows have emptied and readings have aged only because nobody read. What `still`
+    counts was found of the past, and nothing is known by now: no time goes on.
     """
     found = KINDS[asked.rule.when](asked)
     idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
     if found is None or (idle and not found):
         return before, _NONE
-    after, said = _step(asked, before, may_fire, found=found, still=still)
+    after, said = _step(asked, before, recent, found=found, still=still)
     if asked.rule.often is not None and alerts.is_open(before) and after.state is _INACTIVE:
         # Some of the last readings may breach still. A second look would find it pending, so the first one does.
-        after, begun = _step(asked, after, may_fire, found=found, still=still)
+        after, begun = _step(asked, after, recent, found=found, still=still)
         said = [*said, *begun]
+    if said and alerts.is_open(before) and not (asked.scene.down or recent()):
+        return before, _NONE
     return after, said
 
 
 def _step(
-    asked: Asked, before: AlertStatus, may_fire: Callable[[], bool], *, found: bool, still: bool
+    asked: Asked, before: AlertStatus, recent: Callable[[], bool], *, found: bool, still: bool
 ) -> tuple[AlertStatus, Sequence[Transition]]:
     rule, active, enough, status = asked.rule, found, True, before
     if rule.often is not None:
@@ -50,7 +53,7 @@ def _step(
         for_=flapping.FOR_EVER if still and rule.for_ else rule.for_,
         keep_firing_for=flapping.FOR_EVER if stays_open else rule.keep_firing_for,
         now=asked.scene.now,
-        may_fire=active and enough and may_fire(),
+        may_fire=active and enough and recent(),
     )
     news = None
     if rule.flapping is not None or before.flapping_since is not None:
@@ -119,15 +122,13 @@ def _weighed(asked: Asked, status: AlertStatus, said: list[Transition]) -> Alert
     return after
 
 
-def escalate(
-    asked: Asked, status: AlertStatus, may_fire: Callable[[], bool]
-) -> tuple[AlertStatus, Sequence[Transition]]:
+def escalate(asked: Asked, status: AlertStatus, recent: Callable[[], bool]) -> tuple[AlertStatus, Sequence[Transition]]:
     """The alert after the escalation steps whose time has come, all of them in one transition.
 
     As with firing, after a pause of the daemon a poll comes first, unless the source is known to give none.
     """
     at = _next_step(asked.rule, status)
-    if at is None or at > asked.scene.now or not (asked.scene.down or may_fire()):
+    if at is None or at > asked.scene.now or not (asked.scene.down or recent()):
         return status, _NONE
     since = asked.scene.now - _open_since(status)
     due = [step for step in asked.rule.escalate[status.escalated :] if step.after <= since]

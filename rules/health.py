@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rules import alerts
-from rules.model import Event, Health, InstanceKey, Polled, SourceState, Transition
+from rules.cron import next_run
+from rules.model import SECOND, Event, Health, InstanceKey, Polled, SourceRule, SourceState, Transition
 from rules.specs import Specs
 
 DOWN_AFTER = 2  # one failure may be a blip, and a poll later is soon enough
+_LATE = 10 * SECOND  # how long after it is due a poll may end
 
 
 def fold_polls(before: SourceState, polled: Polled, now: int) -> tuple[SourceState, Event | None]:
@@ -61,3 +63,13 @@ def evaluate_sources(
             alert = replace(after.alert, fingerprint=transition.fingerprint, labels=transition.labels)
             changed[polled.source] = replace(after, alert=alert)
     return changed, transitions
+
+
+def is_recent(rule: SourceRule, source: SourceState | None, now: int) -> bool:
+    """Whether at most one poll of a source is missing by now. One that is called, or was never read, misses none."""
+    last = source.last_success if source is not None else None
+    if last is None:
+        return True
+    if rule.cron is not None:
+        return now <= next_run(rule.cron, rule.zone, next_run(rule.cron, rule.zone, last)) + _LATE
+    return rule.every is None or now <= last + 2 * rule.every + _LATE

@@ -16,6 +16,7 @@ from rules.expressions import ConditionError
 from rules.measures import MEASURES, NAMES
 from rules.model import CalendarPeriod, CorrectRule, Measure, NoDataThen, RollingPeriod, Sign, Standing, Target
 
+_OTHERS = "default"
 _ALWAYS = frozenset({Standing.NO_DATA})
 _SIGNS = frozenset({Sign.UNUSUAL})  # burning says itself what it needs
 _LEVEL = _ALWAYS | {Standing.IN_BAND, Standing.OUT_OF_BAND}
@@ -29,12 +30,35 @@ def check_goal(goal: GoalSection, path: Path, document: Document) -> None:
         return
     if goal.at_least is None and goal.at_most is None:
         document.report(path, "needs at_least, at_most or a condition", at_key=True)
-    low, high = goal.at_least, goal.at_most
-    if isinstance(low, float) and isinstance(high, float) and low > high:
-        document.report((*path, "at_least"), f"{low:g} is more than at_most {high:g}")
+    _check_order(goal, path, document)
     _check_measure(goal, path, document)
     if goal.plan is not None and not document.is_broken(path):
         _check_plan(goal, path, document)
+
+
+def _check_order(goal: GoalSection, path: Path, document: Document) -> None:
+    """In no period the lower bound lies above the upper one."""
+    lows, highs = _by_period(goal.at_least), _by_period(goal.at_most)
+    for name in {**lows, **highs}:
+        low, high = (bounds.get(name, bounds.get(_OTHERS)) for bounds in (lows, highs))
+        if low is None or high is None or low <= high:
+            continue
+        if name in lows:
+            document.report(_place(goal.at_least, (*path, "at_least"), name), f"{low:g} is more than at_most {high:g}")
+        else:
+            document.report(_place(goal.at_most, (*path, "at_most"), name), f"{high:g} is less than at_least {low:g}")
+
+
+def _by_period(bound: object) -> Mapping[str, float]:
+    """The numbers of a bound by the name of their period; a single one is that of all others. None are looked up."""
+    if isinstance(bound, dict):
+        return bound
+    return {_OTHERS: bound} if isinstance(bound, float) else {}
+
+
+def _place(bound: object, path: Path, name: str) -> Path:
+    """Where a bound's number for a period is written."""
+    return (*path, name) if isinstance(bound, dict) else path
 
 
 def _check_plan(goal: GoalSection, path: Path, document: Document) -> None:
@@ -48,7 +72,7 @@ def _check_plan(goal: GoalSection, path: Path, document: Document) -> None:
         fit += [] if goal.plan == WEEKDAYS else [Measure.LAST]
         document.report(at, f"is for what grows in a period: measure {', '.join(fit)}", at_key=True)
     elif goal.plan == WEEKDAYS and isinstance(goal.per, CalendarPeriod) and goal.per.unit in {"hour", "day"}:
-        document.report(at, f"a {goal.per.unit} has no weekdays; use a week or longer")
+        document.report(at, f"{goal.per.unit}s have no weekdays; use a week or longer")
 
 
 def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
@@ -70,9 +94,14 @@ def _check_measure(goal: GoalSection, path: Path, document: Document) -> None:
         message = "is of the readings that satisfy a condition; add it, for example where: value == 1"
         document.report((*path, "measure"), f"share {message}")
     if measure is Measure.SHARE:
-        for key, bound in (("at_least", goal.at_least), ("at_most", goal.at_most)):
-            if isinstance(bound, float) and not 0 <= bound <= 1:
-                document.report((*path, key), "of a share is from 0 to 1, or from 0% to 100%")
+        _check_share(goal, path, document)
+
+
+def _check_share(goal: GoalSection, path: Path, document: Document) -> None:
+    for key, bound in (("at_least", goal.at_least), ("at_most", goal.at_most)):
+        for name, number in _by_period(bound).items():
+            if not 0 <= number <= 1:
+                document.report(_place(bound, (*path, key), name), "of a share is from 0 to 1, or from 0% to 100%")
 
 
 def check_recover(target: TargetSection, path: Path, document: Document) -> None:

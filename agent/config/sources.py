@@ -58,15 +58,16 @@ def _entry(name: str, kind: Kind, defaults: Defaults) -> SourceEntry:
     polled = isinstance(config, PolledConfig)
     cron = config.cron if polled else None
     every = (config.every or defaults.every) if polled and cron is None else None
+    zone = getattr(config, "timezone", None) or defaults.timezone
     return SourceEntry(
         name=name,
         kind=kind.name,
         config=config,
         every=every,
         cron=cron,
-        zone=getattr(config, "timezone", None) or defaults.timezone,
+        zone=zone,
         timeout=getattr(config, "timeout", 10 * SECOND),
-        rule=SourceRule(name, _series(kind), every),
+        rule=SourceRule(name, _series(kind), every, cron, zone),
     )
 
 

@@ -283,8 +283,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """What the engine must know of a source: the series it gives and how often it is read (None: it is called)."""
+    """What the engine must know of a source: the series it gives and when it is read, every so often or by a cron
+    expression of five fields in a zone. Without either it is called."""
 
     name: str
     series: tuple[str, ...]
     every: int | None
+    cron: str | None = None
+    zone: str = "UTC"
+
+    @property
+    def polled(self) -> bool:
+        """Whether it is read, not called."""
+        return self.every is not None or self.cron is not None

@@ -289,13 +289,44 @@ def test_readings_that_stop(then: NoDataThen, told: list[str]) -> None:
     assert back == {"alert": ["no-data resolved"], "keep": [], "ok": ["out firing"]}[then]
 
 
-def test_after_a_pause_a_pending_alert_waits_for_a_poll() -> None:
-    target = room(alerts=(AlertRule("out", Standing.OUT_OF_BAND, for_=MINUTE),))
-    world = World(target, sources=[SourceRule("a", ("temperature",), 10 * SECOND)])
+@pytest.mark.parametrize(("every", "cron"), [(10 * SECOND, None), (None, "*/5 * * * *")])
+def test_after_a_pause_a_pending_alert_waits_for_a_poll(every: int | None, cron: str | None) -> None:
+    target = room(alerts=(AlertRule("out", Standing.OUT_OF_BAND, for_=11 * MINUTE),))
+    world = World(target, sources=[SourceRule("a", ("temperature",), every, cron)])
     world.step(NOON, Reading(TEMPERATURE, NOON, 25), polls=[Polled("a", NOON)])
     later = NOON + HOUR
     assert world.step(later) == []
     assert world.step(later + 1, Reading(TEMPERATURE, later, 21), polls=[Polled("a", later)]) == ["out inactive"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "rule"),
+    [
+        (Goal(Measure.SUM, at_most=10, per=RollingPeriod(MINUTE)), AlertRule("out", Standing.MISSED)),
+        (Goal(condition="sum(temperature, '1m') <= 10"), AlertRule("out", Standing.OUT_OF_BAND)),
+    ],
+)
+def test_a_window_that_emptied_while_nobody_read_ends_nothing_before_a_poll(goal: Goal, rule: AlertRule) -> None:
+    target = room(goal=goal, alerts=(rule,), **({"selector": None} if goal.condition else {}))
+    world = World(target, sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
+    readings = [Reading(TEMPERATURE, NOON + 5 * n * SECOND, 2) for n in range(24)]
+    began, later = NOON + MINUTE, NOON + MINUTE + 50 * SECOND
+    assert world.step(began, *readings[:13], polls=[Polled("a", began)]) == ["out firing"]
+    assert world.step(later, due=world.states.instances) == []
+    assert world.step(later + SECOND, *readings[13:23], polls=[Polled("a", later)]) == []
+    gone = later + 2 * MINUTE
+    assert world.step(gone, Reading(TEMPERATURE, gone, 2), polls=[Polled("a", gone)]) == ["out resolved"]
+
+
+def test_a_reading_that_aged_while_nobody_read_makes_nothing_fire_on() -> None:
+    rule = AlertRule("out", Standing.OUT_OF_BAND, keep_firing_for=MINUTE)
+    target = room(goal=Goal(condition="age(temperature) < 30"), selector=None, alerts=(rule,))
+    world = World(target, sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
+    old, back, later = NOON - MINUTE, NOON + 5 * SECOND, NOON + 10 * MINUTE
+    assert world.step(NOON, Reading(TEMPERATURE, old, 21), polls=[Polled("a", NOON)]) == ["out firing"]
+    assert world.step(back, Reading(TEMPERATURE, back, 21), polls=[Polled("a", back)]) == ["out recovering"]
+    assert world.step(later, due=world.states.instances) == []
+    assert world.step(later + 1, Reading(TEMPERATURE, later, 21), polls=[Polled("a", later)]) == ["out resolved"]
 
 
 def test_a_failing_source_is_not_silence() -> None:
@@ -307,6 +338,20 @@ def test_a_failing_source_is_not_silence() -> None:
         told += world.step(now, polls=[Polled("a", now, "status 500")])
         told += world.step(now + 2 * SECOND)
     assert told == ["source-down firing"]
+
+
+def test_nor_is_a_failing_source_that_is_read_by_the_calendar_or_the_time_between_two_reads() -> None:
+    world = World(room(no_data=NoData(90 * MINUTE)), sources=[SourceRule("a", ("temperature",), None, "0 8-12 * * *")])
+    world.step(NOON - 4 * HOUR, Reading(TEMPERATURE, NOON - 4 * HOUR, 21), polls=[Polled("a", NOON - 4 * HOUR)])
+    told = []
+    for hour in (-3, -2):
+        told += world.step(NOON + hour * HOUR, polls=[Polled("a", NOON + hour * HOUR, "status 500")])
+        told += world.step(NOON + hour * HOUR + 59 * MINUTE)
+    assert told == ["source-down firing"]
+    world.step(NOON, Reading(TEMPERATURE, NOON, 21), polls=[Polled("a", NOON)])
+    night, morning = NOON + 8 * HOUR, NOON + 20 * HOUR
+    assert world.step(night, due=world.states.instances) == []
+    assert world.step(morning, polls=[Polled("a", morning)], due=world.states.instances) == ["no-data firing"]
 
 
 def test_a_number_that_is_read_goes_on_as_it_did() -> None:

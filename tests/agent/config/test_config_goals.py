@@ -42,6 +42,22 @@ GOALS = {
         "series: sales, goal: {measure: share, where: value > 1, at_least: 99.9, per: day}",
         ["8:73: targets.t.goal.at_least: of a share is from 0 to 1, or from 0% to 100%"],
     ),
+    "share of more than all in one period": (
+        "series: sales, goal: {measure: share, where: value > 1, at_least: {2026-02: 150%, default: 90%}, per: month}",
+        ["8:83: targets.t.goal.at_least.2026-02: of a share is from 0 to 1, or from 0% to 100%"],
+    ),
+    "upside down in one period of a table": (
+        "series: sales, goal: {at_least: 10, at_most: {2026-02: 3, default: 20}, per: month}",
+        ["8:62: targets.t.goal.at_most.2026-02: 3 is less than at_least 10"],
+    ),
+    "upside down in some periods of two tables": (
+        "series: sales, goal: {at_least: {2026-01: 9, 2026-03: 4}, at_most: {2026-01: 9, 2026-03: 3}, per: month}",
+        ["8:61: targets.t.goal.at_least.2026-03: 4 is more than at_most 3"],
+    ),
+    "upside down where the table says nothing else": (
+        "series: sales, goal: {at_least: {2026-01: 9, default: 4}, at_most: {2026-01: 10, default: 3}, per: month}",
+        ["8:61: targets.t.goal.at_least.default: 4 is more than at_most 3"],
+    ),
     "where without share": (
         "series: sales, goal: {where: value > 1, at_least: 9, per: day}",
         ["8:29: targets.t.goal.where: is what a share counts; add measure: share"],
@@ -119,7 +135,7 @@ GOALS = {
     ),
     "weekdays of a day": (
         "series: sales, goal: {at_least: 3, per: day, plan: weekdays}",
-        ["8:58: targets.t.goal.plan: a day has no weekdays; use a week or longer"],
+        ["8:58: targets.t.goal.plan: days have no weekdays; use a week or longer"],
     ),
     "plan from a series that is not there": (
         "series: sales, goal: {at_least: 3, per: month, plan: {series: visitor}}",

@@ -81,6 +81,9 @@ def test_the_example_says_when_sources_are_read(example: Configuration) -> None:
         "backup": (None, None, False),
     }
     assert example.sources["thermostat"].zone == "Europe/Amsterdam"
+    rule = example.sources["thermostat"].rule
+    assert (rule.cron, rule.zone, rule.polled) == ("*/5 8-18 * * mon-fri", "Europe/Amsterdam", True)
+    assert [example.sources[name].rule.polled for name in ("analytics", "push", "backup")] == [True, False, False]
     assert example.sources["backup"].zone == "UTC"
     assert example.sources["product"].rule.series == ("dau", "session_seconds", "bounce", "cost")
     assert example.sources["backup"].rule.series == CHECKIN_SERIES

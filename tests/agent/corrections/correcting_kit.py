@@ -104,6 +104,12 @@ class House(World, Approving):
         """Time goes by, and what falls due is looked at."""
         await self.wait(span)
 
+    async def reads_on(self, span: int) -> None:
+        """Time goes by, and the source, which is still read, has nothing new."""
+        self.clock.time += span
+        await self.pipeline.handle([], Polled("a", self.clock.time))
+        await self.wait(0)
+
     def runs(self) -> list[Correction]:
         found = self.pipeline.memory.runs.values()
         return sorted(found, key=lambda run: (run.created, run.id))

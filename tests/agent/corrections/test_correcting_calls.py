@@ -463,7 +463,8 @@ class TestOver:
         await self.late(house, keep_firing_for=90 * SECOND)
         await house.passes(MINUTE)
         assert (house.state, house.run().deadline) == (RunState.VERIFYING, house.clock.time + MINUTE)
-        await house.passes(MINUTE)
+        await house.reads_on(30 * SECOND)
+        await house.passes(30 * SECOND)
         assert house.state is RunState.SKIPPED
 
     async def test_a_call_that_is_refused_meanwhile_is_not_told(self, house: House) -> None:
@@ -573,7 +574,7 @@ class TestAgain:
         await house.passes(AUTO.cooldown)
         assert await house.send() == 1
         await house.read(22)
-        await house.passes(30 * MINUTE)
+        await house.reads_on(30 * MINUTE)
         assert (await house.send(), [name for name, _ in house.called]) == (1, ["cool", "cool", "undo"])
 
     async def test_what_helped_is_taken_back_though_the_next_call_did_not(self, house: House) -> None:
@@ -589,5 +590,5 @@ class TestAgain:
         await house.passes(AUTO.cooldown)
         assert await house.send() == 0  # one that failed is not tried again
         await house.read(22)
-        await house.passes(30 * MINUTE)
+        await house.reads_on(30 * MINUTE)
         assert (await house.send(), [name for name, _ in house.called]) == (1, ["cool", "cool", "undo"])
