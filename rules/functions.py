@@ -7,7 +7,6 @@ extrapolated, they count from the last value before the window.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,10 +56,10 @@ class View:
 
     __slots__ = (
         "_compute",
-        "_is_local",
         "end",
         "first",
         "fraction",
+        "is_local",
         "last",
         "offset",
         "past",
@@ -75,7 +74,7 @@ class View:
         self.track = track
         self.window = query.window
         self.offset = query.offset
-        self._is_local = query.offset >= DAY and zone != "UTC"
+        self.is_local = query.offset >= DAY and zone != "UTC"
         self.fraction = query.fraction
         self.zone = zone
         self.end = self.first = self.last = 0
@@ -89,7 +88,7 @@ class View:
 
     def turn_to(self, now: int) -> None:
         """Sees what there is at a time."""
-        end = self.end = shifted(now, self.offset, self.zone) if self._is_local else now - self.offset
+        end = self.end = shifted(now, self.offset, self.zone) if self.is_local else now - self.offset
         if self.window:
             times, before = self.track.times, self.first
             last = self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
@@ -104,7 +103,7 @@ class View:
         """Before when it sees the readings that it sees at `now`, while none comes; 0: that isn't known."""
         if not (self.window or self.offset):
             return NEVER
-        if self._is_local:
+        if self.is_local:
             return 0
         if self.end != now - self.offset:
             self.turn_to(now)
@@ -125,11 +124,13 @@ class View:
     @property
     def values(self) -> Sequence[float]:
         """The values in the window."""
-        return self.valued(self.track.values)
+        found = self.track.values[self.first : self.last]
+        return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
 
-    def valued(self, of: array[float]) -> Sequence[float]:
-        """What stands in the window of something said of each reading; NaN is left out."""
-        found = of[self.first : self.last]
+    @property
+    def rises(self) -> Sequence[float]:
+        """What a counter rose by with each of them."""
+        found = self.track.rises[self.first : self.last]
         return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
 
     @property
@@ -247,7 +248,7 @@ def _count(view: View) -> Value:
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
     if view.holds_fewer(_MANY_IN_C):
-        rises = view.valued(view.track.rises)
+        rises = view.rises
         risen, count = fsum(rises), len(rises)
     else:
         summary = view.rolling(Measure.INCREASE).summary
