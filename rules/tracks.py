@@ -176,7 +176,7 @@ class Track:
                 return
         if cut <= 0:
             return
-        kept = [index for index in self._valued_from(0, held) if index < cut]
+        kept = [] if self.whole else [index for index in self._valued_from(0, held) if index < cut]
         if not kept and isnan(self.values[cut]) and (before := self.valued(cut)) >= 0:
             kept = [before]
         self.times[:cut] = array("q", [self.times[index] for index in kept])
