@@ -83,7 +83,7 @@ def _bounds(comparison: Comparison, values: Sequence[float]) -> Iterator[tuple[i
 def _side(query: Query, view: View, value: float, bound: float) -> Side | None:
     """On which side of its bound a query is, and how far."""
     measure = _MEASURED[query.function]
-    if view.is_local or (query.offset and not query.window):
+    if view.is_local:
         return None
     if isinstance(measure, Spread):
         values = view.values

@@ -56,7 +56,7 @@ class Passed(NamedTuple):
 
     def moved_on(self, state: InstanceState) -> InstanceState:
         """The state after the look, with those of the numbers that may be asked for."""
-        _, value, time, start, end, _ = self.found
+        _, value, time, start, end, *_ = self.found
         assessment = replace(state.assessment, value=value, time=time, start=start, end=end)
         return replace(state, assessment=assessment, seen=self.seen, alerts=self.alerts, usual=self.usual)
 

@@ -95,7 +95,7 @@ class Turn:
             target = self.specs.targets[self.key.target]
             self._instance = Instance(self.specs, target, before, self.states, {}, self.history, at)
         self._instance.go_on(before, at)
-        after = self._instance.evaluate(readings, seen.sight if seen is not None else None)
+        after = self._instance.evaluate(readings, seen)
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.

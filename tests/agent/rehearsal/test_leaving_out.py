@@ -418,6 +418,13 @@ def test_another_series_that_joins_a_calm_one_counts_from_then_on(target: Target
     assert check(target, arriving(readings), NOON + 4 * HOUR) > 0.3
 
 
+def test_a_query_that_may_mean_two_series_leaves_a_condition_open_whatever_others_decide() -> None:
+    times = range(NOON, NOON + HOUR, MINUTE)
+    who = [(ONE, OUTSIDE, HALL if at >= NOON + 20 * MINUTE else ONE)[at // MINUTE % 3] for at in times]
+    readings = [(at, Reading(one, at, 21.0)) for at, one in zip(times, who, strict=True)]
+    check(asks("last(outside) > 19 or last(temperature) > 50", HELD), arriving(readings), NOON + 2 * HOUR)
+
+
 def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
     came = [(NOON, Reading(ONE, NOON, 21.0)), (NOON + 700 * SECOND, Reading(ONE, NOON + 100 * SECOND, 21.0))]
     check(KINDS["absent"], arriving(came), NOON + 4 * HOUR)
