@@ -38,7 +38,7 @@ from rules.tracks import Track
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
-_SOON = 8
+_SOON = 8  # readings: of a condition it is not worth while to find out for fewer that they may be left out
 _OUT = Standing.OUT_OF_BAND
 
 _INACTIVE = AlertStatus()
@@ -134,7 +134,7 @@ class Resting:
             if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
             if self.scene.condition is not None:
-                self._doubts(doubts=self.left_out < _SOON)
+                self._learn_from(lasted=self.left_out >= _SOON)
             self._make_up(at)
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
@@ -314,7 +314,7 @@ class Resting:
             return
         ahead, newest = self._margins(at, found), self.time or 0
         if ahead is None or at >= newest + ahead.silent:
-            self._doubts(doubts=True)
+            self._learn_from(lasted=False)
         else:
             self.left_out, self.track = 0, self.scene.tracks[0]
             if self.scene.condition is None:
@@ -322,8 +322,8 @@ class Resting:
             self.margins = replace(ahead, until=min(ahead.until, self.asking.until))
             self.sure = min(self.margins.until, newest + ahead.silent)
 
-    def _doubts(self, *, doubts: bool) -> None:
-        self.unsure = self.doubt = min(2 * self.doubt + 1, _UNSURE) if doubts else 0
+    def _learn_from(self, *, lasted: bool) -> None:
+        self.unsure = self.doubt = 0 if lasted else min(2 * self.doubt + 1, _UNSURE)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
