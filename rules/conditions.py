@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from rules import expressions
+from rules.comparisons import Comparison, comparisons
 from rules.expressions import NUMBER, TRUTH, Checker, ConditionError, Position, Truth, Value, one_line
 from rules.functions import FUNCTIONS, Function, Need, Query
 from rules.model import Selector, parse_duration
@@ -33,12 +34,14 @@ _NEEDS = {"window": "a window", "fraction": "a number from 0 to 1", "offset": "h
 class Condition:
     """A compiled condition; `decide` takes one value for each query, in order.
 
-    `look_again` is after how long it may say something else though nothing was read; None: never.
+    `look_again` is after how long it may say something else though nothing was read; None: never. `comparisons` are all
+    that it is made of; None if it is made of more.
     """
 
     text: str
     queries: tuple[Query, ...]
     look_again: int | None
+    comparisons: Sequence[Comparison] | None
     _plain: Callable[[Sequence[Value]], bool]
     _careful: Callable[[Sequence[Value]], Truth]
 
@@ -90,7 +93,8 @@ def compile_condition(text: str) -> Condition:
     careful = expressions.careful(checker, tree)
     spans = (query.look_again for query in checker.queries)
     soonest = min((span for span in spans if span is not None), default=None)
-    return Condition(text, tuple(checker.queries), soonest, expressions.plain(checker, tree), careful)
+    compared = comparisons(checker, tree)
+    return Condition(text, tuple(checker.queries), soonest, compared, expressions.plain(checker, tree), careful)
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rules import episodes, hindsight, present, whens
 from rules.checkins import checkin_wake
-from rules.goals import assess
+from rules.goals import Glance, assess
 from rules.health import evaluate_sources, is_recent
 from rules.history import History, Members
 from rules.learning import beside, learned
@@ -31,7 +31,6 @@ from rules.model import (
 )
 from rules.model.quick import maker, quick, replace
 from rules.periods import look_within
-from rules.progress import Sight
 from rules.questions import look_again, questions
 from rules.scene import Scene, comes_beside, not_later
 from rules.specs import Specs
@@ -202,7 +201,7 @@ class Instance:
         self.members = members
         self.questions = questions(condition, self.target, members.series, members.tracks) if condition else ()
 
-    def evaluate(self, readings: Sequence[Reading], sight: Sight | None = None) -> InstanceState:
+    def evaluate(self, readings: Sequence[Reading], seen: Glance | None = None) -> InstanceState:
         """Its state after readings that are new, as it was seen to stand; what happened to its alerts is in `moved`."""
         newest = self.assessment.time
         # An old reading that comes late is no sign of life, unless all are old to a clock that was set back.
@@ -221,7 +220,7 @@ class Instance:
             apart = hindsight.is_old(scene.condition, readings[0].time, self.now)
         if apart:
             scene = self._catch_up(scene, by_now, findings)
-        assessment = assess(scene, sight)
+        assessment = assess(scene, seen)
         if self.of:
             assessment = beside(assessment, self.target, self.usual.finding if self.usual else None)
         if assessment.hold and (apart or (readings and scene.beside)):  # what is wanted may have come with them

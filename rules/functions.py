@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 from math import floor, fsum
 from operator import ne
 from typing import TYPE_CHECKING
@@ -57,10 +56,10 @@ class View:
 
     __slots__ = (
         "_compute",
-        "_is_local",
         "end",
         "first",
         "fraction",
+        "is_local",
         "last",
         "offset",
         "past",
@@ -75,7 +74,7 @@ class View:
         self.track = track
         self.window = query.window
         self.offset = query.offset
-        self._is_local = query.offset >= DAY and zone != "UTC"
+        self.is_local = query.offset >= DAY and zone != "UTC"
         self.fraction = query.fraction
         self.zone = zone
         self.end = self.first = self.last = 0
@@ -89,17 +88,22 @@ class View:
 
     def turn_to(self, now: int) -> None:
         """Sees what there is at a time."""
-        end = self.end = shifted(now, self.offset, self.zone) if self._is_local else now - self.offset
+        end = self.end = shifted(now, self.offset, self.zone) if self.is_local else now - self.offset
         if self.window:
-            times = self.track.times
-            self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
-            self.first = bisect_right(times, end - self.window, 0, self.last)
+            times, before = self.track.times, self.first
+            last = self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
+            start = end - self.window
+            # Nearly always one reading has left since it was last asked.
+            if before + 1 < last and times[before] <= start < times[before + 1]:
+                self.first = before + 1
+            else:
+                self.first = bisect_right(times, start, 0, last)
 
     def lasts_until(self, now: int) -> int:
         """Before when it sees the readings that it sees at `now`, while none comes; 0: that isn't known."""
         if not (self.window or self.offset):
             return NEVER
-        if self._is_local:
+        if self.is_local:
             return 0
         if self.end != now - self.offset:
             self.turn_to(now)
@@ -124,18 +128,16 @@ class View:
         return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
 
     @property
+    def rises(self) -> Sequence[float]:
+        """What a counter rose by with each of them."""
+        found = self.track.rises[self.first : self.last]
+        return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
+
+    @property
     def before(self) -> float | None:
         """The last value before the window."""
         index = self.track.valued(self.first)
         return self.track.values[index] if index >= 0 else None
-
-    @property
-    def values_from_before(self) -> Sequence[float]:
-        """The last value before the window, if there is one, and those in it."""
-        if self.track.whole and self.first:
-            return self.track.values[self.first - 1 : self.last]
-        before = self.before
-        return self.values if before is None else [before, *self.values]
 
     def holds_fewer(self, many: int) -> bool:
         """Whether there are fewer readings than so many in the window."""
@@ -245,11 +247,13 @@ def _count(view: View) -> Value:
 
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
-    if view.holds_fewer(_MANY):
-        values = view.values_from_before
-        return fsum([b - a if b >= a else b for a, b in pairwise(values)]) if len(values) > 1 else None
-    summary = view.rolling(Measure.INCREASE).summary
-    return summary.increase if summary.count + (view.before is not None) > 1 else None
+    if view.holds_fewer(_MANY_IN_C):
+        rises = view.rises
+        risen, count = fsum(rises), len(rises)
+    else:
+        summary = view.rolling(Measure.INCREASE).summary
+        risen, count = summary.increase, summary.count
+    return risen if count > 1 or (count and view.before is not None) else None
 
 
 def _rate(view: View) -> Value:

@@ -27,7 +27,7 @@ _COMBINED = {combine: partial(combined, combine) for combine in (None, *Combine)
 class Glance(NamedTuple):
     """How an instance stands, the value and the time of its newest reading, and the period that it stands so in.
 
-    `sight` is what decided, for a period.
+    What decided is the `sight` of a period, and the `answers` to a condition.
     """
 
     standing: Standing
@@ -36,6 +36,7 @@ class Glance(NamedTuple):
     start: int | None = None
     end: int | None = None
     sight: Sight | None = None
+    answers: Sequence[float | None] = ()
 
 
 def glance(scene: Scene, now: int) -> Glance | None:
@@ -81,9 +82,10 @@ def _glance_at_level(scene: Scene, goal: Goal, now: int) -> Glance | None:
 def _glance_at_condition(scene: Scene, condition: Condition, now: int) -> Glance | None:
     values = [question.answer(now) for question in scene.questions]
     truth = condition.decide(values)
-    if truth is None:
+    if truth is None or (None in values and _open(scene) is not None):
         return None
-    return Glance(_IN if truth else _OUT, values[0] if len(values) == 1 else None, _newest_time(scene.tracks))
+    value = values[0] if len(values) == 1 else None
+    return Glance(_IN if truth else _OUT, value, _newest_time(scene.tracks), answers=values)
 
 
 def _newest_time(tracks: Sequence[Track]) -> int | None:
@@ -92,7 +94,7 @@ def _newest_time(tracks: Sequence[Track]) -> int | None:
     return max([track.times[-1] for track in tracks if track.times], default=None)
 
 
-def assess(scene: Scene, sight: Sight | None = None) -> Assessment:
+def assess(scene: Scene, seen: Glance | None = None) -> Assessment:
     """How the instance stands now; by what a `glance` at this time has found already, if there was one."""
     target = scene.target
     if scene.down:
@@ -103,8 +105,9 @@ def assess(scene: Scene, sight: Sight | None = None) -> Assessment:
     if after is not None and scene.silent_until is not None and scene.silent_until - scene.quiet_since >= after:
         return replace(held(scene, "no reading"), silent=True)
     if scene.condition:
-        return assess_condition(scene, scene.condition)
+        return assess_condition(scene, scene.condition, answers=seen.answers if seen is not None else ())
     try:
+        sight = seen.sight if seen is not None else None
         return described(sight) if sight is not None else _assess_goal(scene, target.goal or NO_GOAL)
     except Unsettled as lack:
         return held(scene, str(lack))
@@ -134,15 +137,28 @@ def _by_name(scene: Scene) -> dict[str, Track]:
     return {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
 
 
-def assess_condition(scene: Scene, condition: Condition, until: int | None = None) -> Assessment:
-    """How an instance stands by its condition, now or as of a time at which one of its series had a reading."""
-    values: list[float | None] = []
+def _open(scene: Scene, until: int | None = None) -> str | None:
+    """Of which query it is open which series is meant, now or as of a time, in words."""
     for question in scene.questions:
         views = question.views if until is None else question.views_of(until)
         if question.is_open(views):
-            many = f"{question.query.text} means {len(views)} series"
-            return held(scene, f"{many}; split them with `by` or use `combine`")
-        values.append(question.answer(scene.now) if until is None else question.answer_then(views, until))
+            return f"{question.query.text} means {len(views)} series"
+    return None
+
+
+def assess_condition(
+    scene: Scene, condition: Condition, until: int | None = None, answers: Sequence[float | None] = ()
+) -> Assessment:
+    """How an instance stands by its condition, now or as of a time at which one of its series had a reading.
+
+    `answers` are those of now, if they are known.
+    """
+    if not answers and (many := _open(scene, until)) is not None:
+        return held(scene, f"{many}; split them with `by` or use `combine`")
+    values = answers or [
+        question.answer(scene.now) if until is None else question.answer_then(question.views_of(until), until)
+        for question in scene.questions
+    ]
     truth = condition.decide(values)
     found = {query.text: value for query, value in zip(condition.queries, values, strict=True)}
     inputs = tuple((text, NO_VALUE if value is None else number(value)) for text, value in found.items())

@@ -18,7 +18,7 @@ from rules.periods import look_every
 from rules.plans import whole_plan
 from rules.progress import EARLY, Sight
 from rules.scene import Scene
-from rules.spare import ROUNDED, Gain, Leaving, Spare, Trend, side
+from rules.spare import ROUNDED, Gain, Spare, Trend, side
 from rules.steady import is_by_plan, level_bucket
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
@@ -130,8 +130,7 @@ def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins |
         if one is None:
             return None
         window = stretch.start, stretch.end
-        leaves = rolls and one.spare < inf
-        spares.append(Leaving(one, scene.tracks[0], window, silent) if leaves else Spare(one.spare, one.gain))
+        spares.append(one.of_window(scene.tracks[0], window, silent) if rolls else Spare(one.spare, one.gain))
         largest = min(largest, one.largest)
     return Margins(spares, until, silent, -largest, largest)
 

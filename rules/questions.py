@@ -65,6 +65,13 @@ class Question:
         """What it was answered as of a time, of the series that had readings by then."""
         return views[0].ask(until, past=True) if len(views) == 1 else self._answer_of(views, until, past=True)
 
+    def answer_of(self, track: Track, now: int, until: int) -> float | None:
+        """What it was answered at `now` of one of its series alone, by the readings up to a time."""
+        following = track.next_after(until)
+        if following is None or following > now:
+            return next(view for view in self.views if view.track is track).ask(now, past=True)
+        return View(self.query, track.upto(until), self._zone).ask(now)
+
     def _answer_of(self, views: Sequence[View], now: int, *, past: bool = False) -> float | None:
         function, combine = self._function, self._combine
         if not views:

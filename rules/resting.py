@@ -14,6 +14,7 @@ from rules.asking import Asking
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
+from rules.leeway import of_condition
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
@@ -33,9 +34,11 @@ from rules.progress import later
 from rules.questions import look_again
 from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
+from rules.tracks import Track
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
+_SOON = 8  # readings: of a condition it is not worth while to find out for fewer that they may be left out
 _OUT = Standing.OUT_OF_BAND
 
 _INACTIVE = AlertStatus()
@@ -53,7 +56,7 @@ class Passed(NamedTuple):
 
     def moved_on(self, state: InstanceState) -> InstanceState:
         """The state after the look, with those of the numbers that may be asked for."""
-        _, value, time, start, end, _ = self.found
+        _, value, time, start, end, *_ = self.found
         assessment = replace(state.assessment, value=value, time=time, start=start, end=end)
         return replace(state, assessment=assessment, seen=self.seen, alerts=self.alerts, usual=self.usual)
 
@@ -83,19 +86,28 @@ class Resting:
         "start",
         "sure",
         "time",
+        "track",
         "unsure",
         "woken",
     )  # fmt: skip
 
-    def __init__(self, instance: Instance, state: InstanceState, scene: Scene, seen: Glance | None) -> None:
-        """`scene` is what the instance is judged by now that it has this state, as it was `seen` to stand."""
+    def __init__(
+        self, instance: Instance, state: InstanceState, scene: Scene, seen: Glance | None, before: Resting | None
+    ) -> None:
+        """`scene` is what the instance is judged by now that it has this state, as it was `seen` to stand.
+
+        `before` is how it rested last.
+        """
         self.scene = scene
         target, assessment = scene.target, state.assessment
         self.asking = Asking(instance, state, self.scene)
         self.looked = False  # whether there was a look that found nothing but other numbers
         self.margins: Margins | None = None  # by which looks are left out since
         self.left_out = 0  # so many looks at readings
+        self.track: Track | None = None  # the one that they are of
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
+        if before is not None and scene.condition is not None:  # a bound is as near as it was
+            self.unsure, self.doubt = before.unsure, before.doubt
         self.found: Glance | None = None  # at the last look that was made
         self.at = scene.now  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
@@ -121,6 +133,8 @@ class Resting:
         if self.margins is not None:
             if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
+            if self.scene.condition is not None:
+                self._learn_from(lasted=self.left_out >= _SOON)
             self._make_up(at)
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
@@ -147,7 +161,9 @@ class Resting:
     def _holds(self, margins: Margins, at: int, reading: Reading) -> bool:
         """Whether a look at a reading is left out, since it is sure to find nothing but other numbers."""
         _, newest, number = reading
-        if number is None or newest <= (self.time or 0) or not margins.hold(at, newest, number):
+        if number is None or newest <= (self.time or 0) or len(self.scene.tracks) > 1:  # another series joined
+            return False
+        if not margins.hold(at, newest, number):
             return False
         self._came(at, newest)
         self.left_out += 1
@@ -234,7 +250,7 @@ class Resting:
 
     def _make_up(self, until: int) -> None:
         """Finds the numbers of the last look before a time, if that was left out."""
-        if self.margins is None or self.found is None or self.time is None:
+        if self.margins is None or self.track is None or self.found is None or self.time is None:
             return
         last, before = self.at, self.found
         if self.every:
@@ -242,14 +258,18 @@ class Resting:
         if last == self.at and not self.left_out:  # none was left out
             self.margins, self.sure = None, 0
             return
-        again = self._seen_at(last, self.time, before)
+        again = self._seen_at(self.track, last, before)
         self.asking.left_out(again.time or 0, self.left_out if again.time != before.time else 0)
         self.looked = self.looked or self.left_out > 0 or last > self.at
         self.margins, self.at, self.sure, self.found = None, last, 0, again
 
-    def _seen_at(self, last: int, time: int, before: Glance) -> Glance:
-        """What a look that was left out finds, when the newest reading is that of a time."""
-        track, sight = self.scene.tracks[0], before.sight
+    def _seen_at(self, track: Track, last: int, before: Glance) -> Glance:
+        """What a look that was left out found, when its series' newest reading was the newest that was seen."""
+        time, sight = self.time or 0, before.sight
+        if self.scene.condition is not None:
+            asked = self.scene.questions
+            value = asked[0].answer_of(track, last, time) if len(asked) == 1 else None
+            return before._replace(value=value, time=time)
         if sight is None:
             return before._replace(value=track.at(time), time=time)
         again = glance(self.scene, last) if track.times[-1] == time else None
@@ -294,18 +314,24 @@ class Resting:
             return
         ahead, newest = self._margins(at, found), self.time or 0
         if ahead is None or at >= newest + ahead.silent:
-            self.doubt = min(2 * self.doubt + 1, _UNSURE)
-            self.unsure = self.doubt
+            self._learn_from(lasted=False)
         else:
-            self.doubt = self.left_out = 0
+            self.left_out, self.track = 0, self.scene.tracks[0]
+            if self.scene.condition is None:
+                self.doubt = 0
             self.margins = replace(ahead, until=min(ahead.until, self.asking.until))
             self.sure = min(self.margins.until, newest + ahead.silent)
+
+    def _learn_from(self, *, lasted: bool) -> None:
+        self.unsure = self.doubt = 0 if lasted else min(2 * self.doubt + 1, _UNSURE)
 
     def _margins(self, at: int, found: Glance) -> Margins | None:
         """How far it stands the same and nothing happens to its alerts."""
         pairs, more = self.asking.pairs(), self.asking.spares()
         if pairs is None or not all(spare.is_left() for spare in more):
             return None
+        if self.scene.condition is not None:
+            return of_condition(self.scene, self.scene.condition, at)
         if found.sight is None:
             ahead = of_level(self.scene, at, found.value or 0.0, out=found.standing is _OUT)
         else:
@@ -338,10 +364,10 @@ def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
     return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
-def resting(instance: Instance, state: InstanceState, seen: Glance | None) -> Resting | None:
+def resting(instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None) -> Resting | None:
     """An instance at rest that was just found to have a state, as it was `seen` to stand if there was such a look.
 
-    None where all of it has to be looked at each time.
+    `before` is how it rested last. None where all of it has to be looked at each time.
     """
     members, target, usual = instance.members, instance.target, state.usual
     if state.assessment.hold or target.checkin or (instance.of and (usual is None or usual.held_back)):
@@ -351,4 +377,4 @@ def resting(instance: Instance, state: InstanceState, seen: Glance | None) -> Re
     scene = instance.scene()
     if scene.down or scene.tracks is not members.tracks:
         return None
-    return Resting(instance, state, scene, seen)
+    return Resting(instance, state, scene, seen, before)

@@ -123,11 +123,24 @@ class Side(NamedTuple):
     gain: Gain
     largest: float = LARGEST
 
+    def of_window(self, track: Track, window: tuple[int, int], silent: int) -> Spare:
+        """What there is to spare as the window moves on with the readings, up to `silent` after the newest."""
+        return Leaving(self, track, window, silent) if self.spare < inf else Spare(self.spare, self.gain)
+
 
 def side(goal: Goal, summary: Summary, value: float, bound: float) -> Side | None:
     """On which side of a bound a measure of a stretch is, and for how long; None where nothing is known in advance."""
     known = _SIDES.get(goal.measure)
     return None if known is None or value == bound else known(goal, summary, bound, 1.0 if value > bound else -1.0)
+
+
+def of_spread(count: int, mean: float, deviation: float, bound: float) -> Side | None:
+    """Of values whose standard deviation is less than a bound: they are no farther from their mean than from this."""
+    if deviation >= bound:
+        return None
+    most, scale = bound * bound, count * (bound * bound + mean * mean)
+    spare = count * (most - deviation * deviation) - ROUNDED * scale
+    return Side(spare, lambda number: most - (number - mean) * (number - mean))
 
 
 def of_share(where: Where, satisfied: int, count: int, bound: float, sign: float) -> Side:

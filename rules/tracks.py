@@ -57,6 +57,7 @@ class Track:
         "_came",
         "_gap",
         "_look_at",
+        "_rises",
         "_summaries",
         "_tallies",
         "_windows",
@@ -77,6 +78,7 @@ class Track:
         self.revised = 0  # how often a reading came that was not the newest
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
+        self._rises: array[float] = array("d")  # of the first of its readings, as far as anyone asked
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
         self._windows: dict[tuple[int, Measure | Spread, str | None, int], Window] = {}
         self._tallies: dict[str, Tally] = {}
@@ -126,6 +128,7 @@ class Track:
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
+        del self._rises[index:]
         self._gap = None
         self.revised += 1
         self._summaries.clear()
@@ -173,14 +176,31 @@ class Track:
                 return
         if cut <= 0:
             return
-        kept = [index for index in self._valued_from(0, held) if index < cut]
+        kept = [] if self.whole else [index for index in self._valued_from(0, held) if index < cut]
         if not kept and isnan(self.values[cut]) and (before := self.valued(cut)) >= 0:
             kept = [before]
         self.times[:cut] = array("q", [self.times[index] for index in kept])
         self.values[:cut] = array("d", [self.values[index] for index in kept])
+        del self._rises[:]
         self._summaries.clear()
         self._windows.clear()
         self._tallies.clear()
+
+    @property
+    def rises(self) -> array[float]:
+        """What a counter rose by with each reading: a fall is a new start from zero, of the first value it is 0.
+
+        NaN stands for a reading without a value.
+        """
+        rises, values = self._rises, self.values
+        if len(rises) < len(values):
+            old = self._value_before(len(rises))
+            for value in values[len(rises) :]:
+                before = value if old is None else old
+                rises.append(value if value < before else value - before)
+                if value == value:  # noqa: PLR0124 - NaN is not itself
+                    old = value
+        return rises
 
     def _valued_from(self, first: int, end: int) -> list[int]:
         """The indices from `first` to `end` of its newest readings with a value, as many as are held however old."""

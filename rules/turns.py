@@ -95,10 +95,10 @@ class Turn:
             target = self.specs.targets[self.key.target]
             self._instance = Instance(self.specs, target, before, self.states, {}, self.history, at)
         self._instance.go_on(before, at)
-        after = self._instance.evaluate(readings, seen.sight if seen is not None else None)
+        after = self._instance.evaluate(readings, seen)
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = None if self._apart == 0 else resting(self._instance, after, seen)
+        self._resting = None if self._apart == 0 else resting(self._instance, after, seen, self._resting)
         self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

@@ -82,10 +82,10 @@ class _Increase(_Sum):
     __slots__ = ()
 
     def _take_in(self, track: Track, index: int, value: float) -> None:
-        self._total.add(_risen(track, index))
+        self._total.add(track.rises[index])
 
     def _take_out(self, track: Track, index: int, value: float) -> None:
-        self._total.add(_risen(track, index), -1)
+        self._total.add(track.rises[index], -1)
 
 
 class _Extreme(Window):
@@ -180,16 +180,6 @@ class _Changes(Window):
             while isnan(values[following]):
                 following += 1
             self._changes -= values[following] != value
-
-
-def _risen(track: Track, index: int) -> float:
-    """What a counter rose by with a reading; a fall is a new start from zero."""
-    values = track.values
-    value, before = values[index], index - 1 if track.whole else track.valued(index)
-    if before < 0:
-        return 0.0
-    old = values[before]
-    return value - old if value >= old else value
 
 
 _KINDS: Mapping[Measure | Spread, type[Window]] = {

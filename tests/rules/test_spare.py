@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from statistics import fmean, pstdev
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from rules.measures import MEASURES
 from rules.model import MINUTE, SECOND, Goal, Measure
 from rules.progress import gone_on
-from rules.spare import Leaving, Spare, Trend, side
+from rules.spare import Leaving, Spare, Trend, of_spread, side
 from rules.tracks import Track
 from tests.rules.world import NOON
 
@@ -129,6 +130,15 @@ def holds_on(spare: Spare, track: Track, time: int, number: float) -> bool:
 )
 def test_what_is_far_from_its_bound_is_not_measured_for_long(measure: Measure, bound: float) -> None:
     assert lasts(measure, bound) == 999
+
+
+@given(values=st.lists(VALUES, min_size=2, max_size=20), gone=st.integers(0, 5), more=VALUES, bound=VALUES)
+def test_a_spread_stays_under_its_bound(values: list[float], gone: int, more: float, bound: float) -> None:
+    found, leave = of_spread(len(values), fmean(values), pstdev(values), bound), min(gone, len(values) - 1)
+    assert (found is None) is (pstdev(values) >= bound)
+    if found is not None and found.spare > 0.0:
+        left = found.spare - sum(map(found.gain, values[:leave])) + found.gain(more)
+        assert left <= 0.0 or pstdev([*values[leave:], more]) < bound
 
 
 @pytest.mark.parametrize(("least", "most", "holds"), [(9.0, 11.0, True), (10.5, 11.0, False), (-1.0, 9.5, False)])

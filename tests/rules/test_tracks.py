@@ -52,6 +52,22 @@ def taken_back(readings: list[tuple[int, float | None]]) -> bool:
     return False
 
 
+@given(st.lists(st.tuples(st.integers(0, 200), numbers, st.booleans()), max_size=60))
+def test_what_it_rose_by_is_the_same_in_any_order(readings):
+    track = Track(HORIZON)
+    for time, value, asks in readings:
+        track.add(time, value)
+        if asks:
+            assert len(track.rises) == len(track.values)
+    anew = Track(HORIZON)
+    anew.fill(track.times, track.values)
+    held = [value for value in track.values if not math.isnan(value)]
+    risen = [0.0, *(b - a if b >= a else b for a, b in pairwise(held))][: len(held)]
+    assert [rise for rise in track.rises if not math.isnan(rise)] == risen
+    assert [math.isnan(rise) for rise in track.rises] == [math.isnan(value) for value in track.values]
+    assert repr(track.rises) == repr(anew.rises)
+
+
 @given(additions, st.integers(0, 100), st.integers(0, 100))
 def test_within_the_horizon_it_is_what_is_stored(readings, from_start, length):
     assume(readings)

@@ -123,6 +123,15 @@ KINDS = {
     "spread": asks("stddev(temperature, '5m') < 1.5 or quantile(temperature, 0.8, '6m') > 22"),
     "counter": asks("rate(temperature, '3m') < 0.15 and increase(temperature, '8m') > 0"),
     "counted": asks("changes(temperature, '9m') > 1 and count(temperature, '2m') > 0"),
+    "half an hour": asks(
+        "avg(temperature, '30m') < 21.7 and 20 < min(temperature, '40m') and stddev(temperature, '1h') < 1"
+    ),
+    "either": asks("max(temperature, '30m') < 22.5 or not (quantile(temperature, 0.8, '40m') > 21.8)"),
+    "apart": asks("2 * avg(temperature, '30m') - avg(temperature, '1h') / 2 < 32.4 and count(temperature, '30m') > 25"),
+    "of one": asks("sum(temperature, '50m') > 1070", HELD, FLAPS, no_data=NoData(9 * MINUTE)),
+    "newest": asks("19 < last(temperature) < 22"),
+    "long before": asks("avg(temperature, '30m') <= avg(temperature, '30m', at('40m')) + 0.2", no_data=NoData(HOUR)),
+    "extremes before": asks("min(temperature, '30m', at('40m')) > 20 and sum(temperature, '30m', at('1h')) > 600"),
     "absent": asks("not absent(temperature, '2m') and age(temperature) < 120"),
     "sums": asks("sum(temperature, '5m') > 60"),
     "before": asks("avg(temperature, '4m') <= avg(temperature, '4m', at('10m')) + 0.5"),
@@ -334,6 +343,27 @@ def test_a_period_of_a_regular_series_is_hardly_measured(kind: str, monkeypatch:
     assert len(looks) < len(times) / 2
 
 
+@pytest.mark.parametrize(
+    ("condition", "most"),
+    [
+        ("avg(temperature, '1h') < 21.7", 0.2),
+        ("stddev(temperature, '2h') < 0.4 and quantile(temperature, 0.9, '2h') < 22.2", 0.1),
+        ("avg(temperature, '1h') > avg(temperature, '1h', at('2h')) - 0.2", 0.2),
+        ("20 < min(temperature, '1h') and not max(temperature, '1h', at('2h')) > 23 and last(temperature) > 20", 0.2),
+    ],
+)
+def test_a_condition_on_a_regular_series_is_hardly_asked(
+    condition: str, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    looked = resting.glance
+    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    rng, times = random.Random(condition), range(NOON, NOON + 12 * HOUR, MINUTE)
+    readings = [(now, (Reading(ONE, now, round(rng.gauss(21.6, 0.3), 2)),)) for now in times]
+    check(asks(condition, HELD), readings, NOON + 13 * HOUR, aparts=(None,))
+    assert len(looks) < most * len(times)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_stretches_are_mostly_left_out(kind: str) -> None:
     rng = random.Random(kind)
@@ -373,6 +403,26 @@ def test_a_series_that_joins_later_and_comes_first_by_name_is_asked_from_then_on
     more = [(NOON + i * MINUTE, Reading(OUTSIDE, NOON + i * MINUTE, 25.0)) for i in range(3, 6)]
     last = NOON + HOUR, Reading(ONE, NOON + HOUR, 21.0)
     check(replace(KINDS["joined"], by=()), arriving([*early, *more, last]), NOON + 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        room(combine=Combine.SUM, selector=Selector("temperature"), alerts=(HELD,)),
+        asks("avg(temperature, '1h') < 22.5", HELD, combine=Combine.SUM),
+    ],
+)
+def test_another_series_that_joins_a_calm_one_counts_from_then_on(target: Target) -> None:
+    times = range(NOON, NOON + 3 * HOUR, MINUTE)
+    readings = [(at, Reading(HALL if at > NOON + HOUR and at % HOUR else ONE, at, 21.0)) for at in times]
+    assert check(target, arriving(readings), NOON + 4 * HOUR) > 0.3
+
+
+def test_a_query_that_may_mean_two_series_leaves_a_condition_open_whatever_others_decide() -> None:
+    times = range(NOON, NOON + HOUR, MINUTE)
+    who = [(ONE, OUTSIDE, HALL if at >= NOON + 20 * MINUTE else ONE)[at // MINUTE % 3] for at in times]
+    readings = [(at, Reading(one, at, 21.0)) for at, one in zip(times, who, strict=True)]
+    check(asks("last(outside) > 19 or last(temperature) > 50", HELD), arriving(readings), NOON + 2 * HOUR)
 
 
 def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
