@@ -275,7 +275,7 @@ class Dispatcher:
                 task.add_done_callback(self._calling.discard)
             result = await self._in_time(task, at, within)
         except ConnectorError as known:
-            error = known
+            error = known.with_traceback(None)  # else only a look for garbage frees what its frames hold
         except Exception as unexpected:  # a mistake in a connector must not lose a message
             _log_unexpected("delivery.unexpected", delivery, unexpected)
             error = ConnectorError(f"unexpected error in the connector ({type(unexpected).__name__})")

@@ -178,7 +178,7 @@ class Poller:
         except PartialAnswer as answer:
             readings, partly = answer.readings, str(answer)
         except ConnectorError as failed:
-            error = failed
+            error = failed.with_traceback(None)  # else only a look for garbage frees what its frames hold
         took = self._clock.monotonic() - started
         self._note(due, error, now)
         words = None if error is None else str(error)
@@ -202,15 +202,18 @@ class Poller:
 
     async def _fetch(self, due: Due, now: int) -> Sequence[Reading]:
         """What the source answers. Raises ConnectorError and nothing else: one source is no trouble of the others."""
-        ended: BaseException | None = None
         try:
-            return await self._answer(due, now)
+            readings = await self._answer(due, now)
         except BaseException as error:
-            ended = error
+            self._leave(due, error)
             raise
-        finally:
-            if due.lane is not None and due.lane.leave(due.entry.name, ended, self._clock.monotonic()):
-                self._resume([other for other in self._due.values() if other.lane is due.lane])
+        self._leave(due, None)
+        return readings
+
+    def _leave(self, due: Due, error: BaseException | None) -> None:
+        """The turn at its host is over; a host that is back is asked by all who waited for it."""
+        if due.lane is not None and due.lane.leave(due.entry.name, error, self._clock.monotonic()):
+            self._resume([other for other in self._due.values() if other.lane is due.lane])
 
     def _resume(self, dues: Sequence[Due]) -> None:
         """They are due on their interval again, whatever they waited for."""
