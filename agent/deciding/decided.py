@@ -9,7 +9,6 @@ from agent.alerts.groups import GroupChanges
 from agent.deciding.memory import Memory
 from agent.store.records import Delivery
 from rules import alerts
-from rules.breaker import outcome_of
 from rules.corrections import OPEN
 from rules.health import source_transition
 from rules.model import (
@@ -71,9 +70,9 @@ class Decision:
         return self.sources.get(name) or self.memory.sources.get(name)
 
     def put_run(self, run: Correction) -> None:
-        """The correction, new or changed; one that ends by what a call did gets its place among those."""
+        """The correction, new or changed; one that ends gets its place among those that did."""
         before = self.run(run.id)
-        if outcome_of(run.state, self.now) is not None and (before is None or before.state in OPEN):
+        if run.state not in OPEN and (before is None or before.state in OPEN):
             run = replace(run, place=max(self.memory.places, *(one.place for one in self.runs.values()), 0) + 1)
         self.runs[run.id] = run
         self._runs_of.setdefault(run.key, {})[run.id] = run

@@ -67,7 +67,7 @@ class Memory:
         self._calls: dict[str, list[int]] = {}
         self._on: dict[tuple[str, str], dict[str, None]] = {}
         self._outcomes: dict[str, list[Outcome]] = {}
-        self.places = 0  # of the corrections that ended by what a call did
+        self.places = 0  # of the corrections that ended
         self.switches: dict[str, Switch] = dict(remembered.switches)
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._stored_values: dict[InstanceKey, int] = {}  # when the stored ones came in, as far as asked
@@ -75,11 +75,12 @@ class Memory:
         self._is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
-        known = [*ended, *remembered.corrections]
-        for run in _by_episodes(known):
-            self._keep_run(_read_first(run, now))
-        for run in sorted(known, key=lambda run: (run.place, run.updated)):
+        # Between two that ended the clock may have been set back.
+        for run in sorted(ended, key=lambda run: (run.state in corrections.OPEN, run.place)):
+            self._keep_run(run)
             self._note_outcome(run)
+        for run in remembered.corrections:
+            self._keep_run(_read_first(run, now))
         for action, at in calls:
             self._note_call(action, at)
 
@@ -169,7 +170,6 @@ class Memory:
     def _note_outcome(self, run: Correction) -> None:
         outcome = outcome_of(run.state, run.updated)
         if outcome is not None:
-            self.places = max(self.places, run.place)
             self._outcomes[run.action] = [*self.outcomes_of(run.action), outcome][-KEPT:]
 
     @property
@@ -263,6 +263,7 @@ class Memory:
             self._note_outcome(run)
 
     def _keep_run(self, run: Correction) -> None:
+        self.places = max(self.places, run.place)
         known = self._runs_of.setdefault(run.key, {})
         if run.state not in corrections.OPEN:
             # Of the ended runs of an action on an instance the last stays, and the last that was called: that call
@@ -327,15 +328,3 @@ def _read_first(run: Correction, now: int) -> Correction:
     """The run after a start: a call that fell due before waits until sources were read. The number may be back."""
     due = run.not_before if run.state is RunState.APPROVED and not run.undoes else None
     return run if due is None or due >= now else replace(run, not_before=now + _READ_FIRST)
-
-
-def _by_episodes(runs: Sequence[Correction]) -> Sequence[Correction]:
-    """The runs in their order, but those of one alert by its episodes: between two the clock may have been set back."""
-    places: dict[tuple[InstanceKey, str], list[int]] = {}
-    for place, run in enumerate(runs):
-        places.setdefault((run.key, run.alert), []).append(place)
-    found = list(runs)
-    for known in places.values():
-        for place, run in zip(known, sorted((runs[at] for at in known), key=lambda run: run.episode), strict=True):
-            found[place] = run
-    return found

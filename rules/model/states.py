@@ -286,8 +286,8 @@ class Correction:
     they were made. `fired_at` names the episode where it was not `created` with it. `thing` is a hash of what is acted
     on; `waits_for` is the run that acts on it now. A run by hand has no rule of its own. `undoes` and `undone_by` are
     the ids of runs. `asked` is a hash of the action as it was configured when a person was asked. `place` counts those
-    that a call decided, in the order in which they ended, whatever the clock was set to meanwhile. `said` counts the
-    transitions that say how it goes.
+    that ended, in that order, whatever the clock was set to meanwhile. `said` counts the transitions that say how it
+    goes.
     """
 
     id: str

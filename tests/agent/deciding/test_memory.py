@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.deciding.decided import Decision
 from agent.deciding.memory import Memory
 from agent.store.records import Remembered
 from rules import corrections
@@ -233,10 +235,24 @@ def run(
 
 
 class TestRuns:
-    def test_the_last_of_an_alert_is_that_of_its_last_episode_wherever_the_clock_was_set(self):
-        before, after = run("ahead"), replace(run("later"), episode=2)  # it began an hour earlier by the clock
-        memory = Memory(EMPTY, ended=[after, run("warm", action="warm"), before])
+    @pytest.mark.parametrize("episode", [1, 2])
+    def test_the_last_is_the_last_that_ended_wherever_the_clock_was_set(self, episode):
+        before, after = (
+            run("ahead", place=1),
+            replace(run("later", place=3), episode=episode),
+        )  # an hour back by the clock
+        memory = Memory(EMPTY, ended=[after, run("warm", action="warm", place=2), before])
         assert {one.id for one in memory.runs_of(KEYS[0])} == {"later", "warm"}
+
+    def test_each_that_ends_gets_the_next_place(self):
+        memory = Memory(EMPTY, ended=[run("1", place=7)])
+        for name, key, of in (("2", KEYS[0], RunState.SKIPPED), ("3", KEYS[1], RunState.VERIFIED)):
+            decision = Decision(0, memory)
+            decision.put_run(run(name, key, of=RunState.CALLED))
+            decision.put_run(run(name, key, of=of))
+            decision.put_run(replace(decision.run(name), detail="later"))
+            memory.remember((), (), (), decision.runs.values())
+        assert [memory.runs[name].place for name in ("2", "3")] == [8, 9]
 
     def test_open_ones_and_the_last_ended_of_an_action_are_kept(self):
         memory = Memory(EMPTY, ended=[run("1"), run("2"), run("3", action="warm"), run("4", KEYS[1])])
