@@ -36,7 +36,7 @@ def undoing(run: Correction, action: str, now: int) -> Correction:
 
 def last_made(runs: Iterable[Correction]) -> set[str]:
     """Of each firing and action the id of the last ended run whose call did not fail, whether it helped or not."""
-    made = sorted(filter(_was_made, runs), key=lambda run: run.created)
+    made = sorted(filter(_was_made, runs), key=lambda run: run.place)
     return set({(run.key, run.fingerprint, run.of, run.action): run.id for run in made}.values())
 
 
