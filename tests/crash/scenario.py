@@ -128,13 +128,16 @@ def _take_before_pauses(made: Scenario) -> None:
 
 
 def _fill_after_pauses(made: Scenario) -> None:
-    """What is read first after minutes is there: else it is looked for again a second later, and by a restart at once."""
+    """What is read first after minutes is there, and of now: else there is another look a second later, and by a restart
+    at once."""
     steps = _after_pauses(made)
     for name in ("flaky", "stamped", "minutely"):
         for step in steps:
             rows, before = made.values[name][step], made.values[name][step - 1]
             if isinstance(rows, int) or isinstance(before, int):
                 continue
+            for row in (row for row in rows if "time" in row):
+                row["time"] = made.times[step] // 1_000_000
             known = {row["room"]: row["value"] for row in rows if row["value"] is not None}
             last = {row["room"]: row["value"] for row in before if row["value"] is not None}
             rooms = {row["room"] for earlier in made.values[name] if not isinstance(earlier, int) for row in earlier}
