@@ -75,14 +75,17 @@ class Memory:
         self._is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
-        # Between two that ended the clock may have been set back.
+        self._take_up(ended, remembered.corrections, now)
+        for action, at in calls:
+            self._note_call(action, at)
+
+    def _take_up(self, ended: Iterable[Correction], still_open: Iterable[Correction], now: int) -> None:
+        """Those that ended in that order: between two of them the clock may have been set back."""
         for run in sorted(ended, key=lambda run: (run.state in corrections.OPEN, run.place)):
             self._keep_run(run)
             self._note_outcome(run)
-        for run in remembered.corrections:
+        for run in still_open:
             self._keep_run(_read_first(run, now))
-        for action, at in calls:
-            self._note_call(action, at)
 
     @property
     def listening(self) -> int:
