@@ -60,7 +60,7 @@ class Nothing:
     def __init__(self, *_: object, **__: object) -> None:
         """For any instance."""
 
-    def take(self, _at: int, _readings: object) -> None:
+    def take(self, _at: int, _readings: object, *, other: bool = False) -> None:
         """Nothing came of it."""
 
     def sleeps(self, _until: int) -> bool:

@@ -15,6 +15,7 @@ BENCH = Path(__file__).parents[1] / "bench"
 SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 SMALL = {
     "decide.py": "--instances 1 --readings 20 --rounds 1",
+    "backtest.py": "--readings 200 --rounds 1",
     "commit.py": "--batches 1 10 --readings 20 --rounds 1",
     "polls.py": "--endpoints 5 --interval 1 --rounds 1",
     "latency.py": "--ways pushed --changes 3 --seconds 0.2",
