@@ -47,3 +47,11 @@ async def test_what_is_decided_twice_in_one_instant_is_remembered_twice(tmp_path
     ]
     assert len({one.at for one in said}) == 1
     await house.stop()
+
+
+async def test_what_two_corrections_of_an_alert_do_in_one_instant_is_remembered_of_both(tmp_path: Path) -> None:
+    house = await House(tmp_path).begin(AUTO, replace(AUTO, action="undo"))
+    await house.read(25)
+    said = [one.detail for one in await house.store.transitions(10) if one.event == "correction"]
+    assert sorted(said) == ["Correction cool is being called", "Correction undo is being called"]
+    await house.stop()
