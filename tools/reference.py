@@ -37,6 +37,14 @@ targets:
 receivers: {hook: [{type: webhook, url: "http://127.0.0.1:9/"}]}
 actions: {lower: {type: webhook, url: "http://127.0.0.1:9/"}}
 """
+# What appears last, in any order: one notice and one call were tried, and the database can say what waits.
+LAST = (
+    "setpoint_deliveries_total{",
+    "setpoint_corrections_total{",
+    "setpoint_receiver_up{",
+    "setpoint_outbox_deliveries ",
+    "setpoint_target_chance_ratio{",
+)
 
 
 def command_line() -> str:
@@ -131,7 +139,7 @@ async def _exposed(settings: Settings) -> str:
             while True:
                 async with session.get(f"http://{settings.listen}/metrics") as answer:
                     text = await answer.text()
-                if all(f"{name}{{" in text for name in ("setpoint_deliveries_total", "setpoint_corrections_total")):
+                if all(f"\n{sample}" in text for sample in LAST):
                     return text
                 await asyncio.sleep(0.05)
     finally:
