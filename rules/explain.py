@@ -28,7 +28,7 @@ from rules.model import (
 from rules.scene import Scene
 from rules.specs import Specs
 from rules.waiting import waits
-from rules.words import about, amount, beside, clock_time, number, span
+from rules.words import about, amount, beside, clock_time, coming, number, span
 
 Value = float | bool | None
 
@@ -326,7 +326,7 @@ def _why(found: Explanation, alert: str) -> Iterator[str]:
         yield f"{alert} {waits(part.rule, part.after, zone, found.now)}"
     if found.coming:
         first = found.coming[0]
-        yield f"If nothing else comes in: {first.what} at {clock_time(first.at, zone, found.now)}"
+        yield f"If nothing else comes in: {first.what} at {coming(first.at, zone, found.now)}"
 
 
 def is_past(found: InstanceState, transition: Transition, now: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules.model import AlertRule, AlertState, AlertStatus, Sign, Standing
-from rules.words import clock_time, span
+from rules.words import clock_time, coming, span
 
 _SIGNS = {
     Standing.NO_DATA: ("there is no data", "there is data again"),
@@ -22,11 +22,11 @@ def waits(rule: AlertRule, status: AlertStatus, zone: str, now: int, *, before: 
     if status.state is AlertState.FIRING:
         return _resolves(rule, status, zone, now, since="since before" if before else "since")
     if status.state is AlertState.RECOVERING:
-        until = clock_time(status.since + rule.keep_firing_for, zone, now)
+        until = coming(status.since + rule.keep_firing_for, zone, now)
         return f"resolves at {until} if it stays so (keep_firing_for {span(rule.keep_firing_for)})"
     if status.state is AlertState.PENDING and rule.often is None:
         at = status.since + rule.for_
-        return f"fires {f'at {clock_time(at, zone, now)}' if at > now else 'with the next reading'} if it stays so"
+        return f"fires {f'at {coming(at, zone, now)}' if at > now else 'with the next reading'} if it stays so"
     if rule.often is not None:
         return f"fires when {_said(rule)[0]} in {rule.often.breaches} of the last {rule.often.of} readings"
     return f"fires {f'when {_said(rule)[0]} for {span(rule.for_)}' if rule.for_ else f'while {_said(rule)[0]}'}"

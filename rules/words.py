@@ -70,6 +70,12 @@ def clock_time(micros: int, zone: str, now: int | None = None) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
+def coming(micros: int, zone: str, now: int) -> str:
+    """Local date and time of what is to come: to the second where that is less than two minutes away."""
+    seconds = f"{to_local(micros, zone):%S}" if 0 < micros - now < 2 * MINUTE else ""
+    return f"{clock_time(micros, zone, now)}{seconds and f':{seconds}'}"
+
+
 def wanted(assessment: Assessment, target: Target) -> str:
     """The goal: `at least 10,000`, `20 to 23 °C`; empty if it has no bound."""
     return _within(assessment.at_least, assessment.at_most, target)

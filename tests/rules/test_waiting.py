@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rules.model import HOUR, MINUTE, AlertRule, AlertState, AlertStatus, Often, Sign, Standing
+from rules.model import HOUR, MINUTE, SECOND, AlertRule, AlertState, AlertStatus, Often, Sign, Standing
 from rules.waiting import waits
 from tests.rules.world import at
 
@@ -31,6 +31,8 @@ def since(state: AlertState, ago: int, fired: int | None = None) -> AlertStatus:
         (AlertRule("n", Standing.NO_DATA), NONE, "fires while there is no data"),
         (FEW, since(PENDING, HOUR), "fires when the standing is out of band in 3 of the last 5 readings"),
         (HOT, since(PENDING, 3 * MINUTE), "fires at 12:07 if it stays so"),
+        (HOT, since(PENDING, 8 * MINUTE + 10 * SECOND), "fires at 12:01:50 if it stays so"),  # minutes would be coarse
+        (HOT, since(PENDING, 8 * MINUTE), "fires at 12:02 if it stays so"),
         (HOT, since(PENDING, HOUR), "fires with the next reading if it stays so"),
         (
             HOT,
@@ -45,6 +47,11 @@ def since(state: AlertState, ago: int, fired: int | None = None) -> AlertStatus:
         ),
         (AlertRule("n", Standing.NO_DATA), since(FIRING, 0, 0), "fires since 12:00, resolves when there is data again"),
         (HOT, since(RECOVERING, MINUTE, HOUR), "resolves at 12:04 if it stays so (keep_firing_for 5m)"),
+        (
+            HOT,
+            since(RECOVERING, 5 * MINUTE - 7 * SECOND, HOUR),
+            "resolves at 12:00:07 if it stays so (keep_firing_for 5m)",
+        ),
         (
             HOT,
             replace(since(RECOVERING, MINUTE, HOUR), flapping_since=NOW - MINUTE),
