@@ -112,24 +112,22 @@ class Specs:
             return self.conditions[target.name].selectors
         return (target.selector,) if target.selector else ()
 
-    def _index(self) -> dict[str, dict[tuple[str, str] | None, list[Target]]]:
+    def _index(self) -> dict[tuple[str, tuple[str, str] | None], list[Target]]:
         """The targets that may read a series, by its name and a label that it has to have, if any."""
-        index: dict[str, dict[tuple[str, str] | None, list[Target]]] = {}
+        index: dict[tuple[str, tuple[str, str] | None], list[Target]] = {}
         for target in self.targets.values():
             read = (*self._selectors[target.name], *self._lookups[target.name])
             keys = [(selector.name, _has_to_have(selector)) for selector in read]
             if target.checkin:
                 keys = [(name, ("source", target.source or "")) for name in CHECKIN_SERIES]
-            for name, label in dict.fromkeys(keys):
-                index.setdefault(name, {}).setdefault(label, []).append(target)
-        for query in self._asked:
-            index.setdefault(query.selector.name, {})
+            for key in dict.fromkeys(keys):
+                index.setdefault(key, []).append(target)
         return index
 
     def _reading(self, series: Series) -> list[Target]:
         """The targets that may read a series, in their order."""
-        known = self._by_series.get(series.name, {})
-        found = {target.name: target for label in (None, *series.labels) for target in known.get(label, ())}
+        labels, known = (None, *series.labels), self._by_series
+        found = {target.name: target for label in labels for target in known.get((series.name, label), ())}
         return sorted(found.values(), key=lambda target: self._target_places[target.name])
 
     def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
@@ -152,25 +150,26 @@ class Specs:
         return (name for name in givers if all(holds(matcher, name) for matcher in matchers))
 
     def _reaches(self) -> dict[str, Reach]:
-        reaches: dict[str, Reach] = {}
+        reaches = {name: Reach() for name, _ in self._by_series}
         for target in self.targets.values():
             per = target.goal.per if target.goal else None
             condition = self.conditions.get(target.name)
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach + query.sight))
+                    reaches[name] = reaches[name].with_(Reach(query.reach + query.sight))
             elif target.selector:
                 name = target.selector.name
                 burn = max((pair.long for rule in target.alerts for pair in rule.burn), default=0)
-                reaches[name] = reaches.get(name, Reach()).with_(_reach(per)).with_(Reach(burn))
+                reaches[name] = reaches[name].with_(_reach(per)).with_(Reach(burn))
             for selector in self._lookups[target.name]:
                 planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
-                reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)
+                reaches[selector.name] = reaches[selector.name].with_(planned)
         for query in self._asked:
             name = query.selector.name
             reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
-        return reaches
+        shared: dict[Reach, Reach] = {}
+        return {name: shared.setdefault(reach, reach) for name, reach in reaches.items()}
 
     def reach(self, name: str) -> Reach:
         """How far before its newest reading a series is needed."""
@@ -190,7 +189,7 @@ class Specs:
 
     def series_names(self) -> Mapping[str, Reach]:
         """Every series name that some target reads, with its reach."""
-        return {name: self.reach(name) for name in self._by_series}
+        return self._horizons
 
     def places_of(self, series: Series) -> Places:
         """Where a series belongs."""
