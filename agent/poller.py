@@ -42,7 +42,7 @@ class Due:
     waits: int = 0  # no poll before
     failures: int = 0  # in a row
     task: asyncio.Task[None] | None = None
-    taken: Sequence[Reading] | None = None  # what was handed on last: the very same again says nothing new
+    taken: Sequence[Reading] | None = None  # what was handed on and may come again: the very same says nothing new
 
     def __lt__(self, other: Due) -> bool:
         return self.at < other.at
@@ -190,7 +190,7 @@ class Poller:
         except StoreError as ended:  # the daemon ends with it, and says it then
             log.debug("poll.lost", source=name, error=str(ended))
         else:
-            due.taken = readings
+            due.taken = readings if readings is getattr(due.source, "remembered", None) else None
 
     def _note(self, due: Due, error: ConnectorError | None, now: int) -> None:
         """A source that fails is read less often, and at its interval again once it was read."""

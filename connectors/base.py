@@ -125,7 +125,8 @@ class Source(Protocol):
     """A source that is polled. Constructed as `Kind(name, config, services)`.
 
     One whose server may be that of other sources says by a property `origin` which it is (`https://host:8443`): so many
-    polls of one server are made at once, and fewer while it can't be reached.
+    polls of one server are made at once, and fewer while it can't be reached. One that may give the very same readings
+    again, since nothing changed there, has them in a property `remembered`: then they are not looked at once more.
     """
 
     async def read(self, now: int) -> Sequence[Reading]:

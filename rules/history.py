@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from typing import cast
@@ -92,9 +92,8 @@ class History:
         self._measured = _Membership()
         self._beside = _Membership()
         self._asked: dict[str, list[Series]] = {}  # by name, those that preconditions read
-        self._of_target: dict[str, dict[InstanceKey, None]] = {}
-        for key in specs.lone_instances():
-            self._of_target.setdefault(key.target, {})[key] = None
+        self._lone = {key.target: key for key in specs.lone_instances()}
+        self._of_target: dict[str, dict[InstanceKey, None]] = {}  # of targets that are split by labels
 
     def add(self, reading: Reading, now: int = LATEST) -> Added:
         """Records a reading that comes now. Series that no target reads are out of view."""
@@ -127,16 +126,15 @@ class History:
         if places.asked:
             self._asked.setdefault(series.name, []).append(series)
         for key in places.makes:
-            known = self._of_target.setdefault(key.target, {})
-            if key not in known:
-                known[key] = None
+            if key not in self.instances_of_target(key.target):
+                self._of_target.setdefault(key.target, {})[key] = None
                 self._measured.begin(key)
                 self._beside.begin(key)
             self._measured.join(key, series, track)
         for members, parts in ((self._measured, places.joins), (self._beside, places.beside)):
             for part in parts:
                 members.joining.setdefault(part.target, []).append((part, series, track))
-                for key in self._of_target.get(part.target, ()):
+                for key in self.instances_of_target(part.target):
                     if part.agrees_with(key):
                         members.join(key, series, track)
 
@@ -148,9 +146,10 @@ class History:
         """The instances of which a series says what is wanted."""
         return self._beside.keys.get(series, ())
 
-    def instances_of_target(self, target: str) -> Iterable[InstanceKey]:
+    def instances_of_target(self, target: str) -> Collection[InstanceKey]:
         """The instances of a target that are known."""
-        return self._of_target.get(target, ())
+        lone = self._lone.get(target)
+        return self._of_target.get(target, ()) if lone is None else (lone,)
 
     def members(self, key: InstanceKey) -> Members:
         """What makes up an instance; not to be changed."""

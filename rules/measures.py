@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 from math import isnan
@@ -20,6 +20,7 @@ from rules.ordered import Ordered
 
 _INCREASE = Measure.INCREASE  # a member of an enum is slow to look up
 _QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)")
+_NONE = Ordered()
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Summary:
     at: int = 0  # index of the next reading to fold
     where: Where | None = None
     satisfied: int = 0  # readings that `where` holds of
-    ordered: Ordered = field(default_factory=Ordered)  # all values, for quantiles only
+    ordered: Ordered = _NONE  # all values, for quantiles only
 
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
@@ -188,7 +189,8 @@ MEASURES: Mapping[Measure, Means] = {
 def summary_of(goal: Goal, start: int) -> Summary:
     """A summary for the goal's measure with nothing folded yet. Raises ConditionError for a `where` that is none."""
     where = compile_where(goal.where) if goal.where else None
-    return Summary(start, goal.measure, where=where)
+    ordered = Ordered() if goal.measure is Measure.QUANTILE else _NONE
+    return Summary(start, goal.measure, where=where, ordered=ordered)
 
 
 def may_fall(goal: Goal, summaries: Iterable[Summary]) -> bool:

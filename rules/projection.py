@@ -180,7 +180,10 @@ class Projector:
         self._since = spans[0][0] if spans else period[0]
         self._learn(spans, first, zone, goes_on=goes_on)
         self._cut = self._known(cut(*period, self._grid, zone), first)
-        self._forecast = self._learned.copied() if _lasts(per) else self._learned
+        if _lasts(per):
+            self._forecast = self._learned.copied()
+        else:
+            self._forecast, self._spans = self._learned, []  # nothing goes on from them
         self._forecast.begin(self._cut.slots)
         self._forecast.settle()
         self._done, self._values = 0, array("d")
@@ -220,7 +223,8 @@ class Projector:
         done = min(bisect_left(edges, covered + 1) - 1, len(self._cut.slots))
         values = self._added_each(edges[self._done : done + 1])
         self._forecast.fold(values)
-        self._values.extend(values)
+        if not self._forecast.ready:
+            self._values.extend(values)
         self._deviation = None
         self._done = done
         self._watch.until = edges[done]

@@ -97,14 +97,11 @@ class Specs:
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._asked = [query for target in self.targets.values() for query in _asked_of(target)]
         self._by_series = self._index()
-        self._givers = _inverted({source.name: tuple(dict.fromkeys(source.series)) for source in self.sources.values()})
-        self._given: dict[tuple[tuple[str, tuple[Matcher, ...]], ...], tuple[str, ...]] = {}
-        self._places = {name: place for place, name in enumerate(self.sources)}
         self._target_places = {name: place for place, name in enumerate(self.targets)}
-        self._sources_of = {name: self._giving(name, self._selectors[name]) for name in self.targets}
-        self._targets_of = _inverted(
-            {name: self._giving(name, (*self._selectors[name], *self._lookups[name])) for name in self.targets}
-        )
+        givers = _Givers(self.sources)
+        self._sources_of = {name: givers.of(one, self._selectors[name]) for name, one in self.targets.items()}
+        needed = {name: (*self._selectors[name], *self._lookups[name]) for name in self.targets}
+        self._targets_of = _inverted({name: givers.of(one, needed[name]) for name, one in self.targets.items()})
         self._horizons = self._reaches()
 
     def _selectors_of(self, target: Target) -> tuple[Selector, ...]:
@@ -112,65 +109,45 @@ class Specs:
             return self.conditions[target.name].selectors
         return (target.selector,) if target.selector else ()
 
-    def _index(self) -> dict[str, dict[tuple[str, str] | None, list[Target]]]:
+    def _index(self) -> dict[tuple[str, tuple[str, str] | None], list[Target]]:
         """The targets that may read a series, by its name and a label that it has to have, if any."""
-        index: dict[str, dict[tuple[str, str] | None, list[Target]]] = {}
+        index: dict[tuple[str, tuple[str, str] | None], list[Target]] = {}
         for target in self.targets.values():
             read = (*self._selectors[target.name], *self._lookups[target.name])
             keys = [(selector.name, _has_to_have(selector)) for selector in read]
             if target.checkin:
                 keys = [(name, ("source", target.source or "")) for name in CHECKIN_SERIES]
-            for name, label in dict.fromkeys(keys):
-                index.setdefault(name, {}).setdefault(label, []).append(target)
-        for query in self._asked:
-            index.setdefault(query.selector.name, {})
+            for key in dict.fromkeys(keys):
+                index.setdefault(key, []).append(target)
         return index
 
     def _reading(self, series: Series) -> list[Target]:
         """The targets that may read a series, in their order."""
-        known = self._by_series.get(series.name, {})
-        found = {target.name: target for label in (None, *series.labels) for target in known.get(label, ())}
+        labels, known = (None, *series.labels), self._by_series
+        found = {target.name: target for label in labels for target in known.get((series.name, label), ())}
         return sorted(found.values(), key=lambda target: self._target_places[target.name])
 
-    def _giving(self, name: str, selectors: Iterable[Selector]) -> tuple[str, ...]:
-        """The sources that may give what the selectors of a target mean; the same tuple where these are the same."""
-        target = self.targets[name]
-        if target.source:
-            return (target.source,)
-        asked = tuple(dict.fromkeys((selector.name, _of_sources(selector)) for selector in selectors))
-        if asked not in self._given:
-            found = {source for series, matchers in asked for source in self._givers_of(series, matchers)}
-            self._given[asked] = tuple(sorted(found, key=self._places.__getitem__))
-        return self._given[asked]
-
-    def _givers_of(self, series: str, matchers: Iterable[Matcher]) -> Iterable[str]:
-        """The sources that may give a series, but for those that matchers of the label `source` rule out."""
-        only = [matcher.value for matcher in matchers if matcher.op == "=" and matcher.value in self.sources]
-        givers = (
-            [name for name in only if series in self.sources[name].series] if only else self._givers.get(series, ())
-        )
-        return (name for name in givers if all(holds(matcher, name) for matcher in matchers))
-
     def _reaches(self) -> dict[str, Reach]:
-        reaches: dict[str, Reach] = {}
+        reaches = {name: Reach() for name, _ in self._by_series}
         for target in self.targets.values():
             per = target.goal.per if target.goal else None
             condition = self.conditions.get(target.name)
             if condition:
                 for query in condition.queries:
                     name = query.selector.name
-                    reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach + query.sight))
+                    reaches[name] = reaches[name].with_(Reach(query.reach + query.sight))
             elif target.selector:
                 name = target.selector.name
                 burn = max((pair.long for rule in target.alerts for pair in rule.burn), default=0)
-                reaches[name] = reaches.get(name, Reach()).with_(_reach(per)).with_(Reach(burn))
+                reaches[name] = reaches[name].with_(_reach(per)).with_(Reach(burn))
             for selector in self._lookups[target.name]:
                 planned = Reach(_reach(per).horizon + PLANNED_AHEAD)
-                reaches[selector.name] = reaches.get(selector.name, Reach()).with_(planned)
+                reaches[selector.name] = reaches[selector.name].with_(planned)
         for query in self._asked:
             name = query.selector.name
             reaches[name] = reaches.get(name, Reach()).with_(Reach(query.reach))
-        return reaches
+        shared: dict[Reach, Reach] = {}
+        return {name: shared.setdefault(reach, reach) for name, reach in reaches.items()}
 
     def reach(self, name: str) -> Reach:
         """How far before its newest reading a series is needed."""
@@ -190,7 +167,7 @@ class Specs:
 
     def series_names(self) -> Mapping[str, Reach]:
         """Every series name that some target reads, with its reach."""
-        return {name: self.reach(name) for name in self._by_series}
+        return self._horizons
 
     def places_of(self, series: Series) -> Places:
         """Where a series belongs."""
@@ -217,6 +194,34 @@ class Specs:
     def lone_instances(self) -> tuple[InstanceKey, ...]:
         """The instances that exist without any reading: those of targets that are not split by labels."""
         return tuple(InstanceKey(target.name) for target in self.targets.values() if not target.by)
+
+
+class _Givers:
+    """Which sources may give what targets ask for; needed only while `Specs` are made."""
+
+    def __init__(self, sources: Mapping[str, SourceRule]) -> None:
+        self._sources = sources
+        self._givers = _inverted({source.name: tuple(dict.fromkeys(source.series)) for source in sources.values()})
+        self._given: dict[tuple[tuple[str, tuple[Matcher, ...]], ...], tuple[str, ...]] = {}
+        self._places = {name: place for place, name in enumerate(sources)}
+
+    def of(self, target: Target, selectors: Iterable[Selector]) -> tuple[str, ...]:
+        """The sources that may give what the selectors of a target mean; the same tuple where these are the same."""
+        if target.source:
+            return (target.source,)
+        asked = tuple(dict.fromkeys((selector.name, _of_sources(selector)) for selector in selectors))
+        if asked not in self._given:
+            found = {source for series, matchers in asked for source in self._givers_of(series, matchers)}
+            self._given[asked] = tuple(sorted(found, key=self._places.__getitem__))
+        return self._given[asked]
+
+    def _givers_of(self, series: str, matchers: Iterable[Matcher]) -> Iterable[str]:
+        """The sources that may give a series, but for those that matchers of the label `source` rule out."""
+        only = [matcher.value for matcher in matchers if matcher.op == "=" and matcher.value in self._sources]
+        givers = (
+            [name for name in only if series in self._sources[name].series] if only else self._givers.get(series, ())
+        )
+        return (name for name in givers if all(holds(matcher, name) for matcher in matchers))
 
 
 def _of_sources(selector: Selector) -> tuple[Matcher, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.config.alerting import alert_rule
@@ -36,6 +36,8 @@ from rules.model import (
 )
 from rules.selectors import parse_selector
 
+Rules = tuple[AlertRule, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -48,6 +50,7 @@ class Surroundings:
     checkins: Mapping[str, Any]
     receivers: frozenset[str]
     actions: frozenset[str]
+    rules: dict[Rules, Rules] = field(default_factory=dict)  # one for all that are alike
 
 
 def build_targets(document: Document, defaults: Defaults, checkins: Mapping[str, Any]) -> dict[str, Target]:
@@ -88,6 +91,7 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
     goal = build_goal(model.goal, (*path, "goal"), zone, document, around.given) if model.goal else None
     if goal is not None:
         check_not_itself(goal, selector, (*path, "goal"), document)
+    alerts = tuple(_alert(a, (*path, "alerts", i), around) for i, a in enumerate(model.alerts))
     return Target(
         name=name,
         title=model.title or name,
@@ -99,7 +103,7 @@ def _target(name: str, model: TargetSection, path: Path, around: Surroundings) -
         combine=model.combine or (MEASURES[goal.measure].combine if goal else None),
         recover=Recover(model.recover.at_least, model.recover.at_most) if model.recover else None,
         no_data=NoData(model.no_data.after, model.no_data.then) if model.no_data else None,
-        alerts=tuple(_alert(a, (*path, "alerts", i), around) for i, a in enumerate(model.alerts)),
+        alerts=around.rules.setdefault(alerts, alerts),
         correct=tuple(_correct(c, (*path, "correct", i), around) for i, c in enumerate(model.correct)),
         zone=zone,
         unit=model.unit,

@@ -47,7 +47,7 @@ async def read_history(store: Store, specs: Specs, now: int) -> History:
                     if len(by_now) - by_now.count(None) < NEWEST:
                         few[series.name] = None
                 some = list(few)
-            for reading in await _newest(store, some, now):
+            for reading in await _newest(store, some, now) if some else ():
                 history.add(reading, now)
     return history
 

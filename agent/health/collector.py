@@ -10,6 +10,9 @@ from contextlib import contextmanager
 _GROWTH, _SHARE = 50_000, 3
 """Objects there are more than after the last look, before the next; where more are kept, that part of them, a third:
 polls in flight are no garbage, and thousands of them at once would have each other looked through all the time."""
+_YOUNG, _OLD = 2, 40
+"""Looks before one at what they left, and of those before one at everything: usually 10 each. Everything is looked
+through as rarely, and what a long answer is made of in three parts instead of at once."""
 _USUAL = gc.get_threshold()
 _C = ctypes.CDLL(None)
 _M_ARENA_MAX = -8  # malloc.h; mallopt(3)
@@ -58,7 +61,7 @@ def renew() -> None:
 
 def _freeze() -> None:
     gc.freeze()
-    gc.set_threshold(max(_GROWTH, gc.get_freeze_count() // _SHARE))
+    gc.set_threshold(max(_GROWTH, gc.get_freeze_count() // _SHARE), _YOUNG, _OLD)
 
 
 def let_go() -> None:

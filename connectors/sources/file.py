@@ -59,6 +59,11 @@ class FileSource:
         except TimeoutError:
             raise TimedOut(f"{self._config.path}: not read within {self._config.timeout / SECOND:g} s") from None
 
+    @property
+    def remembered(self) -> Sequence[Reading] | None:
+        """The readings of the file, if they are still right while it stays as it is."""
+        return None if self._last is None else self._last[1]
+
     async def close(self) -> None:
         """Nothing stays open."""
 

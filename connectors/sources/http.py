@@ -97,6 +97,11 @@ class HttpSource:
         except Misconfigured:  # which reading it will say
             return ""
 
+    @property
+    def remembered(self) -> Sequence[Reading] | None:
+        """The readings of the last answer, if it may turn out to be still the same."""
+        return None if self._known is None else self._known.readings
+
     async def read(self, now: int) -> Sequence[Reading]:
         """The readings of one answer."""
         request = self._request = self._request or self._made()

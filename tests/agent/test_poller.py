@@ -46,6 +46,8 @@ class Source:
         self.raises: BaseException | None = None
         self.gate: asyncio.Event | None = None
         self.origin = ""
+        self.answer: Sequence[Reading] = [READING]
+        self.remembered: Sequence[Reading] | None = None
 
     async def read(self, now: int) -> Sequence[Reading]:
         self.reads += 1
@@ -53,7 +55,7 @@ class Source:
             await self.gate.wait()
         if self.raises is not None:
             raise self.raises
-        return [READING]
+        return self.answer
 
     async def close(self) -> None:
         pass
@@ -102,6 +104,19 @@ async def test_polls_at_once_and_then_on_its_grid() -> None:
     await world.tick(5 * SECOND)
     assert world.sources["a"].reads == 4
     assert world.handled[0] == ([READING], Polled("a", T0))
+
+
+async def test_the_very_same_readings_are_handed_on_once_while_a_source_remembers_them() -> None:
+    world = World(a=entry("a"))
+    source = world.sources["a"]
+    await world.tick()
+    source.remembered = source.answer
+    for _ in range(2):
+        await world.tick(10 * SECOND)
+    source.remembered = None
+    for _ in range(2):
+        await world.tick(10 * SECOND)
+    assert [len(readings) for readings, _ in world.handled] == [1, 1, 0, 0, 1]
 
 
 async def test_what_is_due_several_times_in_a_second_is_read_as_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,7 @@ async def test_an_answer_that_did_not_change_is_not_sent_again(services, headers
     assert site.sent == sent
     assert found[0] == found[1] == found[2]
     assert (found[1] is found[0]) is (sent[1] == 304)  # the very same: nothing new for the poller either
+    assert reader.remembered is (found[2] if sent[1] == 304 else None)
 
 
 async def test_a_reading_without_a_time_of_its_own_is_of_now(services):

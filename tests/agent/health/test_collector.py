@@ -68,6 +68,14 @@ def test_the_more_is_kept_the_more_may_come_before_it_is_looked_through() -> Non
     assert gc.get_threshold()[0] == max(50_000, gc.get_freeze_count() // 3) < before - 100_000
 
 
+def test_what_is_young_is_looked_through_in_smaller_parts_and_everything_as_rarely() -> None:
+    _, usual_young, usual_old = gc.get_threshold()
+    collector.keep()
+    _, young, old = gc.get_threshold()
+    assert (young + 1) * 3 < usual_young + 1
+    assert (young + 1) * (old + 1) > (usual_young + 1) * (usual_old + 1)
+
+
 def test_where_nothing_was_kept_nothing_is_renewed() -> None:
     collector.keep()
     collector.let_go()

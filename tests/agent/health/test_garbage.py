@@ -1,4 +1,4 @@
-"""What failed, and what its frames hold, is let go of at once, not at the next look for garbage, hours later."""
+"""What failed, with what its frames hold, or was taken is let go of at once, not at a look for garbage hours later."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from agent.store.store import Store
 from connectors.base import Unreachable
+from rules.model import Reading
 from tests.agent.test_dispatcher import START, VirtualClock, notice
 from tests.agent.test_dispatcher import World as Sending
 from tests.agent.test_poller import World as Polling
@@ -32,6 +33,20 @@ async def test_of_a_poll() -> None:
     world.fail(None)
     assert world.handled[0][1].error == "gone"
     assert failed() is None
+
+
+class Answer(list[Reading]):
+    """One that can be seen to go."""
+
+
+async def test_of_an_answer_that_can_not_come_again() -> None:
+    world = Polling(a=entry("a"))
+    world.sources["a"].answer = Answer()
+    answer = weakref.ref(world.sources["a"].answer)
+    await world.tick()
+    world.handled.clear()
+    world.sources["a"].answer = []
+    assert answer() is None
 
 
 async def test_of_a_delivery(tmp_path: Path) -> None:

@@ -59,13 +59,14 @@ async def test_an_unchanged_file_gives_the_same_and_a_changed_one_the_new(servic
     path.write_text("t,v\n1,1\n")
     timed = source(services, path, {"series": "v", "value": "v", "time": "t"})
     first = await timed.read(NOW)
-    assert await timed.read(NOW + 1) is first
+    assert await timed.read(NOW + 1) is first is timed.remembered
     path.write_text("t,v\n1,2\n")
     os.utime(path, ns=(1, 1))
     assert [reading.value for reading in await timed.read(NOW)] == [2.0]
     untimed = source(services, path, {"series": "v", "value": "v"})
     await untimed.read(NOW)
     assert [reading.time for reading in await untimed.read(NOW + 5)] == [NOW + 5]
+    assert untimed.remembered is None
 
 
 async def test_a_bad_row_is_said_at_every_poll(services, tmp_path):
