@@ -179,6 +179,7 @@ class _Metered:
 async def in_time(query: Coroutine[Any, Any, T], seconds: float, interruption: Interruption) -> T:
     """What a query gives. Raises TimeoutError if it takes longer; it has ended then, or was left."""
     task = asyncio.create_task(query)
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else one that was left complains
     try:
         await asyncio.wait({task}, timeout=seconds)
     finally:
@@ -188,8 +189,6 @@ async def in_time(query: Coroutine[Any, Any, T], seconds: float, interruption: I
                 await asyncio.wait({task}, timeout=_GRACE_SECONDS)
             task.cancel()
             await asyncio.wait({task}, timeout=_GRACE_SECONDS)
-            if task.done() and not task.cancelled():
-                task.exception()  # looked at, so that nobody complains
     if not ended:
         raise TimeoutError
     return task.result()

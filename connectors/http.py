@@ -25,6 +25,7 @@ from connectors.pace import Pace
 from connectors.proxies import Proxies, request_class, through
 from connectors.public import PublicOnly, check_public
 from connectors.resolving import Resolver
+from connectors.responses import BoundedResponse
 from connectors.unpacking import unpacking
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class HttpClient:
             session = self._sessions[public] = aiohttp.ClientSession(
                 connector=connector,
                 request_class=aiohttp.ClientRequest if public else request_class(self._proxies),
+                response_class=BoundedResponse,
                 cookie_jar=aiohttp.DummyCookieJar(),  # what one source is given is no business of another
                 headers={"User-Agent": NAME, "Accept-Encoding": "gzip, deflate"},
                 timeout=aiohttp.ClientTimeout(total=30, sock_connect=_CONNECT_SECONDS),
@@ -134,6 +136,7 @@ class HttpClient:
         """The httpx client over the shared session, made when it is first asked for; not to be closed either."""
         if public not in self._clients:
             import ssl
+            from http.cookiejar import CookieJar, DefaultCookiePolicy
 
             import httpx
             from httpx_aiohttp import AiohttpTransport
@@ -141,8 +144,9 @@ class HttpClient:
             # The session does TLS; a context given here only keeps the transport from loading all certificates again.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             transport = AiohttpTransport(verify=context, client=self._session(public=public))
+            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # httpx has a jar beside the session's
             self._clients[public] = httpx.AsyncClient(
-                headers={"User-Agent": NAME}, transport=transport, trust_env=False, timeout=10
+                headers={"User-Agent": NAME}, cookies=no_cookies, transport=transport, trust_env=False, timeout=10
             )
         return self._clients[public]
 
@@ -340,7 +344,7 @@ async def _body(request: Request, answer: aiohttp.ClientResponse) -> bytes:
             answer.close()
             raise BadAnswer(f"{request.where}: the answer has {declared} bytes, more than max_bytes ({limit})")
         if "Content-Encoding" not in answer.headers:
-            return await answer.read()
+            return await answer.content.read()
     unpack = unpacking(answer.headers.get("Content-Encoding", ""))
     parts: list[bytes] = []
     size = 0

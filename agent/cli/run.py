@@ -41,6 +41,7 @@ def command(**given: str | None) -> None:
     """
     signal.signal(signal.SIGTERM, _stop)  # what is imported from here on takes a while
     signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # would end it; what it asks for is still to be read anyway
     settings = settings_of(**given)
     _configure_logs(settings)
     _run(settings)

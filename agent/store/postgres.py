@@ -57,6 +57,7 @@ _TRANSIENT = {
     "0A000": "its schema was changed meanwhile",
 }
 _FOR_GOOD = ("28", "3D", "42501", "XX", "0A000")  # as far as anybody can know who starts
+_ENCODINGS = ("UTF8", "SQL_ASCII")  # those that keep every text
 
 
 class PostgresDatabase:
@@ -140,7 +141,7 @@ class PostgresDatabase:
         known |= {"lock_timeout": f"{ANSWER_SECONDS:g}s"}
         known |= {"default_transaction_isolation": "read committed", "jit": "off", "timezone": "UTC"}
         try:
-            return await asyncpg.connect(
+            driver = await asyncpg.connect(
                 self._dsn,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=seconds + 5,
@@ -156,6 +157,11 @@ class PostgresDatabase:
             raise failure from None
         except Exception as error:
             raise self.explain(error) from None
+        encoding = driver.get_settings().server_encoding
+        if encoding not in _ENCODINGS:
+            driver.terminate()
+            raise StoreError(f"{self.place} can't keep every text, its encoding is {encoding}; make one with UTF8")
+        return driver
 
     def explain(self, error: Exception) -> Exception:
         """A database's error in plain words, StoreUnavailable where trying again can help; any other as it is."""

@@ -217,7 +217,7 @@ def _of_recipients(error: Any, place: str) -> Refused:
 
 def _of_reply(code: int, message: str, place: str) -> Refused:
     said = shortened(plain(message), 200)
-    return Refused(f"{place} answered {code} {said}".rstrip(), status=code, permanent=code >= 500)
+    return Refused(f"{place} answered {code} {said}".rstrip(), status=code, permanent=500 <= code < 600)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import gzip
 import ssl
 
 import aiohttp
@@ -192,6 +193,48 @@ async def test_user_and_password_in_an_address_are_sent(http, way):
     async with serving(answer) as base:
         await getattr(http, way)(Request("GET", URL(base).with_user("me").with_password("pw")))
     assert seen == ["Basic bWU6cHc="]
+
+
+async def raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(head + b"Content-Length: 2\r\n\r\nok")
+    writer.close()
+
+
+@pytest.mark.parametrize("way", ["fetch", "send"])
+@pytest.mark.parametrize("status", [200, 503])
+async def test_a_status_counts_in_whatever_encoding_its_phrase_is(http, way, status):
+    head = f"HTTP/1.1 {status} Tr\xe8s indispon\xedvel\r\n".encode("latin-1")
+    async with await asyncio.start_server(functools.partial(raw, head=head), "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        request = Request("GET", URL(f"http://{host}:{port}/"))
+        if (way, status) == ("send", 503):
+            with pytest.raises(Refused, match="answered 503 Service Unavailable") as caught:
+                await http.send(request)
+            assert not caught.value.permanent
+        else:
+            assert (await getattr(http, way)(request)).status == status
+
+
+@pytest.mark.parametrize("way", ["fetch", "send"])
+async def test_a_cookie_is_not_taken_along(http, way):
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Cookie"))
+        return web.Response(headers={"Set-Cookie": "session=\udcff\udce9; Path=/"})
+
+    async with serving(answer) as base:
+        for _ in range(2):
+            await getattr(http, way)(Request("GET", URL(base.replace("127.0.0.1", "localhost"))))
+    assert seen == [None, None]
+
+
+async def test_who_asks_the_session_for_a_whole_answer_gets_no_endless_one(http):
+    packed = gzip.compress(b" " * 50_000_000)
+    async with serving(body(packed, Content_Encoding="gzip")) as base, http.session.get(base) as answer:
+        with pytest.raises(ValueError, match="more than 4,000,000 bytes"):
+            await answer.json()
 
 
 async def test_a_name_stands_for_a_secret_address(http):

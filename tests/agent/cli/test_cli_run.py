@@ -1,7 +1,11 @@
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
+
+from tests.agent.cli.kit import clean_environment
 
 CONFIG = "sources: {push: {type: webhook, readings: [{series: s, value: v}]}}\n"
 
@@ -21,6 +25,16 @@ def test_a_signal_while_it_starts_ends_it_well(daemons, project, how):
     daemon = daemons(project)
     daemon.until("http.listening")  # signals are the command's own until everything has started
     assert daemon.end(how) == 0
+
+
+def test_a_reload_that_is_asked_for_at_once_does_not_end_it():
+    script = """
+import os, signal
+from agent.cli import run
+run._configure_logs = run._run = lambda settings: os.kill(os.getpid(), signal.SIGHUP)
+run.command([], standalone_mode=False)
+"""
+    assert subprocess.run([sys.executable, "-c", script], env=clean_environment(), check=False).returncode == 0
 
 
 def test_a_receiver_without_its_setting_is_warned_of(daemons, project):

@@ -76,6 +76,13 @@ async def test_a_lost_session_is_replaced_and_its_lock_with_it(
         await Store.open(server_url, 0)
 
 
+async def test_a_database_that_lacks_signs_is_refused_before_one_of_them_comes(databases: Databases) -> None:
+    databases.admin("CREATE DATABASE narrow TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(StoreError, match=r"/narrow can't keep every text, its encoding is LATIN1"):
+        await Store.open(databases.url("narrow"), 0)
+    databases.admin("DROP DATABASE narrow")
+
+
 async def test_a_server_that_lets_nobody_in_is_waited_for_whatever_the_reason(
     store: Store, databases: Databases, server_url: str, lost
 ) -> None:

@@ -298,6 +298,7 @@ REPLIES = [
     ("DATA", "451 error", False),
     ("DATA", "552 too large", True),
     ("DATA", "554 spam", True),
+    ("MAIL", "999 what", False),  # no reply that there is (RFC 5321, 4.2)
 ]
 
 

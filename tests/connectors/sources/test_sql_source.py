@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import sqlite3
+from contextlib import suppress
 
 import pytest
 from pydantic import ValidationError
 
+from connectors import database as databases
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, TimedOut, Unreachable
 from connectors.database import without_secrets
 from connectors.sources.sql import SqlSource, SqlSourceConfig
@@ -165,3 +169,23 @@ async def test_rows_without_end_are_not_all_fetched(read):
     query = "with recursive n(x) as (select 1 union all select x + 1 from n) select x as orders from n"
     with pytest.raises(BadAnswer, match=r"more than max_rows \(1000\) rows"):
         await read(query=query, params={}, max_rows=1000, readings=[{"series": "orders", "value": "orders"}])
+
+
+async def test_a_query_that_ends_after_it_was_left_is_not_complained_of(monkeypatch):
+    monkeypatch.setattr(databases, "_GRACE_SECONDS", 0.001)
+    complaints, go_on = [], asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    async def stubborn() -> None:
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+        raise OSError("interrupted")
+
+    with pytest.raises(TimeoutError):
+        await databases.in_time(stubborn(), 0.001, databases.Interruption())
+    go_on.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
