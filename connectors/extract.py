@@ -195,7 +195,7 @@ class Extractor:
             try:
                 rows_of.append((rule, rule.rows(table.answer)))
             except ValueError as error:
-                first, wrong = first or f"{rule.config.series}: {error}", wrong + 1
+                first = first or f"{rule.config.series}: {error}"
         known = {id(row) for rule, rows in rows_of for row in rows if rule.has_value(row)} if self._sent else None
         for rule, rows in rows_of:
             rows_read += len(rows)
@@ -207,12 +207,14 @@ class Extractor:
                         raise ValueError(_not_known(rule, row))  # noqa: TRY301 - every fault of a row is a ValueError
                 except ValueError as error:
                     first, wrong = first or f"{rule.config.series}, row {row_number}: {error}", wrong + 1
-        if wrong:
+        if first:
             raise self._error(first, wrong, rows_read, found)
         return found
 
     def _error(self, first: str, wrong: int, of: int, found: list[Reading]) -> BadAnswer:
-        message = f"source {self._source}: {first}" + (f" ({wrong} of {of} rows can't be read)" if of > 1 else "")
+        message = f"source {self._source}: {first}" + (
+            f" ({wrong} of {of} rows can't be read)" if wrong and of > 1 else ""
+        )
         return PartialAnswer(message, found) if found else BadAnswer(message)
 
     def _check_columns(self, columns: tuple[str, ...]) -> None:

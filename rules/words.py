@@ -118,11 +118,12 @@ def _describe_usual(target: Target, assessment: Assessment) -> str:
 def how_unusual(target: Target, finding: Finding) -> str:
     """The value beside what was expected: `250, 3.1 times the usual for a Tuesday 14:00 (80)`.
 
-    Where the usual is near zero, below it or varies as much as itself a ratio says nothing; then its range is said.
+    Where the usual is near zero, below it or varies as much as itself a ratio says nothing; then its range is said,
+    of a number that is above it only the end there if the other is below zero: hardly any number here is ever that.
     """
     value, expected, edge, unit = finding.value, finding.expected, finding.edge, target.unit
     if finding.unusual is Against.BEFORE:
-        of, after = "what it was just before", ""
+        of, after = "what the last readings led to expect", ""
     else:
         of, after = "the usual", f" for a {_when(finding, target.zone)}"
     said = f"{number(value, unit)}, "
@@ -133,7 +134,8 @@ def how_unusual(target: Target, finding: Finding) -> str:
         return f"{said}{number(rounded(100 * times), '%')} of {of}{after} ({about(expected)})"
     where = "above" if value > expected else "below"
     low, high = about(expected - edge), about(expected + edge)
-    return f"{said}far {where} {of}{after} ({low if low == high else f'{low} to {high}'})"
+    span = f"up to {high}" if expected - edge < 0 <= expected < value else f"{low} to {high}"
+    return f"{said}far {where} {of}{after} ({low if low == high else span})"
 
 
 def about(value: float) -> str:

@@ -16,6 +16,8 @@ from rules.matchers import matchers_text, parse_alert_matchers
 from rules.model import Matcher, Silence
 from rules.selectors import holds
 
+_LEAVING_OUT = {"!=", "!~"}  # never everything, as in Alertmanager: at least what it names is left out
+
 
 class Silencing:
     """The part of the daemon that people mute with."""
@@ -64,7 +66,7 @@ def silence_matchers(texts: Sequence[str], targets: Iterable[str]) -> tuple[Matc
             near = get_close_matches(text, known, 1)
             hint = f"did you mean {near[0]}?" if near else 'a matcher is written like severity="warning"'
             raise ValueError(f"there is no target {text!r}; {hint}")
-    if all(holds(matcher, "") for matcher in found):
+    if all(matcher.op not in _LEAVING_OUT and holds(matcher, "") for matcher in found):
         raise ValueError('it would silence everything; say what is meant, for example severity=~".+"')
     return tuple(found)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
 
 from agent.backtest.figures import figures
 from agent.backtest.replay import Replayed
@@ -29,13 +30,19 @@ async def _drawn(report: Report, form: str) -> dict[str, bytes]:
     charts = Charts()
     newest = report.new or report.old
     try:
-        return {_name(key): await charts.png(_data(report, key, form)) for key in newest.instances}
+        return {name: await charts.png(_data(report, key, form)) for name, key in file_names(newest.instances)}
     finally:
         await charts.close()
 
 
-def _name(key: InstanceKey) -> str:
-    return "-".join(re.sub(r"[^\w.-]+", "_", value) or "_" for _, value in key.labels)
+def file_names(keys: Iterable[InstanceKey]) -> Iterator[tuple[str, InstanceKey]]:
+    """A name that a file can have for each, which no other has, also where upper and lower case are one."""
+    taken = set[str]()
+    for key in keys:
+        plain = "-".join(re.sub(r"[^\w.-]+", "_", value)[:50] or "_" for _, value in key.labels)
+        found = next(name for name in chain([plain], (f"{plain}-{n}" for n in count(2))) if name.lower() not in taken)
+        taken.add(found.lower())
+        yield found, key
 
 
 def _data(report: Report, key: InstanceKey, form: str) -> ChartData:

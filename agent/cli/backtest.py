@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 @click.command("backtest", short_help="Replay the past: how often would each alert have fired?")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", shell_complete=complete("targets"))
-@click.option("--from", "start", metavar="TIME", help="ISO 8601 or Unix time.  [default: the first reading]")
+@click.option(
+    "--from", "start", metavar="TIME", help="ISO 8601 in defaults.timezone, or Unix.  [default: the first reading]"
+)
 @click.option("--to", "end", metavar="TIME", help="The end, left out.  [default: now, or after a file's last reading]")
 @click.option("--config", "new", metavar="PATH", help="A new configuration to compare with the one in force, if any.")
 @click.option("--old", "config", metavar="PATH", help="The configuration in force.  [env: SETPOINT_CONFIG]")

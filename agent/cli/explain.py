@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 @click.command("explain", short_help="Say why a target stands where it stands, and what comes next.")
 @click.argument("target", shell_complete=complete("targets"))
-@click.option("--at", metavar="TIME", help="As it was at this time, out of stored readings; ISO 8601 or Unix time.")
+@click.option(
+    "--at", metavar="TIME", help="As it was at this time, out of stored readings; ISO 8601, UTC unless it says so."
+)
 @config_option
 @database_option
 @listen_option

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from agent.explaining.present import Explained
+from agent.explaining.present import CHANGES, Explained
 from rules.alerts import is_open
 from rules.explain import AlertPart
-from rules.model import AlertState, AlertStatus, Event, InstanceKey, InstanceState, Transition
+from rules.model import AlertRule, AlertState, AlertStatus, Event, InstanceKey, InstanceState, Transition
 
 Noted = Mapping[tuple[InstanceKey, str], Sequence[Transition]]
 """By instance and alert what was noted by a time, in order."""
@@ -28,10 +28,13 @@ def noted(changes: Iterable[Transition]) -> Noted:
     return {of: some for of, some in found.items() if any(one.event in _MOVES for one in some)}
 
 
-def as_noted(state: InstanceState, known: Noted) -> InstanceState:
-    """The instance with its alerts as the daemon knew them."""
-    of = [(name, some) for (key, name), some in known.items() if key == state.key]
-    return replace(state, alerts={**state.alerts, **{name: _status(state.alerts.get(name), some) for name, some in of}})
+def as_noted(state: InstanceState, known: Noted, rules: Iterable[AlertRule]) -> InstanceState:
+    """The instance with its alerts, of these rules, as the daemon knew them."""
+    of = [(rule, some) for rule in rules if (some := known.get((state.key, rule.name)))]
+    return replace(
+        state,
+        alerts={**state.alerts, **{rule.name: _status(rule, state.alerts.get(rule.name), some) for rule, some in of}},
+    )
 
 
 def explained_as_noted(found: Explained, known: Noted, at: int) -> Explained:
@@ -39,12 +42,12 @@ def explained_as_noted(found: Explained, known: Noted, at: int) -> Explained:
     key = found.found.key
     parts = tuple(_part(part, known.get((key, part.rule.name), ()), at) for part in found.found.alerts)
     rehearsed = [part for part in parts if (key, part.rule.name) not in known]
-    by_now = [change for change in found.changes if (key, change.alert) not in known or change.event not in _MOVES]
-    by_then = [one for part in parts for one in known.get((key, part.rule.name), ()) if one.event in _MOVES]
+    by_now = [change for change in reversed(found.changes) if (key, change.alert) not in known]
+    by_then = [one for part in parts for one in known.get((key, part.rule.name), ())]
     return replace(
         found,
         found=replace(found.found, alerts=parts),
-        changes=sorted([*by_now, *by_then], key=lambda change: change.at, reverse=True)[: len(found.changes) or 5],
+        changes=sorted([*by_now, *by_then], key=lambda change: change.at)[: -CHANGES - 1 : -1],
         begun_before=found.begun_before & {part.rule.name for part in rehearsed},
         missing=[
             *found.missing,
@@ -60,12 +63,11 @@ def explained_as_noted(found: Explained, known: Noted, at: int) -> Explained:
 def _part(part: AlertPart, some: Sequence[Transition], at: int) -> AlertPart:
     if not some:
         return part
-    return replace(
-        part, before=_status(part.before, [one for one in some if one.at < at]), after=_status(part.before, some)
-    )
+    before = _status(part.rule, part.before, [one for one in some if one.at < at])
+    return replace(part, before=before, after=_status(part.rule, part.before, some))
 
 
-def _status(rehearsed: AlertStatus | None, some: Sequence[Transition]) -> AlertStatus:
+def _status(rule: AlertRule, rehearsed: AlertStatus | None, some: Sequence[Transition]) -> AlertStatus:
     """How an alert stood by what was noted of it; what was not noted is taken from the rehearsal of the same firing."""
     moves = [one for one in some if one.event in _MOVES]
     if not moves:
@@ -73,15 +75,25 @@ def _status(rehearsed: AlertStatus | None, some: Sequence[Transition]) -> AlertS
     last, status = moves[-1], rehearsed or AlertStatus()
     if is_open(status) and last.after in {AlertState.INACTIVE, AlertState.PENDING}:
         status = AlertStatus()
-    taken = [one.taken for one in some if one.event is Event.ACKNOWLEDGED and one.fired_at == last.fired_at]
+    since_then = [one for one in some if one.fired_at == last.fired_at]
+    taken = [one.taken for one in since_then if one.event is Event.ACKNOWLEDGED]
+    same = status.open_since is not None and status.fired_at == last.fired_at
     after = replace(
         status,
         state=last.after,
         since=last.at,
         fired_at=last.fired_at,
-        open_since=last.fired_at if status.open_since is None else status.open_since,
+        open_since=status.open_since if same else last.fired_at,
+        escalated=_steps_done(rule, last.fired_at, since_then),
         episode=last.episode,
         fingerprint=last.fingerprint,
         labels=last.labels,
     )
     return replace(after, acknowledged=taken[-1]) if taken and is_open(after) else after
+
+
+def _steps_done(rule: AlertRule, fired_at: int | None, of_firing: Iterable[Transition]) -> int:
+    """How many steps of its escalation were taken: all that were due when it was last escalated."""
+    escalated = [one.at for one in of_firing if one.event is Event.ESCALATED]
+    waited = max(escalated, default=0) - (fired_at or 0)
+    return sum(step.after <= waited for step in rule.escalate) if escalated else 0

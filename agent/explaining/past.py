@@ -139,7 +139,9 @@ def known_at(config: Configuration, target: str, readings: Iterable[Reading], at
     moments = _moments(inside, [polled for one in failing for polled in _polls(one) if known < polled.at <= at])
     changes = sorted([*_changes(_rehearsed(rehearsal, moments, past.changes, at)), *said], key=lambda change: change.at)
     instances = rehearsal.memory.instances
-    instances.update({key: as_noted(state, past.noted) for key, state in instances.items()})
+    instances.update(
+        {key: as_noted(state, past.noted, rehearsal.specs.rules[key.target]) for key, state in instances.items()}
+    )
     return Known(rehearsal.decider, changes[::-1], start if first < start else None)
 
 

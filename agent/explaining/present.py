@@ -21,7 +21,7 @@ MOST = 50
 
 _LOOKS = 300  # ahead, for all instances together; a period is looked at about 200 times
 
-_CHANGES = 5
+CHANGES = 5
 _BACK = frozenset({Event.RECOVERING, Event.RESOLVED, Event.INACTIVE})
 
 
@@ -80,7 +80,7 @@ class Known:
             replace(found, alerts=parts, coming=coming(found, decider.memory)),
             {part.rule.name: self._told(found, part) for part in found.alerts},
             [line(run) for run in decider.memory.runs_of(key)],
-            [change for change in changes if id(change) not in guessed][:_CHANGES],
+            [change for change in changes if id(change) not in guessed][:CHANGES],
             self.since,
             frozenset(part.rule.name for part in parts if self.since is not None and _begun(part, self.since)),
         )

@@ -86,6 +86,10 @@ class Rehearsal:
     def answer(self, run: Correction, said: Approval) -> Iterator[Decision]:
         """The decisions on a person's word to a proposal."""
         decision, _ = self.decider.act(lambda made: answered(self.decider.corrector, made, run, said), said.at)
+        yield from self.act(decision)
+
+    def act(self, decision: Decision) -> Iterator[Decision]:
+        """What a person did, as it was decided on, and what comes of it."""
         take_in(self.memory, decision)
         yield decision
         yield from self._after_calls(decision)

@@ -18,7 +18,7 @@ from agent.rehearsal.polls import Polls
 from rules import corrections
 from rules.functions import NEVER
 from rules.health import fold_polls
-from rules.model import SECOND, Approval, Correction, InstanceKey, Polled, Reading, SourceState
+from rules.model import SECOND, InstanceKey, Polled, Reading, SourceState
 from rules.specs import Specs
 from rules.steps import at_once
 from rules.tracks import Added
@@ -66,9 +66,11 @@ class Leaps(Rehearsal):
         yield from self._until(until)
         self._make_up(until)
 
-    def answer(self, run: Correction, said: Approval) -> Iterator[Decision]:
+    def act(self, decision: Decision) -> Iterator[Decision]:
         """As `Rehearsal`."""
-        yield from super().answer(run, said)
+        yield from super().act(decision)
+        for key in decision.instances:
+            self._turn(key)
         self._look_ahead()
 
     def _leap(self, moment: Moment) -> Iterator[Decision]:

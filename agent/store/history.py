@@ -71,13 +71,13 @@ def read_changes(connection: Connection, start: int, end: int, targets: Sequence
 _MOVES = "('pending', 'firing', 'recovering', 'resolved', 'inactive')"
 _NOTED = (
     "SELECT record FROM transitions WHERE target = :target AND at < :end AND ("
-    f"(at >= :start AND (event = 'acknowledged' OR event IN {_MOVES})) OR id IN (SELECT max(id) FROM transitions"
+    "at >= :start OR id IN (SELECT max(id) FROM transitions"
     f" WHERE target = :target AND at < :start AND event IN {_MOVES} GROUP BY fingerprint)) ORDER BY id"
 )
 
 
 def read_noted(connection: Connection, target: str, start: int, end: int) -> list[Transition]:
-    """How a target's alerts moved on and were taken from `start` to `end` (exclusive), in order; and last before it."""
+    """What a target's alerts did from `start` to `end` (exclusive), in order; before it the last move of each."""
     found = connection.execute(_NOTED, {"target": target, "start": start, "end": end})
     return [decode(Transition, row["record"]) for row in found]
 

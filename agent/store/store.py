@@ -283,7 +283,7 @@ class Store:
         return await self._readers.run(read_changes, start, end, targets)
 
     async def noted(self, target: str, start: int, end: int) -> list[Transition]:
-        """How a target's alerts moved on from `start` to `end` (exclusive), in order; before it the last of each."""
+        """What a target's alerts did from `start` to `end` (exclusive), in order; before it the last move of each."""
         from agent.store.history import read_noted
 
         return await self._readers.run(read_noted, target, start, end)

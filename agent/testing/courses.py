@@ -9,7 +9,7 @@ from typing import Any
 from agent.config.configuration import Configuration
 from agent.rehearsal.moments import Moment
 from agent.rehearsal.verdicts import Verdicts
-from agent.testing.language import AnswerSection, TestSection
+from agent.testing.language import TestSection, Word
 from rules.engine import Batch, States, evaluate
 from rules.history import History
 from rules.model import Correction
@@ -39,8 +39,8 @@ class Course:
         """The labels of the alerts that fire for sources."""
         return iter(())
 
-    def say(self, answer: AnswerSection, at: int) -> None:
-        """A person's word to every proposal of an action that waits."""
+    def say(self, word: Word, at: int) -> None:
+        """A person's word: to every proposal of an action that waits, a silence, or that alerts are taken."""
 
 
 def asks_for_verdicts_alone(test: TestSection) -> bool:

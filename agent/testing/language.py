@@ -199,6 +199,29 @@ class AnswerSection(Config):
     by: Text = "someone"
 
 
+class SilenceSection(BetweenSection):
+    """What a person silences at the start of a span, until it ends; its ends are those of the silence."""
+
+    matchers: Annotated[list[Text], Field(min_length=1)]
+    reason: Text = "a test"
+    by: Text = "someone"
+
+
+class TakenSection(Config):
+    """The open alerts that a person takes at a time; without a name or target, all of them."""
+
+    at: Elapsed
+    alertname: Text | None = None
+    target: Text | None = None
+    labels: Labels = Field(default_factory=dict)
+    note: str = ""
+    by: Text = "someone"
+
+
+Word = AnswerSection | SilenceSection | TakenSection
+"""What a person says in the course of a test."""
+
+
 class TestSection(Config):
     """One test: what comes in, and what is expected of it."""
 
@@ -211,6 +234,8 @@ class TestSection(Config):
     failing: list[FailingSection] = Field(default_factory=list)
     calls: list[CallSection] = Field(default_factory=list)
     answers: list[AnswerSection] = Field(default_factory=list)
+    silences: list[SilenceSection] = Field(default_factory=list)
+    acknowledgements: list[TakenSection] = Field(default_factory=list)
     alert_rule_test: list[AlertCase] = Field(default_factory=list)
     target_test: list[TargetCase] = Field(default_factory=list)
     delivery_test: list[DeliveryCase] = Field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -45,6 +45,8 @@ class Names:
             yield found
         for key, name, known, what in self._named(test):
             reference((*path, *key), name, known, what, self._document)
+        for index, silence in enumerate(test.silences):
+            self._check_matchers(silence.matchers, (*path, "silences", index, "matchers"))
         for index, case in enumerate(test.target_test):
             self._check_target(case, (*path, "target_test", index))
 
@@ -61,12 +63,20 @@ class Names:
             yield ("target_test", at, "target"), target.target, config.targets, "target"
         for at, delivery in enumerate(test.delivery_test):
             yield ("delivery_test", at, "receiver"), delivery.receiver, config.receivers, "receiver"
-        for key in ("answers", "correction_test"):
+        beside = {"target": config.targets, "action": config.actions, "alertname": self._alerts}
+        for key in ("answers", "acknowledgements", "correction_test"):
             for at, case in enumerate(getattr(test, key)):
-                if case.target is not None:
-                    yield (key, at, "target"), case.target, config.targets, "target"
-                if case.action is not None:
-                    yield (key, at, "action"), case.action, config.actions, "action"
+                for what, known in beside.items():
+                    if (name := getattr(case, what, None)) is not None:
+                        yield (key, at, what), name, known, what.removesuffix("name")
+
+    def _check_matchers(self, matchers: Sequence[str], path: Path) -> None:
+        from agent.alerts.silencing import silence_matchers  # late: it brings in most of the daemon
+
+        try:
+            silence_matchers(matchers, self._config.targets)
+        except ValueError as error:
+            self._document.report(path, str(error))
 
     def _check_target(self, case: Any, path: Path) -> None:
         for name in case.exp_values:

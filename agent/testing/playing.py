@@ -14,7 +14,15 @@ from agent.rehearsal.polls import Failing, Polls
 from agent.testing import comparing
 from agent.testing.comparing import Failure
 from agent.testing.courses import Course, Judged, asks_for_verdicts_alone
-from agent.testing.language import AlertCase, AnswerSection, CorrectionCase, DeliveryCase, TargetCase, TestSection
+from agent.testing.language import (
+    AlertCase,
+    CorrectionCase,
+    DeliveryCase,
+    SilenceSection,
+    TargetCase,
+    TestSection,
+    Word,
+)
 from agent.testing.notation import expand
 from agent.testing.reading import TestFile
 from rules import alerts
@@ -43,11 +51,11 @@ def failures_of(file: TestFile, number: int) -> list[Failure]:
 
 @dataclass(slots=True)
 class _Check:
-    """One expectation, or a person's word before it: when that is, and where it stands in the file."""
+    """One expectation: when that is, and where it stands in the file."""
 
     at: int
     place: str
-    case: AlertCase | TargetCase | DeliveryCase | CorrectionCase | AnswerSection
+    case: AlertCase | TargetCase | DeliveryCase | CorrectionCase
 
 
 class _Played:
@@ -67,12 +75,21 @@ class _Played:
         if not checks:
             return
         course = self._course(self._moments(checks[-1].at))
+        words = iter([*sorted(self._words(), key=itemgetter(0)), (checks[-1].at + 1, None)])
+        at, word = next(words)
         for check in checks:
+            while word is not None and at <= check.at:
+                # A silence holds for what comes at its start; what else people say is about what has come by then.
+                course.until(at - 1 if isinstance(word, SilenceSection) else at)
+                course.say(word, at)
+                at, word = next(words)
             course.until(check.at)
-            if isinstance(check.case, AnswerSection):
-                course.say(check.case, check.at)
-            else:
-                yield from self._look(check, course)
+            yield from self._look(check, course)
+
+    def _words(self) -> Iterator[tuple[int, Word]]:
+        yield from ((self.start + silence.from_, silence) for silence in self.test.silences)
+        yield from ((self.start + answer.at, answer) for answer in self.test.answers)
+        yield from ((self.start + taken.at, taken) for taken in self.test.acknowledgements)
 
     def _course(self, moments: Iterator[Moment]) -> Course:
         if asks_for_verdicts_alone(self.test):
@@ -122,11 +139,8 @@ class _Played:
     # what is looked at
 
     def _checks(self) -> Iterator[_Check]:
-        test = self.test
-        for index, answer in enumerate(test.answers):
-            yield _Check(self.start + answer.at, self.file.place((*self.path, "answers", index)), answer)
         for key in ("alert_rule_test", "target_test", "delivery_test", "correction_test"):
-            for index, case in enumerate(getattr(test, key)):
+            for index, case in enumerate(getattr(self.test, key)):
                 at = case.span[1] if isinstance(case, DeliveryCase) else case.eval_time
                 yield _Check(self.start + at, self.file.place((*self.path, key, index)), case)
 
@@ -145,12 +159,10 @@ class _Played:
             sent = [n for n in course.notices.get(case.receiver, ()) if first <= n["at"] <= last]
             diff = comparing.deliveries(case, sent, self.start)
             said = f"{when}, deliveries to {case.receiver}"
-        elif isinstance(case, CorrectionCase):
+        else:
             runs = [run for run in course.runs.values() if _meant(run, case)]
             diff = comparing.corrections(case, runs)
             said = f"{when}, corrections" + (f" of {case.target}" if case.target else "")
-        else:
-            return
         if diff:
             yield Failure(check.place, said, diff)
 

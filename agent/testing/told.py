@@ -8,14 +8,16 @@ import orjson
 
 from agent.alerts.muted import Mutes
 from agent.alerts.open_alerts import open_alerts
+from agent.alerts.silencing import new_silence, silence_matchers
 from agent.deciding.decided import Decision
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Moment
 from agent.store.records import DeliveryKind
 from agent.testing.courses import Course, looked_at
-from agent.testing.language import AnswerSection
+from agent.testing.language import AnswerSection, SilenceSection, TakenSection, Word
+from rules import alerts
 from rules.engine import States
-from rules.model import Approval, RunState
+from rules.model import Acknowledgement, AlertStatus, Approval, RunState
 
 
 class Told(Course):
@@ -45,8 +47,35 @@ class Told(Course):
         for one in open_alerts(rehearsal.specs, {}, self.states(at).sources, mutes):
             yield dict(one.labels)
 
-    def say(self, answer: AnswerSection, at: int) -> None:
+    def say(self, word: Word, at: int) -> None:
         """As `Course`."""
+        if isinstance(word, AnswerSection):
+            self._answer(word, at)
+        elif isinstance(word, SilenceSection):
+            matchers = silence_matchers(word.matchers, self.rehearsal.specs.targets)
+            silence = new_silence(matchers, (word.by, word.reason), (at, at + word.to - word.from_), at)
+            self._take(self.rehearsal.act(self.rehearsal.decider.silence(silence, at)))
+        else:
+            self._acknowledge(word, at)
+
+    def _acknowledge(self, taken: TakenSection, at: int) -> None:
+        states, wanted = self.rehearsal.memory.states, taken.labels.items()
+
+        def is_meant(name: str, target: str, status: AlertStatus) -> bool:
+            named = taken.alertname in {None, name} and taken.target in {None, target}
+            return named and alerts.is_open(status) and wanted <= dict(status.labels).items()
+
+        found = [
+            (state.key, name)
+            for state in states.instances.values()
+            for name, status in state.alerts.items()
+            if is_meant(name, state.key.target, status)
+        ]
+        sources = [name for name, one in states.sources.items() if is_meant(alerts.SOURCE_ALERT, "", one.alert)]
+        said = Acknowledgement(taken.by, at, taken.note)
+        self._take(self.rehearsal.act(self.rehearsal.decider.acknowledge(found, sources, said)))
+
+    def _answer(self, answer: AnswerSection, at: int) -> None:
         said = Approval(answer.by, at, given=not answer.reject)
         for run in list(self.rehearsal.memory.open_runs.values()):
             meant = run.action == answer.action and answer.target in {None, run.key.target}

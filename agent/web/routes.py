@@ -143,7 +143,9 @@ _KNOWN = (
             200: ("The explanation.", "Explanation"),
             **_errors(e404="No such target.", e422="A parameter can't be used."),
         },
-        query={"at": "At this time in the past, out of stored readings; ISO 8601 or Unix time."},
+        query={
+            "at": "At this time in the past, out of stored readings; ISO 8601, UTC unless it says so, or Unix time."
+        },
     ),
     Route("GET", "/api/v1/sources", api.sources, "All sources", {200: ("Sources.", "Sources")}),
     Route(

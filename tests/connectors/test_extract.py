@@ -241,6 +241,14 @@ def test_no_rows_are_no_readings_but_nothing_selected_is_an_error():
         extractor(select="data").readings(Table({"date": []}), NOW)
 
 
+@pytest.mark.parametrize(("values", "said"), [(["a", "b"], "answer (2 of 2 rows can't be read)"), ([1, 2], "answer")])
+def test_what_is_not_there_to_select_is_no_row(values, said):
+    rules = [ReadingConfig(series="x", select="x", value="v"), ReadingConfig(series="v", select="rows", value="v")]
+    with pytest.raises(BadAnswer) as caught:
+        Extractor("src", rules, "UTC").readings(Table({"rows": [{"v": value} for value in values]}), NOW)
+    assert str(caught.value) == f"source src: x: select 'x' finds nothing in the {said}"
+
+
 def test_a_function_given_the_wrong_thing_is_an_error_of_the_row():
     with pytest.raises(BadAnswer, match="row 1: "):
         extractor(value="sum(v)").readings(Table([{"v": "text"}]), NOW)

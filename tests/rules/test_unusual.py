@@ -163,10 +163,14 @@ HOURLY = Finding(at("2026-01-06T14:20:00", ZONE), 250.0, 0.7, Against.HOUR, 80.0
         ({"value": 0.0}, "0 visitors, far below the usual for a Tuesday 14:00 (61 to 99)"),
         ({"value": 105.0}, "105 visitors, far above the usual for a Tuesday 14:00 (61 to 99)"),
         ({"expected": 0.0, "edge": 0.0}, "250 visitors, far above the usual for a Tuesday 14:00 (0)"),
-        ({"expected": 10.0}, "250 visitors, far above the usual for a Tuesday 14:00 (-9 to 29)"),
+        ({"expected": 10.0}, "250 visitors, far above the usual for a Tuesday 14:00 (up to 29)"),
+        ({"expected": 10.0, "value": -20.0}, "-20 visitors, far below the usual for a Tuesday 14:00 (-9 to 29)"),
         ({"expected": -80.0}, "250 visitors, far above the usual for a Tuesday 14:00 (-99 to -61)"),
-        ({"unusual": Against.BEFORE}, "250 visitors, 3.1 times what it was just before (80)"),
-        ({"unusual": Against.BEFORE, "value": 30.0}, "30 visitors, 37.5 % of what it was just before (80)"),
+        ({"unusual": Against.BEFORE}, "250 visitors, 3.1 times what the last readings led to expect (80)"),
+        (
+            {"unusual": Against.BEFORE, "value": 30.0},
+            "30 visitors, 37.5 % of what the last readings led to expect (80)",
+        ),
     ],
 )
 def test_words(changed: dict, said: str) -> None:

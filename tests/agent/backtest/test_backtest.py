@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import agent.backtest.past
 from agent.backtest.figures import figures
 from agent.backtest.past import Past, of_csv, read_past
-from agent.backtest.picture import _data
+from agent.backtest.picture import _data, file_names
 from agent.backtest.replay import Firing, Miss, replay
 from agent.backtest.report import Report, names, plain, rows
 from agent.backtest.uncollected import uncollected
@@ -361,3 +361,10 @@ def test_judgements_of_before_the_start_are_remembered(tmp_path, goal: str) -> N
     (firing,) = watched.firings["often"]
     assert firing.start == START + 34 * MINUTE
     assert firing.end is not None
+
+
+def test_each_picture_has_a_file_of_its_own() -> None:
+    keys = [InstanceKey("t", (("a", a), ("b", b))) for a, b in (("x/1", "y"), ("x_1", "Y"), ("x", "1-y"), ("x-1", "y"))]
+    assert [name for name, _ in file_names(keys)] == ["x_1-y", "x_1-Y-2", "x-1-y", "x-1-y-2"]
+    (long,) = file_names([InstanceKey("t", (("a", "x" * 900),))])
+    assert len(long[0]) <= 100

@@ -202,3 +202,18 @@ class TestWhatTheDaemonNoted:
         (part,) = (await then(plant, plant.clock.time)).found.alerts
         assert part.after.acknowledged is not None
         assert part.after.acknowledged.by == "ann"
+
+    async def test_an_escalation_was_when_the_daemon_made_it(self, plant: Plant) -> None:
+        escalated = replace(APP.alerts[0], escalate=(EscalationStep(20 * MINUTE, ("boss",)),))
+        await plant.begin(replace(APP, alerts=(escalated,)), route=ROUTE)
+        await plant.see(x=1)
+        taken = plant.clock.time + 10 * MINUTE
+        plant.clock.time += 30 * MINUTE
+        back = plant.clock.time
+        late = [Reading(series("app", site="x"), at, 11.0) for at in (taken, back)]
+        await plant.pipeline.handle(late, Polled("a", back))
+        before = await then(plant, back + MINUTE)
+        assert (back + 20 * MINUTE, "slow is escalated") in [(one.at, one.what) for one in before.found.coming]
+        await plant.see(20 * MINUTE, x=12)
+        changes = (await then(plant, plant.clock.time)).changes
+        assert [(one.event, one.at - back) for one in changes] == [(Event.ESCALATED, 20 * MINUTE), (Event.FIRING, 0)]

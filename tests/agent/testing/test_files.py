@@ -340,9 +340,79 @@ tests:
     )
 
 
+MUTED = """
+sources: {s: {type: file, path: n.csv, every: 1m, readings: [{series: n, value: v, labels: {at: at}}, {series: beside, value: v}]}}
+targets:
+  t:
+    series: n
+    by: [at]
+    goal: {at_most: 1}
+    alerts: [{name: high, when: out_of_band, for: 2m, keep_firing_for: 2m, escalate: [{after: 10m, to: boss}], repeat_interval: 15m, notify: [people]}]
+  u: {series: beside, goal: {at_most: 1}, alerts: [{name: grouped, when: out_of_band}]}
+receivers: {people: [{type: webhook, url: "http://127.0.0.1:9"}], boss: [{type: webhook, url: "http://127.0.0.1:9"}], all: [{type: webhook, url: "http://127.0.0.1:9"}]}
+route: {receiver: all, group_wait: 1m, group_interval: 5m, repeat_interval: 1h}
+"""
+
+
+@pytest.mark.parametrize("failing", ["", "failing: [{source: s, from: 3h, to: 4h}, {source: s, from: 0s, to: 0s}]"])
+def test_what_people_silence_and_take(outcome, failing):
+    passes(
+        outcome(
+            f"""
+tests:
+  - input_series: [{{series: "n{{at='a'}}", values: "_ 0 2x40 0x9 2x9"}}, {{series: "n{{at='b'}}", values: "_ 0 2x8 0x60"}}]
+    {failing}
+    silences: [{{from: 4m, to: 10m, matchers: [t, 'at!~"b|c"'], reason: move}}]
+    acknowledgements: [{{at: 30m, alertname: high, target: t, labels: {{at: a}}, by: ann}}]
+    delivery_test:
+      - eval_time: 1h10m
+        receiver: people
+        exp_deliveries:
+          - {{at: 4m, reason: firing, labels: {{at: b}}}}
+          - {{at: 10m, reason: firing, labels: {{at: a}}}}
+          - {{at: 13m, reason: resolved, labels: {{at: b}}}}
+          - {{at: 25m, reason: reminder}}
+          - {{at: 45m, reason: resolved}}
+          - {{at: 55m, reason: firing}}
+          - {{at: 1h10m, reason: reminder}}
+      - eval_time: 1h10m
+        receiver: boss
+        exp_deliveries: [{{at: 14m, reason: escalated}}, {{at: 29m, reason: reminder}}, {{at: 45m, reason: resolved}}, {{at: 1h5m, reason: escalated}}]
+  - input_series: [{{series: beside, values: "_ 2x60"}}, {{series: "n{{at='a'}}", values: "_ 2x60"}}]
+    {failing}
+    silences: [{{to: 9m, matchers: [alertname=grouped]}}, {{from: 5m, to: 20m, matchers: [target=u]}}]
+    acknowledgements: [{{at: 12m}}]
+    delivery_test:
+      - {{eval_time: 1h, receiver: all, exp_deliveries: [{{at: 22m, reason: firing}}]}}
+      - {{eval_time: 1h, receiver: people, exp_deliveries: [{{at: 3m}}]}}
+      - {{eval_time: 1h, receiver: boss, exp_deliveries: []}}
+""",
+            MUTED,
+        )
+    )
+
+
+def test_a_source_that_is_down_can_be_taken(outcome):
+    passes(
+        outcome(
+            """
+tests:
+  - input_series: [{series: beside, values: "0x90"}]
+    failing: [{source: s, from: 1m, to: 1h30m}]
+    acknowledgements: [{at: 10m, alertname: source-down, labels: {source: s}}]
+    delivery_test: [{eval_time: 1h20m, receiver: all, exp_deliveries: [{reason: firing, alertname: source-down}]}]
+""",
+            MUTED.replace("repeat_interval: 1h", "repeat_interval: 15m"),
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("tests: [{silences: [{to: 1m, matchers: [goroutnes]}]}]", "did you mean goroutines?"),
+        ("tests: [{silences: [{from: 2m, to: 1m, matchers: [a=b]}]}]", "ends before it begins"),
+        ("tests: [{acknowledgements: [{at: 1m, alertname: InstanceDwn}]}]", "did you mean InstanceDown?"),
         ("tests: [{input_series: [{series: upp, values: '1'}]}]", "no target reads the series upp (did you mean up?)"),
         ("tests: [{input_series: [{series: 'up{a=~\"x\"}', values: '1'}]}]", "are written with ="),
         (

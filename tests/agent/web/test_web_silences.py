@@ -36,6 +36,11 @@ async def test_one_can_start_later(client):
     assert "from 2026-01-02 22:00 UTC" in await (await client.get("/")).text()
 
 
+@pytest.mark.parametrize("said", ['severity!="critical"', 'site!~"www|shop"', '{site!="www", severity=""}'])
+async def test_one_that_says_what_it_leaves_out_is_one(client, said):
+    assert (await client.post("/api/v1/silences", json={**ASKED, "matchers": [said]})).status == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
