@@ -232,7 +232,7 @@ async def test_silence_is_counted_from_the_newest_value_over_a_restart(world: Wo
     for value in (21, 21.5, 22):
         await world.read(value)
     await world.restart()
-    for after in (MINUTE - 1, 1):
+    for after in (MINUTE - SECOND, SECOND):
         assert not world.pipeline.instances()[KEY].assessment.silent
         world.clock.time += after
         await world.pipeline.handle((), Polled("a", world.clock.time))
