@@ -351,7 +351,7 @@ class Instance:
             after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self.recent, still=still)
             if after is not status:
                 self.alerts = {**self.alerts, rule.name: after}
-                self.moved += happened
+                self.moved += episodes.named_apart(happened, self.moved) if self.moved else happened
 
     def _escalate(self, scene: Scene) -> None:
         for rule in self.rules:

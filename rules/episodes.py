@@ -165,6 +165,17 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
     )
 
 
+def named_apart(said: Sequence[Transition], before: Sequence[Transition]) -> Sequence[Transition]:
+    """The transitions, by other names than those `before` them: readings that come at once may make the same again."""
+    names = {one.id for one in before}
+    found = []
+    for one in said:
+        while one.id in names:
+            one = replace(one, nth=one.nth + 1)  # noqa: PLW2901 - until nobody has that name
+        found.append(one)
+    return found
+
+
 def moments(
     rules: Sequence[AlertRule], statuses: Mapping[str, AlertStatus], scene: Scene, *, held: bool = False
 ) -> list[int]:

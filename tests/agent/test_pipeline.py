@@ -283,6 +283,15 @@ async def test_an_acknowledgement_is_kept_and_clears_itself(world: World) -> Non
     assert events == ["resolved", "acknowledged", "firing"]
 
 
+async def test_two_who_take_it_in_the_same_instant_are_both_remembered(world: World) -> None:
+    await world.read(25)
+    for _ in range(3):
+        await world.read(None, error="answered 500")
+    for _ in range(2):
+        await world.pipeline.acknowledge([(KEY, "hot")], ["a"], [by_ann("acknowledge", "on it")])
+    assert [t.event for t in await world.store.transitions(10)].count("acknowledged") == 4
+
+
 async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
     await world.read(25)
     await world.use(None)

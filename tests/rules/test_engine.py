@@ -354,6 +354,24 @@ def test_a_window_that_emptied_while_nobody_read_takes_no_time_from_a_pending_al
     assert world.step(due, *readings[13:], polls=[Polled("a", due)]) == ["out firing"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (AlertRule("out", Standing.OUT_OF_BAND, for_=HOUR), ["pending", "inactive", "pending", "inactive", "pending"]),
+        (
+            AlertRule("out", Standing.OUT_OF_BAND, keep_firing_for=HOUR),
+            ["firing", "recovering", "firing", "recovering", "firing"],
+        ),
+    ],
+)
+def test_what_readings_that_come_at_once_make_twice_has_two_names(rule: AlertRule, said: list[str]) -> None:
+    world = World(room(alerts=(rule,)))
+    world.step(NOON, Reading(TEMPERATURE, NOON, 21))
+    late = [Reading(TEMPERATURE, NOON + n * MINUTE, 30 if n % 2 else 21) for n in range(1, 6)]
+    assert world.step(NOON + 10 * MINUTE, *late) == [f"out {one}" for one in said]
+    assert len({one.id for one in world.transitions}) == len(said)
+
+
 def test_a_failing_source_is_not_silence() -> None:
     world = World(room(no_data=NoData(7 * SECOND)), sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
     world.step(NOON, Reading(TEMPERATURE, NOON, 21), polls=[Polled("a", NOON)])
