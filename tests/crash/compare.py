@@ -32,7 +32,7 @@ def differences(whole: Played, killed: Played) -> list[str]:
         *_repeated("act", (f"{_time(one.at)} {one.act} {one.subject} {one.note}" for one in killed.acts)),
         *_shown(whole, killed),
         *_compared("told", _told(whole), _told(killed)),
-        *_compared("Slack", _in_slack(whole), _in_slack(killed)),
+        *_compared("Slack", _in_slack(whole, killed), _in_slack(killed, whole)),
         *_posts(killed),
         *_arrivals(killed),
         *_beats(killed),
@@ -81,8 +81,15 @@ def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
     return found
 
 
-def _in_slack(played: Played) -> dict[str, list[str]]:
-    return {place: [_PORT.sub("world", said) for said in shown] for place, shown in played.in_slack.items()}
+def _in_slack(played: Played, other: Played) -> dict[str, list[str]]:
+    """What is in messages and threads, but for answers with which the message itself began in either run: where what was
+    to come before them still waited it was skipped."""
+    found: dict[str, list[str]] = {}
+    for place, shown in played.in_slack.items():
+        about, _, thread = place.partition(" ")
+        began = [*played.began.get(about, ()), *other.began.get(about, ())] if thread else []
+        found[place] = [_PORT.sub("world", said) for said in shown if said not in began]
+    return {place: said for place, said in found.items() if said}
 
 
 def _by_person(acts: Iterable[Act]) -> dict[str, list[str]]:

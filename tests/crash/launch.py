@@ -28,7 +28,7 @@ import agent.process
 import agent.reports.reporter
 import agent.store.postgres_link
 import connectors.pace
-import connectors.slack_api
+import connectors.slack_api  # slack-sdk is heavy: once, before the forks
 from agent import log
 from agent.app import Setpoint
 from agent.clock import Clock

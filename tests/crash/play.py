@@ -64,6 +64,7 @@ class Played:
     lived: dict[int, tuple[int, int]] = field(default_factory=dict)  # first and last step of each life
     beats: Sequence[tuple[int, int]] = ()  # life and step of each sign of life
     in_slack: Mapping[str, list[str]] = field(default_factory=dict)  # what each message said, and each thread
+    began: Mapping[str, list[str]] = field(default_factory=dict)  # what each said when it was posted
     posts: Sequence[Post] = ()
 
 
@@ -93,7 +94,8 @@ class Player:
             await self.world.stop()
         played = self.played
         played.arrived, played.read, played.beats = self.world.arrived, self.world.read, self.world.beats
-        played.in_slack, played.posts = self.world.slack.shown, self.world.slack.posts
+        slack = self.world.slack
+        played.in_slack, played.began, played.posts = slack.shown, slack.began, slack.posts
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]

@@ -22,12 +22,14 @@ class Workspace(SlackServer):
     """As strict as Slack. It `fails` at times.
 
     `shown` is what the message about each alert or group says by now, and the lines of its thread: an edit that waits is
-    replaced by the next one, with all it has to say, and whether one waits is decided by a kill too.
+    replaced by the next one, with all it has to say, and whether one waits is decided by a kill too. `began` is what
+    messages said when they were posted.
     """
 
     def __init__(self, life: Callable[[], int], fails: Callable[[], bool]) -> None:
         super().__init__([CHANNEL])
         self.shown: dict[str, list[str]] = {}
+        self.began: dict[str, list[str]] = {}
         self.posts: list[Post] = []
         self._life, self._fails = life, fails
         self._about: dict[str, str] = {}
@@ -45,6 +47,7 @@ class Workspace(SlackServer):
         about, key, in_thread = mark["about"], mark["key"], "thread_ts" in arguments
         if not in_thread:
             self._about[said["ts"]] = about
+            self.began.setdefault(about, []).append(str(arguments["text"]))
             self._show(about, arguments)
         elif all((key, in_thread) != post[1:] for post in self.posts):
             self.shown.setdefault(f"{about} thread", []).extend(str(arguments["text"]).splitlines())
