@@ -107,10 +107,8 @@ def kept_firing(notice: Notice, before: Mapping[str, Any]) -> Any:
     """What stays visible of the firing when it is over."""
     if before.get("fired"):
         return before["fired"]
-    if notice.status == "firing":
-        return firing(notice)
     if notice.fired is None:
-        return None
+        return firing(notice) if notice.status == "firing" else None
     headline, values = notice.fired.headline, notice.fired.values
     return firing(
         replace(notice, reason=Reason.FIRING, status="firing", ends_at=None, headline=headline, values=values)

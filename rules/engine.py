@@ -78,7 +78,7 @@ def evaluating(
     sources, transitions = evaluate_sources(specs, states.sources, batch.polls, now) if batch.polls else ({}, [])
     fresh = _fresh_readings(history, batch.readings)
     if batch.due or sources or history.is_anything_beside:
-        for key in _others(specs, states, history, batch, sources):
+        for key in _others(specs, states, history, batch, sources, now):
             fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
     for number, (key, came) in enumerate(fresh.items(), 1):
@@ -123,14 +123,18 @@ def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[Insta
 
 
 def _others(
-    specs: Specs, states: States, history: History, batch: Batch, sources: Mapping[str, SourceState]
+    specs: Specs, states: States, history: History, batch: Batch, sources: Mapping[str, SourceState], now: int
 ) -> Iterable[InstanceKey]:
-    """Instances to look at without a reading: due, of a source that went down or came back, or wanting something."""
+    """Instances to look at without a reading: due, wanting something, or of a source that went down or came back.
+
+    The first poll after a pause brings a source back too: what was held until then is looked at, whatever it gives.
+    """
     yield from batch.due
     for name, after in sources.items():
-        before = states.sources.get(name)
+        before, rule = states.sources.get(name), specs.sources.get(name)
         was_down = before is not None and before.health is _DOWN
-        if (after.health is _DOWN or was_down) and before != after:
+        was_away = rule is not None and not is_recent(rule, before, now) and is_recent(rule, after, now)
+        if was_away or ((after.health is _DOWN or was_down) and before != after):
             for target in specs.targets_of(name):
                 yield from history.instances_of_target(target)
     for reading in batch.readings:
@@ -347,7 +351,7 @@ class Instance:
             after, happened = episodes.advance(whens.Asked(rule, scene, assessment), status, self.recent, still=still)
             if after is not status:
                 self.alerts = {**self.alerts, rule.name: after}
-                self.moved += happened
+                self.moved += episodes.named_apart(happened, self.moved) if self.moved else happened
 
     def _escalate(self, scene: Scene) -> None:
         for rule in self.rules:

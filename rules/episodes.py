@@ -20,9 +20,9 @@ def advance(
 ) -> tuple[AlertStatus, Sequence[Transition]]:
     """The alert after its instance was found to stand so, and what happened to it.
 
-    `recent` says whether the readings are recent enough: after a pause of the daemon nothing fires and nothing open
-    changes before a poll, since windows have emptied and readings have aged only because nobody read. What `still`
-    counts was found of the past, and nothing is known by now: no time goes on.
+    `recent` says whether the readings are recent enough: after a pause of the daemon nothing begins or ends before a
+    poll, since windows have emptied and readings have aged only because nobody read. What `still` counts was found of
+    the past, and nothing is known by now: no time goes on.
     """
     found = KINDS[asked.rule.when](asked)
     idle = before.state is _INACTIVE and asked.rule.often is None and not before.checks
@@ -33,7 +33,7 @@ def advance(
         # Some of the last readings may breach still. A second look would find it pending, so the first one does.
         after, begun = _step(asked, after, recent, found=found, still=still)
         said = [*said, *begun]
-    if said and alerts.is_open(before) and not (asked.scene.down or recent()):
+    if said and not (asked.scene.down or recent()):
         return before, _NONE
     return after, said
 
@@ -163,6 +163,17 @@ def _transition(asked: Asked, before: AlertStatus, after: AlertStatus, event: Ev
         asked.assessment,
         after.fired_at,
     )
+
+
+def named_apart(said: Sequence[Transition], before: Sequence[Transition]) -> Sequence[Transition]:
+    """The transitions, by other names than those `before` them: readings that come at once may make the same again."""
+    names = {one.id for one in before}
+    found = []
+    for one in said:
+        while one.id in names:
+            one = replace(one, nth=one.nth + 1)  # noqa: PLW2901 - until nobody has that name
+        found.append(one)
+    return found
 
 
 def moments(

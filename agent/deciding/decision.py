@@ -143,16 +143,18 @@ class Decider:
         for key, name in alerts_:
             state = decision.instance(key)
             if state is not None and name in state.alerts:
-                after = replace(state.alerts[name], acknowledged=taken)
+                before = state.alerts[name]
+                after = replace(before, acknowledged=taken, changes=before.changes + 1)
                 decision.instances[key] = replace(state, alerts={**state.alerts, name: after})
                 said = happened(self.specs, state, name, Event.ACKNOWLEDGED, taken.at)
-                decision.transitions.append(replace(said, taken=taken))
+                decision.transitions.append(replace(said, taken=taken, nth=after.changes))
         for name in sources:
             source = self.memory.sources[name]
-            after_all = replace(source, alert=replace(source.alert, acknowledged=taken))
+            again = source.alert.changes + 1
+            after_all = replace(source, alert=replace(source.alert, acknowledged=taken, changes=again))
             decision.sources[name] = after_all
             of_all = source_transition(self.specs, source, after_all, Event.ACKNOWLEDGED, taken.at)
-            decision.transitions.append(replace(of_all, taken=taken))
+            decision.transitions.append(replace(of_all, taken=taken, nth=again))
         self._tell(decision)
         return decision
 

@@ -68,12 +68,13 @@ def _carrying(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -
     """The notice of one alert with what was skipped: that it fires, if that was not said, and what was not said."""
     begun = {_episode(one) for one in skipped if one["reason"] in _BEGINS}
     began = _episode(notice) in begun and notice["status"] == "firing" and notice["reason"] in _MAY_BE_SKIPPED
-    return _counted({**notice, "reason": Reason.FIRING} if began else {**notice, **_as_fired(notice, skipped)}, skipped)
+    reason = {"reason": Reason.FIRING} if began else {}
+    return _counted({**notice, **reason, **_as_fired(notice, skipped)}, skipped)
 
 
 def _as_fired(notice: Mapping[str, Any], skipped: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """How an alert that is over fired, if its firing was not said: its numbers are to stay."""
-    if notice["status"] != "resolved" or notice.get("fired"):
+    """How an alert fired, if its firing was not said: its numbers are to stay."""
+    if notice.get("fired"):
         return {}
     same = [one for one in skipped if _episode(one) == _episode(notice) and one["reason"] in _BEGINS]
     return {"fired": {name: same[0][name] for name in ("headline", "values")}} if same else {}

@@ -89,8 +89,8 @@ class Notice:
     names a group that may have several alerts over time and `group_since` its episode: messages of one episode belong
     together. Without them that is the alert, and its firing. `news` is all there was so far in this firing, again in
     each notice, so that none is lost where a notice is. `unsaid` are firings, the first at `unsaid_since`, of which the
-    receiver was not told by themselves, because they came and went while a message waited; `fired` is the headline and
-    the values of the last of them, in the notice of its end.
+    receiver was not told by themselves, because they came and went while a message waited; `fired` is what was said of
+    this firing when it began, in the notice that goes out instead.
     """
 
     reason: Reason

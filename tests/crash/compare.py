@@ -32,6 +32,8 @@ def differences(whole: Played, killed: Played) -> list[str]:
         *_repeated("act", (f"{_time(one.at)} {one.act} {one.subject} {one.note}" for one in killed.acts)),
         *_shown(whole, killed),
         *_compared("told", _told(whole), _told(killed)),
+        *_compared("Slack", _in_slack(whole, killed), _in_slack(killed, whole)),
+        *_posts(killed),
         *_arrivals(killed),
         *_beats(killed),
     ]
@@ -72,8 +74,22 @@ def _by_run(corrections: Iterable[Correction]) -> dict[str, list[str]]:
 def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for one in deliveries:
-        found[f"{one.kind} {one.lane}"].append(f"{_time(one.created)} {one.state} {one.key}")
+        # Whether an edit of a message waited when the next one came, a kill decides too.
+        edits = one.receiver == "slack" and one.state in {DeliveryState.SENT, DeliveryState.SUPERSEDED}
+        state = "sent or replaced" if edits else one.state
+        found[f"{one.kind} {one.lane}"].append(f"{_time(one.created)} {state} {one.key}")
     return found
+
+
+def _in_slack(played: Played, other: Played) -> dict[str, list[str]]:
+    """What is in messages and threads, but for answers with which the message itself began in either run: where what was
+    to come before them still waited it was skipped."""
+    found: dict[str, list[str]] = {}
+    for place, shown in played.in_slack.items():
+        about, _, thread = place.partition(" ")
+        began = [*played.began.get(about, ()), *other.began.get(about, ())] if thread else []
+        found[place] = [_PORT.sub("world", said) for said in shown if said not in began]
+    return {place: said for place, said in found.items() if said}
 
 
 def _by_person(acts: Iterable[Act]) -> dict[str, list[str]]:
@@ -131,7 +147,7 @@ def _arrivals(played: Played) -> Iterator[str]:
     for one in played.arrived:
         by_key[one.key].append(one)
     for key, one in sent.items():
-        if not any(_is_taken(arrival) for arrival in by_key[key]):
+        if one.receiver != "slack" and not any(_is_taken(arrival) for arrival in by_key[key]):
             yield f"delivery {one.kind} {one.receiver} {key} is recorded as sent and never arrived"
     for key, arrivals in by_key.items():
         if key not in known:
@@ -145,6 +161,16 @@ def _arrivals(played: Played) -> Iterator[str]:
     unsent = [one for one in played.deliveries if one.state is DeliveryState.QUEUED]
     for one in unsent:
         yield f"delivery {one.kind} {one.receiver} {one.key} was never sent: {one.error}"
+
+
+def _posts(played: Played) -> Iterator[str]:
+    """Each sending posted once, in the channel and in a thread; again only what a kill left unrecorded."""
+    lives: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    for life, key, in_thread in played.posts:
+        lives[key, in_thread].append(life)
+    for (key, in_thread), found in lives.items():
+        if len(set(found)) < len(found) or any(key not in played.queued.get(life, ()) for life in found[:-1]):
+            yield f"Slack got {key} {len(found)} times{' in a thread' if in_thread else ''}, in lives {found}"
 
 
 def _beats(played: Played) -> Iterator[str]:

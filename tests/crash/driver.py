@@ -38,6 +38,7 @@ class Driven:
 
     def __init__(self, folder: Path, database: str) -> None:
         self.folder, self.database = folder, database
+        self.environ: dict[str, str] = {}  # beside what it needs
         self.config = folder / "setpoint.yaml"
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
@@ -59,6 +60,7 @@ class Driven:
             "SETPOINT_DATABASE_URL": self.database,
             "SETPOINT_LISTEN": f"127.0.0.1:{self.port}",
             "SETPOINT_LOG_FORMAT": "json",
+            **self.environ,
         }
         self._pipe, theirs = _FORKS.Pipe()
         self._process = _FORKS.Process(
@@ -102,11 +104,11 @@ class Driven:
         with suppress(OSError):  # it is no more, which who waits for it finds out
             self._pipe.send(("late", key))
 
-    async def reload(self) -> None:
+    async def reload(self, *, refused: bool = False) -> None:
         """SIGHUP. Raises Killed."""
         self.send(signal.SIGHUP)
-        errors = await self._heard("reloaded")
-        assert not errors[0], errors
+        (errors,) = await self._heard("reloaded")
+        assert bool(errors) is refused, errors
 
     async def call(self, method: str, path: str, **how: Any) -> tuple[int, Any]:
         """One request. Raises Killed if there was no answer."""

@@ -27,6 +27,8 @@ import agent.pipeline
 import agent.process
 import agent.reports.reporter
 import agent.store.postgres_link
+import connectors.pace
+import connectors.slack_api  # slack-sdk is heavy: once, before the forks
 from agent import log
 from agent.app import Setpoint
 from agent.clock import Clock
@@ -382,6 +384,9 @@ async def _watch_nothing(_path: Path, _reload: Callable[[], None], stopping: asy
     await stopping.wait()
 
 
+async def _at_once(*_asked: Any) -> None: ...
+
+
 def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill: tuple[str, int] | None) -> None:
     """Runs in a process of its own until it is killed or stopped."""
     os.chdir(folder)
@@ -399,6 +404,8 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     agent.store.postgres_link.PostgresConnection = FaultyPostgres
     agent.process.Setpoint = lambda settings, given: Stepped(settings, given, clock, pipe)
     agent.config.changes.watch_files = _watch_nothing
+    # How fast Slack may be called is counted in seconds of the process, of which none pass within a step.
+    connectors.pace.Pace.turn = _at_once  # type: ignore[method-assign]
     # A time stored a minute ago makes an alert wait for the first poll after a restart, be it by a millisecond: and so
     # miss the message of its group that is due in that very instant.
     agent.deciding.memory._SOURCE_EVERY = 0

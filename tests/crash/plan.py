@@ -15,7 +15,8 @@ def planned(scenario: Scenario, whole: Played, kills: int, rng: random.Random) -
     """So many kills: most while the daemon works on a step, some while it starts or is gone for minutes."""
     calm = [step for step in range(1, LENGTH) if _compares(scenario, whole, step)]
     steps = sorted(rng.choices(calm, k=kills))
-    return [_strike(whole, step, rng) for step in steps]
+    late = scenario.reloads if scenario.takes_out else ()
+    return [_in_reload(step, rng) if step in late else _strike(whole, step, rng) for step in steps]
 
 
 def _compares(scenario: Scenario, whole: Played, step: int) -> bool:
@@ -42,6 +43,12 @@ def _strike(whole: Played, step: int, rng: random.Random) -> Strike:
     crossed = whole.crossed[step]
     point = rng.choice([point for point in POINTS if crossed.get(point)])
     return Strike(step, "step", point, rng.randint(1, crossed[point]))
+
+
+def _in_reload(step: int, rng: random.Random) -> Strike:
+    """Once the reload's first transaction is there."""
+    point = rng.choice(["committed", "claimed", "before-send", "after-send", "settled"])
+    return Strike(step, "reload", point, rng.randint(1, 3))
 
 
 def read(text: str) -> list[Strike]:

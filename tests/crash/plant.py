@@ -23,6 +23,8 @@ KINDS = {
     "line": 3,  # held while the main of its number, or the source "flaky", is off
     "tank": 3,  # instances of a target whose `by` is another in each version
     "lamp": 3,  # instances of one target, each held while the instance of `halls` in its hall is off
+    "vent": 3,  # in many runs taken out by a reload, which takes back what was called for them
+    "bell": 6,  # told in Slack, the last two together; conditions, of which no chart is drawn
 }
 GAUGES = ("gauge-0", "gauge-1", "gauge-2")  # whose readings are sent to the API
 UNITS = [f"{kind}-{number}" for kind, count in KINDS.items() for number in range(count)]
@@ -86,6 +88,8 @@ def targets_of(seed: int, version: int) -> dict[str, Section]:
     found["lamps"] = {**lamps, **band, "alerts": [_alert(rng)]}
     if version:
         del found["fan-3"]
+        if seed % 2 == 0:
+            del found["vent-0"], found["vent-1"], found["vent-2"]
     return found
 
 
@@ -108,6 +112,13 @@ def _unit(rng: random.Random, name: str, version: int) -> Section:
         alert["escalate"] = [{"after": "30s", "to": "team"}, {"after": "80s", "to": ["boss", "all"]}]
     if name == "fan-1":
         made["mute_time_intervals"] = ["dark"]
+    if kind == "vent":
+        alert["keep_firing_for"] = "3m"
+    if kind == "bell":
+        del made["series"]
+        made["goal"] = {"condition": f'last(level{{room="{name}"}}) <= 23'}
+        alert |= {"escalate": [{"after": "30s", "to": "slack"}]} | ({"keep_firing_for": "20s"} if number == "1" else {})
+        alert["notify"] = ["slack"] if number < "4" else []
     if kind == "line":
         made["depends_on"] = [f"main-{number}"] if number != "2" else ["flaky"]
         made["correct"] = [{"on": "off", "action": "heal", "cooldown": "20s", "verify": {"within": "40s"}}]
@@ -135,6 +146,8 @@ _CORRECTIONS: dict[str, Section] = {
         "undo": {"action": "undo", "on": "resolved"},
     },
     "mixer": {"action": "mix", "max_attempts": 2, "verify": {"within": "40s"}, "undo": "undo"},
+    "vent": {"action": "heal", "verify": {"within": "20s"}, "undo": {"action": "undo", "on": "resolved"}},
+    "bell": {"action": "busy", "max_attempts": 2, "verify": {"within": "20s"}},
     "drill": {"action": "heal", "verify": {"within": "40s"}, "dry_run": True},
 }
 

@@ -15,6 +15,7 @@ from rules.model import Correction, Transition
 from tests.crash.driver import Driven, Kill, Killed
 from tests.crash.people import do, shown
 from tests.crash.scenario import Scenario
+from tests.crash.workspace import Post
 from tests.crash.world import Arrival, World
 
 MOST = 1_000_000
@@ -22,7 +23,7 @@ SHOWN = 6  # steps from one look at all that the daemon shows to the next
 
 
 class Strike(NamedTuple):
-    """One kill: at which step, `when` (start, step, or down: while the clock moves on to the step), and where.
+    """One kill: at which step, `when` (start, step, reload, or down: while the clock moves on to the step), and where.
 
     `point` is a fault point and `nth` its crossing, or `time` and a number of milliseconds; while it is down also `stop`,
     if it ended by itself.
@@ -62,6 +63,9 @@ class Played:
     shown: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # by step, what the API says of each thing
     lived: dict[int, tuple[int, int]] = field(default_factory=dict)  # first and last step of each life
     beats: Sequence[tuple[int, int]] = ()  # life and step of each sign of life
+    in_slack: Mapping[str, list[str]] = field(default_factory=dict)  # what each message said, and each thread
+    began: Mapping[str, list[str]] = field(default_factory=dict)  # what each said when it was posted
+    posts: Sequence[Post] = ()
 
 
 class Player:
@@ -80,6 +84,7 @@ class Player:
 
     async def play(self) -> Played:
         await self.world.start()
+        self.daemon.environ |= self.world.slack.environ
         try:
             for step, now in enumerate(self.scenario.times):
                 await self._step(step, now)
@@ -89,6 +94,8 @@ class Player:
             await self.world.stop()
         played = self.played
         played.arrived, played.read, played.beats = self.world.arrived, self.world.read, self.world.beats
+        slack = self.world.slack
+        played.in_slack, played.began, played.posts = slack.shown, slack.began, slack.posts
         store = await Store.open_readonly(self.daemon.database)
         played.transitions = (await store.transitions(MOST))[::-1]
         played.deliveries = (await store.deliveries(MOST))[::-1]
@@ -119,13 +126,15 @@ class Player:
                 await self._lose()  # it was done before the instant came
             except Killed:
                 await self._note()
+                if step in self.scenario.mistakes:  # nobody would get it to start again with that
+                    self._configure(step)
             if strike is not None:
                 self.played.struck.append(strike)
             fresh = False
 
     async def _whole(self, step: int, now: int, strike: Strike | None, *, fresh: bool) -> None:
         began = time.monotonic()
-        kill, delay = (strike.kill, strike.delay) if strike else (None, None)
+        kill, delay = (strike.kill, strike.delay) if strike and strike.when != "reload" else (None, None)
         if strike is not None and strike.when == "start":
             await self._lose()
         daemon, before = self.daemon, dict(self.daemon.crossed)
@@ -140,8 +149,15 @@ class Player:
             await daemon.set_clock(now, gone, kill, delay)
         await daemon.tick()
         await self._act(step)
+        if step in self.scenario.mistakes:
+            self._configure(step, wrong=True)
+            await daemon.reload(refused=True)
+            self._configure(step)
+            await daemon.tick()
         if step in self.scenario.reloads:  # at the end: a restart polls before anything fires, a reload need not
             self._configure(step)
+            if strike is not None and strike.when == "reload":
+                await daemon.set_clock(now, 0.0, strike.kill)
             await daemon.reload()
             await daemon.tick()
         if strike is None:
@@ -151,8 +167,9 @@ class Player:
             self.played.crossed |= {step: crossed}
             self.played.took |= {step: time.monotonic() - began}
 
-    def _configure(self, step: int) -> None:
-        self.daemon.configure(self.scenario.config(self.scenario.version_at(step), self.world.url))
+    def _configure(self, step: int, *, wrong: bool = False) -> None:
+        config = self.scenario.config(self.scenario.version_at(step), self.world.url)
+        self.daemon.configure({**config, "receivers": {}} if wrong else config)
 
     async def _lose(self) -> None:
         if self._up:

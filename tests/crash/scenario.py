@@ -11,8 +11,10 @@ from typing import Any
 from tests.crash import plant
 from tests.crash.courses import CALM, HOT, HOUR, LENGTH, LONG, STEP, Rows, rows, sales, stamped, visits, with_failures
 from tests.crash.targets import targets_of
+from tests.crash.workspace import CHANNEL
 
 BEAT = 30  # seconds from one sign of life to the next
+BUDGETS = (30, 16)  # calls a minute of all corrections, in each version of the configuration
 LATE = 20.0  # seconds that the one receiver that may not answer at all is waited for
 
 ROOMS = 8  # sources of so many rooms each
@@ -47,6 +49,7 @@ class Scenario:
     pings: dict[int, list[str]] = field(default_factory=dict)
     receivers: dict[str, dict[int, str]] = field(default_factory=dict)
     reloads: dict[int, int] = field(default_factory=dict)  # step -> version of the configuration
+    mistakes: list[int] = field(default_factory=list)  # steps in which one is to be loaded that is wrong
     _configs: tuple[dict[str, Any], ...] = ()
 
     def config(self, version: int, world: str) -> dict[str, Any]:
@@ -61,6 +64,14 @@ class Scenario:
         """Seconds since the step before, whatever the clock says."""
         shown = (self.times[step] - self.times[step - 1]) / 1e6
         return shown - (self.ahead_at(step) - self.ahead_at(step - 1))
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether a reload takes out targets whose corrections are then taken back.
+
+        What was taken out while the daemon was not running it does not know, so no kill comes before it knows.
+        """
+        return self.seed % 2 == 0
 
     @property
     def version_at(self) -> Callable[[int], int]:
@@ -85,9 +96,11 @@ def scenario(seed: int) -> Scenario:
     _fill_after_pauses(made)
     made.acts = _acts(rng)
     made.pings = _pings(rng, random.Random(f"pings {seed}"))
-    made.receivers = _receivers(rng)
+    made.receivers = _receivers(rng, random.Random(f"slack {seed}"))
     _take_before_pauses(made)
     made.reloads = {rng.randrange(8, 14): 1, rng.randrange(18, 24): 0, rng.randrange(27, 34): 1}
+    rest = [step for step in range(2, LENGTH) if step not in made.reloads]
+    made.mistakes = random.Random(f"mistakes {seed}").sample(rest, 3)
     made._configs = _config(seed, 0), _config(seed, 1)
     made.times = [at + made.ahead_at(step) * 1_000_000 for step, at in enumerate(made.times)]  # sources have right ones
     for step, deeds in plant.deeds(seed, made.times).items():
@@ -171,7 +184,7 @@ def _pings(rng: random.Random, how: random.Random) -> dict[int, list[str]]:
     return {step: [job + how.choice(["", "", "", "/start", "/fail", "/log", "/3"])] for step, job in jobs.items()}
 
 
-def _receivers(rng: random.Random) -> dict[str, dict[int, str]]:
+def _receivers(rng: random.Random, chat: random.Random) -> dict[str, dict[int, str]]:
     """How receivers answer in some steps: 500, 429, lost (taken, but the answer never comes), 410."""
     found: dict[str, dict[int, str]] = {}
     for name in ("all", "team", "boss", "group"):
@@ -182,6 +195,7 @@ def _receivers(rng: random.Random) -> dict[str, dict[int, str]]:
             )
             found.setdefault(name, {}).update(dict.fromkeys(range(start, start + rng.randrange(1, 6)), how))
     found["gone"] = dict.fromkeys(range(12, 20), "410")
+    found["slack"] = {step: "500" for start in chat.sample(range(LENGTH - 6), 2) for step in range(start, start + 3)}
     return found
 
 
@@ -202,7 +216,9 @@ def _config(seed: int, version: int) -> dict[str, Any]:
         "targets": targets,
         "actions": actions,
         "receivers": {name: [{**webhook, "url": f"WORLD/hook/{name}"}] for name in names}
-        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": f"{LATE:g}s"}]},
+        | {"boss": [{**webhook, "url": "WORLD/hook/boss", "timeout": f"{LATE:g}s"}]}
+        | {"slack": [{"type": "slack", "channel": f"#{CHANNEL}"}]},
+        "corrections": {"budget": f"{BUDGETS[version]}/m"},
         "route": {
             "receiver": "group",
             "group_by": ["target"],
@@ -217,6 +233,7 @@ def _config(seed: int, version: int) -> dict[str, Any]:
                     "group_by": ["alertname"],
                     "active_time_intervals": ["light"],
                 },
+                {"matchers": ['target=~"bell.*"'], "receiver": "slack", "group_by": ["alertname"]},
                 {
                     "matchers": ['tier="low"'],
                     "receiver": "group",

@@ -123,6 +123,10 @@ def _period(rng: random.Random, number: int) -> Section:
     alerts = [_alert(rng, "missed", "missed")]
     if per in {"hour", "day"}:
         alerts.append(_alert(rng, "behind", "behind"))
+    for (
+        alert
+    ) in alerts:  # told at once: a restart looks just before a poll at what time may have changed, and whether a
+        alert.setdefault("notify", ["all"])  # group is looked at in between would say more or less of that very instant
     return {"series": f'sold{{shop="shop{number:02}"}}', "goal": goal, "alerts": alerts}
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from tests.crash.courses import BAND, HIGH, LENGTH, LOW
 from tests.crash.scenario import Scenario
+from tests.crash.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class World:
         self.arrived: list[Arrival] = []
         self.read: dict[str, set[int]] = {}  # steps in which a source was read and did not fail
         self.beats: list[tuple[int, int]] = []  # life and step of each sign of life
+        self.slack = Workspace(lambda: self.life, lambda: self.step in scenario.receivers["slack"])
         self._healed: dict[str, range] = {}  # room -> steps
         self._runner: web.AppRunner | None = None
         self.url = ""
         self.on_late: Callable[[str], None] = lambda _key: None  # told the key of what gets no answer
 
     async def start(self) -> None:
+        await self.slack.__aenter__()
         app = web.Application()
         app.router.add_get("/source/{name}", self._source)
         app.router.add_get("/beat", self._beat)
@@ -56,6 +59,7 @@ class World:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.slack.__aexit__(None, None, None)
 
     def rows(self, source: str) -> Any:
         """What a source says now: a list of rows, or the status of a failure."""

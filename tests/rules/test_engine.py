@@ -329,6 +329,49 @@ def test_a_reading_that_aged_while_nobody_read_makes_nothing_fire_on() -> None:
     assert world.step(later + 1, Reading(TEMPERATURE, later, 21), polls=[Polled("a", later)]) == ["out resolved"]
 
 
+@pytest.mark.parametrize("every", [10 * SECOND, None])
+def test_after_a_pause_nothing_begins_before_a_poll_and_that_brings_it_whatever_it_gives(every: int | None) -> None:
+    rule = AlertRule("behind", Standing.BEHIND)
+    target = room(goal=Goal(Measure.SUM, at_least=100, per=CalendarPeriod("hour")), alerts=(rule,))
+    world = World(target, sources=[SourceRule("a", ("temperature",), every)])
+    for minute in range(15):
+        now = NOON + minute * MINUTE
+        assert world.step(now, Reading(TEMPERATURE, now, 2), polls=[Polled("a", now)]) == []
+    late = NOON + 50 * MINUTE
+    assert world.step(late, due=world.states.instances) == ([] if every else ["behind firing"])
+    assert world.step(late, polls=[Polled("a", late, "timed out")], due=()) == []
+    assert world.step(late, polls=[Polled("a", late)], due=()) == (["behind firing"] if every else [])
+
+
+def test_a_window_that_emptied_while_nobody_read_takes_no_time_from_a_pending_alert() -> None:
+    rule = AlertRule("out", Standing.MISSED, for_=90 * SECOND)
+    target = room(goal=Goal(Measure.SUM, at_most=10, per=RollingPeriod(MINUTE)), alerts=(rule,))
+    world = World(target, sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
+    readings = [Reading(TEMPERATURE, NOON + 5 * n * SECOND, 2) for n in range(31)]
+    began, later, due = NOON + MINUTE, NOON + 2 * MINUTE - 5 * SECOND, NOON + 150 * SECOND
+    assert world.step(began, *readings[:13], polls=[Polled("a", began)]) == ["out pending"]
+    assert world.step(later, due=world.states.instances) == []
+    assert world.step(due, *readings[13:], polls=[Polled("a", due)]) == ["out firing"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (AlertRule("out", Standing.OUT_OF_BAND, for_=HOUR), ["pending", "inactive", "pending", "inactive", "pending"]),
+        (
+            AlertRule("out", Standing.OUT_OF_BAND, keep_firing_for=HOUR),
+            ["firing", "recovering", "firing", "recovering", "firing"],
+        ),
+    ],
+)
+def test_what_readings_that_come_at_once_make_twice_has_two_names(rule: AlertRule, said: list[str]) -> None:
+    world = World(room(alerts=(rule,)))
+    world.step(NOON, Reading(TEMPERATURE, NOON, 21))
+    late = [Reading(TEMPERATURE, NOON + n * MINUTE, 30 if n % 2 else 21) for n in range(1, 6)]
+    assert world.step(NOON + 10 * MINUTE, *late) == [f"out {one}" for one in said]
+    assert len({one.id for one in world.transitions}) == len(said)
+
+
 def test_a_failing_source_is_not_silence() -> None:
     world = World(room(no_data=NoData(7 * SECOND)), sources=[SourceRule("a", ("temperature",), 5 * SECOND)])
     world.step(NOON, Reading(TEMPERATURE, NOON, 21), polls=[Polled("a", NOON)])

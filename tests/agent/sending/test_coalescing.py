@@ -55,10 +55,20 @@ def test_what_was_carried_once_is_carried_on() -> None:
 
 @pytest.mark.parametrize(
     ("waiting", "fired"),
-    [("r1 f2 r2 f3 u3 r3", "f3"), ("f1 r1", "f1"), ("u1 r1", ""), ("r1 f2 r2 f3", ""), ("r1 f2 r2", "f2")],
+    [
+        ("r1 f2 r2 f3 u3 r3", "f3"),
+        ("f1 r1", "f1"),
+        ("u1 r1", ""),
+        ("r1 f2 r2 f3", ""),
+        ("r1 f2 r2", "f2"),
+        ("f1 u1 m1", "f1"),
+        ("f1 e1", "f1"),
+    ],
 )
 @pytest.mark.parametrize("group", [{}, {"group": "g", "alerts": [], "firing": 0, "resolved": 0}])
-def test_an_end_carries_how_it_fired_if_that_was_not_said(waiting: str, fired: str, group: dict[str, Any]) -> None:
+def test_what_goes_out_carries_how_it_fired_if_that_was_not_said(
+    waiting: str, fired: str, group: dict[str, Any]
+) -> None:
     notice = coalesced([{**said(word), **group} for word in waiting.split()], known=True)[1]
     assert notice.get("fired", {}).get("headline", "").partition(" ")[0] == fired
 

@@ -13,7 +13,7 @@ from agent.demo.slack import TOKEN, SlackServer
 from agent.demo.slack_parts import Failure, Message
 from connectors.base import Refused
 from connectors.notifiers.slack import SlackNotifier
-from rules.model import HOUR, MINUTE, SECOND, News, Proposal, Reason
+from rules.model import HOUR, MINUTE, SECOND, AsFired, News, Proposal, Reason
 from tests.connectors.notifiers import kit
 
 VERIFIED = News("Correction cool verified: back on target 3m after the call")
@@ -315,6 +315,13 @@ class TestOneThatWasLeft:
         thread = await notifier.send(kit.sending())
         slack.failures["chat.update"] = Failure(error=code)
         assert "left" not in await notifier.send(kit.sending(kit.notice(**fired(120)), earlier=thread))
+
+
+async def test_how_it_fired_stays_although_it_is_heard_of_later(slack, notifier):
+    began = AsFired("Unique visitors behind: 5 of 10,000", {"value": 5.0})
+    thread = await notifier.send(kit.sending(kit.notice(fired=began)))
+    await notifier.send(kit.sending(kit.resolved(), thread=thread))
+    assert "*When it fired*\nUnique visitors behind: 5 of 10,000" in words(slack.messages[0])
 
 
 async def test_the_chart_stays_through_edits_until_another_takes_its_place(slack, notifier):
