@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rules.matchers import quoted
 from rules.model import HOUR, MINUTE, Group, Labels, Member, Muted, Reason
+from rules.model.quick import replace
 from rules.routing import EACH, Route
 
 _DISTINCT = "\xff"
