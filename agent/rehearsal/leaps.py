@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
 from agent.deciding.decided import Decision
 from agent.deciding.decision import take_in
@@ -17,8 +18,10 @@ from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from rules import corrections
 from rules.functions import NEVER
+from rules.grouping import passed
 from rules.health import fold_polls
-from rules.model import SECOND, InstanceKey, Polled, Reading, SourceState
+from rules.model import SECOND, Group, InstanceKey, Polled, Reading, SourceState
+from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
 from rules.tracks import Added
@@ -173,6 +176,10 @@ class Leaps(Rehearsal):
     ) -> Iterator[Decision]:
         """The decision on what was found at a time, and those on its calls."""
         memory, self.now = self.memory, at
+        if not verdicts and not memory.open_runs and self._pass(at, looks):
+            memory.sources.update(self._polled(polls))
+            self._look_ahead()
+            return
         decision = Decision(at, memory, sources=self._polled(polls))
         for _, state, moved in verdicts:
             decision.instances[state.key] = state
@@ -185,6 +192,22 @@ class Leaps(Rehearsal):
         yield decision
         yield from self._after_calls(decision)
         self._look_ahead()
+
+    def _pass(self, at: int, looks: Sequence[str]) -> bool:
+        """Goes on to the next looks at groups, if these find nothing to tell; else nothing is done."""
+        groups, situation, after = self.memory.groups, self.decider.situation, dict[str, Group | None]()
+        for name in looks:
+            group, members = groups.groups.get(name), groups.members.get(name, {}).values()
+            found = passed(group, members, at) if group is not None and members else None
+            if found is None:
+                return False
+            asked = (Asked(one.key, one.labels, mute=found.mute, active=found.active) for one in members)
+            if any(situation.muted(one, at) for one in asked):
+                return False
+            after[name] = found
+        groups.remember(GroupChanges(groups, after))
+        groups.looked_at(looks)
+        return True
 
     def _polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
         known = self.memory.sources
