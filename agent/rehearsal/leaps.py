@@ -99,7 +99,6 @@ class Leaps(Rehearsal):
         yield from super().play((moment,))
         failed = any(source.failures for source in self.memory.sources.values())
         self._leaping = not failed and not self.polls.fail_soon(moment.at)
-        self._turns = {}
         if self._leaping:
             for key in self.memory.instances:
                 self._turn(key)

@@ -155,6 +155,12 @@ SLEPT = [
     (MINUTE, {ROOMS[0]: None}, 0, 15),
 ]
 
+# No reading comes any more, and just before that is said the source fails for the first time: it can't be said then.
+SILENT = [(11 * MINUTE + SECOND, {ROOMS[0]: 21.0}, 0, 1)]
+
+# A look by time alone finds the source read, between its last poll before a failure and the failure.
+SEEN = [(11 * MINUTE + SECOND, {SERIES[5]: 2.0}, 0, 4), (MINUTE, {ROOMS[0]: None}, 0, 1)]
+
 # A source, the minute from which it can't be read, and for how long.
 FAILURES = st.lists(
     st.tuples(st.sampled_from(["rooms", "shop"]), st.integers(0, 90), st.sampled_from([1, 2, 7, 30])), max_size=2
@@ -164,6 +170,8 @@ FAILURES = st.lists(
 @settings(max_examples=20, deadline=None)
 @example(stretches=COLD, planned=False, between=[], after=0, failing=[])
 @example(stretches=SLEPT, planned=False, between=[], after=0, failing=[])
+@example(stretches=SILENT, planned=False, between=[], after=100, failing=[("rooms", 51, 7)])
+@example(stretches=SEEN, planned=False, between=[], after=0, failing=[("shop", 35, 6)])
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)
 def test_it_tells_calls_and_finds_what_every_look_does(
     configs: list[Configuration],
@@ -230,3 +238,45 @@ def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone
     key = next(key for key in whole.states(moments[-1].at).instances if key.target == "calm")
     seen = [one.states(moments[-1].at).instances[key].seen for one in (whole, judged)]
     assert seen == [START + MINUTE] * 2
+
+
+HELD = """
+sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: gate, value: v}]}}
+targets:
+  gate: {series: gate, goal: {at_least: 1}}
+  room: {series: t, goal: {at_most: 23}, depends_on: [gate], alerts: [{name: hot, when: out_of_band, notify: [team]}]}
+receivers: {team: [{type: console}]}
+tests:
+  - input_series:
+      - {series: gate, values: "1 0 0 0 0 1 1 1 1 1 1 1"}
+      - {series: t, values: "21 21 25 25.1 25 25.1 25 25.1 25 25.1 25 25.1"}
+    delivery_test:
+      - {eval_time: 11m, receiver: team, exp_deliveries: [{at: 6m, reason: firing}]}
+"""
+
+
+def test_what_is_held_is_told_with_a_reading_that_changes_a_number_alone(tmp_path):
+    (tmp_path / "held.yaml").write_text(HELD)
+    assert not failures_of(read_tests(tmp_path / "held.yaml", {}), 0)
+
+
+UNREAD = """
+sources: {a: {type: file, path: a.csv, cron: "0 * * * *", readings: [{series: t, value: v}]}}
+targets:
+  room:
+    series: t
+    goal: {at_most: 23}
+    no_data: {after: 20m}
+    alerts: [{name: hot, when: out_of_band, notify: [team]}]
+receivers: {team: [{type: console}]}
+tests:
+  - input_series: []
+    failing: [{source: a, from: 10m, to: 40m}]
+    delivery_test:
+      - {eval_time: 59m, receiver: team, exp_deliveries: [{at: 40m, reason: firing, alertname: no-data}]}
+"""
+
+
+def test_a_source_that_fails_before_its_first_poll_is_not_silent_before_it_can_be_read(tmp_path):
+    (tmp_path / "unread.yaml").write_text(UNREAD)
+    assert not failures_of(read_tests(tmp_path / "unread.yaml", {}), 0)
