@@ -17,6 +17,7 @@ from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from rules import corrections
+from rules.alerts import is_open
 from rules.functions import NEVER
 from rules.grouping import passed
 from rules.health import fold_polls
@@ -67,7 +68,7 @@ class Leaps(Rehearsal):
             yield from super().wait(until)
             return
         yield from self._until(until)
-        self._make_up(until)
+        self._make_up(until, self._turns.values())
 
     def act(self, decision: Decision) -> Iterator[Decision]:
         """As `Rehearsal`."""
@@ -184,7 +185,7 @@ class Leaps(Rehearsal):
             decision.instances[state.key] = state
             decision.transitions += moved
         if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
-            self._make_up(at + 1)
+            self._make_up(at + 1, [turn for key, turn in self._turns.items() if self._is_told_of(key, turn)])
         at_once(self.decider.following(decision, looks=looks))
         take_in(memory, decision)
         memory.groups.looked_at(looks)
@@ -214,9 +215,14 @@ class Leaps(Rehearsal):
             one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
         }
 
-    def _make_up(self, until: int) -> None:
-        """Remembers how each instance stands after its last look before `until`, if that was left out."""
-        for turn in self._turns.values():
+    def _is_told_of(self, key: InstanceKey, turn: Turn) -> bool:
+        """Whether people or calls may be given numbers of an instance that nothing happens to."""
+        statuses = turn.state.alerts.values() if turn.state is not None else ()
+        return key in self._awaited or any(map(is_open, statuses))
+
+    def _make_up(self, until: int, turns: Iterable[Turn]) -> None:
+        """Remembers how instances stand after their last look before `until`, if that was left out."""
+        for turn in turns:
             found = [*turn.wait(until), turn.end(until)]
             self.memory.remember([verdict[1] for verdict in found if verdict is not None], (), (), ())
 
