@@ -7,7 +7,6 @@ fails every look is made: what was found then hangs on when each was read last.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
@@ -43,7 +42,7 @@ class Leaps(Rehearsal):
     ) -> None:
         super().__init__(config, start, polls, answers)
         # Of a source that is called, as of one that is read whenever something is decided, what did not come is not.
-        self._called = Specs(config.targets.values(), (replace(rule, every=None) for rule in rules_of(config)))
+        self._called = Specs(config.targets.values(), (rule.called() for rule in rules_of(config)))
         self._turns: dict[InstanceKey, Turn] = {}
         self._awaited: set[InstanceKey] = set()  # of whose readings something else waits
         self._told_at = NEVER  # when a group or a correction is looked at
@@ -185,7 +184,7 @@ class Leaps(Rehearsal):
             decision.instances[state.key] = state
             decision.transitions += moved
         if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
-            self._make_up(at + 1, [turn for key, turn in self._turns.items() if self._is_told_of(key, turn)])
+            self._make_up(at + 1, filter(_is_told_of, self._turns.values()))
         at_once(self.decider.following(decision, looks=looks))
         take_in(memory, decision)
         memory.groups.looked_at(looks)
@@ -206,7 +205,6 @@ class Leaps(Rehearsal):
                 return False
             after[name] = found
         groups.remember(GroupChanges(groups, after))
-        groups.looked_at(looks)
         return True
 
     def _polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
@@ -214,11 +212,6 @@ class Leaps(Rehearsal):
         return {
             one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
         }
-
-    def _is_told_of(self, key: InstanceKey, turn: Turn) -> bool:
-        """Whether people or calls may be given numbers of an instance that nothing happens to."""
-        statuses = turn.state.alerts.values() if turn.state is not None else ()
-        return key in self._awaited or any(map(is_open, statuses))
 
     def _make_up(self, until: int, turns: Iterable[Turn]) -> None:
         """Remembers how instances stand after their last look before `until`, if that was left out."""
@@ -242,3 +235,8 @@ class Leaps(Rehearsal):
         apart = 0 if key in self._awaited else None
         turn = self._turns[key] = Turn(self._called, self.memory.states, key, self.history, apart=apart)
         return turn
+
+
+def _is_told_of(turn: Turn) -> bool:
+    """Whether people or calls may be given numbers of an instance that nothing happens to."""
+    return turn.state is not None and any(map(is_open, turn.state.alerts.values()))

@@ -240,6 +240,7 @@ def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone
     assert seen == [START + MINUTE] * 2
 
 
+# A reading that changes a number alone lets what was held be told.
 HELD = """
 sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: gate, value: v}]}}
 targets:
@@ -253,30 +254,52 @@ tests:
     delivery_test:
       - {eval_time: 11m, receiver: team, exp_deliveries: [{at: 6m, reason: firing}]}
 """
-
-
-def test_what_is_held_is_told_with_a_reading_that_changes_a_number_alone(tmp_path):
-    (tmp_path / "held.yaml").write_text(HELD)
-    assert not failures_of(read_tests(tmp_path / "held.yaml", {}), 0)
-
-
-UNREAD = """
+HOURLY = """
 sources: {a: {type: file, path: a.csv, cron: "0 * * * *", readings: [{series: t, value: v}]}}
-targets:
-  room:
-    series: t
-    goal: {at_most: 23}
-    no_data: {after: 20m}
-    alerts: [{name: hot, when: out_of_band, notify: [team]}]
+targets: {room: {series: t, goal: {at_most: 23}, no_data: {after: NO_DATA}, alerts: [ALERT]}}
 receivers: {team: [{type: console}]}
+evaluation_interval: 1h
 tests:
+"""
+ALERT = "{name: hot, when: out_of_band, notify: [team], for: 150m}"
+QUIET = HOURLY.replace("NO_DATA", "90m").replace("ALERT", ALERT)
+# It fires while nothing comes of a source that is read each hour.
+LONG = (
+    HOURLY.replace("NO_DATA", "1d").replace("ALERT", ALERT)
+    + """
+  - input_series: [{series: t, values: "21 25"}]
+    delivery_test: [{eval_time: 8h, receiver: team, exp_deliveries: [{at: 3h30m, reason: firing}]}]
+"""
+)
+# Nothing comes of it.
+SILENT_JUDGED = (
+    QUIET
+    + """
+  - input_series: [{series: t, values: "21 21"}]
+    alert_rule_test:
+      - {eval_time: 149m, alertname: no-data}
+      - {eval_time: 150m, alertname: no-data, exp_alerts: [{exp_labels: {severity: warning}}]}
+"""
+)
+SILENT_TOLD = (
+    QUIET
+    + """
+  - input_series: [{series: t, values: "21 21"}]
+    delivery_test: [{eval_time: 3h, receiver: team, exp_deliveries: [{at: 150m, reason: firing, alertname: no-data}]}]
+"""
+)
+# It fails before it is read for the first time, so that nothing is known of it until it can be read.
+UNREAD = (
+    HOURLY.replace("NO_DATA", "20m").replace("ALERT", ALERT)
+    + """
   - input_series: []
     failing: [{source: a, from: 10m, to: 40m}]
-    delivery_test:
-      - {eval_time: 59m, receiver: team, exp_deliveries: [{at: 40m, reason: firing, alertname: no-data}]}
+    delivery_test: [{eval_time: 59m, receiver: team, exp_deliveries: [{at: 40m, reason: firing, alertname: no-data}]}]
 """
+)
 
 
-def test_a_source_that_fails_before_its_first_poll_is_not_silent_before_it_can_be_read(tmp_path):
-    (tmp_path / "unread.yaml").write_text(UNREAD)
-    assert not failures_of(read_tests(tmp_path / "unread.yaml", {}), 0)
+@pytest.mark.parametrize("test", [HELD, LONG, SILENT_JUDGED, SILENT_TOLD, UNREAD])
+def test_it_says_when_what_every_look_says(test: str, tmp_path):
+    (tmp_path / "test.yaml").write_text(test)
+    assert not failures_of(read_tests(tmp_path / "test.yaml", {}), 0)
