@@ -254,6 +254,21 @@ tests:
     delivery_test:
       - {eval_time: 11m, receiver: team, exp_deliveries: [{at: 6m, reason: firing}]}
 """
+# What it depends on is off at a look that has nothing to tell, so that nobody is reminded before it is read again.
+REMINDED = """
+sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: gate, value: v}]}}
+targets:
+  gate: {series: gate, goal: {at_least: 1}}
+  room: {series: t, goal: {at_most: 23}, depends_on: [gate], alerts: [{name: hot, when: out_of_band}]}
+receivers: {team: [{type: console}]}
+route: {receiver: team, group_by: [target], group_interval: 5m, repeat_interval: 10m}
+tests:
+  - input_series:
+      - {series: gate, values: "1x3 0x5 1x9"}
+      - {series: t, values: "21 25x8 _x4 25x6"}
+    delivery_test:
+      - {eval_time: 18m, receiver: team, exp_deliveries: [{at: 90s, reason: firing}, {at: 990s, reason: reminder}]}
+"""
 HOURLY = """
 sources: {a: {type: file, path: a.csv, cron: "0 * * * *", readings: [{series: t, value: v}]}}
 targets: {room: {series: t, goal: {at_most: 23}, no_data: {after: NO_DATA}, alerts: [ALERT]}}
@@ -299,7 +314,7 @@ UNREAD = (
 )
 
 
-@pytest.mark.parametrize("test", [HELD, LONG, SILENT_JUDGED, SILENT_TOLD, UNREAD])
+@pytest.mark.parametrize("test", [HELD, REMINDED, LONG, SILENT_JUDGED, SILENT_TOLD, UNREAD])
 def test_it_says_when_what_every_look_says(test: str, tmp_path):
     (tmp_path / "test.yaml").write_text(test)
     assert not failures_of(read_tests(tmp_path / "test.yaml", {}), 0)
