@@ -226,15 +226,10 @@ class Resting:
         """Whether no look before `until` finds anything but what the last one found, nor moves an alert on."""
         if self.margins is not None and until <= self.sure and until <= self.quiet_at:
             return True
-        found = self.found
-        if found is not None and found.sight is None and self._lasts(found, until):
+        wake, found = self.wake(), self.found
+        if wake is None or wake >= until:
             return True
-        wake = self.wake()
-        return wake is None or wake >= until or (found is not None and self._lasts(found, until))
-
-    def _lasts(self, found: Glance, until: int) -> bool:
-        """Whether each look before `until` is sure to find what the last one found, and moves no alert on."""
-        if self.rolls or self.asking.waits or until > self.asking.until or until > self.quiet_at:
+        if found is None or self.rolls or self.asking.waits or until > self.asking.until or until > self.quiet_at:
             return False
         return self._sure_until(found) >= until
 
