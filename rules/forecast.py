@@ -17,7 +17,7 @@ from itertools import accumulate, count
 from math import sqrt
 from typing import NamedTuple
 
-from rules.skill import Levels, Made, Skill, copied
+from rules.skill import Levels, Made, Skill
 
 _FAST, _MIDDLE, _SLOW = (0.5 ** (1 / half) for half in (2, 10, 28))  # half-lives of the levels, in buckets
 _SHARES = 0.5, 0.35, 0.15  # how much each level is trusted before anything is known
@@ -108,12 +108,6 @@ class Forecast:
             self._skill.drop()
         self._expected = None
         self._period, self._at, self.total = slots, 0, 0.0
-
-    def copied(self) -> Forecast:
-        """Another one that has folded the same."""
-        other = copied(self)
-        other._skill = copied(self._skill)
-        return other
 
     def settle(self) -> None:
         """No other period will begin: what only those would need is let go."""

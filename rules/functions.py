@@ -128,12 +128,6 @@ class View:
         return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
 
     @property
-    def rises(self) -> Sequence[float]:
-        """What a counter rose by with each of them."""
-        found = self.track.rises[self.first : self.last]
-        return found if self.track.whole else [value for value in found if value == value]  # noqa: PLR0124 - not NaN
-
-    @property
     def before(self) -> float | None:
         """The last value before the window."""
         index = self.track.valued(self.first)
@@ -247,13 +241,11 @@ def _count(view: View) -> Value:
 
 def _increase(view: View) -> Value:
     """What a counter rose by, a fall being a restart from zero. It takes two values to say."""
-    if view.holds_fewer(_MANY_IN_C):
-        rises = view.rises
-        risen, count = fsum(rises), len(rises)
-    else:
-        summary = view.rolling(Measure.INCREASE).summary
-        risen, count = summary.increase, summary.count
-    return risen if count > 1 or (count and view.before is not None) else None
+    track, first, last = view.track, view.first, view.last
+    count = last - first if track.whole else _count(view) or 0
+    if count < 2 and (not count or view.before is None):
+        return None
+    return track.risen(first, last)
 
 
 def _rate(view: View) -> Value:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rules.matchers import quoted
 from rules.model import HOUR, MINUTE, Group, Labels, Member, Muted, Reason
+from rules.model.quick import replace
 from rules.routing import EACH, Route
 
 _DISTINCT = "\xff"
@@ -162,6 +163,17 @@ def look(
     return Look(after, tuple(staying), tuple(gone), told)
 
 
+def passed(group: Group, members: Iterable[Member], now: int) -> Group | None:
+    """What a look makes of a group of several, none of them muted, if it is sure to find nothing to tell; else None."""
+    if group.own or group.told_at is None or group.told_at > now:
+        return None
+    for member in members:
+        again = reminder(group, member)
+        if member.ended or member.muted or member.news or not member.told or (again is not None and again <= now):
+            return None
+    return replace(group, looked=True, next_look=_next_grid(group, now))
+
+
 def _named(member: Member) -> Member:
     """A member after a message. One that was told before and is left out is news when it is no longer muted."""
     left = member.told and member.muted is not None
@@ -195,10 +207,14 @@ def _reminder(group: Group, member: Member, hushed: Callable[[Member], bool]) ->
 
 def _next_look(group: Group, members: list[Member], now: int, hushed: Callable[[Member], bool]) -> int | None:
     if not group.own:
-        if group.next_look is not None and now < group.next_look <= now + group.interval:
-            return group.next_look  # this one came between two
-        # On the grid of its first look, so that a look that came late, after a restart too, moves none of the others.
-        late = now - group.next_look if group.next_look is not None else 0
-        return now + group.interval - max(late, 0) % group.interval
+        return _next_grid(group, now)
     moments = [m.muted.until if m.muted else _reminder(group, m, hushed) for m in members]
     return min((max(moment, now) for moment in moments if moment is not None), default=None)
+
+
+def _next_grid(group: Group, now: int) -> int:
+    """On the grid of its first look, so that a look that came late, after a restart too, moves none of the others."""
+    if group.next_look is not None and now < group.next_look <= now + group.interval:
+        return group.next_look  # this one came between two
+    late = now - group.next_look if group.next_look is not None else 0
+    return now + group.interval - max(late, 0) % group.interval

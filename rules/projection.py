@@ -70,7 +70,6 @@ class Projector:
         "_done",
         "_forecast",
         "_grid",
-        "_learned",
         "_measure",
         "_period",
         "_since",
@@ -173,38 +172,35 @@ class Projector:
         goes_on = _lasts(per) and not self._watch.stale and self._measure is measure and list(tracks) == self._tracks
         for track in self._tracks:
             track.watches.remove(self._watch)
-        self._tracks, self._measure, self._period = list(tracks), measure, period
-        self._grid = grid_of(period[1] - period[0])
+        self._tracks, self._measure = list(tracks), measure
         first = min((track.times[0] for track in tracks if track.times), default=period[0])
         spans = _spans(tracks, per, period, zone)
         self._since = spans[0][0] if spans else period[0]
-        self._learn(spans, first, zone, goes_on=goes_on)
-        self._cut = self._known(cut(*period, self._grid, zone), first)
-        if _lasts(per):
-            self._forecast = self._learned.copied()
+        begun = max(first, self._since)
+        if goes_on and spans == [*self._spans, self._period] and begun == self._begun:
+            self._fold(period[0])
         else:
-            self._forecast, self._spans = self._learned, []  # nothing goes on from them
+            self._grid = grid_of(period[1] - period[0])
+            self._learn(spans, first, zone)
+        self._period, self._spans, self._begun = period, spans, begun
+        self._cut = self._known(cut(*period, self._grid, zone), first)
         self._forecast.begin(self._cut.slots)
-        self._forecast.settle()
+        if not _lasts(per):
+            self._forecast.settle()
+            self._spans = []  # nothing goes on from them
         self._done, self._values = 0, array("d")
         self._deviation = None
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
             track.watches.append(self._watch)
 
-    def _learn(self, spans: list[tuple[int, int]], first: int, zone: str, *, goes_on: bool) -> None:
-        """Takes the periods before in: only the last one, where the others are what was learned from before."""
-        begun = max(first, self._since)
-        fresh = spans
-        if goes_on and spans and spans[:-1] == self._spans and begun == self._begun:
-            fresh = spans[-1:]
-        else:
-            self._learned = Forecast(self._grid.slots, self._grid.season)
-        for start, end in fresh:
+    def _learn(self, spans: list[tuple[int, int]], first: int, zone: str) -> None:
+        """Takes the periods before in."""
+        self._forecast = Forecast(self._grid.slots, self._grid.season)
+        for start, end in spans:
             past = self._known(cut(start, end, self._grid, zone), first)
-            self._learned.begin(past.slots)
-            self._learned.fold(self._added_each(past.edges))
-        self._spans, self._begun = spans, begun
+            self._forecast.begin(past.slots)
+            self._forecast.fold(self._added_each(past.edges))
 
     def _known(self, whole: Cut, first: int) -> Cut:
         """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""

@@ -17,7 +17,7 @@ from collections.abc import MutableSequence, Sequence
 from itertools import pairwise
 from math import exp, log
 from operator import mul
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 _TRUST = 12  # the power of its mean miss over whole periods that a way's weight falls by
 _UNKNOWN = 0.5  # how many periods a miss of one unit of doubt weighs that each way is supposed to have had
@@ -36,7 +36,6 @@ _NEAR_WEIGHT = 4.0  # how many periods the multiple of all forecasts weighs besi
 _NARROWEST, _WILDEST = 0.05, 1e6  # what a multiple is at least and at most
 
 
-T = TypeVar("T")
 Levels = tuple[float, float, float]
 
 
@@ -168,15 +167,6 @@ class Skill:
     def most(self) -> float:
         """The multiple is never more than this in the period."""
         return max([_PRIOR, *self._misses])
-
-
-def copied(one: T) -> T:
-    """Another object with the same in its slots, whose lists are its own."""
-    other = object.__new__(type(one))
-    for name in type(one).__slots__:  # type: ignore[attr-defined]
-        value = getattr(one, name)
-        setattr(other, name, value[:] if isinstance(value, list | array) else value)
-    return other
 
 
 def _shares(raw: Sequence[float]) -> list[float]:

@@ -15,6 +15,7 @@ from rules.conditions import Where
 from rules.functions import Spread
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
+from rules.risen import Risen
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
@@ -57,7 +58,7 @@ class Track:
         "_came",
         "_gap",
         "_look_at",
-        "_rises",
+        "_risen",
         "_summaries",
         "_tallies",
         "_windows",
@@ -78,7 +79,7 @@ class Track:
         self.revised = 0  # how often a reading came that was not the newest
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._rises: array[float] = array("d")  # of the first of its readings, as far as anyone asked
+        self._risen: Risen | None = None  # what a counter rose by, once anyone asked
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
         self._windows: dict[tuple[int, Measure | Spread, str | None, int], Window] = {}
         self._tallies: dict[str, Tally] = {}
@@ -128,7 +129,8 @@ class Track:
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
-        del self._rises[index:]
+        if self._risen is not None:
+            self._risen.cut(self, index)
         self._gap = None
         self.revised += 1
         self._summaries.clear()
@@ -181,26 +183,16 @@ class Track:
             kept = [before]
         self.times[:cut] = array("q", [self.times[index] for index in kept])
         self.values[:cut] = array("d", [self.values[index] for index in kept])
-        del self._rises[:]
+        self._risen = None if kept or self._risen is None else self._risen.without(cut)
         self._summaries.clear()
         self._windows.clear()
         self._tallies.clear()
 
-    @property
-    def rises(self) -> array[float]:
-        """What a counter rose by with each reading: a fall is a new start from zero, of the first value it is 0.
-
-        NaN stands for a reading without a value.
-        """
-        rises, values = self._rises, self.values
-        if len(rises) < len(values):
-            old = self._value_before(len(rises))
-            for value in values[len(rises) :]:
-                before = value if old is None else old
-                rises.append(value if value < before else value - before)
-                if value == value:  # noqa: PLR0124 - NaN is not itself
-                    old = value
-        return rises
+    def risen(self, first: int, last: int) -> float:
+        """What a counter rose by with the readings from index `first` up to `last`."""
+        if self._risen is None:
+            self._risen = Risen()
+        return self._risen.between(self, first, last)
 
     def _valued_from(self, first: int, end: int) -> list[int]:
         """The indices from `first` to `end` of its newest readings with a value, as many as are held however old."""

@@ -75,17 +75,15 @@ class _Sum(Window):
         self._total.add(value, -1)
 
     def _tell(self, summary: Summary) -> None:
-        summary.total = summary.increase = float(self._total)
+        summary.total = float(self._total)
 
 
-class _Increase(_Sum):
+class _Increase(Window):
     __slots__ = ()
 
-    def _take_in(self, track: Track, index: int, value: float) -> None:
-        self._total.add(track.rises[index])
-
-    def _take_out(self, track: Track, index: int, value: float) -> None:
-        self._total.add(track.rises[index], -1)
+    def move(self, track: Track, first: int, last: int) -> None:
+        super().move(track, first, last)
+        self.summary.increase = track.risen(first, last)
 
 
 class _Extreme(Window):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -35,6 +35,7 @@ from rules.model import (
     Target,
     Transition,
 )
+from rules.model.quick import quick, replace
 from rules.muting import Mutings
 from rules.retiring import NOT_CONFIGURED
 from rules.routing import CONSOLE, routes_for
@@ -45,6 +46,7 @@ from rules.words import clock_time, headline, whose
 _MOST_DETAILS = 10
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Saying:
     """One alert as it is told: what it went through, how it stands, this firing's corrections, and why it is so.

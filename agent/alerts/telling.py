@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from agent.alerts.adopting import hears, lowered, renew
 from agent.alerts.bursts import placed, spill, spills
@@ -25,6 +24,7 @@ from rules.model import (
     Silence,
     Transition,
 )
+from rules.model.quick import replace
 from rules.muting import Asked, Cause, Situation
 from rules.severity import is_graver
 from rules.specs import Specs

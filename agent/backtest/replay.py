@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agent.backtest.past import Past
 from agent.config.configuration import Configuration
@@ -144,7 +144,7 @@ def _split(before: Sequence[Reading], specs: Specs) -> tuple[list[Reading], list
 
 def _called(config: Configuration) -> Iterator[SourceRule]:
     """The sources as if they were called, not polled: of the past it is known that nothing more came."""
-    return (replace(entry.rule, every=None) for entry in config.sources.values())
+    return (entry.rule.called() for entry in config.sources.values())
 
 
 class _Notes:

@@ -7,8 +7,8 @@ fails every look is made: what was found then hangs on when each was read last.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
+from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
 from agent.deciding.decided import Decision
 from agent.deciding.decision import take_in
@@ -16,9 +16,12 @@ from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from rules import corrections
+from rules.alerts import is_open
 from rules.functions import NEVER
+from rules.grouping import passed
 from rules.health import fold_polls
-from rules.model import SECOND, InstanceKey, Polled, Reading, SourceState
+from rules.model import SECOND, Group, InstanceKey, Polled, Reading, SourceState
+from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
 from rules.tracks import Added
@@ -39,7 +42,7 @@ class Leaps(Rehearsal):
     ) -> None:
         super().__init__(config, start, polls, answers)
         # Of a source that is called, as of one that is read whenever something is decided, what did not come is not.
-        self._called = Specs(config.targets.values(), (replace(rule, every=None) for rule in rules_of(config)))
+        self._called = Specs(config.targets.values(), (rule.called() for rule in rules_of(config)))
         self._turns: dict[InstanceKey, Turn] = {}
         self._awaited: set[InstanceKey] = set()  # of whose readings something else waits
         self._told_at = NEVER  # when a group or a correction is looked at
@@ -64,7 +67,7 @@ class Leaps(Rehearsal):
             yield from super().wait(until)
             return
         yield from self._until(until)
-        self._make_up(until)
+        self._make_up(until, self._turns.values())
 
     def act(self, decision: Decision) -> Iterator[Decision]:
         """As `Rehearsal`."""
@@ -96,7 +99,6 @@ class Leaps(Rehearsal):
         yield from super().play((moment,))
         failed = any(source.failures for source in self.memory.sources.values())
         self._leaping = not failed and not self.polls.fail_soon(moment.at)
-        self._turns = {}
         if self._leaping:
             for key in self.memory.instances:
                 self._turn(key)
@@ -173,12 +175,16 @@ class Leaps(Rehearsal):
     ) -> Iterator[Decision]:
         """The decision on what was found at a time, and those on its calls."""
         memory, self.now = self.memory, at
+        if not verdicts and not memory.open_runs and self._pass(at, looks):
+            memory.sources.update(self._polled(polls))
+            self._look_ahead()
+            return
         decision = Decision(at, memory, sources=self._polled(polls))
         for _, state, moved in verdicts:
             decision.instances[state.key] = state
             decision.transitions += moved
         if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
-            self._make_up(at + 1)
+            self._make_up(at + 1, filter(_is_told_of, self._turns.values()))
         at_once(self.decider.following(decision, looks=looks))
         take_in(memory, decision)
         memory.groups.looked_at(looks)
@@ -186,15 +192,30 @@ class Leaps(Rehearsal):
         yield from self._after_calls(decision)
         self._look_ahead()
 
+    def _pass(self, at: int, looks: Sequence[str]) -> bool:
+        """Goes on to the next looks at groups, if these find nothing to tell; else nothing is done."""
+        groups, situation, after = self.memory.groups, self.decider.situation, dict[str, Group | None]()
+        for name in looks:
+            group, members = groups.groups.get(name), groups.members.get(name, {}).values()
+            found = passed(group, members, at) if group is not None and members else None
+            if found is None:
+                return False
+            asked = (Asked(one.key, one.labels, mute=found.mute, active=found.active) for one in members)
+            if any(situation.muted(one, at) for one in asked):
+                return False
+            after[name] = found
+        groups.remember(GroupChanges(groups, after))
+        return True
+
     def _polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
         known = self.memory.sources
         return {
             one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
         }
 
-    def _make_up(self, until: int) -> None:
-        """Remembers how each instance stands after its last look before `until`, if that was left out."""
-        for turn in self._turns.values():
+    def _make_up(self, until: int, turns: Iterable[Turn]) -> None:
+        """Remembers how instances stand after their last look before `until`, if that was left out."""
+        for turn in turns:
             found = [*turn.wait(until), turn.end(until)]
             self.memory.remember([verdict[1] for verdict in found if verdict is not None], (), (), ())
 
@@ -214,3 +235,8 @@ class Leaps(Rehearsal):
         apart = 0 if key in self._awaited else None
         turn = self._turns[key] = Turn(self._called, self.memory.states, key, self.history, apart=apart)
         return turn
+
+
+def _is_told_of(turn: Turn) -> bool:
+    """Whether people or calls may be given numbers of an instance that nothing happens to."""
+    return turn.state is not None and any(map(is_open, turn.state.alerts.values()))

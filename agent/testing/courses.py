@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from agent.config.configuration import Configuration
@@ -54,7 +53,7 @@ class Judged(Course):
     def __init__(self, config: Configuration, start: int, moments: Iterator[Moment]) -> None:
         super().__init__(moments)
         # Of a source that is called, as of one that is read whenever something is decided, what did not come is not.
-        self.specs = Specs(config.targets.values(), (replace(one.rule, every=None) for one in config.sources.values()))
+        self.specs = Specs(config.targets.values(), (one.rule.called() for one in config.sources.values()))
         self._verdicts = Verdicts(self.specs, start, apart=None)
         _pass(self._verdicts.begin())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rules.model.quick import quick
 from rules.model.states import InstanceKey, Transition
 from rules.model.values import Labels, Matcher
 
@@ -44,6 +45,7 @@ class Silence:
     updated: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Group:
     """Alerts that one receiver is told of together. Spans are microseconds.
@@ -73,6 +75,7 @@ class Group:
     burst: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Member:
     """One alert in one group. `told`: the receiver was told that it fires; `news`: since then it became graver, flaps

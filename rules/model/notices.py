@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rules.model.quick import quick
 from rules.model.troubles import BLIND
 
 
@@ -26,6 +27,7 @@ class Reason(StrEnum):
     TEST = "test"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NoticedAlert:
     """One of the alerts a notice is about. `fresh`: the receiver was not told yet that it fires so, or fired.
@@ -77,6 +79,7 @@ class News:
     failed: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What a notifier is given: everything it may say, rendered, nothing to look up. JSON in the outbox.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rules.model.values import Labels, Selector
@@ -296,3 +296,7 @@ class SourceRule:
     def polled(self) -> bool:
         """Whether it is read, not called."""
         return self.every is not None or self.cron is not None
+
+    def called(self) -> SourceRule:
+        """The same as one that is called: of it what did not come was not there."""
+        return replace(self, every=None, cron=None)

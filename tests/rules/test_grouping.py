@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.grouping import Look, joined, look, own_group, renewed, routed_group
+from rules.grouping import Look, joined, look, own_group, passed, renewed, routed_group
 from rules.model import (
     MINUTE,
     SECOND,
@@ -141,6 +141,29 @@ def test_a_look_that_tells_nothing_leaves_told_what_was():
     quiet = looked(group(), member(told=True), now=0, muted=("a",))
     assert quiet.told is None
     assert [(one.told, one.muted) for one in quiet.members] == [(True, SILENCED)]
+
+
+TIMES = st.sampled_from([None, 0, 5 * MINUTE, 6 * MINUTE, 4 * 60 * MINUTE, 5 * 60 * MINUTE])
+MEMBERS = st.builds(
+    member,
+    told=st.sampled_from([True, True, True, False]),
+    news=st.sampled_from([False, False, False, True]),
+    repeat=st.sampled_from([None, MINUTE]),
+    ended=st.sampled_from([None, None, None, ENDED]),
+)
+
+
+@given(
+    st.builds(group, told_at=TIMES, next_look=TIMES, looked=st.booleans(), own=st.sampled_from([False, False, True])),
+    st.lists(MEMBERS, min_size=1, max_size=2),
+    st.sampled_from([5 * MINUTE, 5 * MINUTE + 1, 10 * MINUTE, 270 * MINUTE]),
+)
+def test_a_look_that_is_passed_by_would_tell_nothing(of: Group, members: list[Member], now: int):
+    after, found = passed(of, members, now), looked(of, *members, now=now)
+    if after is not None:
+        assert found == Look(after, tuple(members), (), None)
+    elif not of.own and of.told_at is not None and of.told_at <= now:
+        assert found.told is not None or found.gone
 
 
 def test_a_group_of_one_looks_again_when_its_mute_ends_or_a_reminder_is_due():

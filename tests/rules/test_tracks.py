@@ -58,14 +58,24 @@ def test_what_it_rose_by_is_the_same_in_any_order(readings):
     for time, value, asks in readings:
         track.add(time, value)
         if asks:
-            assert len(track.rises) == len(track.values)
-    anew = Track(HORIZON)
-    anew.fill(track.times, track.values)
-    held = [value for value in track.values if not math.isnan(value)]
-    risen = [0.0, *(b - a if b >= a else b for a, b in pairwise(held))][: len(held)]
-    assert [rise for rise in track.rises if not math.isnan(rise)] == risen
-    assert [math.isnan(rise) for rise in track.rises] == [math.isnan(value) for value in track.values]
-    assert repr(track.rises) == repr(anew.rises)
+            assert risen(track) == from_scratch(track)
+    assert risen(track) == from_scratch(track)
+
+
+def risen(track: Track) -> list[float]:
+    """By all readings from each one on."""
+    return [track.risen(first, len(track.values)) for first in range(len(track.values))]
+
+
+def from_scratch(track: Track) -> list[float]:
+    rises, before = list[float](), None
+    for value in track.values:
+        if math.isnan(value):
+            rises.append(0.0)
+            continue
+        rises.append(0.0 if before is None else value if value < before else value - before)
+        before = value
+    return [math.fsum(rises[first:]) for first in range(len(rises))]
 
 
 @given(additions, st.integers(0, 100), st.integers(0, 100))

@@ -155,6 +155,12 @@ SLEPT = [
     (MINUTE, {ROOMS[0]: None}, 0, 15),
 ]
 
+# No reading comes any more, and just before that is said the source fails for the first time: it can't be said then.
+SILENT = [(11 * MINUTE + SECOND, {ROOMS[0]: 21.0}, 0, 1)]
+
+# A look by time alone finds the source read, between its last poll before a failure and the failure.
+SEEN = [(11 * MINUTE + SECOND, {SERIES[5]: 2.0}, 0, 4), (MINUTE, {ROOMS[0]: None}, 0, 1)]
+
 # A source, the minute from which it can't be read, and for how long.
 FAILURES = st.lists(
     st.tuples(st.sampled_from(["rooms", "shop"]), st.integers(0, 90), st.sampled_from([1, 2, 7, 30])), max_size=2
@@ -164,6 +170,8 @@ FAILURES = st.lists(
 @settings(max_examples=20, deadline=None)
 @example(stretches=COLD, planned=False, between=[], after=0, failing=[])
 @example(stretches=SLEPT, planned=False, between=[], after=0, failing=[])
+@example(stretches=SILENT, planned=False, between=[], after=100, failing=[("rooms", 51, 7)])
+@example(stretches=SEEN, planned=False, between=[], after=0, failing=[("shop", 35, 6)])
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)
 def test_it_tells_calls_and_finds_what_every_look_does(
     configs: list[Configuration],
@@ -230,3 +238,83 @@ def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone
     key = next(key for key in whole.states(moments[-1].at).instances if key.target == "calm")
     seen = [one.states(moments[-1].at).instances[key].seen for one in (whole, judged)]
     assert seen == [START + MINUTE] * 2
+
+
+# A reading that changes a number alone lets what was held be told.
+HELD = """
+sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: gate, value: v}]}}
+targets:
+  gate: {series: gate, goal: {at_least: 1}}
+  room: {series: t, goal: {at_most: 23}, depends_on: [gate], alerts: [{name: hot, when: out_of_band, notify: [team]}]}
+receivers: {team: [{type: console}]}
+tests:
+  - input_series:
+      - {series: gate, values: "1 0 0 0 0 1 1 1 1 1 1 1"}
+      - {series: t, values: "21 21 25 25.1 25 25.1 25 25.1 25 25.1 25 25.1"}
+    delivery_test:
+      - {eval_time: 11m, receiver: team, exp_deliveries: [{at: 6m, reason: firing}]}
+"""
+# What it depends on is off at a look that has nothing to tell, so that nobody is reminded before it is read again.
+REMINDED = """
+sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: gate, value: v}]}}
+targets:
+  gate: {series: gate, goal: {at_least: 1}}
+  room: {series: t, goal: {at_most: 23}, depends_on: [gate], alerts: [{name: hot, when: out_of_band}]}
+receivers: {team: [{type: console}]}
+route: {receiver: team, group_by: [target], group_interval: 5m, repeat_interval: 10m}
+tests:
+  - input_series:
+      - {series: gate, values: "1x3 0x5 1x9"}
+      - {series: t, values: "21 25x8 _x4 25x6"}
+    delivery_test:
+      - {eval_time: 18m, receiver: team, exp_deliveries: [{at: 90s, reason: firing}, {at: 990s, reason: reminder}]}
+"""
+HOURLY = """
+sources: {a: {type: file, path: a.csv, cron: "0 * * * *", readings: [{series: t, value: v}]}}
+targets: {room: {series: t, goal: {at_most: 23}, no_data: {after: NO_DATA}, alerts: [ALERT]}}
+receivers: {team: [{type: console}]}
+evaluation_interval: 1h
+tests:
+"""
+ALERT = "{name: hot, when: out_of_band, notify: [team], for: 150m}"
+QUIET = HOURLY.replace("NO_DATA", "90m").replace("ALERT", ALERT)
+# It fires while nothing comes of a source that is read each hour.
+LONG = (
+    HOURLY.replace("NO_DATA", "1d").replace("ALERT", ALERT)
+    + """
+  - input_series: [{series: t, values: "21 25"}]
+    delivery_test: [{eval_time: 8h, receiver: team, exp_deliveries: [{at: 3h30m, reason: firing}]}]
+"""
+)
+# Nothing comes of it.
+SILENT_JUDGED = (
+    QUIET
+    + """
+  - input_series: [{series: t, values: "21 21"}]
+    alert_rule_test:
+      - {eval_time: 149m, alertname: no-data}
+      - {eval_time: 150m, alertname: no-data, exp_alerts: [{exp_labels: {severity: warning}}]}
+"""
+)
+SILENT_TOLD = (
+    QUIET
+    + """
+  - input_series: [{series: t, values: "21 21"}]
+    delivery_test: [{eval_time: 3h, receiver: team, exp_deliveries: [{at: 150m, reason: firing, alertname: no-data}]}]
+"""
+)
+# It fails before it is read for the first time, so that nothing is known of it until it can be read.
+UNREAD = (
+    HOURLY.replace("NO_DATA", "20m").replace("ALERT", ALERT)
+    + """
+  - input_series: []
+    failing: [{source: a, from: 10m, to: 40m}]
+    delivery_test: [{eval_time: 59m, receiver: team, exp_deliveries: [{at: 40m, reason: firing, alertname: no-data}]}]
+"""
+)
+
+
+@pytest.mark.parametrize("test", [HELD, REMINDED, LONG, SILENT_JUDGED, SILENT_TOLD, UNREAD])
+def test_it_says_when_what_every_look_says(test: str, tmp_path):
+    (tmp_path / "test.yaml").write_text(test)
+    assert not failures_of(read_tests(tmp_path / "test.yaml", {}), 0)

@@ -1,0 +1,75 @@
+"""What a counter rose by, as running sums over a series, so that any window of them is told by one difference."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import MutableSequence
+from typing import TYPE_CHECKING
+
+from rules.exact import Exact
+
+if TYPE_CHECKING:
+    from rules.tracks import Track
+
+
+class Risen(Exact):
+    """By the first n readings: a fall is a new start from zero, and the first value has risen by nothing."""
+
+    __slots__ = ("_before", "_sums")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sums: MutableSequence[int] = array("q", [0])
+        self._before: float | None = None  # the last value summed
+
+    def between(self, track: Track, first: int, last: int) -> float:
+        """By the readings from index `first` up to `last`; one without a value has risen by nothing."""
+        sums = self._sums
+        if len(sums) <= last:
+            for value in track.values[len(sums) - 1 :]:
+                self._go_on(value)
+            sums = self._sums
+        return (sums[last] - sums[first]) / self._unit
+
+    def cut(self, track: Track, index: int) -> None:
+        """Forgets what was summed from the reading at `index` on: it changed, or came in between."""
+        if index + 1 < len(self._sums):
+            del self._sums[index + 1 :]
+            self._total = self._sums[-1]
+            valued = track.valued(index)
+            self._before = track.values[valued] if valued >= 0 else None
+
+    def without(self, count: int) -> Risen | None:
+        """The same of the readings after the first so many, of which the first has a value if any before had one.
+
+        None where it is not summed up to there.
+        """
+        if count + 1 >= len(self._sums):
+            return None
+        gone = self._sums[count + 1]
+        self._sums = _packed([0, *[one - gone for one in self._sums[count + 1 :]]])
+        self._total -= gone
+        return self
+
+    def _go_on(self, value: float) -> None:
+        if value == value:  # noqa: PLR0124 - NaN is not itself
+            before = self._before
+            if before is not None:
+                self.add(value if value < before else value - before)
+            self._before = value
+        try:
+            self._sums.append(self._total)
+        except OverflowError:
+            self._sums = [*self._sums, self._total]
+
+    def _refine(self, bits: int) -> None:
+        super()._refine(bits)
+        self._sums = _packed([one << bits for one in self._sums])
+
+
+def _packed(sums: list[int]) -> MutableSequence[int]:
+    """In eight bytes each, where they fit into them."""
+    try:
+        return array("q", sums)
+    except OverflowError:
+        return sums
