@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rules import episodes, hindsight, present, whens
 from rules.checkins import checkin_wake
 from rules.goals import Glance, assess
-from rules.health import evaluate_sources, is_recent
+from rules.health import evaluate_sources, has_turned, is_recent
 from rules.history import History, Members
 from rules.learning import beside, learned
 from rules.model import (
@@ -125,18 +125,16 @@ def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[Insta
 def _others(
     specs: Specs, states: States, history: History, batch: Batch, sources: Mapping[str, SourceState], now: int
 ) -> Iterable[InstanceKey]:
-    """Instances to look at without a reading: due, wanting something, or of a source that went down or came back.
-
-    The first poll after a pause brings a source back too: what was held until then is looked at, whatever it gives.
-    """
+    """Instances to look at without a reading: due, wanting something, or of a source that went down or came back."""
     yield from batch.due
-    for name, after in sources.items():
-        before, rule = states.sources.get(name), specs.sources.get(name)
-        was_down = before is not None and before.health is _DOWN
-        was_away = rule is not None and not is_recent(rule, before, now) and is_recent(rule, after, now)
-        if was_away or ((after.health is _DOWN or was_down) and before != after):
-            for target in specs.targets_of(name):
-                yield from history.instances_of_target(target)
+    rules, known = specs.sources, states.sources
+    turned = [name for name, after in sources.items() if has_turned(rules.get(name), known.get(name), after, now)]
+    names = set(turned)
+    for target in dict.fromkeys(target for name in turned for target in specs.targets_of(name)):
+        for key in history.instances_of_target(target):
+            members = history.members(key)
+            if not members.series or not names.isdisjoint(members.sources):
+                yield key
     for reading in batch.readings:
         yield from history.instances_beside(reading.series)
 

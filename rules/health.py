@@ -73,3 +73,14 @@ def is_recent(rule: SourceRule, source: SourceState | None, now: int) -> bool:
     if rule.cron is not None:
         return now <= next_run(rule.cron, rule.zone, next_run(rule.cron, rule.zone, last)) + _LATE
     return rule.every is None or now <= last + 2 * rule.every + _LATE
+
+
+def has_turned(rule: SourceRule | None, before: SourceState | None, after: SourceState, now: int) -> bool:
+    """Whether a poll brought a source down or back.
+
+    The first one after a pause brings it back too: what was held until then is looked at, whatever it gives.
+    """
+    if rule is not None and not is_recent(rule, before, now) and is_recent(rule, after, now):
+        return True
+    was_down = before is not None and before.health is Health.DOWN
+    return (after.health is Health.DOWN or was_down) and before != after

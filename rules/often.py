@@ -38,6 +38,13 @@ def noted(status: AlertStatus, time: int, of: int, *, holds: bool) -> AlertStatu
     return replace(status, judged=judged, judged_at=time if newer else status.judged_at, judged_times=times)
 
 
+def judged_on(status: AlertStatus, after: AlertStatus) -> AlertStatus:
+    """The status with nothing of `after` but the judgement of a newer reading, which counts whatever is held."""
+    if after.judged_at == status.judged_at:
+        return status
+    return replace(status, judged=after.judged, judged_at=after.judged_at, judged_times=after.judged_times)
+
+
 def _none_of(status: AlertStatus) -> AlertStatus:
     return replace(status, judged=(), judged_at=None, judged_times=()) if status.judged else status
 

@@ -16,6 +16,7 @@ from rules.model import InstanceKey, RollingPeriod
 from rules.words import clock_time, span
 
 MOST_LANES = 6
+_MOST_BYTES = 100  # of what tells files apart, of the 255 that a name may have
 
 
 def pictures(report: Report, form: str) -> dict[str, bytes]:
@@ -39,7 +40,8 @@ def file_names(keys: Iterable[InstanceKey]) -> Iterator[tuple[str, InstanceKey]]
     """A name that a file can have for each, which no other has, also where upper and lower case are one."""
     taken = set[str]()
     for key in keys:
-        plain = "-".join(re.sub(r"[^\w.-]+", "_", value)[:50] or "_" for _, value in key.labels)
+        whole = "-".join(re.sub(r"[^\w.-]+", "_", value) or "_" for _, value in key.labels)
+        plain = whole.encode()[:_MOST_BYTES].decode(errors="ignore")
         found = next(name for name in chain([plain], (f"{plain}-{n}" for n in count(2))) if name.lower() not in taken)
         taken.add(found.lower())
         yield found, key

@@ -99,17 +99,20 @@ class Spool:
 
 
 def batches(works: list[Work], now: int) -> Iterator[tuple[list[Work], int]]:
-    """Those to decide on together, and as of when: of what waited long only what came within the same second."""
+    """Those to decide on together, and as of when: of what waited long only what came within the same second.
+
+    No two are of one time, by which what they make of an alert is named.
+    """
     batch: list[Work] = []
-    size = 0
+    size = at = 0
     for work in works:
         if batch and (size >= MAX_BATCH or (_late(batch, now) and work.at - batch[0].at >= SECOND)):
-            yield batch, _as_of(batch, now)
+            yield batch, (at := max(_as_of(batch, now), at + 1))
             batch, size = [], 0
         batch.append(work)
         size += len(work.readings)
     if batch:
-        yield batch, _as_of(batch, now)
+        yield batch, max(_as_of(batch, now), at + 1)
 
 
 def _late(batch: list[Work], now: int) -> bool:

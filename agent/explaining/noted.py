@@ -77,6 +77,8 @@ def _status(rule: AlertRule, rehearsed: AlertStatus | None, some: Sequence[Trans
         status = AlertStatus()
     since_then = [one for one in some if one.fired_at == last.fired_at]
     taken = [one.taken for one in since_then if one.event is Event.ACKNOWLEDGED]
+    if not taken and status.acknowledged is not None and status.acknowledged.at >= (last.fired_at or 0):
+        taken = [status.acknowledged]  # else of a firing before, which the rehearsal takes for this one
     same = status.open_since is not None and status.fired_at == last.fired_at
     after = replace(
         status,
@@ -89,7 +91,7 @@ def _status(rule: AlertRule, rehearsed: AlertStatus | None, some: Sequence[Trans
         fingerprint=last.fingerprint,
         labels=last.labels,
     )
-    return replace(after, acknowledged=taken[-1]) if taken and is_open(after) else after
+    return replace(after, acknowledged=taken[-1] if taken and is_open(after) else None)
 
 
 def _steps_done(rule: AlertRule, fired_at: int | None, of_firing: Iterable[Transition]) -> int:

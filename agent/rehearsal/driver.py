@@ -17,8 +17,9 @@ from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
 from agent.store.records import Delivery, DeliveryKind, Remembered
 from rules.engine import Batch
+from rules.health import fold_polls
 from rules.history import History
-from rules.model import SECOND, Approval, Correction, SourceRule
+from rules.model import SECOND, Approval, Correction, Polled, SourceRule, SourceState
 from rules.specs import Specs
 
 
@@ -63,9 +64,8 @@ class Rehearsal:
             memory.ticked(at)
             is_due = due_at is not None and due_at <= at
             due, looks = (memory.take_due(at), memory.groups.take_due(at)) if is_due else ((), ())
-            polls = self.polls.before_a_look(at) if due else beside(at, memory.sources)
-            polls += moment.polls
-            decision = self._decide(Batch(fresh, polls, due), at, looks)
+            polls = self._telling(self.polls.before_a_look(at) if due else beside(at, memory.sources))
+            decision = self._decide(Batch(fresh, [*polls, *moment.polls], due), at, looks)
             yield decision
             if decision.deliveries:
                 yield from self._after_calls(decision)
@@ -79,7 +79,8 @@ class Rehearsal:
             self.memory.ticked(at)
             due, looks = self.memory.take_due(at), self.memory.groups.take_due(at)
             if due or looks or self.memory.due_runs(at):
-                decision = self._decide(Batch(due=due, polls=self.polls.before_a_look(at)), at, looks)
+                polls = self._telling(self.polls.before_a_look(at))
+                decision = self._decide(Batch(due=due, polls=polls), at, looks)
                 yield decision
                 yield from self._after_calls(decision)
 
@@ -93,6 +94,20 @@ class Rehearsal:
         take_in(self.memory, decision)
         yield decision
         yield from self._after_calls(decision)
+
+    def _telling(self, polls: Sequence[Polled]) -> Sequence[Polled]:
+        """Those of sources that could not be read; all others were read all along, which is no end of a pause."""
+        sources = self.memory.sources
+        failed = [one for one in polls if one.source in sources and sources[one.source].failures]
+        sources.update(self.polled(one for one in polls if one not in failed))
+        return failed
+
+    def polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
+        """The sources after polls that tell nothing but that they were read."""
+        known = self.memory.sources
+        return {
+            one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
+        }
 
     def _decide(self, batch: Batch, at: int, looks: Sequence[str] = ()) -> Decision:
         self.now = at

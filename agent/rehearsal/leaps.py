@@ -19,8 +19,7 @@ from rules import corrections
 from rules.alerts import is_open
 from rules.functions import NEVER
 from rules.grouping import passed
-from rules.health import fold_polls
-from rules.model import SECOND, Group, InstanceKey, Polled, Reading, SourceState
+from rules.model import SECOND, Group, InstanceKey, Polled, Reading
 from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
@@ -88,7 +87,7 @@ class Leaps(Rehearsal):
         if found or looks or memory.open_runs:
             yield from self._conclude(at, found, looks, polls)
         elif polls:
-            memory.sources.update(self._polled(polls))
+            memory.sources.update(self.polled(polls))
         self.now = at
 
     def _play_each(self, moment: Moment) -> Iterator[Decision]:
@@ -176,10 +175,10 @@ class Leaps(Rehearsal):
         """The decision on what was found at a time, and those on its calls."""
         memory, self.now = self.memory, at
         if not verdicts and not memory.open_runs and self._pass(at, looks):
-            memory.sources.update(self._polled(polls))
+            memory.sources.update(self.polled(polls))
             self._look_ahead()
             return
-        decision = Decision(at, memory, sources=self._polled(polls))
+        decision = Decision(at, memory, sources=self.polled(polls))
         for _, state, moved in verdicts:
             decision.instances[state.key] = state
             decision.transitions += moved
@@ -206,12 +205,6 @@ class Leaps(Rehearsal):
             after[name] = found
         groups.remember(GroupChanges(groups, after))
         return True
-
-    def _polled(self, polls: Iterable[Polled]) -> dict[str, SourceState]:
-        known = self.memory.sources
-        return {
-            one.source: fold_polls(known.get(one.source) or SourceState(one.source), one, one.at)[0] for one in polls
-        }
 
     def _make_up(self, until: int, turns: Iterable[Turn]) -> None:
         """Remembers how instances stand after their last look before `until`, if that was left out."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rules.engine import Instance
 from rules.model import (
     DAY,
     HOUR,
@@ -341,6 +342,19 @@ def test_after_a_pause_nothing_begins_before_a_poll_and_that_brings_it_whatever_
     assert world.step(late, due=world.states.instances) == ([] if every else ["behind firing"])
     assert world.step(late, polls=[Polled("a", late, "timed out")], due=()) == []
     assert world.step(late, polls=[Polled("a", late)], due=()) == (["behind firing"] if every else [])
+
+
+@pytest.mark.parametrize("error", [None, "timed out"])
+def test_a_source_that_is_back_or_down_has_only_its_own_looked_at(error: str | None, monkeypatch) -> None:
+    names = [f"s{n}" for n in range(5)]
+    world = World(room(by=("source",)), sources=[SourceRule(name, ("temperature",), 10 * SECOND) for name in names])
+    read = [Reading(series("temperature", source=name), NOON, 21) for name in names]
+    world.step(NOON, *read, polls=[Polled(name, NOON) for name in names])
+    looked, look = [], Instance.evaluate
+    monkeypatch.setattr(Instance, "evaluate", lambda self, *came: looked.append(self.before.key) or look(self, *came))
+    for name in names:
+        world.step(NOON + HOUR, polls=[Polled(name, NOON + HOUR, error)] * 2, due=())
+    assert [dict(key.labels)["source"] for key in looked] == names
 
 
 def test_a_window_that_emptied_while_nobody_read_takes_no_time_from_a_pending_alert() -> None:

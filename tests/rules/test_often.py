@@ -172,6 +172,18 @@ def test_readings_that_stop_and_count_as_fine_end_it() -> None:
     assert world.step(NOON + 11 * MINUTE) == ["out resolved"]
 
 
+@pytest.mark.parametrize("pause", [0, 10 * MINUTE])
+def test_a_reading_counts_that_comes_while_another_source_is_still_to_be_read(pause: int) -> None:
+    goal = Goal(condition="last(temperature) > 5 and last(humidity) > 5")
+    sources = [SourceRule("a", ("temperature",), MINUTE), SourceRule("b", ("humidity",), MINUTE)]
+    world = World(room(2, 3, goal=goal, selector=None), sources=sources)
+    b, begun, back = series("humidity", source="b"), NOON + SECOND, NOON + MINUTE + pause
+    world.step(NOON, Reading(TEMPERATURE, NOON, 9), polls=[Polled("a", NOON)])
+    world.step(begun, Reading(b, begun, 9), polls=[Polled("b", begun)])
+    world.step(back, Reading(TEMPERATURE, back, 1), polls=[Polled("a", back)])
+    assert world.step(back + SECOND, Reading(b, back + SECOND, 9), polls=[Polled("b", back + SECOND)]) == ["out firing"]
+
+
 def test_after_a_pause_it_waits_for_a_poll() -> None:
     world = World(room(1, 2), sources=[SourceRule("a", ("temperature",), 10 * SECOND)])
     world.step(NOON, reading(0, 21), polls=[Polled("a", NOON)])

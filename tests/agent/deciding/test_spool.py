@@ -9,7 +9,7 @@ import pytest
 
 from agent.deciding.spool import JOIN_SECONDS, MAX_BATCH, MOST, Spool, batches
 from agent.deciding.works import Work
-from rules.model import SECOND, Polled, Reading
+from rules.model import HOUR, SECOND, Polled, Reading
 from tests.agent.test_poller import TestClock
 from tests.rules.world import series
 
@@ -38,9 +38,10 @@ def test_what_waited_long_is_decided_on_as_of_when_it_came(came, expected):
     assert [(len(batch), at) for batch, at in batches(works(*came), NOW)] == expected
 
 
-def test_a_batch_is_bounded():
-    found = list(batches(works(*[NOW] * 5, many=MAX_BATCH // 2), NOW))
-    assert [len(batch) for batch, _ in found] == [2, 2, 1]
+@pytest.mark.parametrize("now", [NOW, NOW + HOUR])
+def test_a_batch_is_bounded_and_no_two_are_of_one_time(now):
+    found = list(batches(works(*[NOW] * 5, many=MAX_BATCH // 2), now))
+    assert [(len(batch), at) for batch, at in found] == [(2, NOW), (2, NOW + 1), (1, NOW + 2)]
 
 
 async def test_while_nothing_can_be_stored_only_who_sent_it_waits():

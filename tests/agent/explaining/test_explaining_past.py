@@ -217,3 +217,17 @@ class TestWhatTheDaemonNoted:
         await plant.see(20 * MINUTE, x=12)
         changes = (await then(plant, plant.clock.time)).changes
         assert [(one.event, one.at - back) for one in changes] == [(Event.ESCALATED, 20 * MINUTE), (Event.FIRING, 0)]
+
+    async def test_who_took_a_firing_before_has_not_taken_this_one(self, plant: Plant) -> None:
+        """Late readings, by which it never ended, are known to the replay alone."""
+        await plant.begin(APP, route=ROUTE)
+        await plant.see(x=11)
+        (key,) = plant.pipeline.instances()
+        await plant.pipeline.acknowledge([(key, "slow")], [], [by_ann("acknowledge")])
+        await plant.see(x=1)
+        ended = plant.clock.time
+        await plant.see(x=12)
+        late = Reading(series("app", site="x"), ended, 11.0)
+        await plant.pipeline.handle([late], Polled("a", plant.clock.time))
+        (part,) = (await then(plant, plant.clock.time)).found.alerts
+        assert (part.after.state, part.after.acknowledged) == (AlertState.FIRING, None)

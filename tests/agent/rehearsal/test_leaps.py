@@ -161,6 +161,9 @@ SILENT = [(11 * MINUTE + SECOND, {ROOMS[0]: 21.0}, 0, 1)]
 # A look by time alone finds the source read, between its last poll before a failure and the failure.
 SEEN = [(11 * MINUTE + SECOND, {SERIES[5]: 2.0}, 0, 4), (MINUTE, {ROOMS[0]: None}, 0, 1)]
 
+# A look shortly before the window is empty, at which the source was read as ever, is no other grid of looks.
+READ = [(11 * MINUTE + SECOND, {ROOMS[0]: 25.0, ROOMS[1]: 22.8, SERIES[4]: 25.0}, 0, 2)]
+
 # A source, the minute from which it can't be read, and for how long.
 FAILURES = st.lists(
     st.tuples(st.sampled_from(["rooms", "shop"]), st.integers(0, 90), st.sampled_from([1, 2, 7, 30])), max_size=2
@@ -172,6 +175,7 @@ FAILURES = st.lists(
 @example(stretches=SLEPT, planned=False, between=[], after=0, failing=[])
 @example(stretches=SILENT, planned=False, between=[], after=100, failing=[("rooms", 51, 7)])
 @example(stretches=SEEN, planned=False, between=[], after=0, failing=[("shop", 35, 6)])
+@example(stretches=READ, planned=False, between=[46], after=100, failing=[])
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)
 def test_it_tells_calls_and_finds_what_every_look_does(
     configs: list[Configuration],
