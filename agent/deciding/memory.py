@@ -72,7 +72,7 @@ class Memory:
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._stored_values: dict[InstanceKey, int] = {}  # when the stored ones came in, as far as asked
         self._scheduled: frozenset[str] = frozenset()
-        self._is_set_back = False
+        self.is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
         self._take_up(ended, remembered.corrections, now)
@@ -108,7 +108,7 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
-            self._is_set_back = True
+            self.is_set_back = True
             self._listen(min(self.listening, now))
             return list(self.instances)
         self._resume(before, now)
@@ -196,13 +196,13 @@ class Memory:
 
         What the calendar names from now on is missed by them if they are not read, and made up for.
         """
-        self._scheduled, self._is_set_back = frozenset(sources), False
+        self._scheduled, self.is_set_back = frozenset(sources), False
         states = (self.sources.get(name) or SourceState(name, since=now) for name in sorted(self._scheduled))
         return [by_now for state in states if (by_now := _by(state, now)) is not self.sources.get(state.name)]
 
     def scheduled_anew(self, now: int) -> list[SourceState]:
         """As `schedule`, once after the clock was set back: else a restart would know of no run missed since."""
-        return self.schedule(self._scheduled, now) if self._is_set_back else []
+        return self.schedule(self._scheduled, now) if self.is_set_back else []
 
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""
