@@ -85,7 +85,7 @@ class Memory:
             self._keep_run(run)
             self._note_outcome(run)
         for run in still_open:
-            self._keep_run(_read_first(run, now))
+            self._keep_run(_read_first(run, self.instances.get(run.key), now))
 
     @property
     def listening(self) -> int:
@@ -327,7 +327,11 @@ def _helped_before(old: Correction, run: Correction) -> bool:
     return old.state is RunState.VERIFIED and run.state in corrections.LOST and (old.fingerprint, old.of) == of
 
 
-def _read_first(run: Correction, now: int) -> Correction:
-    """The run after a start: a call that fell due before waits until sources were read. The number may be back."""
+def _read_first(run: Correction, instance: InstanceState | None, now: int) -> Correction:
+    """The run after a start: what fell due before waits until sources were read. The number may be back."""
+    if run.state is RunState.VERIFYING and run.deadline is not None and run.deadline < now:
+        seen = instance.seen if instance is not None else None
+        was_read = seen is not None and seen > (run.called_at or 0)  # else it has its time anew
+        return replace(run, deadline=now + _READ_FIRST) if was_read else run
     due = run.not_before if run.state is RunState.APPROVED and not run.undoes else None
     return run if due is None or due >= now else replace(run, not_before=now + _READ_FIRST)
