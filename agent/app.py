@@ -373,10 +373,13 @@ class Setpoint(Approving, Silencing):
         self.services = services_of(self.settings, config, self.services.http, self.clock.now)
         connections = Connections(config, self.services, old)
         specs, notices = self._compile(config)
-        await self.pipeline.use(specs, notices)
-        self.config, self.connections = config, connections
-        self.outgoing.use(connections, notices, self.pipeline.decider.history)
-        self.reached.use(config)
+
+        def in_force() -> None:  # who is new in it can be told at once
+            self.config, self.connections = config, connections
+            self.outgoing.use(connections, notices, self.pipeline.decider.history)
+            self.reached.use(config)
+
+        await self.pipeline.use(specs, notices, in_force)
         self.reporter.use(config, self.settings.external_url)
         self._replace_sources(config)
         self.heartbeat.use(config.heartbeat_url, config.heartbeat_every)

@@ -338,9 +338,8 @@ class Pipeline:
         self, alerts: Iterable[tuple[InstanceKey, str]], sources: Iterable[str], acts: Sequence[Act]
     ) -> None:
         """Marks open alerts, of instances (key and rule) and of sources, as taken by the person of the acts."""
-        first = acts[0]
         async with self._turn() as now:
-            taken = Acknowledgement(first.person.name, now, first.note, first.person.id)
+            taken = Acknowledgement(acts[0].person.name, now, acts[0].note, acts[0].person.id)
             decision = self.decider.acknowledge(alerts, sources, taken)
             decision.acts += acts
             await self._commit(decision)
@@ -352,8 +351,8 @@ class Pipeline:
             decision.acts.append(act)
             await self._commit(decision)
 
-    async def use(self, specs: Specs, notices: Notices) -> None:
-        """Decides by another configuration from now on. What it no longer knows is ended, and said to who was told."""
+    async def use(self, specs: Specs, notices: Notices, in_force: Callable[[], None] = lambda: None) -> None:
+        """Decides by another configuration, once `in_force`. What it no longer knows is ended, which is told."""
         async with self._lock:  # what is decided on now is stored by then
             meanwhile = self._meanwhile = list[Reading]()
         read_by = self.clock.now()
@@ -372,6 +371,7 @@ class Pipeline:
             decision.sources.update({state.name: state for state in (*retired.sources, *new)})
             await self._commit(decision, forget=retired.forget)
             self.decider, self._read_by = Decider(specs, notices, self.memory, history), read_by
+            in_force()
             await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])

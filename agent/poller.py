@@ -180,7 +180,7 @@ class Poller:
         except ConnectorError as failed:
             error = failed.with_traceback(None)  # else only a look for garbage frees what its frames hold
         took = self._clock.monotonic() - started
-        self._note(due, error, now)
+        self._note(due, error, now, started)
         words = None if error is None else str(error)
         self._on_poll(name, "ok" if error is None else "failed", took)
         log.debug("poll", source=name, readings=len(readings), seconds=took, error=words)
@@ -192,11 +192,16 @@ class Poller:
         else:
             due.taken = readings if readings is getattr(due.source, "remembered", None) else None
 
-    def _note(self, due: Due, error: ConnectorError | None, now: int) -> None:
-        """A source that fails is read less often, and at its interval again once it was read."""
+    def _note(self, due: Due, error: ConnectorError | None, now: int, started: float) -> None:
+        """A source that fails is read less often, and at its interval again once it was read.
+
+        The one that is to try whether its host is back does so in time. The poll began at `now`, which is `started`.
+        """
         if error is not None:
             due.failures += 1
-            due.waits = now + due.schedule.pause(due.failures, error.retry_after)
+            pause = due.schedule.pause(due.failures, error.retry_after)
+            turn = due.lane.turn(due.entry.name) if due.lane is not None else None
+            due.waits = now + (pause if turn is None else min(pause, round((turn - started) * SECOND)))
         elif due.failures:
             due.failures = due.waits = 0
 

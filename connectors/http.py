@@ -207,7 +207,7 @@ class HttpClient:
         import httpx
 
         url, headers = _credentials(request)
-        patience = httpx.Timeout(request.timeout, connect=min(request.timeout, _CONNECT_SECONDS))
+        patience = httpx.Timeout(request.timeout, connect=_connecting(request.timeout))
         async with request.limits or _UNLIMITED:
             try:
                 with through(request.proxy):
@@ -295,7 +295,12 @@ class HttpClient:
 @lru_cache(maxsize=256)
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     # The whole exchange is under one asyncio.timeout, redirects included; here only what has to be told apart.
-    return aiohttp.ClientTimeout(total=None, sock_connect=min(seconds, _CONNECT_SECONDS))
+    return aiohttp.ClientTimeout(total=None, sock_connect=_connecting(seconds))
+
+
+def _connecting(seconds: float) -> float:
+    """How long a connection may take: less than the whole, else nobody knows that there was none."""
+    return min(0.9 * seconds, _CONNECT_SECONDS)
 
 
 def _credentials(request: Request) -> tuple[URL, dict[str, str]]:

@@ -103,7 +103,7 @@ def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -
     current = _judged(scene, now, goal, stretch, ahead=True)
     if scene.created >= start or isinstance(per, FixedPeriod):
         return current
-    if stretch.fraction >= EARLY and current.standing is not _TOO_EARLY:
+    if stretch.fraction >= EARLY:
         return current
     last = _stretch(scene, now, goal, combine, bounds(per, start - 1, scene.target.zone))
     before = _judged(scene, now, goal, last)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from rules.model import DAY, Labels, Matcher, Silence
 from rules.selectors import holds
@@ -28,6 +29,7 @@ class Silences:
         self._at: dict[Place, dict[str, Silence]] = {}
         self._matching: dict[Labels, tuple[Silence, ...]] = {}
         self._asked = 0
+        self._newest = 0
         for silence in silences:
             self._add(silence)
 
@@ -47,8 +49,19 @@ class Silences:
             stays = tuple(one for one in known if one.id not in gone) if gone else known
             self._matching[labels] = (*stays, silence) if matches(silence, labels) else stays
 
+    def set_back(self, now: int) -> list[Silence]:
+        """Those that were made while the clock was ahead, moved back with it; they are taken in."""
+        if now >= self._newest:
+            return []
+        moved = [_moved(silence, now) for silence in self._all.values() if silence.created > now]
+        self._newest = now
+        for silence in moved:
+            self.put(silence, now)
+        return moved
+
     def _add(self, silence: Silence) -> None:
         self._all[silence.id] = silence
+        self._newest = max(self._newest, silence.created)
         self._places[silence.id] = places = self._fewest(silence)
         for place in places:
             self._at.setdefault(place, {})[silence.id] = silence
@@ -77,6 +90,11 @@ class Silences:
         for place in (*values.items(), _ANY):
             at_place = self._at.get(place, {}).values()
             yield from (one for one in at_place if now < one.ends and _fits(one, values))
+
+
+def _moved(silence: Silence, now: int) -> Silence:
+    ahead = silence.created - now
+    return replace(silence, starts=silence.starts - ahead, ends=silence.ends - ahead, created=now, updated=now)
 
 
 def _values(matcher: Matcher) -> list[str]:

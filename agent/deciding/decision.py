@@ -101,6 +101,8 @@ class Decider:
     ) -> Steps[Decision]:
         """As `decide`, in steps."""
         decision = Decision(now, self.memory)
+        if self.memory.is_set_back:
+            decision.silences += self.situation.silences.set_back(now)
         decision.sources.update({source.name: source for source in self.memory.scheduled_anew(now)})
         changed, transitions = yield from evaluating(self.specs, self.memory.states, batch, now, self.history)
         decision.instances.update(changed.instances)
@@ -122,7 +124,7 @@ class Decider:
 
     def adopt(self, now: int) -> Decision:
         """The decision that puts what is open under this configuration."""
-        decision = Decision(now, self.memory)
+        decision = Decision(now, self.memory, silences=self.situation.silences.set_back(now))
         self.corrector.adopt(decision)
         self._tell(decision, adopt(self.teller, decision))
         return decision

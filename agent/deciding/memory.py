@@ -72,7 +72,7 @@ class Memory:
         self._stored_sources: dict[str, SourceState] = dict(remembered.sources)
         self._stored_values: dict[InstanceKey, int] = {}  # when the stored ones came in, as far as asked
         self._scheduled: frozenset[str] = frozenset()
-        self._is_set_back = False
+        self.is_set_back = False
         self._timers = Timers[InstanceKey](self._wake_of)
         self._timers.set(self.instances)
         self._take_up(ended, remembered.corrections, now)
@@ -85,7 +85,7 @@ class Memory:
             self._keep_run(run)
             self._note_outcome(run)
         for run in still_open:
-            self._keep_run(_read_first(run, now))
+            self._keep_run(_read_first(run, self.instances.get(run.key), now))
 
     @property
     def listening(self) -> int:
@@ -108,7 +108,7 @@ class Memory:
         """
         before, self._ticked = self._ticked, now
         if now < before:
-            self._is_set_back = True
+            self.is_set_back = True
             self._listen(min(self.listening, now))
             return list(self.instances)
         self._resume(before, now)
@@ -196,13 +196,13 @@ class Memory:
 
         What the calendar names from now on is missed by them if they are not read, and made up for.
         """
-        self._scheduled, self._is_set_back = frozenset(sources), False
+        self._scheduled, self.is_set_back = frozenset(sources), False
         states = (self.sources.get(name) or SourceState(name, since=now) for name in sorted(self._scheduled))
         return [by_now for state in states if (by_now := _by(state, now)) is not self.sources.get(state.name)]
 
     def scheduled_anew(self, now: int) -> list[SourceState]:
         """As `schedule`, once after the clock was set back: else a restart would know of no run missed since."""
-        return self.schedule(self._scheduled, now) if self._is_set_back else []
+        return self.schedule(self._scheduled, now) if self.is_set_back else []
 
     def sources_to_store(self, changed: Iterable[SourceState]) -> list[SourceState]:
         """Those that differ by more than the time of their last success, or whose stored time is getting old."""
@@ -327,7 +327,11 @@ def _helped_before(old: Correction, run: Correction) -> bool:
     return old.state is RunState.VERIFIED and run.state in corrections.LOST and (old.fingerprint, old.of) == of
 
 
-def _read_first(run: Correction, now: int) -> Correction:
-    """The run after a start: a call that fell due before waits until sources were read. The number may be back."""
+def _read_first(run: Correction, instance: InstanceState | None, now: int) -> Correction:
+    """The run after a start: what fell due before waits until sources were read. The number may be back."""
+    if run.state is RunState.VERIFYING and run.deadline is not None and run.deadline < now:
+        seen = instance.seen if instance is not None else None
+        was_read = seen is not None and seen > (run.called_at or 0)  # else it has its time anew
+        return replace(run, deadline=now + _READ_FIRST) if was_read else run
     due = run.not_before if run.state is RunState.APPROVED and not run.undoes else None
     return run if due is None or due >= now else replace(run, not_before=now + _READ_FIRST)

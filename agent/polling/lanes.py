@@ -25,6 +25,7 @@ class Lane:
         self._pause = 0.0
         self._until: float | None = None
         self._trying: str | None = None
+        self._next = ""  # who tries when the pause is over, if nobody else is due sooner
 
     @property
     def is_open(self) -> bool:
@@ -62,7 +63,12 @@ class Lane:
             self._error = str(error)
             self._pause = min(self._pause * 2 or _FIRST, _LONGEST)
             self._until = now + self._pause
+            self._next = source
         return False
+
+    def turn(self, source: str) -> float | None:
+        """When this source is the one to try, whatever it would wait for itself; None for all others."""
+        return self._until if source == self._next else None
 
 
 def _no_connection(error: BaseException | None) -> bool:

@@ -114,6 +114,23 @@ route: {receiver: other}
 """
 
 
+async def test_a_receiver_that_a_reload_adds_is_known_before_it_is_told(settings: Settings) -> None:
+    config = MUTE.replace(", notify: [growth]", "").replace("{receiver: other}", "{receiver: other, group_wait: 0s}")
+    settings.config.write_text(config, encoding="utf-8")
+    daemon = Setpoint(settings, {})
+    await daemon.start()
+    try:
+        room = Series("temperature", (("room", "attic"), ("source", "push")))
+        await daemon.receive("push", [Reading(room, daemon.clock.now(), 30.0)])
+        known: list[bool] = []
+        daemon.pipeline.wake_dispatcher = lambda: known.append("another" in daemon.config.receivers)
+        settings.config.write_text(config.replace("other", "another"), encoding="utf-8")
+        await daemon.reload()
+        assert known == [True]
+    finally:
+        await daemon.stop()
+
+
 async def test_a_revoked_token_loses_nothing_is_told_of_each_alert_and_is_seen(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,22 @@ class TestSilences:
         await plant.wait(2 * HOUR)
         assert await plant.told() == []
 
+    @pytest.mark.parametrize("restarts", [False, True])
+    async def test_a_clock_that_is_set_back_ends_no_silence_and_makes_none_longer(
+        self, plant: Plant, restarts: bool
+    ) -> None:
+        await plant.begin(notify(APP, "team"))
+        await plant.silence("target=app", 10 * MINUTE)
+        await plant.see(a=11)
+        if restarts:
+            await plant.restart(after=-HOUR)
+        await plant.see(0 if restarts else -HOUR, a=11)
+        await plant.see(8 * MINUTE, a=11)
+        assert await plant.told() == []
+        assert [silence.ends - plant.clock.time for silence in await plant.store.silences()] == [2 * MINUTE]
+        await plant.see(3 * MINUTE, a=11)
+        assert await plant.told() == ["team: firing: a firing"]
+
     async def test_what_was_told_before_is_closed_even_while_it_is_silenced(self, plant: Plant) -> None:
         await plant.begin(notify(APP, "team"), DB, route=ROUTE)
         await plant.see(x=11, db=11)

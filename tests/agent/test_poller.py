@@ -461,6 +461,21 @@ async def test_a_host_that_is_gone_is_asked_by_one_source_and_all_come_back_with
     assert max(world.poller.next_polls().values()) <= world.clock.time + 10 * SECOND
 
 
+async def test_a_host_that_is_back_after_long_is_known_within_half_a_minute() -> None:
+    world = World(**{f"s{number}": entry(f"s{number}") for number in range(5)})
+    for source in world.sources.values():
+        source.origin = "http://h"
+    world.poller.replace({}, {}, {})
+    world.use()
+    world.fail(Unreachable("connection refused"))
+    for _ in range(200):
+        await world.tick(10 * SECOND)
+    world.fail(None)
+    for _ in range(4):
+        await world.tick(10 * SECOND)
+    assert world.poller.given_up() == []
+
+
 async def test_slow_sources_of_one_host_take_no_room_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.poller.AT_ONCE", 300)
     world = World(**{f"s{number}": entry(f"s{number}", SECOND) for number in range(400)}, other=entry("other", SECOND))

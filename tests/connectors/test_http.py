@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import gzip
+import socket
 import ssl
 
 import aiohttp
@@ -180,6 +182,20 @@ async def test_so_does_a_refusal(http):
         with pytest.raises(Refused, match="410 Gone: taken") as caught:
             await http.send(Request("POST", URL(base), body=b"{}", timeout=0.3))
     assert (caught.value.permanent, caught.value.retry_after) == (True, 30.0)
+
+
+@pytest.mark.parametrize("way", ["fetch", "send"])
+async def test_that_there_was_no_connection_is_known_however_short_the_time(http, way):
+    """A full queue of connections drops what comes: nothing was sent, so nothing was done there either."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as filling:
+        host, port = full.getsockname()
+        for _ in range(4):
+            one = filling.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex((host, port))
+        with pytest.raises(TimedOut, match="no connection in time") as caught:
+            await getattr(http, way)(Request("GET", URL(f"http://{host}:{port}/"), timeout=0.3))
+    assert not caught.value.unanswered
 
 
 @pytest.mark.parametrize("way", ["fetch", "send"])

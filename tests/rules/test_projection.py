@@ -18,6 +18,7 @@ from rules.model import (
     DAY,
     HOUR,
     MINUTE,
+    SECOND,
     AlertRule,
     CalendarPeriod,
     Combine,
@@ -152,6 +153,18 @@ def test_a_period_missed_is_spoken_of_before_the_next_one() -> None:
     world.step(at("2026-11-30"), *weeks("2026-10-20", 41))
     assert world.step(at("2026-12-01 06:00"), *weeks("2026-11-30", 1)) == ["missed firing"]
     assert world.step(at("2026-12-05 06:00"), *weeks("2026-12-01", 4)) == ["missed resolved"]
+
+
+def test_a_period_missed_is_spoken_of_no_more_when_the_next_one_is_too_early_again() -> None:
+    world = World(target(CalendarPeriod("hour"), at_least=10, alerts=(AlertRule("missed", Standing.MISSED),)))
+    for minute in (14, 29, 59):
+        world.step(at(f"2026-12-01 00:{minute}"), Reading(X, at(f"2026-12-01 00:{minute}"), 1.0))
+    told = world.step(at("2026-12-01 01:00"))
+    told += world.step(at("2026-12-01 01:14:51"))
+    told += world.step(at("2026-12-01 01:14:55"), Reading(X, at("2026-12-01 01:14:52"), 1.0))
+    for second in range(56, 100):
+        told += world.step(at("2026-12-01 01:14") + second * SECOND)
+    assert told == ["missed firing", "missed resolved"]
 
 
 @pytest.mark.parametrize("zone", ["Europe/Amsterdam", "America/New_York", "Australia/Sydney"])

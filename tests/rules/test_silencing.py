@@ -91,3 +91,16 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     silences = Silences([one])
     assert [silences.of(labels_of({"n": str(n)}), 5) for n in range(9)] == [None if n == 4 else one for n in range(9)]
     assert len(silences._matching) <= 3
+
+
+def test_what_was_made_by_a_clock_that_was_ahead_moves_back_with_it():
+    made = Silence("s", (Matcher("x", "=", "a"),), "ann", "", 100, 160, 100, 100)
+    later = Silence("t", (Matcher("x", "=", "b"),), "ann", "", 130, 160, 30, 30)  # made before, for that time
+    silences = Silences([made, later])
+    assert silences.set_back(100) == []
+    assert [(one.starts, one.ends) for one in silences.set_back(40)] == [(40, 100)]
+    assert silences.set_back(40) == []
+    holding = [silences.of((("x", "a"),), now) is not None for now in (40, 99, 100)]
+    assert holding == [True, True, False]
+    assert silences.of((("x", "b"),), 100) is None
+    assert silences.of((("x", "b"),), 130) == later

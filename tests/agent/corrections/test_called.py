@@ -10,7 +10,7 @@ import pytest
 
 from agent.store.records import DeliveryState
 from connectors.base import Refused
-from rules.model import SECOND
+from rules.model import HOUR, SECOND, RunState
 from tests.agent.corrections.correcting_kit import AUTO, House
 from tests.agent.test_dispatcher import START, World, call, idle, states, world
 
@@ -54,4 +54,24 @@ async def test_what_two_corrections_of_an_alert_do_in_one_instant_is_remembered_
     await house.read(25)
     said = [one.detail for one in await house.store.transitions(10) if one.event == "correction"]
     assert sorted(said) == ["Correction cool is being called", "Correction undo is being called"]
+    await house.stop()
+
+
+@pytest.mark.parametrize(("value", "calls"), [(22, 0), (25, 1)])
+async def test_one_whose_time_to_help_ended_while_the_daemon_was_away_has_failed_once_sources_were_read(
+    tmp_path: Path, value: float, calls: int
+) -> None:
+    house = await House(tmp_path).begin(AUTO)
+    await house.read(25)
+    assert await house.send() == 1
+    await house.read(25)
+    await house.restart(after=HOUR)
+    await house.passes(2 * SECOND)
+    await house.passes(2 * SECOND)
+    assert await house.send() == 0
+    await house.read(value, after=SECOND)
+    assert house.state is (RunState.VERIFYING if calls else RunState.VERIFIED)
+    await house.passes(5 * SECOND)
+    await house.passes(SECOND)
+    assert await house.send() == calls
     await house.stop()

@@ -113,10 +113,13 @@ class Watched(House):
         assert {run.id: self.as_remembered(run) for run in stored.values()} == self.pipeline.memory.open_runs
 
     def as_remembered(self, run: Correction) -> Correction:
-        """A call that was due at a start waits in memory alone until what it rests on is read again."""
-        held = self.pipeline.memory.runs[run.id].not_before
-        waits = run.not_before is not None and run.not_before < self.started and held == self.started + 10 * SECOND
-        return replace(run, not_before=held) if waits else run
+        """What was due at a start waits in memory alone until what it rests on is read again."""
+        held = self.pipeline.memory.runs[run.id]
+        for name in ("not_before", "deadline"):
+            due, by_now = getattr(run, name), getattr(held, name)
+            if due is not None and due < self.started and by_now == self.started + 10 * SECOND:
+                return replace(run, **{name: by_now})
+        return run
 
     async def at_the_end(self) -> None:
         """No call was made more often than once, but for those that a kill left open; each run has its own."""

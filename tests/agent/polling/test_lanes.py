@@ -68,6 +68,17 @@ def test_one_at_a_time_tries_in_pauses_that_grow():
         assert not lane.leave("a", GONE, now)
 
 
+def test_who_tried_last_tries_again_whatever_others_wait_for():
+    lane = given_up()
+    assert (lane.turn("s4"), lane.turn("s0")) == (5.0, None)
+    lane.enter("s0", 6.0)
+    lane.leave("s0", GONE, 6.0)
+    assert (lane.turn("s4"), lane.turn("s0")) == (None, 16.0)
+    lane.enter("s0", 16.0)
+    lane.leave("s0", None, 16.0)
+    assert lane.turn("s0") is None
+
+
 def test_a_try_that_was_cancelled_leaves_room_for_the_next():
     lane = given_up()
     lane.enter("a", 5.0)
