@@ -71,7 +71,7 @@ class Metrics:
         self._loop = histogram("setpoint_event_loop_lag_seconds", "How late the event loop is.", buckets=_LAG)
         self._deliveries = counter(
             "setpoint_deliveries_total",
-            "Tries to deliver, by how they ended; superseded: a newer one was sent in its place.",
+            "Tries to deliver, and to call an action by its name, by how they ended; superseded: a newer one was sent.",
             ["receiver", "outcome"],
         )
         self._corrections = counter(
