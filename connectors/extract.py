@@ -14,7 +14,7 @@ import jmespath
 from connectors.base import BadAnswer, PartialAnswer
 from connectors.fields import ReadingConfig
 from connectors.values import moment, number
-from rules.model import Reading, Series, labels_of
+from rules.model import Labels, Reading, Series, labels_of
 
 Path = Callable[[Any], Any]
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -110,7 +110,6 @@ class _Rule:
         "_plain",
         "_select",
         "_series",
-        "_source",
         "_time",
         "_value",
         "_zone",
@@ -118,7 +117,8 @@ class _Rule:
         "has_value",
     )
 
-    def __init__(self, config: ReadingConfig, source: str, zone: str) -> None:
+    def __init__(self, config: ReadingConfig, plain: Labels, zone: str) -> None:
+        """`plain` are the labels of what has no others: those of its source."""
         self.config = config
         self._zone = zone
         self._select = compile_path(config.select) if config.select is not None else None
@@ -126,8 +126,7 @@ class _Rule:
         self._value = compile_path(config.value)
         self.has_value = key_finder(config.value)
         self._labels = tuple((name, compile_path(path)) for name, path in config.labels.items())
-        self._source = source
-        self._plain = Series(config.series, (("source", source),))
+        self._plain = Series(config.series, plain)
         self._series: dict[tuple[str | None, ...], Series] = {}
 
     def rows(self, answer: Any) -> Sequence[Any]:
@@ -157,7 +156,7 @@ class _Rule:
             pairs = {name: text for (name, _), text in zip(self._labels, values, strict=True) if text is not None}
             if len(self._series) >= _REMEMBERED:
                 self._series.clear()
-            series = Series(self.config.series, labels_of({**pairs, "source": self._source}))
+            series = Series(self.config.series, labels_of({**pairs, **dict(self._plain.labels)}))
             self._series[values] = series
         return series
 
@@ -180,7 +179,8 @@ class Extractor:
     def __init__(self, source: str, readings: Sequence[ReadingConfig], zone: str, *, sent: bool = False) -> None:
         self._source = source
         self._sent = sent
-        self._rules = [_Rule(config, source, zone) for config in readings]
+        plain = (("source", source),)
+        self._rules = [_Rule(config, plain, zone) for config in readings]
 
     def readings(self, table: Table, now: int) -> list[Reading]:
         """The readings of an answer. Raises BadAnswer, or PartialAnswer when only some rows can't be read."""

@@ -134,13 +134,13 @@ def _sources(scene: Scene) -> Iterator[str]:
 def _inputs(scene: Scene, found: Assessment) -> Iterator[Input]:
     for series, track in zip(scene.series, scene.tracks, strict=True):
         if track.newest is not None:
-            yield Input(series, track.newest[1], track.newest[0], len(track.times))
+            yield Input(series, track.newest[1], track.newest[0], track.held)
     per = scene.target.goal.per if scene.target.goal else None
     until = scene.now if found.end is None or isinstance(per, RollingPeriod) else found.end - 1
     for series, track in scene.beside:
         counts = track.newest_at(until)  # of a plan that lies ahead the part that is compared
         if counts is not None:
-            yield Input(series, counts[1], counts[0], len(track.times))
+            yield Input(series, counts[1], counts[0], track.held)
 
 
 # The comparisons

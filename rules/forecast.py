@@ -67,9 +67,8 @@ class Forecast:
     """Folds buckets, one period after the other. What it says follows from them alone."""
 
     __slots__ = (
-        "_at", "_base", "_expected", "_factors", "_fast", "_fast_of", "_flat", "_gone", "_least", "_middle",
-        "_middle_of", "_miss", "_miss_of", "_past", "_period", "_season", "_settled", "_skill", "_slots",
-        "_slow", "_slow_of", "_sum", "_told", "ready", "total",
+        "_at", "_expected", "_flat", "_gone", "_kept", "_least", "_past", "_period", "_season", "_settled", "_skill",
+        "_slots", "_told", "ready", "total",
     )  # fmt: skip
 
     def __init__(self, slots: int, season: int = 0) -> None:
@@ -83,12 +82,10 @@ class Forecast:
         self._at = 0  # how many of them are folded
         self._expected: tuple[float, float] | None = None  # the level of the buckets left and their factors' sum
         self._flat = slots == 1
-        self._factors: Sequence[float] = [1.0] * slots
-        self._sum: MutableSequence[float] = [0.0] * slots  # of each slot its values and levels, the older the less
-        self._base: MutableSequence[float] = [0.0] * slots
-        self._fast = self._middle = self._slow = 0.0  # values, the older the less
-        self._fast_of = self._middle_of = self._slow_of = 0.0  # and the factors they had
-        self._miss = self._miss_of = 0.0  # how far off a forecast of one bucket was, and the weight of that
+        # In a row: the factor of each slot; of each slot the sum of its values, and of its levels, the older the less;
+        # by the fast, the middle and the slow level the sum of values and that of the factors they had; and how far off
+        # a forecast of one bucket was, with the weight of that.
+        self._kept: Sequence[float] = [1.0] * slots + [0.0] * (2 * slots + 8)
         self._told = 0  # how many buckets there were
         self._past: MutableSequence[float] = [0.0]  # the running sum of all values
         self._gone = 0  # how many of them are gone
@@ -98,7 +95,7 @@ class Forecast:
     @property
     def factors(self) -> Sequence[float]:
         """What is usual of each slot, beside the level."""
-        return self._factors
+        return self._kept[: self._slots]
 
     def begin(self, slots: Sequence[int]) -> None:
         """A period begins whose buckets have these slots."""
@@ -113,9 +110,9 @@ class Forecast:
         """No other period will begin: what only those would need is let go."""
         self._skill.settle()
         # Kept for as long as the period lasts, of many instances: an array takes a third of a list of numbers.
-        self._factors, self._sum, self._base = array("d", self._factors), array("d", self._sum), array("d", self._base)
+        self._kept = array("d", self._kept)
+        self._settled = True
         if self._season >= len(self._period):
-            self._settled = True
             then = self._told - self._season
             self._gone = max(then - _CYCLES_BEFORE * self._slots, 0)
             self._past = self._past[self._gone : max(then + len(self._period) + 1, 0)]
@@ -128,25 +125,25 @@ class Forecast:
         else:  # no level times a factor
             below = next(at for at, value in enumerate(values) if value < 0.0)
             self._fold(values[:below])
-            self._flat, self._factors = True, [1.0] * self._slots
+            self._flat, self._kept = True, [1.0] * self._slots + list(self._kept[self._slots :])
             self._fold(values[below:])
         self._expected = None
 
     def _fold(self, values: Sequence[float]) -> None:
         totals = list(accumulate(values, initial=self.total))
-        if not self._settled:
+        if not (self._settled and self._season >= len(self._period)):
             self._past.extend(accumulate(values, initial=self._past.pop()))
         self._learn(values, totals)
         if self._settled:
-            self._factors = array("d", self._factors)
+            self._kept = array("d", self._kept)
         self.total = totals[-1]
         self.ready = self._told >= self._least
 
     def _learn(self, values: Sequence[float], totals: Sequence[float]) -> None:
-        fast, middle, slow, miss, miss_of = self._fast, self._middle, self._slow, self._miss, self._miss_of
-        fast_of, middle_of, slow_of = self._fast_of, self._middle_of, self._slow_of
-        factors, last, cycle, least = self._factors, -1 if self._flat else self._slots - 1, self._slots, self._least
-        sums, base, told, period = self._sum, self._base, self._told, self._at
+        cycle, least, kept, told, period = self._slots, self._least, list(self._kept), self._told, self._at
+        factors, sums, base = kept[:cycle], kept[cycle : 2 * cycle], kept[2 * cycle : 3 * cycle]
+        fast, fast_of, middle, middle_of, slow, slow_of, miss, miss_of = kept[3 * cycle :]
+        last = -1 if self._flat else cycle - 1
         level = middle / middle_of if middle_of else 0.0
         slots = self._period[period : period + len(values)]
         stop = told + (len(self._period) - period - 2) % _EVERY + 1  # where a forecast is made
@@ -168,29 +165,21 @@ class Forecast:
             sums[slot] = sums[slot] * _FADED + value
             base[slot] = base[slot] * _FADED + level
             if slot == last and number >= least:
-                self._factors = factors = self._new_factors(_SHRINK * level)
+                factors = _drawn(sums, base, _SHRINK * level) or factors
             if number == stop:
                 stop += _EVERY
                 if number >= least:
                     levels = fast / fast_of, level, slow / slow_of
-                    self._note(number, period + number - told, totals[number - told], levels, miss / miss_of)
-        self._fast, self._middle, self._slow, self._miss, self._miss_of = fast, middle, slow, miss, miss_of
-        self._fast_of, self._middle_of, self._slow_of = fast_of, middle_of, slow_of
+                    shares = self._shares(period + number - told, factors)
+                    self._note(number, period + number - told, totals[number - told], shares, levels, miss / miss_of)
+        self._kept = [*factors, *sums, *base, fast, fast_of, middle, middle_of, slow, slow_of, miss, miss_of]
         self._at, self._told = period + len(values), told + len(values)
 
-    def _note(self, told: int, at: int, total: float, levels: Levels, miss: float) -> None:
+    def _note(self, told: int, at: int, total: float, shares: float, levels: Levels, miss: float) -> None:
         """Forecasts what is left, to be held against what comes."""
-        shares, left = self._shares(at), len(self._period) - at
+        left = len(self._period) - at
         moved = self._moved(told, left, shares)
         self._skill.note(Made(left, total, shares, _calmed(left, levels), moved, (left + _UNSURE) * miss))
-
-    def _new_factors(self, calm: float) -> Sequence[float]:
-        """What each slot is of the level, drawn to 1 by as much as `calm`; their mean is 1."""
-        if calm <= 0.0:
-            return self._factors
-        raw = [(value + calm) / (base + calm) for value, base in zip(self._sum, self._base, strict=True)]
-        mean = sum(raw) / self._slots
-        return [one / mean for one in raw]
 
     def _moved(self, told: int, left: int, shares: float) -> float:
         """How much more the buckets left, whose factors add up to `shares`, came to a season ago; 1 if not known."""
@@ -207,30 +196,37 @@ class Forecast:
         level = (past[then] - past[before]) / (then - before)
         return (past[then + left] - past[then]) / level if level > 0.0 else 0.0
 
-    def _shares(self, at: int) -> float:
+    def _shares(self, at: int, factors: Sequence[float]) -> float:
         """What the factors of the buckets left add up to."""
         whole, rest = divmod(len(self._period) - at, self._slots)
-        factors = self._factors
         return whole * self._slots + sum([factors[slot] for slot in self._period[at : at + rest]])
 
     def _level(self) -> tuple[float, float]:
         """The level of the buckets left, and what their factors add up to."""
         if self._expected is None:
-            left, shares = len(self._period) - self._at, self._shares(self._at)
-            levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
-            self._expected = self._skill.mix(_calmed(left, levels), self._moved(self._told, left, shares)), shares
+            left, shares = len(self._period) - self._at, self._shares(self._at, self._kept)
+            moved = self._moved(self._told, left, shares)
+            self._expected = self._skill.mix(_calmed(left, self._levels()), moved), shares
         return self._expected
+
+    def _levels(self) -> Levels:
+        fast, fast_of, middle, middle_of, slow, slow_of, _, _ = self._kept[3 * self._slots :]
+        return fast / fast_of, middle / middle_of, slow / slow_of
+
+    def _miss(self) -> float:
+        """How far off a forecast of one bucket usually is."""
+        return self._kept[-2] / (self._kept[-1] or 1.0)
 
     def bucket(self) -> float:
         """What is expected of the whole current bucket."""
-        return self._factors[self._period[self._at]] * self._level()[0]
+        return self._kept[self._period[self._at]] * self._level()[0]
 
     def alike(self) -> Alike | None:
         """What holds of all buckets left, if they are alike."""
         if self._slots > 1 or self._season:
             return None
-        levels = self._fast / self._fast_of, self._middle / self._middle_of, self._slow / self._slow_of
-        return Alike(min(levels), max(levels), self._miss / (self._miss_of or 1.0), self._skill.most())
+        levels = self._levels()
+        return Alike(min(levels), max(levels), self._miss(), self._skill.most())
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
@@ -242,15 +238,23 @@ class Forecast:
         if not left:
             return Ahead(0.0, 0.0)
         level, shares = self._level()
-        first = self._factors[self._period[self._at]] * level
+        first = self._kept[self._period[self._at]] * level
         rest = first * (1.0 - elapsed)
         if today is not None:
             rest = max(first - today, 0.0) * min(2.0 * (1.0 - elapsed), 1.0)
         later = level * shares - first
         buckets = left - elapsed
-        usual = self._miss / self._miss_of if self._miss_of else 0.0
-        doubt = usual * (buckets + _UNSURE * min(buckets, 1.0))
+        doubt = self._miss() * (buckets + _UNSURE * min(buckets, 1.0))
         return Ahead(rest + later, self._skill.multiple(left, len(self._period)) * doubt)
+
+
+def _drawn(sums: Sequence[float], base: Sequence[float], calm: float) -> list[float]:
+    """What each slot is of the level, drawn to 1 by as much as `calm`; their mean is 1. None if the level is none."""
+    if calm <= 0.0:
+        return []
+    raw = [(value + calm) / (level + calm) for value, level in zip(sums, base, strict=True)]
+    mean = sum(raw) / len(raw)
+    return [one / mean for one in raw]
 
 
 def _calmed(left: int, levels: Levels) -> Levels:

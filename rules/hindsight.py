@@ -15,11 +15,12 @@ from rules.bounds import Unsettled
 from rules.combining import combine_of
 from rules.conditions import Condition
 from rules.goals import assess, assess_condition
+from rules.held import NEWEST
 from rules.levels import NO_GOAL, NO_VALUE, OF_A_LEVEL, judge, judge_several, reading_times
 from rules.model import AlertRule, AlertStatus, Assessment, InstanceKey, Measure, Reading, RollingPeriod, Standing
 from rules.model.quick import replace
 from rules.scene import Scene
-from rules.tracks import NEWEST, Track
+from rules.tracks import Track
 
 _OF_A_READING = OF_A_LEVEL | {Standing.MET, Standing.MISSED}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import nan
 from typing import cast
 
@@ -27,16 +27,18 @@ class Members:
     In the order they appeared in, a restart could make another choice between two that say the same.
     """
 
-    series: list[Series] = field(default_factory=list)
-    tracks: list[Track] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
+    series: tuple[Series, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def join(self, series: Series, track: Track) -> None:
         """Takes one more series in."""
         place = bisect(self.series, _order_of(series), key=_order_of)
-        self.series.insert(place, series)
-        self.tracks.insert(place, track)
-        self.sources += [value for name, value in series.labels if name == "source" and value not in self.sources]
+        self.series = (*self.series[:place], series, *self.series[place:])
+        self.tracks = (*self.tracks[:place], track, *self.tracks[place:])
+        for name, value in series.labels:
+            if name == "source" and value not in self.sources:
+                self.sources = (*self.sources, value)
 
 
 _NONE = Members()
@@ -62,12 +64,12 @@ class _Membership:
 
     def __init__(self) -> None:
         self.of: dict[InstanceKey, Members] = {}
-        self.keys: dict[Series, list[InstanceKey]] = {}
+        self.keys: dict[Series, tuple[InstanceKey, ...]] = {}
         self.joining: dict[str, list[tuple[InstanceKey, Series, Track]]] = {}  # by target, those making no instance
 
     def join(self, key: InstanceKey, series: Series, track: Track) -> None:
         self.of.setdefault(key, Members()).join(series, track)
-        self.keys.setdefault(series, []).append(key)
+        self.keys[series] = (*self.keys.get(series, ()), key)
 
     def begin(self, key: InstanceKey) -> None:
         """Takes into a new instance what agrees with its labels."""
@@ -125,7 +127,8 @@ class History:
     def _place(self, series: Series, track: Track, places: Places) -> None:
         if places.asked:
             self._asked.setdefault(series.name, []).append(series)
-        for key in places.makes:
+        for made in places.makes:
+            key = self._lone.get(made.target, made)  # one object for what is the same
             if key not in self.instances_of_target(key.target):
                 self._of_target.setdefault(key.target, {})[key] = None
                 self._measured.begin(key)
@@ -155,7 +158,7 @@ class History:
         """What makes up an instance; not to be changed."""
         return self._measured.of.get(key, _NONE)
 
-    def series(self, key: InstanceKey) -> list[Series]:
+    def series(self, key: InstanceKey) -> Sequence[Series]:
         """The series that fall into an instance, by name and labels."""
         return self.members(key).series
 
@@ -182,6 +185,6 @@ class History:
         """The readings of a series. Raises KeyError if it has none or no target reads it."""
         return self._tracks[series]
 
-    def tracks(self, key: InstanceKey) -> list[Track]:
+    def tracks(self, key: InstanceKey) -> Sequence[Track]:
         """The readings of an instance's series."""
         return self.members(key).tracks

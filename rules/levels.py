@@ -7,10 +7,11 @@ from math import inf, nextafter
 
 from rules.bounds import Unsettled, settled
 from rules.combining import combine_of, combined, lateness
+from rules.held import NEWEST
 from rules.model import LARGEST, Assessment, Combine, Goal, Recover, Standing
 from rules.model.quick import maker, replace
 from rules.scene import Scene
-from rules.tracks import NEWEST, Track
+from rules.tracks import Track
 
 NO_VALUE = "no value"
 NO_GOAL = Goal()

@@ -44,6 +44,10 @@ class Summary:
     satisfied: int = 0  # readings that `where` holds of
     ordered: Ordered = _NONE  # all values, for quantiles only
 
+    def is_where(self, text: str | None) -> bool:
+        """Whether that is its `where`, as written."""
+        return text is None if self.where is None else self.where.text == text
+
     def fold(self, times: array[int], values: array[float], end: int) -> None:
         """Folds the readings from `at` up to index `end`."""
         if end <= self.at:

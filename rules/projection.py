@@ -7,7 +7,6 @@ a reading changes in a bucket that is over already, so that what it says follows
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from rules.buckets import Cut, before, cut, grid_of
 from rules.forecast import Ahead, Alike, Forecast
+from rules.held import Held
 from rules.model import DAY, HOUR, CalendarPeriod, Goal, Measure, Period, Projection
 from rules.periods import told
 from rules.specs import SURE
@@ -81,11 +81,11 @@ class Projector:
     )
 
     def __init__(self) -> None:
-        self._tracks: list[Track] = []
+        self._tracks: tuple[Track, ...] = ()
         self._period = 0, 0
         self._measure = Measure.SUM
         self._watch = Watch(0)
-        self._spans: list[tuple[int, int]] = []  # what was learned from
+        self._spans: Sequence[tuple[int, int]] = ()  # what was learned from
         self._begun = 0  # and from when on
         self._deviation: float | None = None  # of the period's values, once it was asked for
         self.planned: Drawn | None = None  # kept as long as the plan is the same
@@ -147,7 +147,7 @@ class Projector:
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], covered: int, zone: str
     ) -> None:
         """Takes in what is new; starts anew where what it knows is of something else or no longer so."""
-        known = self._period == period and self._measure is measure and list(tracks) == self._tracks
+        known = self._period == period and self._measure is measure and tuple(tracks) == self._tracks
         if not known or self._watch.stale or covered < self._watch.until:
             self._start(tracks, measure, per, period, zone)
         self._fold(covered)
@@ -169,11 +169,11 @@ class Projector:
     def _start(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], zone: str
     ) -> None:
-        goes_on = _lasts(per) and not self._watch.stale and self._measure is measure and list(tracks) == self._tracks
+        goes_on = _lasts(per) and not self._watch.stale and self._measure is measure and tuple(tracks) == self._tracks
         for track in self._tracks:
-            track.watches.remove(self._watch)
-        self._tracks, self._measure = list(tracks), measure
-        first = min((track.times[0] for track in tracks if track.times), default=period[0])
+            track.watches = tuple(one for one in track.watches if one is not self._watch)
+        self._tracks, self._measure = tuple(tracks), measure
+        first = _oldest(tracks, period[0])
         spans = _spans(tracks, per, period, zone)
         self._since = spans[0][0] if spans else period[0]
         begun = max(first, self._since)
@@ -187,20 +187,22 @@ class Projector:
         self._forecast.begin(self._cut.slots)
         if not _lasts(per):
             self._forecast.settle()
-            self._spans = []  # nothing goes on from them
-        self._done, self._values = 0, array("d")
+            self._spans = ()  # nothing goes on from them
+        self._done = 0
+        self._values: Sequence[float] = ()  # of its buckets, while too little is known
         self._deviation = None
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
-            track.watches.append(self._watch)
+            track.watches = (*track.watches, self._watch)
 
     def _learn(self, spans: list[tuple[int, int]], first: int, zone: str) -> None:
         """Takes the periods before in."""
         self._forecast = Forecast(self._grid.slots, self._grid.season)
+        tracks = [track.unpacked() for track in self._tracks]
         for start, end in spans:
             past = self._known(cut(start, end, self._grid, zone), first)
             self._forecast.begin(past.slots)
-            self._forecast.fold(self._added_each(past.edges))
+            self._forecast.fold(self._added_each(past.edges, tracks))
 
     def _known(self, whole: Cut, first: int) -> Cut:
         """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
@@ -217,16 +219,16 @@ class Projector:
         if self._done + 1 >= len(edges) or covered < edges[self._done + 1]:
             return
         done = min(bisect_left(edges, covered + 1) - 1, len(self._cut.slots))
-        values = self._added_each(edges[self._done : done + 1])
+        values = self._added_each(edges[self._done : done + 1], self._tracks)
         self._forecast.fold(values)
         if not self._forecast.ready:
-            self._values.extend(values)
+            self._values = (*self._values, *values)
         self._deviation = None
         self._done = done
         self._watch.until = edges[done]
 
-    def _added_each(self, edges: Sequence[int]) -> list[float]:
-        each = [track.added_each(edges, self._measure, self._since) for track in self._tracks]
+    def _added_each(self, edges: Sequence[int], tracks: Sequence[Held]) -> list[float]:
+        each = [track.added_each(edges, self._measure, self._since) for track in tracks]
         return each[0] if len(each) == 1 else [sum(parts) for parts in zip(*each, strict=True)]
 
     def _added(self, start: int, end: int) -> float:
@@ -244,12 +246,12 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     Where the readings are too many for one, the stretch before the period that is held in any case.
     """
     start, end = period
-    first = min((track.times[0] for track in tracks if track.times), default=start)
+    first = _oldest(tracks, start)
     most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else _periods_before(end - start)
     if _lasts(per):
         most += start // HOUR % _BEGUN_ANEW
     spans: list[tuple[int, int]] = []
-    many = [track for track in tracks if len(track.times) > PAST_MOST]
+    many = [track for track in tracks if track.held > PAST_MOST]
     while len(spans) < most and start > first:
         span = before(per, start, end, zone)
         if many and not all(_few(track, span[0], period[0]) for track in many):
@@ -272,7 +274,12 @@ def _periods_before(length: int) -> int:
 
 
 def _few(track: Track, start: int, end: int) -> bool:
-    return bisect_left(track.times, end) - bisect_left(track.times, start) <= PAST_MOST
+    times = track.unpacked().times
+    return bisect_left(times, end) - bisect_left(times, start) <= PAST_MOST
+
+
+def _oldest(tracks: Sequence[Track], otherwise: int) -> int:
+    return min((track.oldest for track in tracks if track.oldest is not None), default=otherwise)
 
 
 def projected(goal: Goal, value: float, mid: float, half: float | None, *, falls: bool) -> Projection:

@@ -13,7 +13,7 @@ The constants were tuned on the development series of `bench/projection.py`, nev
 from __future__ import annotations
 
 from array import array
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from math import exp, log
 from operator import mul
@@ -33,6 +33,7 @@ _HELD = 0.78  # of their misses, for 80 % of those to come: the weights have bec
 _PRIOR, _PRIOR_WEIGHT = 1.4, 3.0  # the multiple before anything is learned, and how many periods it weighs
 _NEAR = 0.1  # the share of a period within which its forecasts were alike
 _NEAR_WEIGHT = 4.0  # how many periods the multiple of all forecasts weighs beside that of those alike
+_WAYS = 6
 _NARROWEST, _WILDEST = 0.05, 1e6  # what a multiple is at least and at most
 
 
@@ -59,18 +60,18 @@ class Skill:
     __slots__ = (
         "_counts",
         "_every",
+        "_kept",
         "_lately",
         "_lefts",
         "_losses",
         "_made",
+        "_many",
         "_misses",
         "_multiple",
         "_periods",
         "_previous",
         "_prior",
-        "_settled",
         "_trust",
-        "_weights",
     )
 
     def __init__(self, prior: Sequence[float]) -> None:
@@ -78,12 +79,12 @@ class Skill:
         self._prior = self._trust = prior
         self._losses: Sequence[float] = [_UNKNOWN] * len(prior)  # of each way over whole periods, the older the less
         self._periods = 0.0  # the weight of these
-        self._made: list[Made] = []  # of this period
+        self._made: Sequence[Made] = []  # of this period
         self._previous: Sequence[Made] = ()  # of the one before
         self._lately: Sequence[float] = [_CALM] * len(prior)  # of each way over the last buckets, before those
-        self._settled = False
-        self._weights: Sequence[float] | None = None  # by what was lately too, once it was asked for
-        self._counts: MutableSequence[int] = []  # of the last periods, how many forecasts
+        self._kept: array[float] | None = None  # once it is settled, `_trust`, `_lately` and the last of what is made
+        self._counts: Sequence[int] = ()  # of the last periods, how many forecasts
+        self._many = 0  # how many these periods are
         self._lefts = array("H")  # of each of these, how many buckets were left
         self._misses = array("d")  # and how far off it was
         self._multiple: tuple[int, float] | None = None
@@ -91,20 +92,20 @@ class Skill:
 
     def note(self, made: Made) -> None:
         """What is forecast now; it is held against what comes."""
-        self._weights = None
-        self._made.append(made)
-        if self._settled:
-            self._lately = array("d", self._with(self._lately, self._made))
-            self._made = [made]
+        if self._kept is None:
+            self._made = [*self._made, made]
+        else:
+            trust, lately, last = _taken_out(self._kept)
+            self._kept = _in_a_row(trust, self._with(lately, [*last, made]), [made])
 
     def settle(self) -> None:
         """No period will end any more: of what was forecast only what is needed to go on is kept."""
-        self._settled = True
-        self._lately = self._with(self._with(self._lately, self._previous), self._made)
-        self._previous, self._made = (), self._made[-1:]
-        self._losses, self._trust, self._lately = (), array("d", self._trust), array("d", self._lately)
+        # Kept for as long as the period lasts, of many instances: an array takes a third of a list of numbers.
+        lately = self._with(self._with(self._lately, self._previous), self._made)
+        self._kept = _in_a_row(self._trust, lately, self._made[-1:])
+        self._previous = self._made = self._losses = self._trust = self._lately = ()
         self._lefts, self._misses = self._lefts[:], self._misses[:]  # without room to grow
-        self._counts = array("H", self._counts)
+        self._counts = ()
 
     def end(self, total: float) -> None:
         """A period is over that came to `total`; what was forecast in it is held against that."""
@@ -117,11 +118,12 @@ class Skill:
             far = abs(total - so_far - level * shares)
             self._lefts.append(left)
             self._misses.append(min(far / doubt, _WILDEST) if doubt > 0.0 else 0.0)
-        self._counts.append(len(made))
+        self._counts = *self._counts, len(made)
         if len(self._counts) > _PERIODS:
-            gone = self._counts.pop(0)
+            gone, *self._counts = self._counts
             del self._lefts[:gone], self._misses[:gone]
-        self._multiple = self._every = self._weights = None
+        self._multiple = self._every = None
+        self._many = len(self._counts)
         many = len(made)
         losses = [loss * _REMEMBERED + far / many for loss, far in zip(self._losses, _far(made, total), strict=True)]
         self._periods = self._periods * _REMEMBERED + 1.0
@@ -133,15 +135,15 @@ class Skill:
     def drop(self) -> None:
         """The period ends before it is over: what was forecast in it can't be held against anything."""
         self._made, self._previous = [], ()
-        self._weights = None
 
     def mix(self, levels: Levels, rose: float) -> float:
         """The level by all ways of forecasting together, each weighted by how well it did; `rose` as in `Made`."""
-        if self._weights is None:
-            lately = self._with(self._with(self._lately, self._previous), self._made)
-            raw = [p / far**_TRUST_LATELY for p, far in zip(self._trust, lately, strict=True)]
-            self._weights = array("d", _shares(raw))
-        return sum(map(mul, self._weights, (*levels, *[level * rose for level in levels])), 0.0)
+        if self._kept is None:
+            trust, lately = self._trust, self._with(self._with(self._lately, self._previous), self._made)
+        else:
+            trust, lately, _ = _taken_out(self._kept)
+        weights = _shares([p / far**_TRUST_LATELY for p, far in zip(trust, lately, strict=True)])
+        return sum(map(mul, weights, (*levels, *[level * rose for level in levels])), 0.0)
 
     def _with(self, lately: Sequence[float], made: Sequence[Made]) -> Sequence[float]:
         """How far off each way was lately, these forecasts of one period included."""
@@ -156,7 +158,7 @@ class Skill:
         """The units of doubt that an interval has on each side when `left` of so many buckets are left."""
         if self._multiple is None or self._multiple[0] != left:
             near = max(int(_NEAR * buckets), 1)
-            many = len(self._counts)
+            many = self._many
             if self._every is None:
                 self._every = _held(self._misses, _PRIOR, many / _PRIOR_WEIGHT)
             told = zip(self._lefts, self._misses, strict=True)
@@ -167,6 +169,22 @@ class Skill:
     def most(self) -> float:
         """The multiple is never more than this in the period."""
         return max([_PRIOR, *self._misses])
+
+
+def _in_a_row(trust: Sequence[float], lately: Sequence[float], last: Sequence[Made]) -> array[float]:
+    numbers = array("d", (*trust, *lately))
+    for left, so_far, shares, levels, rose, doubt in last:
+        numbers.extend((left, so_far, shares, *levels, rose, doubt))
+    return numbers
+
+
+def _taken_out(kept: array[float]) -> tuple[Sequence[float], Sequence[float], Sequence[Made]]:
+    """The other way round."""
+    trust, lately, last = kept[:_WAYS], kept[_WAYS : 2 * _WAYS], kept[2 * _WAYS :]
+    if not last:
+        return trust, lately, ()
+    left, so_far, shares, fast, middle, slow, rose, doubt = last
+    return trust, lately, (Made(int(left), so_far, shares, (fast, middle, slow), rose, doubt),)
 
 
 def _shares(raw: Sequence[float]) -> list[float]:

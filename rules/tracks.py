@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import pairwise
 from math import isnan, nan
-from operator import le, lt, sub
+from operator import sub
+from typing import Any
 
 from rules.conditions import Where
 from rules.functions import Spread
-from rules.measures import MEASURES, Summary, summary_of
+from rules.held import NEWEST, Held
+from rules.measures import Summary, summary_of
 from rules.model import Goal, Measure
 from rules.risen import Risen
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
-NEWEST = 16  # readings, and values, held of a series however old: late ones, N of M and a slow recovery need them
 PAST_MOST = 10_000  # readings beyond its horizon that a series is projected by: more would cost memory
 LATEST = 2**63 - 1  # of all times
 _TRIM_AT = 64  # readings more after which a track looks again whether it holds too many
@@ -34,8 +34,8 @@ class Added(Enum):
     OUT_OF_VIEW = auto()
 
 
+_NONE: Mapping[Any, Any] = {}  # never changed: most tracks have hardly anything to go on from
 _NEW = Added.NEW  # a member of an enum is slow to look up
-_SUM = Measure.SUM
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ class Watch:
     stale: bool = False
 
 
-class Track:
+class Track(Held):
     """One series' readings, in time order. NaN stands for a reading without a value.
 
     The newest few are held, all within the horizon, and beyond it, as far as `past`, the newest `PAST_MOST`:
@@ -65,24 +65,21 @@ class Track:
         "horizon",
         "past",
         "revised",
-        "times",
-        "values",
         "watches",
         "whole",
     )
 
     def __init__(self, horizon: int, past: int = 0) -> None:
+        super().__init__()
         self.horizon = horizon
         self.past = max(past, horizon)
-        self.watches: list[Watch] = []
+        self.watches: tuple[Watch, ...] = ()
         self.whole = True  # whether every reading that came had a value
         self.revised = 0  # how often a reading came that was not the newest
-        self.times: array[int] = array("q")
-        self.values: array[float] = array("d")
         self._risen: Risen | None = None  # what a counter rose by, once anyone asked
-        self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
-        self._windows: dict[tuple[int, Measure | Spread, str | None, int], Window] = {}
-        self._tallies: dict[str, Tally] = {}
+        self._summaries: tuple[Summary, ...] = ()
+        self._windows: Mapping[tuple[int, Measure | Spread, str | None, int], Window] = _NONE
+        self._tallies: Mapping[str, Tally] = _NONE
         self._gap: int | None = None  # known until another reading comes
         self._look_at = _TRIM_AT if horizon else 2 * NEWEST
         self._came = LATEST  # when the last reading came
@@ -90,12 +87,10 @@ class Track:
     def add(self, time: int, value: float | None, now: int = LATEST) -> Added:
         """Records a reading that comes now. Older than the horizon only the last value before it is held."""
         number = nan if value is None else value
-        times = self.times
         added = _NEW
-        if len(times) > self._look_at and (now != self._came or now == LATEST):  # those of a batch are judged together
-            self._trim(now)
-            self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
-        self._came = now
+        if len(self.times) > self._look_at and (now != self._came or now == LATEST):  # a batch is judged together
+            self._tidy(now)
+        self._came, times = now, self.times
         if value is None:
             self.whole = False
         if times and time <= times[-1]:
@@ -114,10 +109,13 @@ class Track:
         self.times, self.values, self._gap = times, values, None
         self.whole = self.whole and not isnan(sum(values))
         if len(times) > self._look_at:
-            self._trim(now)
-            self._look_at = len(self.times) + (_TRIM_AT if self.horizon else NEWEST)
+            self._tidy(now)
 
     def _insert(self, time: int, number: float, now: int) -> Added:
+        if self._packed is not None and time <= self.times[0]:
+            if number == (self.values[0] if time == self.times[0] else self._packed.value_at(time)):
+                return Added.KNOWN
+            self._unpack()
         index = bisect_left(self.times, time)
         if self._is_out_of_view(index, time, min(self.times[-1], now)):
             return Added.OUT_OF_VIEW
@@ -133,8 +131,7 @@ class Track:
             self._risen.cut(self, index)
         self._gap = None
         self.revised += 1
-        self._summaries.clear()
-        self._windows.clear()
+        self._summaries, self._windows = (), _NONE
         self._tell(time)
         for tally in self._tallies.values():
             tally.cut(index)
@@ -165,6 +162,16 @@ class Track:
         inside = self._beyond(newest)
         return self.times[index] == time or all(isnan(value) for value in self.values[index:inside])
 
+    def _tidy(self, now: int) -> None:
+        """Lets go of what is held no longer, and packs what only projections ask for: all beyond the horizon."""
+        self._unpack()
+        self._trim(now)
+        if self.whole and self.past > self.horizon:
+            newest = min(self.times[-1], now)
+            self._pack(min(self._beyond(newest), bisect_right(self.times, newest) - NEWEST - 1) - 1)
+        few = _TRIM_AT if self.horizon else NEWEST
+        self._look_at = len(self.times) + (few if self._packed is None else self.held)  # packing takes time
+
     def _trim(self, now: int) -> None:
         newest = min(self.times[-1], now)
         held = bisect_right(self.times, newest)
@@ -181,12 +188,23 @@ class Track:
         kept = [] if self.whole else [index for index in self._valued_from(0, held) if index < cut]
         if not kept and isnan(self.values[cut]) and (before := self.valued(cut)) >= 0:
             kept = [before]
-        self.times[:cut] = array("q", [self.times[index] for index in kept])
-        self.values[:cut] = array("d", [self.values[index] for index in kept])
-        self._risen = None if kept or self._risen is None else self._risen.without(cut)
-        self._summaries.clear()
-        self._windows.clear()
-        self._tallies.clear()
+        self._cut(cut, kept)
+
+    def _cut(self, count: int, kept: Sequence[int] = ()) -> None:
+        """Lets go of the first so many readings, but for those at the indices that are `kept`."""
+        self.times = array("q", [self.times[index] for index in kept]) + self.times[count:]
+        self.values = array("d", [self.values[index] for index in kept]) + self.values[count:]
+        risen = None if kept or self._risen is None else self._risen.without(count)
+        self._forget()
+        self._risen = risen
+
+    def _unpack(self) -> None:
+        super()._unpack()
+        self._look_at = min(self._look_at, len(self.times) + _TRIM_AT)
+
+    def _forget(self) -> None:
+        self._risen = None
+        self._summaries, self._windows, self._tallies = (), _NONE, _NONE
 
     def risen(self, first: int, last: int) -> float:
         """What a counter rose by with the readings from index `first` up to `last`."""
@@ -194,54 +212,29 @@ class Track:
             self._risen = Risen()
         return self._risen.between(self, first, last)
 
-    def _valued_from(self, first: int, end: int) -> list[int]:
-        """The indices from `first` to `end` of its newest readings with a value, as many as are held however old."""
-        found: list[int] = []
-        index = end
-        while len(found) < NEWEST and (index := self.valued(index)) >= first:
-            found.append(index)
-        return found[::-1]
-
-    @property
-    def newest(self) -> tuple[int, float | None] | None:
-        """Time and value of the newest reading."""
-        return self._reading(-1) if self.times else None
-
-    def count(self, until: int) -> int:
-        """How many readings are not after a time."""
-        return bisect_right(self.times, until)
-
-    def valued(self, count: int) -> int:
-        """The index of the newest reading that has a value, among the first so many; -1 if there is none."""
-        index, values = count - 1, self.values
-        while index >= 0 and isnan(values[index]):
-            index -= 1
-        return index
-
-    def backwards(self, until: int | None = None) -> Iterator[tuple[int, float]]:
-        """(time, value) from the newest reading, or the one at `until`, back; those without a value are left out."""
-        for index in range(len(self.times) if until is None else bisect_right(self.times, until), 0, -1):
-            if not isnan(self.values[index - 1]):
-                yield self.times[index - 1], self.values[index - 1]
-
     def summary(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""
+        self._reach(start)
         last = bisect_left(self.times, end) if self.times and end <= self.times[-1] else len(self.times)
-        name = (start, goal.measure, goal.where)
-        kept = self._summaries.get(name)
-        if kept is None or kept.at > last:
-            first = bisect_left(self.times, start)
-            kept = summary_of(goal, start)
-            kept.before, kept.at = self._value_before(first), first
-            if len(self._summaries) >= _KEPT:
-                self._summaries.clear()
-            if first < len(self.times):  # else the next reading may be of before the start
-                self._summaries[name] = kept
+        for kept in self._summaries:
+            if kept.start == start and kept.kind is goal.measure and kept.at <= last and kept.is_where(goal.where):
+                break
+        else:
+            kept = self._begun(goal, start)
         kept.fold(self.times, self.values, last)
         return kept
 
+    def _begun(self, goal: Goal, start: int) -> Summary:
+        first = bisect_left(self.times, start)
+        begun = summary_of(goal, start)
+        begun.before, begun.at = self._value_before(first), first
+        if first < len(self.times):  # else the next reading may be of before the start
+            self._summaries = (*self._summaries[1 - _KEPT :], begun)
+        return begun
+
     def window(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end by the goal's measure alone, where start and end move on together."""
+        self._reach(start)
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
         summary = self.rolling(goal.measure, end - start, first, last, where=goal.where).summary
         newest = self.valued(last)
@@ -259,92 +252,28 @@ class Track:
         name = (length, kind, where, offset)
         kept = self._windows.get(name)
         if kept is None or first < kept.first or last < kept.last:
-            if len(self._windows) >= _KEPT:
-                self._windows.clear()
             goal = Goal(kind, where=where) if isinstance(kind, Measure) else Goal()
-            kept = self._windows[name] = window_of(kind, summary_of(goal, 0), first)
+            kept = window_of(kind, summary_of(goal, 0), first)
+            self._windows = {**(self._windows if len(self._windows) < _KEPT else _NONE), name: kept}
         kept.move(self, first, last)
         return kept
 
-    def added(self, start: int, end: int, measure: Measure, since: int) -> float:
-        """What the readings with start <= time < end add to a measure that adds up.
-
-        An increase counts from the value before, if that is not older than `since`.
-        """
-        means = MEASURES[measure]
-        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        if means.counts:
-            return means.added(self.values[first:last])
-        oldest = bisect_left(self.times, since)
-        while first > oldest and isnan(self.values[first - 1]):
-            first -= 1
-        return means.added(self.values[max(first - 1, oldest) : last])
-
-    def added_each(self, edges: Sequence[int], measure: Measure, since: int) -> list[float]:
-        """What the readings between each two edges add."""
-        if not MEASURES[measure].counts:
-            return [self.added(start, end, measure, since) for start, end in pairwise(edges)]
-        begin = bisect_left(self.times, edges[0])
-        times = self.times[begin : bisect_left(self.times, edges[-1], begin)].tolist()
-        values, add = self.values[begin : begin + len(times)].tolist(), MEASURES[measure].added
-        if measure is _SUM:  # mostly there is one reading for each
-            one_each = len(times) == len(edges) - 1 and all(map(le, edges, times)) and all(map(lt, times, edges[1:]))
-            if one_each and not isnan(sum(values)):
-                return values
-        places = [bisect_left(times, edge) for edge in edges]
-        return [add(values[first:last]) for first, last in pairwise(places)]
-
     def tally(self, where: Where, start: int, end: int) -> tuple[int, int]:
         """How many readings with start <= time < end have a value, and how many of these satisfy `where`."""
+        self._reach(start)
         tally = self._tallies.get(where.text)
         if tally is None:
-            tally = self._tallies[where.text] = Tally(where)
+            tally = Tally(where)
+            self._tallies = {**self._tallies, where.text: tally}
         return tally.between(self.values, bisect_left(self.times, start), bisect_left(self.times, end))
-
-    def has_only_gaps(self, start: int, end: int) -> bool:
-        """Whether none of its readings with start <= time < end has a value; without any there, none at all."""
-        first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        return all(map(isnan, self.values[first:last] if last > first else self.values))
-
-    def ends_in_gap(self, start: int, end: int) -> bool:
-        """Whether the newest of its readings with start <= time < end has no value."""
-        index = bisect_left(self.times, end) - 1
-        return index >= 0 and self.times[index] >= start and isnan(self.values[index])
-
-    def _value_before(self, index: int) -> float | None:
-        found = self.valued(index)
-        return self.values[found] if found >= 0 else None
-
-    def between(self, start: int, end: int) -> Iterator[tuple[int, float]]:
-        """(time, value) of the readings with start <= time < end that have a value."""
-        for index in range(bisect_left(self.times, start), bisect_left(self.times, end)):
-            if not isnan(self.values[index]):
-                yield self.times[index], self.values[index]
-
-    def at(self, time: int) -> float | None:
-        """The newest value not after `time`; readings without one are passed over."""
-        return self._value_before(bisect_right(self.times, time))
-
-    def newest_at(self, time: int) -> tuple[int, float | None] | None:
-        """Time and value of the newest reading not after `time`."""
-        index = bisect_right(self.times, time) - 1
-        return self._reading(index) if index >= 0 else None
 
     def upto(self, time: int) -> Track:
         """A copy with the readings not after a time."""
+        self._unpack()
         end = self.count(time)
         cut = Track(self.horizon, self.past)
         cut.fill(self.times[:end], self.values[:end])
         return cut
-
-    def next_after(self, time: int) -> int | None:
-        """The time of the first reading after `time`; None if there is none."""
-        index = bisect_right(self.times, time)
-        return self.times[index] if index < len(self.times) else None
-
-    def _reading(self, index: int) -> tuple[int, float | None]:
-        value = self.values[index]
-        return self.times[index], None if isnan(value) else value
 
     def gap(self) -> int:
         """The usual distance of its readings: the median of the last 16 distances; 0 if it has fewer than two.

@@ -89,11 +89,14 @@ class FixedSpan(Config):
     to: Moment
 
 
+_PERIODS = {name: CalendarPeriod(name) for name in CALENDAR}
+
+
 def _period(value: object) -> object:
     if isinstance(value, CalendarPeriod | RollingPeriod):
         return value
     if value in CALENDAR:
-        return CalendarPeriod(str(value))
+        return _PERIODS[str(value)]
     try:
         length = parse_duration(value) if isinstance(value, str) else 0
     except ValueError:

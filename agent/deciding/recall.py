@@ -10,10 +10,11 @@ import structlog
 from agent.deciding.past import learn_past
 from agent.store.readings import Gone
 from agent.store.store import Store
+from rules.held import NEWEST
 from rules.history import History
 from rules.model import InstanceKey, InstanceState, Reading
 from rules.specs import Reach, Specs
-from rules.tracks import NEWEST, PAST_MOST
+from rules.tracks import PAST_MOST
 from rules.words import clock_time
 
 log = structlog.get_logger()

@@ -15,9 +15,10 @@ from agent.store.connection import Connection
 from agent.store.keeping import Retention
 from agent.store.rollups import PUT, Known, Rollup, folded, within
 from agent.store.rows import series_of
+from rules.held import NEWEST
 from rules.model import DAY, HOUR, Series
 from rules.specs import Reach
-from rules.tracks import NEWEST, PAST_MOST
+from rules.tracks import PAST_MOST
 
 CHUNK = 2_000
 """How many readings one transaction rolls up or removes, or those of one hour or day, if it has more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -73,7 +74,12 @@ def labels_text(labels: Labels) -> str:
 
 def series_of(name: str, labels: str) -> Series:
     """The series of a row of the table `series`."""
-    return Series(name, tuple(orjson.loads(labels).items()))
+    return Series(name, _labels(labels))
+
+
+@lru_cache(maxsize=256)  # many have the same
+def _labels(text: str) -> Labels:
+    return tuple(orjson.loads(text).items())
 
 
 def instance_row(state: InstanceState) -> Row:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.store.codec import decode, encode
 from rules.engine import States
+from rules.held import NEWEST
 from rules.history import History
 from rules.model import (
     HOUR,
@@ -32,7 +33,6 @@ from rules.model import (
     Standing,
     Target,
 )
-from rules.tracks import NEWEST
 from tests.rules.world import World, at, series
 
 NOON = at("2026-11-24 12:00")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from rules import tracks
 from rules.functions import quantile
+from rules.held import NEWEST
 from rules.measures import MEASURES
 from rules.model import Goal, Measure
-from rules.tracks import NEWEST, Added, Track, Watch
+from rules.tracks import Added, Track, Watch
 
 HORIZON = 40
 numbers = st.sampled_from([None, 0.0, 1.0, 2.0, 5.0, -3.0]) | st.floats(-1e6, 1e6)
