@@ -62,6 +62,7 @@ class WebhookNotifier:
     wants_chart: ClassVar[bool] = False
     wants_updates: ClassVar[bool] = False
     wants_every: ClassVar[bool] = True
+    keeps_open: ClassVar[bool] = True
 
     def __init__(self, config: WebhookConfig, services: Services) -> None:
         self._config = config
