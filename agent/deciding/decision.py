@@ -33,7 +33,7 @@ from rules.model import (
 )
 from rules.muting import Situation
 from rules.specs import Specs
-from rules.steps import Steps, at_once
+from rules.steps import Steps, at_once, in_parts
 from rules.tracks import Added
 
 T = TypeVar("T")
@@ -65,11 +65,15 @@ def sorting_out(history: History, readings: Iterable[Reading], now: int) -> Step
 
 def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> None:
     """Remembers a decision that is in force: committed, `stored` sources too, or only rehearsed."""
+    at_once(taking_in(memory, decision, stored))
+
+
+def taking_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> Steps[None]:
+    """As `take_in`, in steps."""
     for action, at in decision.unmade:
         memory.forget_call(action, at)
-    memory.remember(
-        decision.instances.values(), decision.sources.values(), stored, decision.runs.values(), decision.groups
-    )
+    yield from in_parts(decision.instances.values(), lambda states: memory.remember(states, (), (), ()))
+    memory.remember((), decision.sources.values(), stored, decision.runs.values(), decision.groups)
     for silence in decision.silences:
         memory.silences[silence.id] = silence
     memory.groups.heard_of(decision.sources)
