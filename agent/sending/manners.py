@@ -20,8 +20,9 @@ def is_program(entry: NotifierEntry) -> bool:
 
 
 def keeps_open(entry: NotifierEntry) -> bool:
-    """Whether what it was told as firing stays so there until its end is told."""
-    return bool(getattr(registry.load("notifiers", entry.kind), "keeps_open", False))
+    """Whether what it was told as firing stays so there until its end is told; configurations may know better."""
+    kind = registry.load("notifiers", entry.kind)
+    return bool(getattr(entry.config, "keeps_open", getattr(kind, "keeps_open", False)))
 
 
 def manner_of(entry: NotifierEntry, group: Group) -> Manner:

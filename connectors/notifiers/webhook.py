@@ -47,6 +47,11 @@ class WebhookConfig(fields.Config):
 
     _no_body_of_get = field_validator("json_", "body")(check_method)
 
+    @property
+    def keeps_open(self) -> bool:
+        """What a body of one's own says is maybe read by people."""
+        return self.json_ is None and self.body is None
+
     @field_validator("url")
     @classmethod
     def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:

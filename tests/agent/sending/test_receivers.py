@@ -18,6 +18,7 @@ from agent.store.codec import encode
 from agent.store.records import Delivery, DeliveryKind, ReceiverState, Remembered
 from connectors.base import ConnectorError, Refused
 from connectors.notifiers.pagerduty import events
+from connectors.notifiers.webhook import WebhookConfig
 from connectors.payload import payload
 from rules.model import MINUTE, Matcher, Notice, Reason, Trouble
 from rules.routing import Route
@@ -261,6 +262,13 @@ class TestKeptOpen:
         made = known.waiting(growth(), until_mended(), kit.NOW)
         assert read_notice(made.deliveries[0].payload).alert == "receiver-down"
         assert known.reached(growth(), kit.NOW).deliveries
+
+    def test_a_webhook_with_a_body_of_its_own_is_told_as_people_are(self):
+        own = WebhookConfig(type="webhook", url="http://chat.local/", json={"text": "{{ heading }}"})
+        known = self.known(fallback=(NotifierEntry("webhook", own),))
+        made = known.undeliverable(growth(), GONE, kit.NOW)
+        assert not made.troubles
+        assert read_notice(made.deliveries[0].payload).headline == kit.notice().headline
 
     def test_who_keeps_nothing_open_makes_no_trouble(self):
         known = reached(Route("fallback"))
