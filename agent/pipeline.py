@@ -222,13 +222,12 @@ class Pipeline:
         settle: Settle | None = None,
     ) -> None:
         sources = self.memory.sources_to_store(decision.sources.values())
-        instances = await in_steps(in_parts(decision.instances.values(), self.memory.instances_to_store))
         commit = Commit(
             decision.now,
             self.shards,
             readings,
             pings,
-            instances,
+            await in_steps(in_parts(decision.instances.values(), self.memory.instances_to_store)),
             sources,
             decision.transitions,
             decision.deliveries,
