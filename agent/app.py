@@ -137,7 +137,7 @@ class Setpoint(Approving, Silencing):
         self.outgoing = Outgoing(self.store.points, charts, self.ack_links.of, self.store.remember)
         stack.push_async_callback(self.outgoing.rendering.close)
         self.reached = Receivers(await self.store.failing())
-        told = self.reached.undeliverable, self.reached.waiting
+        told = self.reached.undeliverable, self.reached.waiting, self.reached.reached
         edges = Edges(self.outgoing.notify, self._call, self._called, *told, self._settled, self.metrics.superseded)
         self.dispatcher = Dispatcher(self.store, self.clock, edges)
         self.pipeline = Pipeline(self.clock, self.store, self.metrics, self.dispatcher.wake, shards)
@@ -153,7 +153,8 @@ class Setpoint(Approving, Silencing):
         await self.pipeline.start(specs, notices)
         stack.push_async_callback(self.pipeline.stop)
         self.outgoing.use(self.connections, notices, self.pipeline.decider.history)
-        self.reached.use(self.config)
+        self.reached.use(self.config, self.pipeline.memory.troubles.values())
+        await self.pipeline.act(self.reached.let_go)
         self.reporter = Reporter(self.clock, self.store, self.pipeline, self.outgoing.rendering, self.dispatcher.wake)
         self.reporter.use(self.config, self.settings.external_url)
         self.watcher = Watcher(self.clock, self.pipeline, self.outgoing, self.store.folder)
@@ -380,6 +381,7 @@ class Setpoint(Approving, Silencing):
             self.reached.use(config)
 
         await self.pipeline.use(specs, notices, in_force)
+        await self.pipeline.act(self.reached.let_go)
         self.reporter.use(config, self.settings.external_url)
         self._replace_sources(config)
         self.heartbeat.use(config.heartbeat_url, config.heartbeat_every)

@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from agent.sending.retry import retry_at
 from agent.store.records import Attempt, Commit, Delivery, DeliveryKind
 from agent.store.store import Store, StoreError, StoreUnavailable
 from connectors.base import LONGEST_CALL, LONGEST_SENDING, ConnectorError, TimedOut
-from rules.model import MINUTE, SECOND, Reason
+from rules.model import MINUTE, RECEIVER_DOWN, SECOND, Reason
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -44,8 +44,9 @@ class Edges:
     and returns its answer. Both raise ConnectorError. `on_called(delivery, answer, error, settle)` has to await
     `settle(commit)` (a correction moves on in the same transaction); it is asked again when that raised
     StoreUnavailable.
-    `on_failed(delivery, error)` returns deliveries to queue because a notice failed for good, `on_waiting` because one
-    waits until something is mended; neither is asked about the notices it asked for. `on_settled(delivery, outcome,
+    `on_failed(delivery, error, now)` returns what is to be stored because a notice failed for good, `on_waiting`
+    because one waits until something is mended; neither is asked about the notices it asked for. `on_reached(delivery,
+    now)` returns what is to be stored because one was sent, if anything. `on_settled(delivery, outcome,
     error)` is told `sent`, `retry`, `failed`, `withheld` or `lost`, `on_superseded(receiver, count)` that newer notices
     took the place of so many.
     """
@@ -53,8 +54,9 @@ class Edges:
     notify: Callable[[Delivery], Awaitable[Mapping[str, Any] | None]]
     call: Callable[[Delivery], Awaitable[str]]
     on_called: Callable[[Delivery, str | None, ConnectorError | None, Settle], Awaitable[None]]
-    on_failed: Callable[[Delivery, ConnectorError], Sequence[Delivery]] = lambda _delivery, _error: ()
-    on_waiting: Callable[[Delivery, ConnectorError], Sequence[Delivery]] = lambda _delivery, _error: ()
+    on_failed: Callable[[Delivery, ConnectorError, int], Commit | None] = lambda _delivery, _error, _now: None
+    on_waiting: Callable[[Delivery, ConnectorError, int], Commit | None] = lambda _delivery, _error, _now: None
+    on_reached: Callable[[Delivery, int], Commit | None] = lambda _delivery, _now: None
     on_settled: Callable[[Delivery, str, ConnectorError | None], None] = lambda _delivery, _outcome, _error: None
     on_superseded: Callable[[str, int], None] = lambda _receiver, _count: None
 
@@ -227,11 +229,13 @@ class Dispatcher:
         self._settled(delivery, attempt, error, kept=kept, again=again)
 
     def _said_of(self, delivery: Delivery, error: ConnectorError | None, *, waits: bool) -> Commit | None:
-        """What others are told of a failure that a person has to hear of."""
-        if error is None or (waits and not error.until_mended) or _about_a_failure(delivery):
+        """What others are told of a failure that a person has to hear of, and that it is over."""
+        now = self._clock.now()
+        if error is None:
+            return self._edges.on_reached(delivery, now)
+        if (waits and not error.until_mended) or _about_a_failure(delivery):
             return None
-        ask = self._edges.on_waiting if waits else self._edges.on_failed
-        return Commit(self._clock.now(), deliveries=ask(delivery, error))
+        return (self._edges.on_waiting if waits else self._edges.on_failed)(delivery, error, now)
 
     async def _call(self, delivery: Delivery) -> None:
         """A call is made once; whether another is made is the correction's decision."""
@@ -372,7 +376,8 @@ def _reference(delivery: Delivery, answer: Mapping[str, Any] | None) -> Mapping[
 
 
 def _about_a_failure(delivery: Delivery) -> bool:
-    return bool(orjson.loads(delivery.payload).get("reason") == Reason.UNDELIVERABLE)
+    said = orjson.loads(delivery.payload)
+    return bool(said.get("reason") == Reason.UNDELIVERABLE or said.get("alert") == RECEIVER_DOWN)
 
 
 def _names(delivery: Delivery) -> dict[str, Any]:

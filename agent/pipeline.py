@@ -19,7 +19,7 @@ from agent.alerts.notices import Notices
 from agent.clock import Clock
 from agent.corrections.called import answered
 from agent.deciding.decided import Decision
-from agent.deciding.decision import Decider, sorting_out, take_in
+from agent.deciding.decision import Decider, sorting_out, taking_in
 from agent.deciding.memory import Memory
 from agent.deciding.recall import recall, say_missing
 from agent.deciding.spool import Spool, batches
@@ -45,6 +45,7 @@ from rules.model import (
 )
 from rules.retiring import retire
 from rules.specs import Specs
+from rules.steps import in_parts
 
 if TYPE_CHECKING:
     from agent.metrics import Metrics
@@ -94,11 +95,8 @@ class Pipeline:
         self._worker.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception() or RuntimeError("the pipeline ended")
-        if not self.failed.done():
-            self.failed.set_exception(error)
+        if not task.cancelled() and not self.failed.done():
+            self.failed.set_exception(task.exception() or RuntimeError("the pipeline ended"))
 
     async def stop(self) -> None:
         """Commits what waits, then ends."""
@@ -229,7 +227,7 @@ class Pipeline:
             self.shards,
             readings,
             pings,
-            self.memory.instances_to_store(decision.instances.values()),
+            await in_steps(in_parts(decision.instances.values(), self.memory.instances_to_store)),
             sources,
             decision.transitions,
             decision.deliveries,
@@ -248,7 +246,7 @@ class Pipeline:
             if not await self._store(commit, settle):
                 return
             self.metrics.committed(len(readings), self.clock.monotonic() - started)
-        take_in(self.memory, decision, sources)
+        await in_steps(taking_in(self.memory, decision, sources))
         self.memory.forget(forget)
         self._report(decision)
         if decision.deliveries:

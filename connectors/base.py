@@ -221,6 +221,8 @@ class Notifier(Protocol):
       ConnectorError; without it a report is sent as a notice.
     - `takes_reports = False` of the class, where a report makes no sense, as for a pager.
     - `wants_every = True` of the class: a program reads it, so that it gets each change by itself and in order.
+    - `keeps_open`, of its class or its configuration: what it was told as firing stays so there until its end is told.
+      In another's place it is told only that this one can't be told, as an alert of its own with an end.
     - `way`, a property of it and of its configuration: in which of several ways it sends, and what that lacks.
     - `needs_setting`, a property of its configuration: (key, field) of a key that is left to a field of `Services`.
     """

@@ -34,7 +34,7 @@ from rules.periods import look_within
 from rules.questions import look_again, questions
 from rules.scene import Scene, comes_beside, not_later
 from rules.specs import Specs
-from rules.steps import OFTEN, Steps, at_once
+from rules.steps import MANY, OFTEN, Steps, at_once
 
 _state, _scene = maker(InstanceState), maker(Scene)
 _INACTIVE = AlertStatus()
@@ -76,9 +76,11 @@ def evaluating(
 ) -> Steps[tuple[States, Sequence[Transition]]]:
     """As `evaluate`, in steps."""
     sources, transitions = evaluate_sources(specs, states.sources, batch.polls, now) if batch.polls else ({}, [])
-    fresh = _fresh_readings(history, batch.readings)
+    fresh = yield from _fresh_readings(history, batch.readings)
     if batch.due or sources or history.is_anything_beside:
-        for key in _others(specs, states, history, batch, sources, now):
+        for number, key in enumerate(_others(specs, states, history, batch, sources, now), 1):
+            if not number % MANY:
+                yield
             fresh.setdefault(key, [])
     instances: dict[InstanceKey, InstanceState] = {}
     for number, (key, came) in enumerate(fresh.items(), 1):
@@ -113,10 +115,12 @@ def scene_of(specs: Specs, states: States, key: InstanceKey, now: int, history: 
     return Instance(specs, specs.targets[key.target], not_later(known, now), states, {}, history, now).scene()
 
 
-def _fresh_readings(history: History, readings: Iterable[Reading]) -> dict[InstanceKey, list[Reading]]:
+def _fresh_readings(history: History, readings: Iterable[Reading]) -> Steps[dict[InstanceKey, list[Reading]]]:
     """The instances that got readings, with these."""
     fresh: dict[InstanceKey, list[Reading]] = {}
-    for reading in readings:
+    for number, reading in enumerate(readings, 1):
+        if not number % MANY:
+            yield
         for key in history.instances_of(reading.series):
             fresh.setdefault(key, []).append(reading)
     return fresh
@@ -135,8 +139,9 @@ def _others(
             members = history.members(key)
             if not members.series or not names.isdisjoint(members.sources):
                 yield key
-    for reading in batch.readings:
-        yield from history.instances_beside(reading.series)
+    if history.is_anything_beside:
+        for reading in batch.readings:
+            yield from history.instances_beside(reading.series)
 
 
 class Instance:

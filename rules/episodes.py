@@ -34,7 +34,7 @@ def advance(
         after, begun = _step(asked, after, recent, found=found, still=still)
         said = [*said, *begun]
     if said and not (asked.scene.down or recent()):
-        return often.judged_on(before, after), _NONE
+        return flapping.checked_on(often.judged_on(before, after), after, asked.rule.flapping), _NONE
     return after, said
 
 

@@ -16,7 +16,7 @@ from itertools import compress
 from operator import ne
 
 from rules import alerts
-from rules.model import HOUR, AlertRule, AlertState, AlertStatus, Event
+from rules.model import HOUR, AlertRule, AlertState, AlertStatus, Event, Flapping
 from rules.model.quick import replace
 from rules.scene import Scene
 from rules.whens import Asked
@@ -102,6 +102,13 @@ def _noted(status: AlertStatus, of: int, time: int, *, on: bool) -> AlertStatus:
 def gone_on(status: AlertStatus, of: int, time: int, readings: int) -> AlertStatus:
     """As after so many newer readings, the last at `time`, by each of which the alert was found as it is."""
     return _checked(status, (*status.checks, *[alerts.is_open(status)] * min(readings, of))[-of:], time)
+
+
+def checked_on(status: AlertStatus, after: AlertStatus, flapping: Flapping | None) -> AlertStatus:
+    """The status with nothing of `after` but the check of a newer reading, by which an alert that is held stays so."""
+    if flapping is None or not status.checks or (after.checked_at or 0) <= (status.checked_at or 0):
+        return status
+    return _checked(status, (*status.checks, status.checks[-1])[-flapping.of :], after.checked_at)
 
 
 def _checked(status: AlertStatus, checks: tuple[bool, ...], at: int | None) -> AlertStatus:

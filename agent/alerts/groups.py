@@ -23,6 +23,8 @@ class Groups:
         self._of_alert: dict[str, dict[str, None]] = {}
         self._waiting: dict[Cause | InstanceKey, dict[Place, None]] = {}
         self._begun: dict[str, dict[str, tuple[int, ...]]] = {}  # receiver -> group -> times
+        self._put_off: dict[str, int] = {}  # until when, whatever time is theirs
+        self._awaiting: dict[str, dict[str, None]] = {}  # by the source that they are put off for
         self._timers = Timers[str](self._wake_of)
         self._ticked = 0
         self.remember(GroupChanges(self, {group.id: group for group in groups}))
@@ -31,7 +33,7 @@ class Groups:
 
     def _wake_of(self, name: str) -> int | None:
         group = self.groups.get(name)
-        return None if group is None else group.next_look
+        return None if group is None else self._put_off.get(name, group.next_look)
 
     def take_due(self, now: int) -> list[str]:
         """The groups whose time has come; each is given once, until it changes or `looked_at` sets a time again.
@@ -42,8 +44,29 @@ class Groups:
         if now < before:
             for group in self.groups.values():
                 self._note_begun(group)  # what was too old by then is not by now, as after a restart
-            return [name for name, group in self.groups.items() if group.next_look is not None]
-        return self._timers.take_due(now)
+            found = [name for name, group in self.groups.items() if self._wake_of(name) is not None]
+            self._put_off.clear()
+            return found
+        due = self._timers.take_due(now)
+        for name in due:
+            self._put_off.pop(name, None)
+        return due
+
+    def put_off(self, awaited: Mapping[str, str], until: int) -> None:
+        """Has groups looked at later than was their turn, also those that had none; each awaits a source."""
+        self._put_off |= dict.fromkeys(awaited, until)
+        self._timers.set(awaited)
+        for name, source in awaited.items():
+            self._awaiting.setdefault(source, {})[name] = None
+
+    def awaiting(self, sources: Iterable[str]) -> list[str]:
+        """The groups that were put off until one of these was read, or can't be."""
+        return [name for source in sources for name in self._awaiting.get(source, ())] if self._awaiting else []
+
+    def heard_of(self, sources: Iterable[str]) -> None:
+        """These are awaited no more, unless groups are put off for them again."""
+        for source in sources:
+            self._awaiting.pop(source, None)
 
     def looked_at(self, names: Iterable[str]) -> None:
         """Sets the times anew of groups that were given as due and did not change."""
@@ -80,6 +103,7 @@ class Groups:
     def remember(self, changes: GroupChanges) -> None:
         """Takes over what was committed."""
         for name, group in changes.groups.items():
+            self._put_off.pop(name, None)
             if group is None:
                 self.groups.pop(name, None)
             else:

@@ -8,6 +8,7 @@ from agent.alerts.adopting import hears, lowered, renew
 from agent.alerts.bursts import placed, spill, spills
 from agent.alerts.notices import Notices, Saying, reason_of
 from agent.alerts.silenced import show, shows
+from agent.alerts.unread import Unread
 from agent.deciding.decided import Decision, as_it_fires
 from rules.grouping import begun, goes_on, joined, look, own_group, renewed
 from rules.model import (
@@ -28,7 +29,7 @@ from rules.model.quick import replace
 from rules.muting import Asked, Cause, Situation
 from rules.severity import is_graver
 from rules.specs import Specs
-from rules.steps import OFTEN, Steps, at_once
+from rules.steps import OFTEN, Steps
 
 Why = Callable[[Decision, Transition], tuple[str, ...]]
 Release = Callable[[Decision, Transition], None]
@@ -41,20 +42,19 @@ _SAID_AGAIN = frozenset({Reason.UPDATED, Reason.ESCALATED, Reason.UNCORRECTED})
 class Teller:
     """Tells by one configuration."""
 
-    def __init__(self, specs: Specs, notices: Notices, situation: Situation, why: Why, release: Release) -> None:
+    def __init__(
+        self, specs: Specs, notices: Notices, situation: Situation, unread: Unread, why: Why, release: Release
+    ) -> None:
         """`why` says in a few lines why an alert stands as it does; `release` takes one that was held till now."""
+        self.unread = unread
         self.why = why
         self.release = release
         self.specs = specs
         self.notices = notices
         self.situation = situation
 
-    def tell(self, decision: Decision, transitions: Sequence[Transition], looks: Iterable[str] = ()) -> None:
-        """Everything that transitions, and groups that are to be looked at, ask to tell."""
-        at_once(self.telling(decision, transitions, looks))
-
     def telling(self, decision: Decision, transitions: Sequence[Transition], looks: Iterable[str] = ()) -> Steps[None]:
-        """As `tell`, in steps."""
+        """Everything that transitions, and groups that are to be looked at, ask to tell; in steps."""
         told_before = len(decision.deliveries)
         routed: dict[str, Transition | None] = dict.fromkeys(looks)
         for number, transition in enumerate(transitions, 1):
@@ -64,7 +64,11 @@ class Teller:
         for number, (name, news) in enumerate(routed.items(), 1):
             if not number % OFTEN:
                 yield
-            self.look_at(decision, name, news)
+            awaited = self.unread.awaited(decision, name) if news is None else None
+            if awaited is not None:
+                decision.put_off[name] = awaited
+            else:
+                self.look_at(decision, name, news)
         while decision.spilled:
             self.look_at(decision, *decision.spilled.popitem())
         told = {one.lane for one in decision.deliveries[told_before:]}

@@ -37,6 +37,7 @@ class Decision:
     breaker opened.
     `unmade` are calls (action, time) that were decided on before and turned out not to be made.
     `spilled` are bursts that alerts have joined and that are to be told of, with what is to be said of one of them.
+    `put_off` are groups that are looked at later, each with a source that is to be read first.
     """
 
     now: int
@@ -54,6 +55,7 @@ class Decision:
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)
     spilled: dict[str, Transition | None] = field(default_factory=dict)
+    put_off: dict[str, str] = field(default_factory=dict)
     unmade: list[tuple[str, int]] = field(default_factory=list)
     groups: GroupChanges = field(init=False)
     _runs_of: dict[InstanceKey, dict[str, Correction]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from agent.alerts.adopting import adopt
 from agent.alerts.notices import Notices
 from agent.alerts.telling import Teller
+from agent.alerts.unread import READ_WITHIN, Unread
 from agent.corrections.called import Answered
 from agent.corrections.correcting import Corrector
 from agent.corrections.undoing import take_back
@@ -32,7 +33,7 @@ from rules.model import (
 )
 from rules.muting import Situation
 from rules.specs import Specs
-from rules.steps import Steps, at_once
+from rules.steps import Steps, at_once, in_parts
 from rules.tracks import Added
 
 T = TypeVar("T")
@@ -64,13 +65,19 @@ def sorting_out(history: History, readings: Iterable[Reading], now: int) -> Step
 
 def take_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> None:
     """Remembers a decision that is in force: committed, `stored` sources too, or only rehearsed."""
+    at_once(taking_in(memory, decision, stored))
+
+
+def taking_in(memory: Memory, decision: Decision, stored: Iterable[SourceState] = ()) -> Steps[None]:
+    """As `take_in`, in steps."""
     for action, at in decision.unmade:
         memory.forget_call(action, at)
-    memory.remember(
-        decision.instances.values(), decision.sources.values(), stored, decision.runs.values(), decision.groups
-    )
+    yield from in_parts(decision.instances.values(), lambda states: memory.remember(states, (), (), ()))
+    memory.remember((), decision.sources.values(), stored, decision.runs.values(), decision.groups)
     for silence in decision.silences:
         memory.silences[silence.id] = silence
+    memory.groups.heard_of(decision.sources)
+    memory.groups.put_off(decision.put_off, memory.listening + READ_WITHIN)
     memory.switches.update(decision.switches)
     memory.troubles |= decision.troubles
 
@@ -87,7 +94,8 @@ class Decider:
         self.situation.note(memory.instances.values(), memory.sources.values())
         self.watching = Troubles(notices, memory, self.situation)
         self.corrector = Corrector(specs, notices, memory, self.situation, history)
-        self.teller = Teller(specs, notices, self.situation, self._why, self.corrector.release)
+        unread = Unread(specs, history)
+        self.teller = Teller(specs, notices, self.situation, unread, self._why, self.corrector.release)
 
     def decide(self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()) -> Decision:
         """Everything that follows from a batch of readings, polls and due times, and from calls that ended.
@@ -118,7 +126,7 @@ class Decider:
             ended += self.watching.look(decision)
         if decision.transitions or answers or self.memory.open_runs:
             self.corrector.correct(decision, answers)
-        looks = [*looks, *self.teller.woken(decision, ended)]
+        looks = [*looks, *self.memory.groups.awaiting(decision.sources), *self.teller.woken(decision, ended)]
         if looks or decision.transitions or decision.released:
             yield from self._telling(decision, looks)
 
@@ -134,7 +142,9 @@ class Decider:
         decision = Decision(now, self.memory, silences=[silence])
         self.situation.silences.put(silence, now)
         looks = self.teller.woken(decision, [(MutedBy.SILENCE, silence.id)])
-        self._tell(decision, [*looks, *self.teller.silenced(decision, silence)])
+        for name in dict.fromkeys([*looks, *self.teller.silenced(decision, silence)]):
+            self.teller.look_at(decision, name)  # waits for no poll: people see at once what they did
+        self._tell(decision)
         return decision
 
     def acknowledge(

@@ -40,6 +40,7 @@ from rules.model import (
     Transition,
 )
 from rules.specs import Specs
+from rules.steps import at_once
 
 _WARM_UP = 7 * DAY  # what is rehearsed, at least, before a time in the past
 _MOST_RUNS = 1_000
@@ -226,7 +227,7 @@ def _noted(decider: Decider, change: Transition, now: int) -> Decision:
     """Another alert began or ended, and what it muted is told."""
     decision = Decision(now, decider.memory)
     looks = decider.teller.woken(decision, decider.situation.note_alert(_status(change)))
-    decider.teller.tell(decision, (), looks)
+    at_once(decider.teller.telling(decision, (), looks))
     return decision
 
 

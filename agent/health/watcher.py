@@ -21,7 +21,7 @@ from agent.pipeline import Pipeline
 from agent.sending.envelopes import read_notice
 from agent.sending.outgoing import Outgoing
 from connectors.base import ConnectorError, Sending
-from rules.model import DATABASE, DISK, MINUTE, SECOND, SOURCES, Trouble
+from rules.model import DATABASE, DISK, MINUTE, RECEIVER_DOWN, SECOND, SOURCES, Trouble
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class Watcher:
         if DISK in known:
             known[DISK] = replace(known[DISK], words=self._room or known[DISK].words)
         found = [*known.values(), *([self._database] if self._database else [])]
-        return [one for one in found if one.over is None]
+        return [one for one in found if one.over is None and not one.cause.startswith(RECEIVER_DOWN)]
 
     def start(self) -> None:
         """Begins to look."""

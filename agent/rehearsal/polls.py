@@ -55,19 +55,25 @@ class Polls:
     def of_failures(self, start: int, end: int) -> Iterator[Polled]:
         """The polls that fail up to `end`, and of each source the last before them and the first that works again.
 
-        They are in no order.
+        Also those around a span in which none falls: a look in it finds the source not read just before. They are in
+        no order.
         """
         for entry in self._sources:
             if not any(one.source == entry.name for one in self._failing):
                 continue
-            before, fails = None, False
+            before, last, fails = None, start - 1, False
             for at in _grid(entry, start, end):
                 error = self._error(entry.name, at)
-                if error is not None and before is not None:
+                failed = error is not None or self._failed_between(entry.name, last, at)
+                if failed and before is not None:
                     yield Polled(entry.name, before)
-                if error is not None or fails:
+                if failed or fails:
                     yield Polled(entry.name, at, error)
-                before, fails = None if error is not None or fails else at, error is not None
+                before, last, fails = None if failed or fails else at, at, error is not None
+
+    def _failed_between(self, source: str, last: int, at: int) -> bool:
+        """Whether it could not be read for a while between two polls."""
+        return any(one.source == source and last < one.start and one.end <= at for one in self._failing)
 
     def _error(self, source: str, at: int) -> str | None:
         return next((one.error for one in self._failing if one.source == source and one.start <= at < one.end), None)

@@ -19,6 +19,12 @@ def is_program(entry: NotifierEntry) -> bool:
     return bool(getattr(registry.load("notifiers", entry.kind), "wants_every", False))
 
 
+def keeps_open(entry: NotifierEntry) -> bool:
+    """Whether what it was told as firing stays so there until its end is told; configurations may know better."""
+    kind = registry.load("notifiers", entry.kind)
+    return bool(getattr(entry.config, "keeps_open", getattr(kind, "keeps_open", False)))
+
+
 def manner_of(entry: NotifierEntry, group: Group) -> Manner:
     """Programs are told of each change, people not of each flap; what edits, and of a group, how things are by now."""
     if is_program(entry):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import orjson
 import structlog
 
 from agent.config.configuration import Configuration
+from agent.deciding.decided import Decision
 from agent.reports.rendering import read_report
 from agent.sending.envelopes import EXPIRES_AFTER, idempotency_key, read_notice
-from agent.store.records import Delivery, DeliveryKind, ReceiverState
+from agent.sending.manners import keeps_open
+from agent.sending.unreached import CAN_BE, Unreached, delivery_of, ends, fallback_of, told_of
+from agent.store.records import Commit, Delivery, DeliveryKind, ReceiverState
 from connectors.base import ConnectorError
 from connectors.report_message import as_notice
-from rules.model import Notice, Reason
-from rules.routing import CONSOLE
+from rules.model import Notice, Reason, Trouble
 
 log = structlog.get_logger()
 
@@ -35,13 +36,15 @@ class Receivers:
 
     def __init__(self, failing: Iterable[ReceiverState] = ()) -> None:
         self.config = Configuration({}, {})
+        self._unreached = Unreached()
         self._states = {(one.receiver, one.position): one for one in failing}
         self._told = {place: one.error for place, one in self._states.items()}  # also after a restart only once
         self._missed: dict[tuple[str, int], set[tuple[str, str]]] = {}  # what the fallback was told to begin
 
-    def use(self, config: Configuration) -> None:
-        """Goes by another configuration from now on."""
+    def use(self, config: Configuration, troubles: Iterable[Trouble] = ()) -> None:
+        """Goes by another configuration from now on; `troubles` are what others were told before a start, as stored."""
         self.config = config
+        self._unreached.take_up(troubles)
 
     def states(self) -> list[ReceiverState]:
         """How the notifiers that are configured were reached last; those never tried are absent."""
@@ -61,11 +64,24 @@ class Receivers:
         since = before.since if before is not None and before.since is not None else now
         self._states[place] = ReceiverState(*place, since, str(error))
 
-    def undeliverable(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
-        """What the fallback receiver is told because another receiver could not be told; none about its own."""
-        return self._beside(delivery, f"Receiver {delivery.receiver} could not be told: {error}", "")
+    def reached(self, delivery: Delivery, now: int) -> Commit | None:
+        """What those are told who were told that the delivery's receiver can't be told, now that it was."""
+        over = self._unreached.end((delivery.receiver, delivery.position), now)
+        return Commit(now, deliveries=[*ends(over, CAN_BE, self.config)], troubles=[over]) if over else None
 
-    def waiting(self, delivery: Delivery, error: ConnectorError) -> list[Delivery]:
+    def let_go(self, decision: Decision) -> None:
+        """The same of those that the configuration has no more, or of which others are told by now."""
+        for place, words in self._unreached.gone(self.config).items():
+            over = self._unreached.end(place, decision.now)
+            if over is not None:
+                decision.troubles[over.cause] = over
+                decision.deliveries += ends(over, words, self.config)
+
+    def undeliverable(self, delivery: Delivery, error: ConnectorError, now: int) -> Commit:
+        """What the fallback receiver is told because another receiver could not be told; none about its own."""
+        return self._beside(delivery, f"Receiver {delivery.receiver} could not be told: {error}", "", now)
+
+    def waiting(self, delivery: Delivery, error: ConnectorError, now: int) -> Commit | None:
         """What the fallback receiver is told because nothing gets through until it is mended.
 
         Once for each reason, and of each alert that begins meanwhile or gets graver, so that somebody hears of it.
@@ -73,39 +89,31 @@ class Receivers:
         place = (delivery.receiver, delivery.position)
         missed, begun = self._missed.setdefault(place, set()), _begun(delivery)
         if self._told.get(place) == str(error) and begun <= missed:
-            return []
+            return None
         self._told[place] = str(error)
         missed |= begun
         said = f"Receiver {delivery.receiver} can't be told: {error}. What it misses waits for up to three days"
-        return self._beside(delivery, said, "waits")
+        return self._beside(delivery, said, "waits", now)
 
-    def _beside(self, delivery: Delivery, words: str, mark: str) -> list[Delivery]:
+    def _beside(self, delivery: Delivery, words: str, mark: str, now: int) -> Commit:
         try:
             notice = _said(delivery)
         except (ValueError, TypeError, KeyError):
             log.exception("delivery.unreadable", delivery=delivery.id)  # written by another version; nobody can be told
-            return []
-        fallback = self.config.route.receiver if self.config.route else CONSOLE
+            return Commit(now)
         if notice.reason in {Reason.UNDELIVERABLE, Reason.TEST}:
-            return []
-        if fallback == delivery.receiver:
-            fallback = CONSOLE
+            return Commit(now)
+        fallback = fallback_of(self.config, delivery.receiver)
         said = replace(notice, reason=Reason.UNDELIVERABLE, receiver=fallback, details=(*notice.details, words))
-        marks = (mark,) if mark else ()
-        return [
-            Delivery(
-                key=idempotency_key(delivery.key, fallback, str(position), *marks),
-                kind=DeliveryKind.NOTICE,
-                receiver=fallback,
-                position=position,
-                lane=f"{fallback}/{position}/{notice.group or notice.fingerprint}/undeliverable",
-                payload=orjson.dumps(said, option=orjson.OPT_SERIALIZE_DATACLASS),
-                created=notice.at,
-                next_at=delivery.next_at,
-                expires_at=delivery.expires_at + EXPIRES_AFTER,
-            )
-            for position, _ in enumerate(self.config.notifiers(fallback))
-        ]
+        trouble: Trouble | None = None
+        made = []
+        for position, entry in enumerate(self.config.notifiers(fallback)):
+            if keeps_open(entry):
+                trouble = self._unreached.begin((delivery.receiver, delivery.position), fallback, words, now)
+            told = told_of(trouble, notice, words) if trouble is not None and keeps_open(entry) else said
+            key = idempotency_key(delivery.key, fallback, str(position), *([mark] if mark else []))
+            made.append(delivery_of(told, position, key, delivery.next_at, delivery.expires_at + EXPIRES_AFTER))
+        return Commit(now, deliveries=made, troubles=[] if trouble is None else [trouble])
 
 
 def _begun(delivery: Delivery) -> set[tuple[str, str]]:

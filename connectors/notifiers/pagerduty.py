@@ -38,6 +38,7 @@ class PagerDutyNotifier:
     wants_chart: ClassVar[bool] = False
     wants_updates: ClassVar[bool] = True
     takes_reports: ClassVar[bool] = False
+    keeps_open: ClassVar[bool] = True
 
     def __init__(self, config: PagerDutyConfig, services: Services) -> None:
         self._config = config
@@ -85,12 +86,10 @@ def _event(sending: Sending, action: str) -> dict[str, Any]:
 
 
 def dedup_key(notice: Notice) -> str:
-    """What PagerDuty tells alerts by: the alert, or the group; a test or a failure is an alert of its own."""
+    """What PagerDuty tells alerts by: the alert, or the group; a test is an alert of its own."""
     if notice.reason is Reason.TEST:
         return shortened(f"setpoint/test/{notice.receiver}", _KEY)
-    about = notice.group or notice.fingerprint
-    undeliverable = notice.reason is Reason.UNDELIVERABLE
-    return shortened(f"setpoint/undeliverable/{about}" if undeliverable else f"setpoint/{about}", _KEY)
+    return shortened(f"setpoint/{notice.group or notice.fingerprint}", _KEY)
 
 
 def _action(notice: Notice) -> str:
@@ -102,12 +101,9 @@ def _action(notice: Notice) -> str:
 
 
 def _payload(notice: Notice) -> dict[str, Any]:
-    said = heading(notice)
-    if notice.reason is Reason.UNDELIVERABLE and notice.details:
-        said = f"{said} ({plain(notice.details[-1])})"
     severity = "info" if notice.reason is Reason.TEST else _SEVERITIES.get(notice.severity, "warning")
     known = {
-        "summary": shortened(said, _SUMMARY),
+        "summary": shortened(heading(notice), _SUMMARY),
         "severity": severity,
         "source": shortened(plain(notice.target or notice.title) or "setpoint", _TEXT),
         "timestamp": rfc3339(notice.at),

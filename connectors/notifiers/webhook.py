@@ -47,6 +47,11 @@ class WebhookConfig(fields.Config):
 
     _no_body_of_get = field_validator("json_", "body")(check_method)
 
+    @property
+    def keeps_open(self) -> bool:
+        """What a body of one's own says is maybe read by people."""
+        return self.json_ is None and self.body is None
+
     @field_validator("url")
     @classmethod
     def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -62,6 +67,7 @@ class WebhookNotifier:
     wants_chart: ClassVar[bool] = False
     wants_updates: ClassVar[bool] = False
     wants_every: ClassVar[bool] = True
+    keeps_open: ClassVar[bool] = True
 
     def __init__(self, config: WebhookConfig, services: Services) -> None:
         self._config = config

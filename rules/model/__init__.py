@@ -23,7 +23,7 @@ from rules.model.states import (
     Switch,
     Transition,
 )
-from rules.model.troubles import BLIND, DATABASE, DISK, SOURCES, Trouble
+from rules.model.troubles import BLIND, DATABASE, DISK, RECEIVER_DOWN, SOURCES, Trouble
 from rules.model.usual import Against, Distances, Finding, Usual
 from rules.model.values import (
     DAY,
@@ -81,6 +81,7 @@ __all__ = [
     "LARGEST",
     "MINUTE",
     "PLANNED_AHEAD",
+    "RECEIVER_DOWN",
     "SECOND",
     "SOURCES",
     "Acknowledgement",

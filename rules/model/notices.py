@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rules.model.quick import quick
-from rules.model.troubles import BLIND
+from rules.model.troubles import BLIND, RECEIVER_DOWN
 
 
 class Reason(StrEnum):
@@ -148,7 +148,7 @@ class Notice:
     @property
     def of_itself(self) -> bool:
         """Whether it is about the daemon itself, so that there is nothing to take or to silence."""
-        return self.alert == BLIND and not self.target
+        return self.alert in {BLIND, RECEIVER_DOWN} and not self.target
 
     @property
     def episode(self) -> int:

@@ -64,6 +64,8 @@ async def test_a_receiver_that_is_gone_is_left_alone_and_the_fallback_told(daemo
     assert [message.path for message in sink.arrived.messages] == ["gone", "alerts"]
     told = sink.taken("alerts")[0].json
     assert (told["reason"], told["status"], told["receiver"]) == ("undeliverable", "firing", "all")
+    (alert,) = told["alerts"]
+    assert alert["labels"]["alertname"] == "receiver-down"
     notice, refused = (await daemon.get("deliveries"))["deliveries"]
     assert (refused["receiver"], refused["state"], len(refused["attempts"])) == ("away", "failed", 1)
     assert "410 Gone" in refused["error"]
@@ -73,6 +75,17 @@ async def test_a_receiver_that_is_gone_is_left_alone_and_the_fallback_told(daemo
     assert row["permanent"] == 1
     payload = daemon.rows("SELECT payload FROM deliveries WHERE receiver = 'all'")[0]["payload"]
     assert "Receiver away could not be told" in payload
+
+    sink.answer = None
+    await daemon.kill()
+    await daemon.start()
+    api.values["house"] = {"kitchen": 21.0}
+    await daemon.happenings.until(lambda: len(sink.taken("alerts")) == 2, "it is over")
+    assert sink.taken("gone")[-1].json["status"] == "resolved"
+    (over,) = sink.taken("alerts")[-1].json["alerts"]
+    assert (over["status"], over["fingerprint"]) == ("resolved", alert["fingerprint"])
+    assert (over["labels"], over["startsAt"]) == (alert["labels"], alert["startsAt"])
+    assert not daemon.rows("SELECT 1 FROM troubles WHERE over IS NULL")
 
 
 async def test_without_a_route_the_console_says_what_could_not_be_told(daemon: Daemon, api: Api, sink: Receiver):

@@ -73,8 +73,9 @@ class World:
     settled: list[tuple[str, str]] = field(default_factory=list)
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)  # receivers that never answer
-    fallback: Callable[[Delivery, ConnectorError], list[Delivery]] = lambda _delivery, _error: []
-    waiting: Callable[[Delivery, ConnectorError], list[Delivery]] = lambda _delivery, _error: []
+    fallback: Callable[[Delivery, ConnectorError, int], Commit | None] = lambda _delivery, _error, _now: None
+    waiting: Callable[[Delivery, ConnectorError, int], Commit | None] = lambda _delivery, _error, _now: None
+    reached: Callable[[Delivery, int], Commit | None] = lambda _delivery, _now: None
     called: list[tuple[str | None, str | None]] = field(default_factory=list)
     on_called: Callable[[Settle], Awaitable[None]] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,7 +105,7 @@ class World:
         self.changed.set()
 
     def dispatcher(self, limits: Limits | None = None, seed: int = 1) -> Dispatcher:
-        edges = Edges(self.send, self.send, self.answered, self.fallback, self.waiting, self.note)
+        edges = Edges(self.send, self.send, self.answered, self.fallback, self.waiting, self.reached, self.note)
         return Dispatcher(self.store, self.clock, edges, limits, random.Random(seed), self.clock.wait_until)
 
     @asynccontextmanager
@@ -283,9 +284,10 @@ async def test_corrections_never_use_up_the_places_of_notices(world: World) -> N
 
 
 async def test_a_permanent_failure_tells_the_fallback_in_the_same_transaction(world: World) -> None:
-    def fallback(delivery: Delivery, error: ConnectorError) -> list[Delivery]:
+    def fallback(delivery: Delivery, error: ConnectorError, now: int) -> Commit:
         assert str(error) == "410 Gone"
-        return [notice(f"about-{delivery.key}", receiver="fallback", reason=Reason.UNDELIVERABLE)]
+        told = notice(f"about-{delivery.key}", receiver="fallback", reason=Reason.UNDELIVERABLE)
+        return Commit(now, deliveries=[told])
 
     world.fallback = fallback
     world.outcomes = {"a": [Refused("410 Gone", permanent=True)], "about-a": [Refused("410 Gone", permanent=True)]}
@@ -294,6 +296,19 @@ async def test_a_permanent_failure_tells_the_fallback_in_the_same_transaction(wo
         await world.until(lambda: len(world.settled) == 2)
     assert world.settled == [("a", "failed"), ("about-a", "failed")]
     assert set(await states(world.store)) == {"a", "about-a"}
+
+
+async def test_that_a_receiver_is_reached_again_is_told_in_the_same_transaction(world: World) -> None:
+    def reached(delivery: Delivery, now: int) -> Commit | None:
+        over = notice(f"over-{delivery.key}", receiver="fallback", reason=Reason.RESOLVED)
+        return Commit(now, deliveries=[over]) if delivery.key == "a" else None
+
+    world.reached = reached
+    world.outcomes = {"a": [Unreachable("down"), None]}
+    await world.queue(notice("a"))
+    async with world.running():
+        await world.run_until(lambda: len(world.settled) == 3)
+    assert world.settled == [("a", "retry"), ("a", "sent"), ("over-a", "sent")]
 
 
 @pytest.mark.parametrize(
@@ -315,9 +330,10 @@ async def test_a_call_that_is_not_made_is_withheld_unless_it_may_have_been(
 
 
 async def test_what_waits_until_something_is_mended_is_said_and_sent_then(world: World) -> None:
-    def waiting(delivery: Delivery, error: ConnectorError) -> list[Delivery]:
+    def waiting(delivery: Delivery, error: ConnectorError, now: int) -> Commit:
         asked.append(str(error))
-        return [notice(f"about-{delivery.key}", receiver="fallback", reason=Reason.UNDELIVERABLE)]
+        told = notice(f"about-{delivery.key}", receiver="fallback", reason=Reason.UNDELIVERABLE)
+        return Commit(now, deliveries=[told])
 
     asked: list[str] = []
     revoked = Refused("token_revoked", permanent=False)

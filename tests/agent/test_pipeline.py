@@ -114,7 +114,9 @@ class World:
         await self.pipeline.handle(readings, Polled("a", now, error))
 
     async def wait(self, after: int) -> None:
+        """Time passes, and nobody was away."""
         self.clock.time += after
+        self.pipeline.memory.ticked(self.clock.time)
         self.pipeline.tick(self.clock.time)
         await self.pipeline.spool.join()
 

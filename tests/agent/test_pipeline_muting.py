@@ -87,6 +87,7 @@ class Plant(World):
         while True:
             due = self.pipeline.memory.next_due()
             self.clock.time = end if due is None else min(max(due, self.clock.time), end)
+            self.pipeline.memory.ticked(self.clock.time)
             self.pipeline.tick(self.clock.time)
             await self.pipeline.spool.join()
             if self.clock.time >= end:

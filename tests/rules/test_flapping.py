@@ -31,9 +31,11 @@ from rules.model import (
     NoData,
     NoDataThen,
     Often,
+    Polled,
     Reading,
     Reason,
     Selector,
+    SourceRule,
     Standing,
     Target,
 )
@@ -252,6 +254,23 @@ def test_without_the_key_a_reload_settles_it() -> None:
         changed.states, changed.history = world.states, world.history
         assert changed.step(NOON + 6 * MINUTE, due=[KEY]) == [event]
         assert changed.step(NOON + 7 * MINUTE, due=[KEY]) == []
+
+
+def test_a_reading_is_a_check_also_while_another_source_is_still_to_be_read_after_a_pause() -> None:
+    """By it the alert stays as it was; what it comes to then is a change that counts."""
+    goal = Goal(condition="last(temperature) < 23 and last(humidity) > 5")
+    target = Target("t", "Room", goal, alerts=(AlertRule("hot", Standing.OUT_OF_BAND, flapping=QUICK),))
+    world = World(target, sources=[SourceRule("a", ("temperature",), MINUTE), SourceRule("b", ("humidity",), MINUTE)])
+    dry, back = series("humidity", source="b"), NOON + 10 * MINUTE
+    world.step(NOON, Reading(dry, NOON, 9), polls=[Polled("b", NOON)])
+    world.step(NOON, Reading(TEMPERATURE, NOON, 25), polls=[Polled("a", NOON)])
+    for moment in (back, back + SECOND, back + 2 * SECOND):
+        world.step(moment, Reading(TEMPERATURE, moment, 21), polls=[Polled("a", moment)])
+    assert world.states.instances[KEY].alerts["hot"].checks == (True,) * 4
+    assert world.step(back + MINUTE, Reading(dry, back + MINUTE, 9), polls=[Polled("b", back + MINUTE)]) == [
+        "hot resolved"
+    ]
+    assert world.states.instances[KEY].alerts["hot"].checks == (*(True,) * 4, False)
 
 
 def test_a_check_in_flaps_too() -> None:

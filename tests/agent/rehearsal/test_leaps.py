@@ -164,9 +164,14 @@ SEEN = [(11 * MINUTE + SECOND, {SERIES[5]: 2.0}, 0, 4), (MINUTE, {ROOMS[0]: None
 # A look shortly before the window is empty, at which the source was read as ever, is no other grid of looks.
 READ = [(11 * MINUTE + SECOND, {ROOMS[0]: 25.0, ROOMS[1]: 22.8, SERIES[4]: 25.0}, 0, 2)]
 
-# A source, the minute from which it can't be read, and for how long.
+# A source, the minute from which it can't be read, and for how long; maybe between two polls.
 FAILURES = st.lists(
-    st.tuples(st.sampled_from(["rooms", "shop"]), st.integers(0, 90), st.sampled_from([1, 2, 7, 30])), max_size=2
+    st.tuples(
+        st.sampled_from(["rooms", "shop"]),
+        st.integers(0, 360).map(lambda at: at / 4),
+        st.sampled_from([0.5, 1, 2, 7, 30]),
+    ),
+    max_size=2,
 )
 
 
@@ -176,6 +181,7 @@ FAILURES = st.lists(
 @example(stretches=SILENT, planned=False, between=[], after=100, failing=[("rooms", 51, 7)])
 @example(stretches=SEEN, planned=False, between=[], after=0, failing=[("shop", 35, 6)])
 @example(stretches=READ, planned=False, between=[46], after=100, failing=[])
+@example(stretches=SILENT, planned=False, between=[], after=100, failing=[("rooms", 51.01, 0.5)])
 @given(STRETCHES, st.booleans(), st.lists(st.integers(0, 200), max_size=2), st.sampled_from([0, 30, 100]), FAILURES)
 def test_it_tells_calls_and_finds_what_every_look_does(
     configs: list[Configuration],
@@ -183,9 +189,9 @@ def test_it_tells_calls_and_finds_what_every_look_does(
     planned: bool,
     between: list[int],
     after: int,
-    failing: list[tuple[str, int, int]],
+    failing: list[tuple[str, float, float]],
 ) -> None:
-    spans = [Failing(name, START + at * MINUTE, START + (at + for_) * MINUTE) for name, at, for_ in failing]
+    spans = [Failing(name, START + int(at * MINUTE), START + int((at + for_) * MINUTE)) for name, at, for_ in failing]
     polls = Polls(configs[planned].sources.values(), spans)
     moments, end = course_of(stretches, after, polls)
     looks = [*sorted(at for one in between if (at := START + one * MINUTE) < end), end]

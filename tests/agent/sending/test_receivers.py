@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import orjson
 import pytest
 
 from agent.config.configuration import Configuration, NotifierEntry
+from agent.deciding.decided import Decision
+from agent.deciding.memory import Memory
 from agent.sending.envelopes import EXPIRES_AFTER, read_notice
 from agent.sending.receivers import Receivers, failing
 from agent.store.codec import encode
-from agent.store.records import Delivery, DeliveryKind, ReceiverState
+from agent.store.records import Delivery, DeliveryKind, ReceiverState, Remembered
 from connectors.base import ConnectorError, Refused
-from rules.model import MINUTE, Matcher, Notice, Reason
+from connectors.notifiers.pagerduty import events
+from connectors.notifiers.webhook import WebhookConfig
+from connectors.payload import payload
+from rules.model import MINUTE, Matcher, Notice, Reason, Trouble
 from rules.routing import Route
 from tests.connectors.notifiers import kit
 from tests.connectors.notifiers.reports import report
 
-ENTRY = NotifierEntry("console", None)
+ENTRY, WEBHOOK, PAGER = (NotifierEntry(kind, None) for kind in ("console", "webhook", "pagerduty"))
 GONE = Refused("https://hooks.example.com answered 410 Gone", status=410)
 PLACES = {"growth": (ENTRY,), "fallback": (ENTRY, ENTRY)}
 
@@ -56,9 +62,18 @@ def until_mended(words: str = "Slack refused: token_revoked") -> ConnectorError:
     return error
 
 
+def lost(known: Receivers, one: Delivery, error: ConnectorError) -> list[Delivery]:
+    return list(known.undeliverable(one, error, kit.NOW).deliveries)
+
+
+def waits(known: Receivers, one: Delivery, error: ConnectorError) -> list[Delivery]:
+    made = known.waiting(one, error, kit.NOW)
+    return list(made.deliveries) if made else []
+
+
 class TestUndeliverable:
     def told(self, route: Route | None, reason=Reason.FIRING) -> list[Delivery]:
-        return reached(route).undeliverable(growth(reason), GONE)
+        return lost(reached(route), growth(reason), GONE)
 
     def test_each_notifier_of_the_route_s_receiver_hears_of_it(self):
         made = self.told(Route("fallback"))
@@ -92,13 +107,13 @@ class TestUndeliverable:
 
     def test_a_report_is_said_as_a_notice(self):
         known = reached(Route("all"), {"growth": (), "all": (ENTRY,)})
-        (made,) = known.undeliverable(report_delivery(), Refused("gone", permanent=True))
+        (made,) = lost(known, report_delivery(), Refused("gone", permanent=True))
         said = read_notice(made.payload)
         assert (made.kind, made.receiver, said.reason) == (DeliveryKind.NOTICE, "all", Reason.UNDELIVERABLE)
         assert said.headline.startswith("Weekly numbers: 1 of 3")
         assert said.details[-1] == "Receiver growth could not be told: gone"
         other = report_delivery(dataclasses.replace(report(), name="other"))
-        (another,) = known.undeliverable(other, Refused("gone", permanent=True))
+        (another,) = lost(known, other, Refused("gone", permanent=True))
         assert made.lane != another.lane  # neither waits for the other, nor is taken for it
 
 
@@ -108,7 +123,7 @@ class TestWaiting:
 
         def told(**changes):
             keys = {name: changes.pop(name) for name in ("key",) if name in changes}
-            made = known.waiting(delivery(kit.notice(receiver="growth", **changes), **keys), error)
+            made = waits(known, delivery(kit.notice(receiver="growth", **changes), **keys), error)
             return [read_notice(one.payload).fingerprint for one in made]
 
         assert told() == [kit.notice().fingerprint] * 2
@@ -125,35 +140,35 @@ class TestWaiting:
         def told(*numbers, fresh=()):
             alerts = tuple(kit.alert(number, fresh=number in fresh) for number in numbers)
             notice = dataclasses.replace(kit.several(), receiver="growth", reason=Reason.FIRING, alerts=alerts)
-            return len(known.waiting(delivery(notice), error))
+            return len(waits(known, delivery(notice), error))
 
         assert [told(1, 2, fresh=(1, 2)), told(1, 2), told(2, 1, fresh=(1,)), told(3, 1, 2, fresh=(3,))] == [2, 0, 0, 2]
 
     def test_it_is_told_once_for_each_reason_and_again_after_it_worked(self):
         known, one = reached(Route("fallback")), growth()
-        told = known.waiting(one, until_mended())
+        told = waits(known, one, until_mended())
         assert [made.receiver for made in told] == ["fallback", "fallback"]
         words = read_notice(told[0].payload).details[-1]
         assert words == (
             "Receiver growth can't be told: Slack refused: token_revoked. What it misses waits for up to three days"
         )
-        assert known.waiting(dataclasses.replace(one, key="another"), until_mended()) == []
-        assert known.waiting(one, until_mended("Slack refused: missing_scope"))
+        assert waits(known, dataclasses.replace(one, key="another"), until_mended()) == []
+        assert waits(known, one, until_mended("Slack refused: missing_scope"))
         known.settled(one, None, kit.NOW)
-        assert known.waiting(one, until_mended())
+        assert waits(known, one, until_mended())
 
     def test_that_it_ended_for_good_later_is_said_as_well(self):
         known = reached(Route("fallback"))
-        told = known.waiting(growth(), until_mended())
-        lost = known.undeliverable(growth(), until_mended())
-        assert {one.key for one in told}.isdisjoint(one.key for one in lost)
+        told = waits(known, growth(), until_mended())
+        ended = lost(known, growth(), until_mended())
+        assert {one.key for one in told}.isdisjoint(one.key for one in ended)
 
     def test_a_restart_does_not_repeat_it(self):
         error = until_mended()
-        before = reached(Route("fallback")).waiting(growth(), error)
+        before = waits(reached(Route("fallback")), growth(), error)
         known = reached(Route("fallback"), PLACES, ReceiverState("growth", 0, 5, str(error)))
-        assert known.waiting(growth(Reason.RESOLVED), error) == []
-        assert [one.key for one in known.waiting(growth(), error)] == [one.key for one in before]  # stored already
+        assert waits(known, growth(Reason.RESOLVED), error) == []
+        assert [one.key for one in waits(known, growth(), error)] == [one.key for one in before]  # stored already
 
 
 class TestStates:
@@ -174,3 +189,102 @@ class TestStates:
         known.settled(growth(), later, kit.NOW)
         known.settled(growth(kind=DeliveryKind.CALL), GONE, kit.NOW)
         assert known.states() == []
+
+
+class TestKeptOpen:
+    """Who keeps open what it was told hears of the receiver itself: once that it can't be told, and once that it can."""
+
+    PLACES: ClassVar = {"growth": (ENTRY,), "fallback": (WEBHOOK, ENTRY, PAGER)}
+
+    def known(self, *troubles: Trouble, route: str = "fallback", **places: tuple[NotifierEntry, ...]) -> Receivers:
+        made = Receivers()
+        receivers = {**self.PLACES, "other": (WEBHOOK,), **places}
+        made.use(Configuration({}, {}, receivers=receivers, route=Route(route)), troubles)
+        return made
+
+    def let_go(self, known: Receivers, now: int = kit.NOW + MINUTE) -> list[tuple[str, int, str, str]]:
+        memory = Memory(Remembered({}, {}, ()))
+        decision = Decision(now, memory)
+        known.let_go(decision)
+        told = [read_notice(one.payload) for one in decision.deliveries]
+        assert all(one.over == now for one in decision.troubles.values())
+        return [
+            (one.receiver, each.position, one.status, one.headline)
+            for one, each in zip(told, decision.deliveries, strict=True)
+        ]
+
+    def test_whatever_it_missed_is_one_alert_with_its_own_labels(self):
+        known = self.known()
+        first = known.undeliverable(growth(), GONE, kit.NOW)
+        other = delivery(kit.resolved(receiver="growth", fingerprint="another"), key="another")
+        second = known.undeliverable(other, GONE, kit.NOW + MINUTE)
+        assert [one.position for one in first.deliveries] == [0, 1, 2]
+        webhook, words, pager = (read_notice(one.payload) for one in first.deliveries)
+        assert words.fingerprint == kit.notice().fingerprint
+        later = read_notice(second.deliveries[0].payload)
+        for one in (webhook, pager, later):
+            assert payload(one)["alerts"][0]["labels"] == {
+                "alertname": "receiver-down", "notifier": "0", "receiver": "growth", "severity": "critical",
+            }  # fmt: skip
+            assert (one.status, one.starts_at, one.fingerprint) == ("firing", kit.NOW, webhook.fingerprint)
+        assert webhook.headline == f"Receiver growth could not be told: {GONE}"
+        assert webhook.annotations == {"summary": webhook.headline, "missed": kit.notice().headline}
+        assert later.details[0].startswith("Resolved: ")
+        assert first.troubles == second.troubles
+        assert len({one.key for made in (first, second) for one in made.deliveries}) == 6
+
+    def test_it_is_over_once_when_something_gets_through(self):
+        known = self.known()
+        assert known.reached(growth(), kit.NOW) is None
+        begun = known.undeliverable(growth(), GONE, kit.NOW)
+        over = known.reached(growth(Reason.RESOLVED), kit.NOW + MINUTE)
+        assert [(one.position, one.lane) for one in over.deliveries] == [
+            (one.position, one.lane) for one in begun.deliveries if one.position != 1
+        ]
+        said = [read_notice(one.payload) for one in over.deliveries]
+        assert {(one.reason, one.status, one.headline) for one in said} == {
+            (Reason.RESOLVED, "resolved", "Receiver growth can be told again")
+        }
+        fired, ended = (events(kit.sending(read_notice(made.deliveries[-1].payload)))[0] for made in (begun, over))
+        assert (fired["event_action"], ended["event_action"]) == ("trigger", "resolve")
+        assert fired["dedup_key"] == ended["dedup_key"]
+        assert [one.over for one in over.troubles] == [kit.NOW + MINUTE]
+        assert known.reached(growth(), kit.NOW + MINUTE) is None
+
+    def test_a_restart_knows_of_it(self):
+        begun = self.known().undeliverable(growth(), GONE, kit.NOW)
+        assert self.known(*begun.troubles).reached(growth(), kit.NOW).deliveries
+        ended = [dataclasses.replace(one, over=kit.NOW) for one in begun.troubles]
+        assert self.known(*ended).reached(growth(), kit.NOW) is None
+
+    def test_what_waits_until_it_is_mended_too(self):
+        known = self.known()
+        made = known.waiting(growth(), until_mended(), kit.NOW)
+        assert read_notice(made.deliveries[0].payload).alert == "receiver-down"
+        assert known.reached(growth(), kit.NOW).deliveries
+
+    def test_a_webhook_with_a_body_of_its_own_is_told_as_people_are(self):
+        own = WebhookConfig(type="webhook", url="http://chat.local/", json={"text": "{{ heading }}"})
+        known = self.known(fallback=(NotifierEntry("webhook", own),))
+        made = known.undeliverable(growth(), GONE, kit.NOW)
+        assert not made.troubles
+        assert read_notice(made.deliveries[0].payload).headline == kit.notice().headline
+
+    def test_who_keeps_nothing_open_makes_no_trouble(self):
+        known = reached(Route("fallback"))
+        assert not known.undeliverable(growth(), GONE, kit.NOW).troubles
+        assert known.reached(growth(), kit.NOW) is None
+
+    def test_what_the_configuration_drops_is_over(self):
+        begun = self.known().undeliverable(growth(), GONE, kit.NOW).troubles
+        words = "Receiver growth is no longer configured"
+        known = self.known(*begun, growth=())
+        assert self.let_go(known) == [("fallback", 0, "resolved", words), ("fallback", 2, "resolved", words)]
+        assert self.let_go(known) == []
+        assert self.let_go(self.known(*begun)) == []
+
+    def test_where_others_hear_of_it_now_it_is_over(self):
+        begun = self.known().undeliverable(growth(), GONE, kit.NOW).troubles
+        known = self.known(*begun, route="other")
+        assert [(name, position) for name, position, *_ in self.let_go(known)] == [("fallback", 0), ("fallback", 2)]
+        assert [one.receiver for one in known.undeliverable(growth(), GONE, kit.NOW).troubles] == ["other"]
