@@ -17,6 +17,7 @@ from agent.polling.schedule import Schedule
 from agent.runtime import Unknown
 from agent.store.errors import StoreError
 from connectors.base import ConnectorError, PartialAnswer, Source, TimedOut
+from connectors.deadlines import Deadlines
 from rules.model import SECOND, Polled, Reading
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Due:
     source: Source
     schedule: Schedule
     lane: Lane | None
+    patience: float  # seconds a poll may take in all
     at: int
     waits: int = 0  # no poll before
     failures: int = 0  # in a row
@@ -60,10 +62,12 @@ class Poller:
         self._clock = clock
         self._handle = handle
         self._on_poll = on_poll
+        self._log = log.bind()  # one that is not bound is put together anew for each line, also for those not wanted
         self._due: dict[str, Due] = {}
         self._heaps: dict[int, list[Due]] = {}
         self._ticked: dict[int, int] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._deadlines = Deadlines()
         self._lanes: dict[str, Lane] = {}
         self._failing: set[str] = set()
 
@@ -99,7 +103,8 @@ class Poller:
         origin: str = getattr(source, "origin", "")
         lane = self._lanes.setdefault(origin, Lane(origin)) if origin else None
         # The second poll is on the grid too, but not right after the first.
-        return Due(entry, source, schedule, lane, schedule.first, waits=schedule.first + (entry.every or 0) // 2)
+        second = schedule.first + (entry.every or 0) // 2
+        return Due(entry, source, schedule, lane, _patience(entry), schedule.first, waits=second)
 
     def _order(self) -> None:
         for heap in self._heaps.values():
@@ -183,7 +188,7 @@ class Poller:
         self._note(due, error, now, started)
         words = None if error is None else str(error)
         self._on_poll(name, "ok" if error is None else "failed", took)
-        log.debug("poll", source=name, readings=len(readings), seconds=took, error=words)
+        self._log.debug("poll", source=name, readings=len(readings), seconds=took, error=words)
         self._say(name, words or partly)
         try:
             await self._handle(() if readings is due.taken else readings, Polled(name, now, words, partly))
@@ -230,12 +235,12 @@ class Poller:
 
     async def _answer(self, due: Due, now: int) -> Sequence[Reading]:
         try:
-            async with asyncio.timeout(_patience(due.entry)):
+            with self._deadlines.within(due.patience):
                 return await due.source.read(now)
         except ConnectorError:
             raise
         except TimeoutError:
-            raise TimedOut(f"no answer within {_patience(due.entry):g} s") from None
+            raise TimedOut(f"no answer within {due.patience:g} s") from None
         except Exception as unexpected:
             log.exception("poll.crashed", source=due.entry.name)
             raise ConnectorError(f"unexpected {type(unexpected).__name__}; see the log") from unexpected

@@ -22,11 +22,14 @@ from rules.periods import EPOCH, to_micros
 log = structlog.get_logger()
 
 TICK = SECOND
+_TOGETHER = 4
+"""Shards that tick at one time, so four times a second: what is read together is decided on and stored together."""
+
 _SET = 2.0  # seconds the wall clock may move against the monotonic one within a second before it counts as set
 
 
 class Scheduler:
-    """Calls `on_tick(shard, time)` each second, shard i shifted by i/SHARDS of it, `time` being when it was due."""
+    """Calls `on_tick(shard, time)` each second, each four shards a quarter later, `time` being when it was due."""
 
     def __init__(self, clock: Clock, on_tick: Callable[[int, int], None], on_lag: Callable[[float], None]) -> None:
         """`on_lag` is told how many seconds after it was due each tick began."""
@@ -69,7 +72,7 @@ class Scheduler:
         now = self._clock.now()
         begin = now // TICK * TICK + TICK
         for shard in range(SHARDS):
-            self._expect(shard, begin + shard * TICK // SHARDS - now)
+            self._expect(shard, begin + _shift(shard) - now)
         self._scheduler.add_job(self._spread, _Grid(begin, TICK), args=(begin,), id="ticks", replace_existing=True)
 
     def _expect(self, shard: int, wait: int) -> None:
@@ -80,7 +83,7 @@ class Scheduler:
         now, loop = self._clock.now(), asyncio.get_running_loop()
         second = begin + (now - begin) // TICK * TICK
         for shard in range(SHARDS):
-            due = second + shard * TICK // SHARDS
+            due = second + _shift(shard)
             loop.call_later(max(due - now, 0) / SECOND, self._tick, shard, due)
 
     def _tick(self, shard: int, begin: int) -> None:
@@ -112,6 +115,11 @@ class Scheduler:
             self._set_ticks()
             for name, (seconds, job) in self._jobs.items():
                 self.every(name, seconds, job)
+
+
+def _shift(shard: int) -> int:
+    """How far into each second a shard ticks, in microseconds."""
+    return shard // _TOGETHER * _TOGETHER * TICK // SHARDS
 
 
 class _Grid(BaseTrigger):  # type: ignore[misc]

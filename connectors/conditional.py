@@ -19,10 +19,10 @@ def validators(response: Response) -> dict[str, str]:
     A time of change alone counts if the answer was made at least a second later: within that second the answer could
     change again and keep its time (8.8.2.2).
     """
-    if response.status != 200 or response.redirected:
+    tag, changed = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
+    if not (tag or changed) or response.status != 200 or response.redirected:
         return {}
     found = {}
-    tag, changed = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
     if tag:
         found["if-none-match"] = tag
     if changed and (tag or _settled(changed, response.headers.get("Date", ""))):

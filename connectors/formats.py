@@ -78,7 +78,7 @@ def _in_utf8(body: bytes, charset: str = "") -> bytes:
 
 def _check_few(body: bytes, most: int | None, *signs: bytes) -> None:
     """Counts a sign inside a text too, which is rare, and costs a hundredth of reading it."""
-    if most is None:
+    if most is None or len(body) <= most:
         return
     found = 0
     for at in range(0, len(body), _PIECE):

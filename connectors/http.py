@@ -19,6 +19,7 @@ from connectors.answers import excerpt, refused, shown
 from connectors.auth import basic
 from connectors.base import BadAnswer, ConnectorError, Misconfigured, Refused
 from connectors.connector import KEPT, NewestFirst, anew, was_kept
+from connectors.deadlines import Deadlines
 from connectors.failures import NO_MORE_FILES, failure
 from connectors.limits import Limits
 from connectors.pace import Pace
@@ -98,6 +99,7 @@ class HttpClient:
         self._sleep = sleep
         self._proxies = proxies or Proxies({})
         self._resolver = resolver
+        self._deadlines = Deadlines()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether only public addresses are reached
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._limits: dict[str, tuple[object, Limits]] = {}
@@ -150,13 +152,11 @@ class HttpClient:
             )
         return self._clients[public]
 
-    async def _guarded(self, url: URL, request: Request, *, public: bool) -> bool:
-        """Whether only public addresses may be connected to. Raises Refused, NotPublic.
+    async def _guarded(self, url: URL, request: Request) -> bool:
+        """Whether a session may connect only to public addresses, for one that data chose. Raises Refused, NotPublic.
 
         A proxy connects by itself: there only what is known of the name here can be looked at before.
         """
-        if not public:
-            return False
         check_public(url, request.where)
         if self._proxies.of(url) is None:
             return True
@@ -191,9 +191,8 @@ class HttpClient:
         """
         async with request.limits or _UNLIMITED:
             try:
-                with through(request.proxy):
-                    async with asyncio.timeout(request.timeout):
-                        return await self._exchange_again(request)
+                with through(request.proxy), self._deadlines.within(request.timeout):
+                    return await self._exchange_again(request)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise self._failure(error, request) from None
 
@@ -211,7 +210,7 @@ class HttpClient:
         async with request.limits or _UNLIMITED:
             try:
                 with through(request.proxy):
-                    guarded = await self._guarded(url, request, public=request.public)
+                    guarded = request.public and await self._guarded(url, request)
                     async with (
                         asyncio.timeout(request.timeout) as whole,
                         self.client(public=guarded).stream(
@@ -270,7 +269,7 @@ class HttpClient:
         url, headers = request.url, request.headers
         for _ in range(MAX_REDIRECTS + 1):
             chosen = request.public or url.host != request.url.host  # by a redirect, too
-            guarded = await self._guarded(url, request, public=chosen)
+            guarded = chosen and await self._guarded(url, request)
             async with self._session(public=guarded).request(
                 request.method,
                 url,
@@ -294,7 +293,7 @@ class HttpClient:
 
 @lru_cache(maxsize=256)
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
-    # The whole exchange is under one asyncio.timeout, redirects included; here only what has to be told apart.
+    # The whole exchange is under one time-out, redirects included; here only what has to be told apart.
     return aiohttp.ClientTimeout(total=None, sock_connect=_connecting(seconds))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import aiohttp
-from aiohttp.connector import Connection
 
 MOST_BYTES = 4_000_000
 """More than Slack says to any call; once unpacked."""
@@ -15,11 +14,14 @@ class BoundedResponse(aiohttp.ClientResponse):
     The phrase means nothing (RFC 9110, 15.1) and may be in any encoding; httpx's transport takes it for UTF-8.
     """
 
-    async def start(self, connection: Connection) -> BoundedResponse:
-        """The head was read."""
-        await super().start(connection)
-        self.reason = ""
-        return self
+    @property
+    def reason(self) -> str:
+        """Always empty."""
+        return ""
+
+    @reason.setter
+    def reason(self, _said: str | None) -> None:
+        pass
 
     async def read(self) -> bytes:
         """The whole body. Raises ValueError where it is too large; what polls read has its own bound (`http.py`)."""

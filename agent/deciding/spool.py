@@ -34,10 +34,15 @@ class Spool:
     clock: Clock
     commits: Callable[[], int]  # how many there were
     held: int = 0  # readings and polls
-    _waiting: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
+    _waiting: list[Work] = field(default_factory=list)
+    _came: asyncio.Event = field(default_factory=asyncio.Event)  # something waits
+    _rests: asyncio.Event = field(default_factory=asyncio.Event)  # nothing waits, and nothing is taken
     _taken: list[Work] = field(default_factory=list)
     _several: bool = False  # were taken together the last time
     _last: tuple[float, int] = (0.0, 0)  # when, by the event loop's clock, and how many commits there were by then
+
+    def __post_init__(self) -> None:
+        self._rests.set()
 
     @property
     def full(self) -> bool:
@@ -48,19 +53,21 @@ class Spool:
         """Keeps something to decide on; its `done` says when it is stored."""
         work = Work(asyncio.get_running_loop().create_future(), self.clock.now(), **what)
         self.held += _size(work)
-        self._waiting.put_nowait(work)
+        self._waiting.append(work)
+        self._came.set()
+        self._rests.clear()
         return work
 
     async def take(self) -> list[Work]:
         """All that waits, at least one. To be given back by `over` or `give_up`, however it ends."""
-        self._taken = [await self._waiting.get()]
+        await self._came.wait()
         now, before = asyncio.get_running_loop().time, self._last
         wait = max(before[0] + APART_SECONDS - now(), JOIN_SECONDS if self._several else 0.0)
         if wait > 0 and self.commits() > before[1]:  # mostly what time alone brings changes nothing
             await asyncio.sleep(wait)
         self._last = now(), self.commits()
-        while not self._waiting.empty():
-            self._taken.append(self._waiting.get_nowait())
+        self._taken, self._waiting = self._waiting, []
+        self._came.clear()
         return self._taken
 
     def over(self) -> None:
@@ -68,34 +75,29 @@ class Spool:
         self._several = len(self._taken) > 1
         for work in self._taken:
             self.held -= _size(work)
-            self._waiting.task_done()
             if not work.done.done():
                 work.done.set_result(None)
         self._taken = []
+        if not self._waiting:
+            self._rests.set()
 
     def give_up(self, error: BaseException) -> None:
         """What was taken and what waits comes to nothing."""
-        taken, self._taken = self._taken, []
-        for work in taken:
-            self._waiting.task_done()
+        for work in (*self._taken, *self._waiting):
             fail(work, error)
-        while not self._waiting.empty():
-            fail(self._waiting.get_nowait(), error)
-            self._waiting.task_done()
+        self._taken, self._waiting = [], []
+        self._came.clear()
+        self._rests.set()
 
     def let_go(self) -> None:
         """Nothing can be stored for now: nobody waits for what is kept but who sent it from outside."""
-        later = [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
-        for work in later:
-            self._waiting.put_nowait(work)
-            self._waiting.task_done()
-        for work in (*self._taken, *later):
+        for work in (*self._taken, *self._waiting):
             if work.kept and not work.done.done():
                 work.done.set_result(None)
 
     async def join(self) -> None:
         """Returns once nothing waits and nothing is taken."""
-        await self._waiting.join()
+        await self._rests.wait()
 
 
 def batches(works: list[Work], now: int) -> Iterator[tuple[list[Work], int]]:
@@ -106,7 +108,7 @@ def batches(works: list[Work], now: int) -> Iterator[tuple[list[Work], int]]:
     batch: list[Work] = []
     size = at = 0
     for work in works:
-        if batch and (size >= MAX_BATCH or (_late(batch, now) and work.at - batch[0].at >= SECOND)):
+        if batch and (size >= MAX_BATCH or (work.at - batch[0].at >= SECOND and _late(batch, now))):
             yield batch, (at := max(_as_of(batch, now), at + 1))
             batch, size = [], 0
         batch.append(work)

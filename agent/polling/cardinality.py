@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -17,7 +17,9 @@ from rules.steps import Steps
 
 log = structlog.get_logger()
 
+_FEW = 100  # readings that are looked at without ado
 _AT_ONCE = 10_000  # readings looked at before the event loop turns: 5 ms
+_NOTHING: frozenset[Series] = frozenset()
 
 
 class TooManySeries(Exception):
@@ -60,7 +62,16 @@ class Cardinality:
             kept, left_out = await in_steps(self.keeping(entries(), polled.source, readings, polled.at))
             await handle(kept, replace(polled, partly=left_out) if left_out else polled)
 
-        return bounded
+        def handed_on(readings: Sequence[Reading], polled: Polled) -> Awaitable[None]:
+            known = self._are_known(polled.source, readings, polled.at)
+            return handle(readings, polled) if known else bounded(readings, polled)
+
+        return handed_on
+
+    def _are_known(self, source: str, readings: Sequence[Reading], now: int) -> bool:
+        """Whether few readings give nothing new, as mostly: then no more is asked."""
+        seen = self._seen.get(source, _NOTHING) if now // DAY == self._day else _NOTHING
+        return len(readings) <= _FEW and all(map(seen.__contains__, (one.series for one in readings)))
 
     def check(self, entries: Mapping[str, SourceEntry], source: str, readings: Sequence[Reading], now: int) -> None:
         """Raises TooManySeries, and counts nothing then: what is sent is taken whole or not at all."""

@@ -48,6 +48,8 @@ class Lane:
         Only a connection that could not be made counts, since that is true of all paths. One path may be slow or broken
         without the others.
         """
+        if error is None and self._trying is None and not self._missed and not self.is_open:
+            return False  # as mostly
         tried = self._trying == source
         if tried:
             self._trying = None

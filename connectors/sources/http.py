@@ -86,6 +86,8 @@ class HttpSource:
         self._config = config
         self._services = services
         self._extractor = Extractor(name, config.readings, config.timezone or services.timezone)
+        self._form: str = config.format
+        self._conditional = config.conditional and config.method == "GET"
         self._request: Request | None = None
         self._known: Remembered | None = None
 
@@ -119,15 +121,12 @@ class HttpSource:
             readings = await asyncio.to_thread(self._understand, request, response, now)
         else:
             readings = self._understand(request, response, now)
-        if self._conditional(request) and (conditions := validators(response)):
+        if self._conditional and not CONDITIONS & request.headers.keys() and (conditions := validators(response)):
             self._known = Remembered(conditions, readings, now)
         return readings
 
     async def close(self) -> None:
         """Nothing of its own is open."""
-
-    def _conditional(self, request: Request) -> bool:
-        return self._config.conditional and request.method == "GET" and not CONDITIONS & request.headers.keys()
 
     def _made(self) -> Request:
         config = self._config
@@ -158,9 +157,7 @@ class HttpSource:
         )
 
     def _understand(self, request: Request, response: Response, now: int) -> list[Reading]:
-        form: str = self._config.format
-        if form == "auto":
-            form = self._guess(request, response)
+        form = self._guess(request, response) if self._form == "auto" else self._form
         try:
             table = self._table(form, response)
         except ValueError as error:

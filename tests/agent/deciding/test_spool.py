@@ -98,6 +98,7 @@ async def test_what_is_taken_lies_apart(monkeypatch: pytest.MonkeyPatch):
 async def test_what_changed_nothing_holds_nothing_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("agent.deciding.spool.APART_SECONDS", 3600.0)
     spool = Spool(TestClock(), lambda: 7)
+    monkeypatch.setattr(spool, "_last", (0.0, 7))
     for _ in range(2):
         spool.put()
         spool.put()
