@@ -15,7 +15,7 @@ from rules.conditions import Where
 from rules.functions import Spread
 from rules.measures import MEASURES, Summary, summary_of
 from rules.model import Goal, Measure
-from rules.risen import Risen
+from rules.risen import RUNNING, Running
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
@@ -58,7 +58,7 @@ class Track:
         "_came",
         "_gap",
         "_look_at",
-        "_risen",
+        "_running",
         "_summaries",
         "_tallies",
         "_windows",
@@ -79,7 +79,7 @@ class Track:
         self.revised = 0  # how often a reading came that was not the newest
         self.times: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._risen: Risen | None = None  # what a counter rose by, once anyone asked
+        self._running: dict[Measure, Running] = {}  # of measures that add up, once anyone asked
         self._summaries: dict[tuple[int, Measure, str | None], Summary] = {}
         self._windows: dict[tuple[int, Measure | Spread, str | None, int], Window] = {}
         self._tallies: dict[str, Tally] = {}
@@ -129,8 +129,8 @@ class Track:
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
-        if self._risen is not None:
-            self._risen.cut(self, index)
+        for running in self._running.values():
+            running.cut(self, index)
         self._gap = None
         self.revised += 1
         self._summaries.clear()
@@ -183,16 +183,18 @@ class Track:
             kept = [before]
         self.times[:cut] = array("q", [self.times[index] for index in kept])
         self.values[:cut] = array("d", [self.values[index] for index in kept])
-        self._risen = None if kept or self._risen is None else self._risen.without(cut)
+        running = () if kept else ((one, sums.without(cut)) for one, sums in self._running.items())
+        self._running = {one: sums for one, sums in running if sums is not None}
         self._summaries.clear()
         self._windows.clear()
         self._tallies.clear()
 
-    def risen(self, first: int, last: int) -> float:
-        """What a counter rose by with the readings from index `first` up to `last`."""
-        if self._risen is None:
-            self._risen = Risen()
-        return self._risen.between(self, first, last)
+    def added_up(self, measure: Measure, first: int, last: int) -> float:
+        """The sum of the readings from index `first` up to `last`, or what a counter rose by with them."""
+        running = self._running.get(measure)
+        if running is None:
+            running = self._running[measure] = RUNNING[measure]()
+        return running.between(self, first, last)
 
     def _valued_from(self, first: int, end: int) -> list[int]:
         """The indices from `first` to `end` of its newest readings with a value, as many as are held however old."""
