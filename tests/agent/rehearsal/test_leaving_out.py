@@ -481,6 +481,6 @@ def test_a_counter_is_gone_past_as_if_it_were_looked_at(
         value = None if rng.random() < 0.004 else count
         if i % 200 not in range(100, 108):  # while nothing came
             readings.append((at, (Reading(ONE, at, value),)))
-    assert check(kind, readings, readings[-1][0] + HOUR, aparts=(None,)) > 0.8
+    assert check(kind, readings, readings[-1][0] + HOUR, aparts=(None,)) > 0.7
     made = len({at for at, _ in readings}.intersection(looks)) / len(readings)
-    print(made)
+    assert made < 0.6
