@@ -58,6 +58,11 @@ class Asking:
         """What was learned of what is usual."""
         return self._learner.usual if self._learner is not None else None
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether none has to be moved on at each look, or learned by."""
+        return not self._moving and self._learner is None
+
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""
         if self._learner is not None and not self._learn(self._learner, readings):

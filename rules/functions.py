@@ -29,6 +29,7 @@ Value = float | None
 # Values, from which on a window that moves on with time is cheaper than to go through them all, in C or in Python.
 _MANY_IN_C, _MANY = 100, 15
 NEVER = 1 << 62
+_INCREASED = Measure.INCREASE  # a member of an enum is slow to look up
 _LOOK_AGAIN = 20  # times in a window; what lies in it changes by time alone
 
 
@@ -245,7 +246,7 @@ def _increase(view: View) -> Value:
     count = last - first if track.whole else _count(view) or 0
     if count < 2 and (not count or view.before is None):
         return None
-    return track.risen(first, last)
+    return track.added_up(_INCREASED, first, last)
 
 
 def _rate(view: View) -> Value:

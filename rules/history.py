@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import cast
 
@@ -24,18 +24,19 @@ from rules.tracks import LATEST, Added, Track
 class Members:
     """What makes up one instance: its series by name and labels, their tracks, and the sources they are of.
 
-    In the order they appeared in, a restart could make another choice between two that say the same.
+    In the order they appeared in, a restart could make another choice between two that say the same. Whoever holds the
+    lists sees what joins.
     """
 
-    series: tuple[Series, ...] = ()
-    tracks: tuple[Track, ...] = ()
+    series: list[Series] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
     sources: tuple[str, ...] = ()
 
     def join(self, series: Series, track: Track) -> None:
         """Takes one more series in."""
         place = bisect(self.series, _order_of(series), key=_order_of)
-        self.series = (*self.series[:place], series, *self.series[place:])
-        self.tracks = (*self.tracks[:place], track, *self.tracks[place:])
+        self.series.insert(place, series)
+        self.tracks.insert(place, track)
         for name, value in series.labels:
             if name == "source" and value not in self.sources:
                 self.sources = (*self.sources, value)
@@ -158,7 +159,7 @@ class History:
         """What makes up an instance; not to be changed."""
         return self._measured.of.get(key, _NONE)
 
-    def series(self, key: InstanceKey) -> Sequence[Series]:
+    def series(self, key: InstanceKey) -> list[Series]:
         """The series that fall into an instance, by name and labels."""
         return self.members(key).series
 
@@ -185,6 +186,6 @@ class History:
         """The readings of a series. Raises KeyError if it has none or no target reads it."""
         return self._tracks[series]
 
-    def tracks(self, key: InstanceKey) -> Sequence[Track]:
+    def tracks(self, key: InstanceKey) -> list[Track]:
         """The readings of an instance's series."""
         return self.members(key).tracks

@@ -14,9 +14,9 @@ from rules.conditions import Condition
 from rules.functions import NEVER, Query, Spread, View
 from rules.margins import Margins
 from rules.measures import Summary
-from rules.model import LARGEST, Goal, Measure
+from rules.model import LARGEST, SECOND, Goal, Measure
 from rules.scene import Scene
-from rules.spare import Side, Spare, of_spread, side
+from rules.spare import Side, Spare, Summed, of_spread, side
 
 _MEAN, _QUANTILE = Measure.MEAN, Measure.QUANTILE  # a member of an enum is slow to look up
 _NEAR = 1e-9  # as a part of a sum: what rounding may make of it, and more
@@ -33,6 +33,7 @@ _MEASURED: Mapping[str, Measure | Spread] = {
     "quantile": Measure.QUANTILE,
     "stddev": Spread.STDDEV,
 }
+_SUMMED: Mapping[str, Measure] = {"sum": Measure.SUM, "increase": Measure.INCREASE, "rate": Measure.INCREASE}
 
 
 def of_condition(scene: Scene, condition: Condition, now: int) -> Margins | None:
@@ -42,7 +43,9 @@ def of_condition(scene: Scene, condition: Condition, now: int) -> Margins | None
     """
     if condition.comparisons is None or len(scene.tracks) != 1:
         return None
-    if not all(query.function in _MEASURED for query in condition.queries):
+    if not all(
+        query.function in _MEASURED or (query.function in _SUMMED and not query.offset) for query in condition.queries
+    ):
         return None
     track, every = scene.tracks[0], condition.look_again
     gap = track.gap()
@@ -55,6 +58,9 @@ def of_condition(scene: Scene, condition: Condition, now: int) -> Margins | None
     for comparison in condition.comparisons:
         for index, bound in _bounds(comparison, values):
             query, view = scene.questions[index].query, scene.questions[index].views[0]
+            if query.function in _SUMMED and not query.offset:
+                spares.append(_summed(query, view, values[index], bound, silent))
+                continue
             one = _side(query, view, values[index], bound)
             if one is None:
                 return None
@@ -78,6 +84,11 @@ def _bounds(comparison: Comparison, values: Sequence[float]) -> Iterator[tuple[i
     for index, weight in weights:
         part = slack / (weight * len(weights))
         yield index, values[index] - (part if total > 0.0 else -part)
+
+
+def _summed(query: Query, view: View, value: float, bound: float, silent: int) -> Spare:
+    per = query.window / SECOND if query.function == "rate" else 1.0
+    return Summed(_SUMMED[query.function], bound, view.track, query.window, silent, above=value > bound, per=per)
 
 
 def _side(query: Query, view: View, value: float, bound: float) -> Side | None:

@@ -17,9 +17,11 @@ from rules.paced import Paced, Planned, Room
 from rules.periods import look_every
 from rules.plans import whole_plan
 from rules.progress import EARLY, Sight
+from rules.risen import RUNNING
 from rules.scene import Scene
-from rules.spare import ROUNDED, Gain, Spare, Trend, side
+from rules.spare import ROUNDED, Gain, Spare, Summed, Trend, side
 from rules.steady import is_by_plan, level_bucket
+from rules.tracks import Track
 
 _MET, _MISSED, _TOO_EARLY = Standing.MET, Standing.MISSED, Standing.TOO_EARLY  # a member of an enum is slow to look up
 _FINAL = frozenset({_MET, _MISSED})
@@ -75,9 +77,10 @@ def _margins(scene: Scene, sight: Sight, now: int) -> Margins | None:
     goal, stretch, gap = sight.goal, sight.stretch, scene.tracks[0].gap()
     if sight.hold or stretch.value is None or not gap:
         return None
-    every = look_every(stretch.start, stretch.end)
-    silent = (gap // every + 1) * every if every < gap else _SILENT * gap
+    silent = _SILENT * gap
     if isinstance(goal.per, RollingPeriod):
+        every = look_every(stretch.start, stretch.end)
+        silent = (gap // every + 1) * every if every < gap else silent  # no more of what leaves is held back than that
         if scene.beside or 2 * silent >= stretch.end - stretch.start:  # what is wanted is as of the moving end
             return None
         return _of_bounds(scene, sight, NEVER, silent)
@@ -125,6 +128,8 @@ def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins |
     """Where it is on which side of each bound the value is that says how it stands."""
     goal, stretch, rolls = sight.goal, sight.stretch, isinstance(sight.goal.per, RollingPeriod)
     bounds = [bound for bound in (goal.at_least, goal.at_most) if bound is not None]
+    if rolls and goal.measure in RUNNING:
+        return _of_moving_sum(scene.tracks[0], sight, bounds, silent)
     spares, largest = list[Spare](), LARGEST
     for one in [side(goal, stretch.summaries[0], stretch.value or 0.0, bound) for bound in bounds]:
         if one is None:
@@ -133,6 +138,17 @@ def _of_bounds(scene: Scene, sight: Sight, until: int, silent: int) -> Margins |
         spares.append(one.of_window(scene.tracks[0], window, silent) if rolls else Spare(one.spare, one.gain))
         largest = min(largest, one.largest)
     return Margins(spares, until, silent, -largest, largest)
+
+
+def _of_moving_sum(track: Track, sight: Sight, bounds: Sequence[float], silent: int) -> Margins | None:
+    """Where it is known what a window adds up to wherever it moves on to, at most until the next reading is due."""
+    measure, value = sight.goal.measure, sight.stretch.value or 0.0
+    length = sight.stretch.end - sight.stretch.start
+    for until in (silent, track.gap() - 1):
+        spares = [Summed(measure, bound, track, length, until, above=value > bound) for bound in bounds]
+        if all(spare.is_left() for spare in spares):
+            return Margins(spares, NEVER, until)
+    return None
 
 
 def _of_last(scene: Scene, sight: Sight, silent: int) -> Margins | None:
@@ -206,6 +222,8 @@ def _of_sum(scene: Scene, sight: Sight, silent: int) -> Margins | None:
     if bucket is None or projection is None or projection.high is None:
         return None
     scale = _scale(sight, projection.value)
+    if goal.measure is Measure.INCREASE:  # a reading is as large as the counter
+        scale += stretch.summaries[0].before or 0.0
     room = _room(sight, projection.value, ROUNDED * scale)
     paced = Paced(bucket, stretch, room, _adding(goal.measure, stretch.summaries[0]), scene.tracks[0], silent)
     until = bucket.end if bucket.alike is None else stretch.end

@@ -61,7 +61,7 @@ class Paced(Spare):
     def _goes_on(self, time: int) -> bool:
         """Whether the projection lies between both from a reading until the next."""
         gap = self._track.gap()
-        if not self._silent <= 2 * gap < self._width or gap > HOUR // 2:
+        if not self._silent < 3 * gap or 2 * gap >= self._width or gap > HOUR // 2:
             return False
         left, value = self._bucket - time - gap, self._value
         if left <= 0:

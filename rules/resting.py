@@ -6,11 +6,11 @@ How it stands is found by what the engine decides by (`rules.goals.glance`), how
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from rules import hindsight
 from rules.asking import Asking
+from rules.coming import Coming, Since, by_answers, by_margins
 from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance, glance
@@ -25,10 +25,9 @@ from rules.model import (
     Reading,
     RollingPeriod,
     Standing,
-    Usual,
 )
 from rules.model.quick import maker, replace
-from rules.periods import look_every
+from rules.passed import Passed, looks
 from rules.present import EARLY
 from rules.progress import later
 from rules.questions import look_again
@@ -43,22 +42,6 @@ _OUT = Standing.OUT_OF_BAND
 
 _INACTIVE = AlertStatus()
 _IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
-
-
-class Passed(NamedTuple):
-    """A look that found nothing but other numbers: when it was, and when the newest value had arrived by then."""
-
-    at: int
-    seen: int | None
-    found: Glance
-    alerts: Mapping[str, AlertStatus]
-    usual: Usual | None
-
-    def moved_on(self, state: InstanceState) -> InstanceState:
-        """The state after the look, with those of the numbers that may be asked for."""
-        _, value, time, start, end, *_ = self.found
-        assessment = replace(state.assessment, value=value, time=time, start=start, end=end)
-        return replace(state, assessment=assessment, seen=self.seen, alerts=self.alerts, usual=self.usual)
 
 
 class Resting:
@@ -116,7 +99,7 @@ class Resting:
         self.seen = state.seen
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
-        self.every, self.end = _looks(self.scene, assessment)
+        self.every, self.end = looks(self.scene, assessment)
         self.quiet_after = target.no_data.after if target.no_data is not None else NEVER
         self.quiet_at = self.scene.quiet_since + self.quiet_after
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
@@ -133,9 +116,7 @@ class Resting:
         if self.margins is not None:
             if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
-            if self.scene.condition is not None:
-                self._learn_from(lasted=self.left_out >= _SOON)
-            self._make_up(at)
+            self._give_up(at)
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
             return False
@@ -148,6 +129,47 @@ class Resting:
             return False
         self._look_ahead(at, found)
         return True
+
+    def go_past(self, coming: Coming) -> tuple[int, bool]:
+        """Goes past readings of its series, as if it had looked at each, as far as that is found out in less time.
+
+        Says which is the first left, and whether that is in the track already.
+        """
+        if len(self.scene.tracks) > 1:
+            return coming.first, False
+        return self._by_answers(coming) if self.margins is None else self._by_margins(self.margins, coming)
+
+    def _by_margins(self, margins: Margins, coming: Coming) -> tuple[int, bool]:
+        until = min(margins.until, coming.before)
+        limit = min(until, self.sure + coming.tick, self.quiet_at + 1)
+        since = Since(self.time or 0, self.at, limit, until, self.quiet_after)
+        left, failed = by_margins(margins, self.scene.tracks[0], coming, since)
+        if left > coming.first:
+            at, ((_, newest, _),) = coming.arrivals[left - 1]
+            self._came(at, newest)
+            self.left_out += left - coming.first
+            self.at, self.sure = at, min(margins.until, newest + margins.silent)
+        if failed:
+            self._give_up(coming.arrivals[left][0])
+        return left, failed
+
+    def _by_answers(self, coming: Coming) -> tuple[int, bool]:
+        condition, asking, many = self.scene.condition, self.asking, self.unsure
+        if condition is None or self.found is None or not many or not asking.is_calm:
+            return coming.first, False
+        until = min(asking.until, asking.full, coming.before)
+        since = Since(self.time or 0, self.at, min(until, self.quiet_at + 1), until, self.quiet_after)
+        coming = coming._replace(arrivals=coming.arrivals[: coming.first + many])
+        track, says = self.scene.tracks[0], self.standing is not _OUT
+        left, failed, answers = by_answers(condition, self.scene.questions, track, coming, since, says=says)
+        if left > coming.first:
+            at, ((_, newest, _),) = coming.arrivals[left - 1]
+            self._came(at, newest)
+            self.unsure -= left - coming.first
+            value = answers[0] if len(answers) == 1 else None
+            self.at, self.sure, self.looked = at, 0, True
+            self.found = Glance(self.standing, value, newest, answers=answers)
+        return left, failed
 
     def _look(self, at: int, newest: int | None) -> Glance | None:
         """What a look finds; None unless it stands as before, in the same period."""
@@ -243,6 +265,12 @@ class Resting:
         if not self.looked or self.found is None:
             return None
         return Passed(self.at, self.seen, self.found, self.asking.alerts, self.asking.usual)
+
+    def _give_up(self, at: int) -> None:
+        """By margins nothing is left out from a reading on that comes at a time."""
+        if self.scene.condition is not None:
+            self._learn_from(lasted=self.left_out >= _SOON)
+        self._make_up(at)
 
     def _came(self, at: int, newest: int) -> None:
         self.time, self.seen, self.again = newest, at, 0
@@ -352,16 +380,6 @@ class Resting:
                 look = self.end
             soonest = min(soonest, look)
         return None if soonest == NEVER else max(soonest, at + SECOND)
-
-
-def _looks(scene: Scene, assessment: Assessment) -> tuple[int, int]:
-    """After how long there is another look when nothing comes (0: never), and when there is one in any case."""
-    if scene.condition is not None:
-        return scene.condition.look_again or 0, NEVER
-    if assessment.start is None or assessment.end is None:
-        return 0, NEVER
-    rolls = scene.target.goal is not None and isinstance(scene.target.goal.per, RollingPeriod)
-    return look_every(assessment.start, assessment.end), NEVER if rolls else assessment.end
 
 
 def resting(instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None) -> Resting | None:

@@ -6,6 +6,7 @@ taken for gone, and what a projection loses with time is taken for lost a while 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import NamedTuple
@@ -90,6 +91,37 @@ class Leaving(Spare):
             lost += gain
             self._reserve = max(self._reserve, lost)
         self._spare -= self._reserve
+
+
+class Summed(Spare):
+    """Of a sum in such a window, or of what a counter rose by in it: that is known exactly, and quickly."""
+
+    __slots__ = ("_bound", "_length", "_measure", "_per", "_sign", "_silent", "_track")
+
+    def __init__(
+        self, measure: Measure, bound: float, track: Track, length: int, silent: int, *, above: bool, per: float = 1.0
+    ) -> None:
+        """It lies above the bound or below it, divided by `per`, from the track's newest reading on."""
+        super().__init__(inf, float)
+        self._measure = measure
+        self._bound = bound
+        self._per = per
+        self._sign = 1.0 if above else -1.0
+        self._track = track
+        self._length = length
+        self._silent = silent
+        self._spare = inf if self.holds(track.times[-1], 0.0) else -inf
+
+    def holds(self, time: int, number: float) -> bool:
+        """Whether it holds after one more reading too, wherever the window moves on to before the next."""
+        times, last = self._track.times, len(self._track.times)
+        start = time + 1 - self._length
+        first = bisect_left(times, start)
+        for index in range(first, bisect_left(times, start + self._silent, first) + 1):
+            made = self._track.added_up(self._measure, index, last) / self._per
+            if not self._sign * (made - self._bound) > 0.0:
+                return False
+        return True
 
 
 class Trend(Spare):

@@ -16,7 +16,7 @@ from rules.functions import Spread
 from rules.held import NEWEST, Held
 from rules.measures import Summary, summary_of
 from rules.model import Goal, Measure
-from rules.risen import Risen
+from rules.risen import RUNNING, Running
 from rules.tally import Tally
 from rules.windows import Window, window_of
 
@@ -58,7 +58,7 @@ class Track(Held):
         "_came",
         "_gap",
         "_look_at",
-        "_risen",
+        "_running",
         "_summaries",
         "_tallies",
         "_windows",
@@ -76,7 +76,7 @@ class Track(Held):
         self.watches: tuple[Watch, ...] = ()
         self.whole = True  # whether every reading that came had a value
         self.revised = 0  # how often a reading came that was not the newest
-        self._risen: Risen | None = None  # what a counter rose by, once anyone asked
+        self._running: Mapping[Measure, Running] = _NONE  # of measures that add up, once anyone asked
         self._summaries: tuple[Summary, ...] = ()
         self._windows: Mapping[tuple[int, Measure | Spread, str | None, int], Window] = _NONE
         self._tallies: Mapping[str, Tally] = _NONE
@@ -127,8 +127,8 @@ class Track(Held):
             if old == number or (isnan(old) and isnan(number)):
                 return Added.KNOWN
             self.values[index] = number
-        if self._risen is not None:
-            self._risen.cut(self, index)
+        for running in self._running.values():
+            running.cut(self, index)
         self._gap = None
         self.revised += 1
         self._summaries, self._windows = (), _NONE
@@ -194,23 +194,26 @@ class Track(Held):
         """Lets go of the first so many readings, but for those at the indices that are `kept`."""
         self.times = array("q", [self.times[index] for index in kept]) + self.times[count:]
         self.values = array("d", [self.values[index] for index in kept]) + self.values[count:]
-        risen = None if kept or self._risen is None else self._risen.without(count)
+        running = () if kept else ((one, sums.without(count)) for one, sums in self._running.items())
+        left = {one: sums for one, sums in running if sums is not None}
         self._forget()
-        self._risen = risen
+        self._running = left or _NONE
 
     def _unpack(self) -> None:
         super()._unpack()
         self._look_at = min(self._look_at, len(self.times) + _TRIM_AT)
 
     def _forget(self) -> None:
-        self._risen = None
-        self._summaries, self._windows, self._tallies = (), _NONE, _NONE
+        self._running = self._windows = self._tallies = _NONE
+        self._summaries = ()
 
-    def risen(self, first: int, last: int) -> float:
-        """What a counter rose by with the readings from index `first` up to `last`."""
-        if self._risen is None:
-            self._risen = Risen()
-        return self._risen.between(self, first, last)
+    def added_up(self, measure: Measure, first: int, last: int) -> float:
+        """The sum of the readings from index `first` up to `last`, or what a counter rose by with them."""
+        running = self._running.get(measure)
+        if running is None:
+            running = RUNNING[measure]()
+            self._running = {**self._running, measure: running}
+        return running.between(self, first, last)
 
     def summary(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""

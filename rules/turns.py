@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import often
+from rules.coming import Arrival, Coming
 from rules.engine import Instance, States, differs, unknown
 from rules.functions import NEVER
 from rules.history import History
@@ -15,6 +16,9 @@ from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
 from rules.resting import Resting, resting
 from rules.specs import Specs
+from rules.tracks import Added
+
+_NEW = Added.NEW  # a member of an enum is slow to look up
 
 Verdict = tuple[int, InstanceState, Sequence[Transition]]
 """What was found at one time: how an instance stands that changed, and what happened to its alerts."""
@@ -49,6 +53,30 @@ class Turn:
         if self._resting is not None and not other and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
+
+    def play(self, arrivals: Sequence[Arrival], tick: int) -> Iterator[Verdict]:
+        """What is found as readings of series that concern no other instance come one by one; they are added here.
+
+        Looks that are due less than a `tick` before a reading are made with it.
+        """
+        index = 0
+        while index < len(arrivals):
+            known = False
+            if self._resting is not None:
+                index, known = self._resting.go_past(Coming(arrivals, index, self._said, tick))
+                if index == len(arrivals):
+                    return
+            at, readings = arrivals[index]
+            index += 1
+            if not known:
+                before = at - tick + 1
+                if not self.sleeps(before):
+                    yield from self.wait(before)
+                if self.history.add(readings[0]) is not _NEW:
+                    continue
+            found = self.take(at, readings)
+            if found is not None:
+                yield found
 
     @property
     def wake(self) -> int | None:

@@ -83,7 +83,7 @@ class _Increase(Window):
 
     def move(self, track: Track, first: int, last: int) -> None:
         super().move(track, first, last)
-        self.summary.increase = track.risen(first, last)
+        self.summary.increase = track.added_up(Measure.INCREASE, first, last)
 
 
 class _Extreme(Window):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -71,5 +72,6 @@ def _of(watched: Watched, rule: AlertRule, end: int) -> Figures:
 def _lead(miss: Miss, firings: Sequence[Firing]) -> int | None:
     """How long before a miss the alert first fired in its period."""
     start = miss.start or 0
-    began = [max(one.start, start) for one in firings if one.start < miss.at and (one.end or miss.at) > start]
-    return miss.at - min(began) if began else None
+    first = bisect_right(firings, start, key=lambda one: one.end or miss.at)  # they follow one another
+    began = firings[first].start if first < len(firings) else miss.at
+    return miss.at - max(began, start) if began < miss.at else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby, islice, pairwise, repeat
-from operator import attrgetter
+from operator import attrgetter, lt
 from pathlib import Path
 
 from agent.config.configuration import Configuration
@@ -55,10 +55,12 @@ class Past:
             delays = self.delays
             at = lambda one: one.time + delays.get(one.series, 0)  # noqa: E731
             arriving = sorted(arriving, key=at)
-        for time, together in groupby(arriving, key=at):
-            if time >= end:
-                return
-            yield time, tuple(together)
+        times = list(map(at, arriving))
+        inside = bisect_left(times, end)
+        if all(map(lt, times, islice(times, 1, None))):  # each comes alone, as nearly always
+            return islice(zip(times, zip(arriving, strict=True), strict=True), inside)
+        together = groupby(islice(arriving, inside), key=at)
+        return ((time, tuple(readings)) for time, readings in together)
 
 
 def read_past(

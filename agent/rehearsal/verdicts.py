@@ -6,9 +6,11 @@ one stands: each is looked at when its own time or readings come, and goes throu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from agent.rehearsal.moments import TICK
+from rules.coming import Arrival
 from rules.engine import States
 from rules.history import History
 from rules.model import InstanceKey, Reading, Series
@@ -17,9 +19,7 @@ from rules.tracks import Added
 from rules.turns import Turn, Verdict
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
-
-Arrival = tuple[int, Sequence[Reading]]
-"""When readings arrive together, at least one, and which."""
+_AT_ONCE = 1_024  # arrivals, of which each instance goes through its own
 
 
 class Verdicts:
@@ -55,19 +55,19 @@ class Verdicts:
 
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
         """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
-        history, lone = self.history, self._lone
-        for at, readings in arrivals:
-            turn = lone.get(readings[0].series) if len(readings) == 1 else None
-            if turn is None:
+        coming = iter(arrivals)
+        while some := list(islice(coming, _AT_ONCE)):
+            own: dict[Turn, list[Arrival]] = {}
+            for arrival in some:
+                at, readings = arrival
+                turn = self._lone.get(readings[0].series) if len(readings) == 1 else None
+                if turn is not None:
+                    own.setdefault(turn, []).append(arrival)
+                    continue
+                yield from _each(own)
+                own.clear()
                 yield from self._together(at, readings)
-                continue
-            before = at - TICK + 1
-            if not turn.sleeps(before):
-                yield from turn.wait(before)
-            if history.add(readings[0]) is _NEW:
-                found = turn.take(at, readings)
-                if found is not None:
-                    yield found
+            yield from _each(own)
 
     def wait(self, until: int) -> Iterator[Verdict]:
         """The verdicts that time alone brings before `until`, and how each instance stands then."""
@@ -119,3 +119,9 @@ class Verdicts:
         if turn is None:
             turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, apart=self._apart)
         return turn
+
+
+def _each(own: Mapping[Turn, Sequence[Arrival]]) -> Iterator[Verdict]:
+    """The verdicts on readings that come one by one, each of one instance alone."""
+    for turn, arrivals in own.items():
+        yield from turn.play(arrivals, TICK)

@@ -37,12 +37,12 @@ class TestHistory:
         for room in ("b", "a"):
             assert of.add(Reading(series("x", room=room), 0, 1.0)) is Added.NEW
         assert list(of.instances_of_target("t")) == [InstanceKey("t", (("room", room),)) for room in ("b", "a")]
-        assert of.series(InstanceKey("t", (("room", "a"),))) == (series("x", room="a"),)
+        assert of.series(InstanceKey("t", (("room", "a"),))) == [series("x", room="a")]
         assert len(of.tracks(InstanceKey("t", (("room", "b"),)))) == 1
 
     def test_a_target_that_is_not_split_is_there_without_readings(self):
         assert list(history().instances_of_target("t")) == [InstanceKey("t")]
-        assert history().series(InstanceKey("t")) == ()
+        assert history().series(InstanceKey("t")) == []
 
     def test_a_series_nobody_reads_is_out_of_view(self):
         of = history()

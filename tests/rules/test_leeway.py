@@ -94,7 +94,7 @@ def test_it_holds_for_long_where_the_bound_is_far(condition: str) -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        "rate(x, '1h') < 5",
+        "rate(x, '1h', at('2h')) < 5",
         "changes(x, '1h') > 0",
         "last(x) + 1 > at(x, '1h')",
         "avg(x, '10m') < 5",  # a look may come before the next reading

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rules.measures import MEASURES
 from rules.model import MINUTE, SECOND, Goal, Measure
 from rules.progress import gone_on
-from rules.spare import Leaving, Spare, Trend, of_spread, side
+from rules.spare import Leaving, Spare, Summed, Trend, of_spread, side
 from rules.tracks import Track
 from tests.rules.world import NOON
 
@@ -92,6 +92,30 @@ def test_a_window_stays_on_its_side_until_the_next_reading(
             assert said != bound
             assert (said > bound) is above
         spare = spare if holds else None
+
+
+@pytest.mark.parametrize("measure", [M.SUM, M.INCREASE])
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([60, 60, 60, 60, 20, 110]), VALUES), min_size=15, max_size=50),
+    bound=VALUES,
+    minutes=st.sampled_from([6, 15, 40]),
+    silent=st.sampled_from([MINUTE - 1, 2 * MINUTE]),
+)
+def test_what_a_window_adds_up_to_stays_on_its_side_wherever_it_moves_on_to(
+    measure: Measure, rows: list[tuple[int, float]], bound: float, minutes: int, silent: int
+) -> None:
+    goal, length, bound = Goal(measure), minutes * MINUTE, bound * minutes
+    track, now = tracked([2.0, 1.0] * 30), NOON + 59 * MINUTE
+    for gap, number in rows:
+        now += gap * SECOND
+        track.add(now, number)
+        for above in (False, True):
+            spare = Summed(measure, bound, track, length, silent, above=above)
+            assert spare.holds(now, number) is spare.is_left()
+            looks = [now, *(time + length for time in track.times if now < time + length <= now + silent)]
+            said = [track.window(goal, at + 1 - length, at + 1).measure(goal) for at in looks]
+            assert spare.is_left() is all((value > bound) if above else (value < bound) for value in said)
 
 
 def goal_value(goal: Goal, track: Track, start: int, end: int) -> float:

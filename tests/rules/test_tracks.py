@@ -54,21 +54,26 @@ def taken_back(readings: list[tuple[int, float | None]]) -> bool:
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), numbers, st.booleans()), max_size=60))
-def test_what_it_rose_by_is_the_same_in_any_order(readings):
+def test_what_it_rose_by_and_its_sums_are_the_same_in_any_order(readings):
     track = Track(HORIZON)
     for time, value, asks in readings:
         track.add(time, value)
         if asks:
-            assert risen(track) == from_scratch(track)
-    assert risen(track) == from_scratch(track)
+            assert (risen(track), sums(track)) == from_scratch(track)
+    assert (risen(track), sums(track)) == from_scratch(track)
 
 
 def risen(track: Track) -> list[float]:
     """By all readings from each one on."""
-    return [track.risen(first, len(track.values)) for first in range(len(track.values))]
+    return [track.added_up(Measure.INCREASE, first, len(track.values)) for first in range(len(track.values))]
 
 
-def from_scratch(track: Track) -> list[float]:
+def sums(track: Track) -> list[float]:
+    """Of all readings from each one on."""
+    return [track.added_up(Measure.SUM, first, len(track.values)) for first in range(len(track.values))]
+
+
+def from_scratch(track: Track) -> tuple[list[float], list[float]]:
     rises, before = list[float](), None
     for value in track.values:
         if math.isnan(value):
@@ -76,7 +81,8 @@ def from_scratch(track: Track) -> list[float]:
             continue
         rises.append(0.0 if before is None else value if value < before else value - before)
         before = value
-    return [math.fsum(rises[first:]) for first in range(len(rises))]
+    known = [0.0 if math.isnan(value) else value for value in track.values]
+    return tuple([math.fsum(all_of[first:]) for first in range(len(all_of))] for all_of in (rises, known))
 
 
 @given(additions, st.integers(0, 100), st.integers(0, 100))

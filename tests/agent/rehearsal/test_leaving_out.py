@@ -117,11 +117,13 @@ KINDS = {
     "rolling max": per(Measure.MAX, RollingPeriod(3 * MINUTE), at_most=24.0),
     "rolling quantile": per(Measure.QUANTILE, TEN, at_most=22.5),
     "rolling sum": per(Measure.SUM, TEN, at_least=150.0),
+    "rolling increase": per(Measure.INCREASE, TEN, at_least=60.0),
     "burning": room(goal=Goal(Measure.SHARE, where=OK, at_least=0.6, per=TEN), alerts=(BURNS, *ENDS)),
     "avg": asks("avg(temperature, '3m') < 22.5"),
     "extremes": asks("min(temperature, '4m') > 19.5 and max(temperature, '3m') < 24"),
     "spread": asks("stddev(temperature, '5m') < 1.5 or quantile(temperature, 0.8, '6m') > 22"),
     "counter": asks("rate(temperature, '3m') < 0.15 and increase(temperature, '8m') > 0"),
+    "counter of long": asks("rate(temperature, '30m') < 0.2 and increase(temperature, '40m') > 100"),
     "counted": asks("changes(temperature, '9m') > 1 and count(temperature, '2m') > 0"),
     "half an hour": asks(
         "avg(temperature, '30m') < 21.7 and 20 < min(temperature, '40m') and stddev(temperature, '1h') < 1"
@@ -451,3 +453,34 @@ def test_what_falls_behind_its_plan_until_the_next_reading_is_found(bounds: dict
     read = [(at, Reading(ONE, at, 21.5)) for at in range(NOON + SECOND, NOON + 2 * HOUR, MINUTE)]
     target = room(goal=Goal(Measure.SUM, per=HOURLY, plan=Selector("outside"), **bounds), alerts=ENDS[:2])
     assert check(target, arriving([*plan, *read]), NOON + 2 * HOUR) > 0.4
+
+
+@pytest.mark.parametrize("uneven", [0, 20])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        room(goal=Goal(Measure.INCREASE, per=RollingPeriod(HOUR), at_least=900.0), alerts=ENDS[1:2]),
+        room(goal=Goal(Measure.INCREASE, per=HOURLY, at_least=900.0), alerts=ENDS[:2]),
+        room(goal=Goal(Measure.SUM, per=RollingPeriod(20 * MINUTE), at_most=2e5), alerts=ENDS[1:2]),
+        asks("rate(temperature, '5m') < 0.4 and increase(temperature, '1h') > 900", HELD),
+        asks("increase(temperature, '1h') > 1000 and rate(temperature, '30m') < 1", HELD),
+        asks("changes(temperature, '20m') > 10 and sum(temperature, '1h') > 0", HELD),
+    ],
+    ids=["rolling", "hourly", "sum", "rate", "long", "changes"],
+)
+def test_a_counter_is_gone_past_as_if_it_were_looked_at(
+    kind: Target, uneven: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    looked = resting.glance
+    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    rng, count, readings = random.Random(11), 5_000.0, []
+    for i in range(9 * 60):
+        at = NOON + i * MINUTE + rng.randint(-uneven, uneven) * SECOND
+        count = rng.choice([0.0, 30.0]) if rng.random() < 0.004 else count + round(rng.gauss(20.0, 4.0), 2)
+        value = None if rng.random() < 0.004 else count
+        if i % 200 not in range(100, 108):  # while nothing came
+            readings.append((at, (Reading(ONE, at, value),)))
+    assert check(kind, readings, readings[-1][0] + HOUR, aparts=(None,)) > 0.7
+    made = len({at for at, _ in readings}.intersection(looks)) / len(readings)
+    assert made < 0.6
