@@ -58,7 +58,7 @@ def test_what_is_missing_is_said_where_it_is_missing(text: str, offset: int, wor
 
 @pytest.mark.parametrize(
     ("text", "offset", "hint"),
-    [("last(m) = 5", 8, "=="), ("last(m) > 5 && last(m) < 9", 12, "and"), ("!absent(m)", 0, "not")],
+    [("last(m) = 5", 8, "=="), ("last(m) > 5 && last(m) < 9", 13, "and"), ("!absent(m)", 0, "not")],
 )
 def test_how_other_languages_write_it_is_known(text: str, offset: int, hint: str):
     with pytest.raises(ConditionError, match="can't be read: ") as refused:
