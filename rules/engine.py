@@ -285,8 +285,13 @@ class Instance:
         return self.states.listening if called else seen
 
     def _read_until(self) -> int | None:
-        """Up to when its sources are known to have had nothing more: a poll that fails or hangs tells nothing."""
+        """Up to when its sources are known to have had nothing more: a poll that fails or hangs tells nothing.
+
+        What was silent still is, though a restart may know of no poll as late as the one that told.
+        """
         until: int | None = self.now
+        if self.assessment.silent:
+            return until
         for name in self._sources():
             rule = self.specs.sources.get(name)
             if rule is not None and rule.polled:

@@ -23,6 +23,8 @@ _SAID = {NUMBER: "a number", TRUTH: "a yes or no, such as a comparison"}
 _PERCENT = re.compile(r"(?<![\w.])(\d+(?:\.\d*)?|\.\d+) ?%(?=\s*(?:$|[),<>=!])|\s+(?:and|or|if|else)\b)")
 _OPEN = re.compile(r"(?:^|[-+*/%(,<>=!]|\b(?:and|or|not|if|else))\s*$")
 _NEXT = re.compile(r"\w+|[<>=!]=|\S")
+_PROMQL = re.compile(r"(?<=\w)\[(\d+(?:ms|[smhdwy])\w*)\]")  # a window as Prometheus has it
+_MEANT = {"=": "==", "&": "and", "|": "or", "!": "not"}
 
 Value = float | None
 Truth = bool | None
@@ -75,8 +77,13 @@ class Checker:
             found = ast.parse(self.line, mode="eval")
         except SyntaxError as error:
             at = error.offset - 1 if error.offset else len(self.line)  # 0 means the end
+            if window := _PROMQL.search(self.line):
+                said = f"a window follows its series after a comma, as in avg(visitors, '{window[1]}')"
+                raise ConditionError(f"can't be read: {said}", self.lead + window.start()) from None
             said = self._expected(at) if error.msg == "invalid syntax" else error.msg
-            raise ConditionError(f"can't be read: {said}", self.lead + at) from None
+            meant = _MEANT.get(self.line[at : at + 1])
+            hint = f"did you mean {meant}?" if meant else ""
+            raise ConditionError(f"can't be read: {said}", self.lead + at, hint) from None
         except (ValueError, RecursionError, MemoryError):
             raise ConditionError("can't be read: nested too deeply", 0) from None
         _Percents(self).visit(found)

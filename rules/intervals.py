@@ -79,13 +79,15 @@ def look_again(intervals: tuple[TimeInterval, ...], at: int) -> int:
     """When what `active` says of them may change next: the first time it does, at most a day ahead."""
     now = active(intervals, at)
     latest = at - at % HOUR + _AHEAD * HOUR
-    moments = {at - at % HOUR + hours * HOUR for hours in range(1, _AHEAD)}  # clocks change on the hour
+    # Clocks change on the hour or, in Newfoundland and on Lord Howe Island, at half past.
+    moments = {at - at % HOUR + halves * HOUR // 2 for halves in range(1, 2 * _AHEAD)}
     for interval in intervals:
         local = to_local(at, interval.zone)
         midnight = at - (local.hour * 60 + local.minute) * MINUTE - at % MINUTE
         for minute in {0, *(edge for span in interval.times for edge in span)}:
-            # On a day the clocks change, midnight was an hour earlier or later than it seems.
-            moments |= {midnight + (d * _DAY_MINUTES + minute) * MINUTE + h * HOUR for d in (0, 1) for h in (-1, 0, 1)}
+            # On a day the clocks change, midnight was up to an hour earlier or later than it seems.
+            days = {midnight + (d * _DAY_MINUTES + minute) * MINUTE for d in (0, 1, 2)}
+            moments |= {moment + halves * HOUR // 2 for moment in days for halves in (-2, -1, 0, 1, 2)}
     later = sorted(moment for moment in moments if at < moment < latest)
     return next((moment for moment in later if active(intervals, moment) != now), latest)
 

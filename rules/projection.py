@@ -285,12 +285,14 @@ def _oldest(tracks: Sequence[Track], otherwise: int) -> int:
 def projected(goal: Goal, value: float, mid: float, half: float | None, *, falls: bool) -> Projection:
     """The projection with its interval and the chance of the goal; `falls` says whether the value may still sink.
 
+    It may as well where it is expected to: a sum whose readings were negative in the periods before.
+
     Misses have the tails of Student's t distribution with two degrees of freedom: that is what the median, the 95 % and
     the 99 % quantile of those on the development series of `bench/projection.py` fit, measured in their 80 % quantile.
     """
     if half is None:
         return Projection(mid)
-    least = -inf if falls else value
+    least = -inf if falls or mid < value - 1e-9 * half else value  # the rest is rounding
     low = 1.0 if goal.at_least is None or goal.at_least <= least else 1.0 - _below(goal.at_least, mid, half)
     high = 1.0 if goal.at_most is None else 0.0 if goal.at_most < least else _below(goal.at_most, mid, half)
     return Projection(mid, max(mid - half, least), mid + half, chance=max(low + high - 1.0, 0.0))

@@ -10,6 +10,7 @@ from rules.patterns import check_pattern, compiled
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')\s*')
 _ESCAPE = re.compile(r"\\(?:([0-7]{3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")  # as in Go
+_QUOTING = re.compile(r"\\([\\\"'])")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -45,8 +46,10 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
 
 
 def _matcher(name: str, op: str, quoted: str) -> Matcher:
-    value = _ESCAPE.sub(_escaped, quoted) if op in {"=", "!="} else quoted
-    return make_matcher(name, op, value)
+    if op in {"=", "!="}:
+        return make_matcher(name, op, _ESCAPE.sub(_escaped, quoted))
+    # Other escapes are the expression's: `a\\.b`, as Prometheus wants it, and `a\.b` mean the same.
+    return make_matcher(name, op, _QUOTING.sub(r"\1", quoted))
 
 
 def _escaped(match: re.Match[str]) -> str:

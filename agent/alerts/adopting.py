@@ -36,7 +36,8 @@ def adopt(teller: Teller, decision: Decision) -> list[str]:
         for receiver in told:
             _take_over(teller, decision, receiver, transition)
         for name, group in wanted.items():
-            if not told and decision.groups.member(name, transition.fingerprint) is None:
+            known_there = decision.groups.member(name, transition.fingerprint) is not None
+            if not (told or known_there or hears(decision, group, transition, teller.muted)):
                 looks += teller.due(teller.join(decision, group, transition, held), decision.now)
     _renew_ended(teller, decision)
     return looks

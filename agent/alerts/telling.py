@@ -111,7 +111,7 @@ class Teller:
             self.look_at(decision, group.id, transition)
             return []
         member = decision.groups.member(group.id, transition.fingerprint)
-        if member is not None and member.news and self._muted(decision, group, member) is None:
+        if member is not None and member.news and self.muted(decision, group, member) is None:
             return [group.id]
         return self.due(group, decision.now)  # what is muted makes no others be told out of turn
 
@@ -136,11 +136,11 @@ class Teller:
             decision.groups.put_member(member)
             if group.own:
                 self.look_at(decision, name, transition)
-            elif member.told and self._muted(decision, group, member) is None:
+            elif member.told and self.muted(decision, group, member) is None:
                 later.append(name)
         if reason_of(transition) is Reason.RAISED:
             for name, wanted in self.wanted(decision, transition).items():
-                if name not in known and not hears(decision, wanted, transition, self._muted):
+                if name not in known and not hears(decision, wanted, transition, self.muted):
                     later += self._enter(decision, wanted, transition)
         return later
 
@@ -212,7 +212,7 @@ class Teller:
             group,
             members,
             decision.now,
-            lambda member: self._muted(decision, group, member),
+            lambda member: self.muted(decision, group, member),
             lambda member: _is_hushed(self._status(decision, member)),
         )
         for fingerprint in found.gone:
@@ -250,7 +250,8 @@ class Teller:
         if group is not None and not goes_on(group, decision.now):
             decision.groups.put(begun(group, decision.now))
 
-    def _muted(self, decision: Decision, group: Group, member: Member) -> Muted | None:
+    def muted(self, decision: Decision, group: Group, member: Member) -> Muted | None:
+        """What mutes an alert in its group now."""
         state = decision.instance(member.key) if member.key.target else None
         asked = Asked(member.key, member.labels, state, member.muted, group.mute, group.active)
         return self.situation.muted(asked, decision.now)
@@ -266,7 +267,7 @@ class Teller:
             runs = decision.runs_of(member.key, member.fingerprint, member.fired_at)
             why = self.why(decision, at) if len(members) == 1 else ()
             group = decision.groups.group(member.group)
-            muted = self._muted(decision, group, member) if group and not member.ended else None
+            muted = self.muted(decision, group, member) if group and not member.ended else None
             silence = self.situation.silences.get(muted.name) if muted and muted.by is MutedBy.SILENCE else None
             found.append(Saying(at, self._status(decision, member), runs, why, muted, silence))
         return found
@@ -305,7 +306,7 @@ class Teller:
 
     def silenced(self, decision: Decision, silence: Silence) -> list[str]:
         """Shows a silence, new or changed, where people were told; returns the groups of one alert, to be looked at."""
-        return show(decision, silence, self._muted, lambda group: self._edit(decision, group, None, set()))
+        return show(decision, silence, self.muted, lambda group: self._edit(decision, group, None, set()))
 
     def _named(self, decision: Decision, name: str) -> list[Member]:
         """The alerts that the group's last message named and that still fire."""
@@ -334,7 +335,7 @@ class Teller:
             if member is None:
                 continue
             decision.groups.put_member(member := replace(member, escalated=member.escalated or not member.told))
-            muted = self._muted(decision, group, member)
+            muted = self.muted(decision, group, member)
             if muted is not None:
                 self.look_at(decision, group.id, transition)
                 continue
@@ -374,7 +375,7 @@ class Teller:
             if group is None or member is None or group.own:
                 looks.append(name)
             elif member.ended is None:
-                muted = self._muted(decision, group, member)
+                muted = self.muted(decision, group, member)
                 self._take_in(decision, member, replace(member, muted=muted))
         return looks
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from agent.config.document import Document
-from agent.config.errors import Path
+from agent.config.errors import Path, near
 from agent.config.language import WEEKDAYS, FixedSpan, GoalSection, SeriesValue
 from agent.config.series import read_selector
 from agent.config.sources import Given
@@ -69,6 +69,9 @@ def _plan(model: GoalSection, path: Path, document: Document, known: Given) -> S
     if isinstance(model.plan, SeriesValue):
         return read_selector(model.plan.series, (*path, "plan", "series"), document, known)
     if model.plan in {None, WEEKDAYS}:
+        return None
+    if known.complete and model.plan not in known.labels and (hint := near(str(model.plan), [WEEKDAYS])):
+        document.report((*path, "plan"), f"no source gives the series {model.plan}", hint)
         return None
     return read_selector(str(model.plan), (*path, "plan"), document, known)
 

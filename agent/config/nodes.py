@@ -77,7 +77,14 @@ def _problem(error: YAMLError | UnicodeDecodeError, name: str, data: bytes) -> C
     message = str(getattr(error, "problem", None) or "can't be read")
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     hint = "a value with [ ] { } or , in it has to stand in quotes here" if "flow" in str(context) else ""
+    if mark and _is_tab(data, mark.line, mark.column):
+        hint = "lines are indented with spaces, not with tabs"
     return ConfigError(name, line, column, "", "is not YAML: " + message + (f" {context}" if context else ""), hint)
+
+
+def _is_tab(data: bytes, line: int, column: int) -> bool:
+    lines = data.split(b"\n")
+    return line < len(lines) and lines[line].decode(errors="replace")[column : column + 1] == "\t"
 
 
 def compose(file: Path) -> MappingNode | None:

@@ -72,7 +72,8 @@ def alerts(case: AlertCase, got: Sequence[Alert]) -> Diff:
 
 
 def _alert_lines(found: Iterable[Alert], implied: Sequence[str]) -> list[Item]:
-    shown = [({k: v for k, v in labels.items() if k not in implied}, notes) for labels, notes in found]
+    # An empty label is none, as in Prometheus: of an instance that lacks a label of its target's `by`.
+    shown = [({k: v for k, v in labels.items() if v and k not in implied}, notes) for labels, notes in found]
     shown.sort(key=lambda one: (sorted(one[0].items()), sorted(one[1].items())))
     lines = [("firing", *_map_lines("labels", labels), *_map_lines("annotations", notes)) for labels, notes in shown]
     return lines or [("nothing fires",)]

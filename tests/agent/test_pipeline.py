@@ -197,6 +197,23 @@ async def test_a_message_is_forgotten_after_its_sender_has_given_up(world: World
     assert await world.store.received([("a", "m1"), ("a", "m2")]) == {("a", "m2")}
 
 
+@pytest.mark.parametrize("after", [MINUTE + 5 * SECOND, MINUTE + 25 * SECOND, 2 * MINUTE + 5 * SECOND])
+async def test_silence_that_was_told_lasts_over_a_restart(world: World, after: int) -> None:
+    """When a source was last read is stored once a minute, so a restart knows of an earlier poll than the one that told."""
+    await world.use(replace(TARGET, no_data=NoData(after)))
+    await world.read(21)
+    while not await world.told():
+        world.clock.time += 10 * SECOND
+        world.pipeline.tick(world.clock.time)
+        await world.pipeline.handle([], Polled("a", world.clock.time))
+        await world.pipeline.spool.join()
+    await world.restart(after=SECOND)
+    await world.wait(SECOND)
+    assert await world.told() == ["team firing no-data"]
+    await world.read(21)
+    assert await world.told() == ["team firing no-data", "team resolved no-data"]
+
+
 async def test_a_restart_neither_repeats_nor_resolves_nor_loses(world: World) -> None:
     await world.read(25)
     before = world.pipeline.instances()[KEY].alerts["hot"]

@@ -54,3 +54,20 @@ def test_what_is_missing_is_said_where_it_is_missing(text: str, offset: int, wor
         compile_condition(text)
     assert words in str(refused.value)
     assert refused.value.offset == offset
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "hint"),
+    [("last(m) = 5", 8, "=="), ("last(m) > 5 && last(m) < 9", 13, "and"), ("!absent(m)", 0, "not")],
+)
+def test_how_other_languages_write_it_is_known(text: str, offset: int, hint: str):
+    with pytest.raises(ConditionError, match="can't be read: ") as refused:
+        compile_condition(text)
+    assert (refused.value.offset, refused.value.hint) == (offset, f"did you mean {hint}?")
+
+
+@pytest.mark.parametrize(("text", "offset"), [("rate(m[1h30m]) > 1", 6), ('1 < rate(m{a="[5m]"}[1h30m])', 20)])
+def test_a_window_as_prometheus_has_it(text: str, offset: int):
+    with pytest.raises(ConditionError, match=r"a window follows .* as in avg\(visitors, '1h30m'\)") as refused:
+        compile_condition(text)
+    assert refused.value.offset == offset

@@ -86,6 +86,22 @@ def test_nothing_changes_before_it_is_looked_at_again(found: tuple[TimeInterval,
         moment += 11 * MINUTE
 
 
+@pytest.mark.parametrize(
+    ("interval", "now", "then"),
+    [
+        # the midnight after the next one, in a zone whose days begin at half past
+        (TimeInterval(weekdays=((0, 3),), zone="Asia/Kolkata"), "2026-04-03T18:09", "2026-04-04T18:30"),
+        # the clocks go from 2:00 to 3:00, at half past five
+        (TimeInterval(times=((165, 735),), zone="America/St_Johns"), "2026-03-07T17:00", "2026-03-08T05:30"),
+        # and here from 2:00 to 2:30, at half past three in the afternoon
+        (TimeInterval(times=((135, 435),), zone="Australia/Lord_Howe"), "2026-10-03T10:00", "2026-10-03T15:30"),
+        (TimeInterval(times=((375, 525),), zone="Australia/Lord_Howe"), "2026-10-03T15:07", "2026-10-03T19:15"),
+    ],
+)
+def test_it_is_looked_at_again_when_the_clock_of_the_zone_says(interval: TimeInterval, now: str, then: str) -> None:
+    assert look_again((interval,), at(now)) == at(then)
+
+
 @pytest.mark.parametrize("text", ["24:01", "9:30", "0930", "12:60", "", "aa:bb", "-1:00"])
 def test_what_is_no_time_of_day(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time of day"):

@@ -235,6 +235,17 @@ def test_it_is_within_its_interval_and_never_below_what_is_there(found, measure,
             assert 0.0 <= said.projection.chance <= 1.0
 
 
+def test_what_fell_in_the_periods_before_is_expected_to_fall_again() -> None:
+    """At the beginning of a period, before any of its readings is negative."""
+    losses = [Reading(X, at("2026-01-01") + day * DAY, -20.0 - day * 7919 % 10) for day in range(120)]
+    world = World(target(CalendarPeriod("week"), at_most=1))
+    for reading in losses:
+        world.step(reading.time + DAY, reading)
+        if reading.time > at("2026-03-01"):
+            said = projection(world, reading.time + DAY + HOUR)
+            assert said.low < said.value < said.high < 0
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=6), st.floats(-1e5, 1e5), st.floats(0, 1e5), st.booleans())
 def test_the_more_is_wanted_the_smaller_the_chance(bounds, mid, half, falls) -> None:
     value = min(mid, 0.0)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 
 from rules.intervals import TimeInterval
-from rules.model import HOUR, MINUTE
+from rules.model import HOUR, MINUTE, EscalationStep
 from rules.routing import Route, child_key
 from tests.agent.alerts.test_lowered import GRAVE, WORSE
 from tests.agent.test_pipeline_muting import ROUTE, Plant
@@ -52,3 +53,20 @@ async def test_where_it_is_muted_for_it_now_it_does(plant: Plant) -> None:
     await plant.see(x=21)
     await plant.wait(MINUTE)
     assert await plant.told() == ["team: firing: x firing", "team: raised: x firing"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_who_it_was_escalated_to_hears_of_it_once_though_it_leads_there_now(plant: Plant, restarts: bool) -> None:
+    step = EscalationStep(MINUTE, ("oncall",))
+    worse = replace(WORSE, alerts=tuple(replace(rule, escalate=(step,)) for rule in WORSE.alerts))
+    await plant.begin(worse, route=replace(tree("oncall", group_wait=0), group_wait=HOUR))
+    for value in (11, 11, 11, 11, 11, 11, 11, 21):
+        await plant.see(x=value)
+    if restarts:
+        await plant.restart()
+    await plant.wait(MINUTE)
+    await plant.see(x=1)
+    await plant.wait(HOUR)
+    assert await plant.told() == [
+        "oncall: escalated: x firing", "oncall: raised: x firing", "oncall: resolved: x resolved",
+    ]  # fmt: skip

@@ -448,6 +448,15 @@ OTHERS = {
             ),
         ],
     ),
+    "a tab": (
+        "a:\n\tb: 1\n",
+        [
+            (
+                "2:1: is not YAML: found character that cannot start any token while scanning for the next token"
+                " (lines are indented with spaces, not with tabs)"
+            ),
+        ],
+    ),
     "two documents": ("a: 1\n---\nb: 1\n", None),
     "a list": ("- a\n", ["1:1: has to be a mapping of sections: sources, targets, receivers, …"]),
 }

@@ -117,6 +117,10 @@ GOALS = {
             "8:74: targets.t.goal.plan: is the series that is measured; name another one",
         ],
     ),
+    "plan that is nearly weekdays": (
+        "series: sales, goal: {at_least: 3, per: month, plan: weekday}",
+        ["8:60: targets.t.goal.plan: no source gives the series weekday (did you mean weekdays?)"],
+    ),
     "plan without a period": (
         "series: sales, goal: {at_least: 3, plan: visitors}",
         ["8:42: targets.t.goal.plan: is the course of a period that ends; add per: month or such"],

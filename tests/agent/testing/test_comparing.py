@@ -47,6 +47,12 @@ def test_hundreds_that_all_differ_are_shown_in_pairs_at_once():
     assert len(diff) == 3 * len(minutes)
 
 
+def test_an_empty_label_of_an_alert_is_none():
+    case = AlertCase(eval_time="1m", alertname="hot", exp_alerts=[{"exp_labels": {"room": "a", "hall": ""}}])
+    assert comparing.alerts(case, [({"room": "a", "floor": ""}, {})]) == ()
+    assert comparing.alerts(case, [({"room": "a", "floor": "1"}, {})])
+
+
 def test_of_alerts_each_is_beside_the_one_that_fires_instead():
     case = AlertCase(
         eval_time="1m", alertname="hot", exp_alerts=[{"exp_labels": {"room": "a"}}, {"exp_labels": {"room": "b"}}]
