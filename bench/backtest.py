@@ -16,7 +16,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -35,6 +35,8 @@ from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.store.records import Commit
 from agent.store.store import Store
+from rules.coming import Arrival
+from rules.history import History
 from rules.model import DAY, MINUTE, Reading, Series
 from rules.periods import to_local
 from rules.turns import Verdict
@@ -57,8 +59,15 @@ def bare(readings: list[Reading]) -> int:
 class Nothing:
     """Takes every reading and decides nothing."""
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self, _specs: object, _states: object, _key: object, history: History, **_: object) -> None:
         """For any instance."""
+        self._history = history
+
+    def play(self, arrivals: Sequence[Arrival], _tick: int) -> Iterator[Verdict]:
+        """Nothing came of them."""
+        for _, (reading,) in arrivals:
+            self._history.add(reading)
+        return iter(())
 
     def take(self, _at: int, _readings: object, *, other: bool = False) -> None:
         """Nothing came of it."""
