@@ -54,7 +54,7 @@ class Verdicts:
             turn.begin_again(self._start)
 
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
-        """The verdicts on what arrives together and on what time alone brings between, in order of time of each instance.
+        """The verdicts on what arrives together and on what time alone brings between, of each instance in order.
 
         What comes to an instance alone concerns no other, so that those of one may be said before earlier ones of
         another.
