@@ -57,6 +57,7 @@ class View:
 
     __slots__ = (
         "_compute",
+        "_times",
         "end",
         "first",
         "fraction",
@@ -73,6 +74,7 @@ class View:
         """Of a target in `zone`, in which whole days are counted."""
         self._compute = FUNCTIONS[query.function].compute
         self.track = track
+        self._times = track.times  # what the places are of: a track that lets go of readings, or packs them, has others
         self.window = query.window
         self.offset = query.offset
         self.is_local = query.offset >= DAY and zone != "UTC"
@@ -92,6 +94,7 @@ class View:
         end = self.end = shifted(now, self.offset, self.zone) if self.is_local else now - self.offset
         if self.window:
             times, before = self.track.times, self.first
+            self._times = times
             last = self.last = bisect_right(times, end) if times and times[-1] > end else len(times)
             start = end - self.window
             # Nearly always one reading has left since it was last asked.
@@ -106,7 +109,7 @@ class View:
             return NEVER
         if self.is_local:
             return 0
-        if self.end != now - self.offset:
+        if self.end != now - self.offset or self._times is not self.track.times:
             self.turn_to(now)
         times, last = self.track.times, self.last
         if not self.window:

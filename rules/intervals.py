@@ -85,9 +85,9 @@ def look_again(intervals: tuple[TimeInterval, ...], at: int) -> int:
         local = to_local(at, interval.zone)
         midnight = at - (local.hour * 60 + local.minute) * MINUTE - at % MINUTE
         for minute in {0, *(edge for span in interval.times for edge in span)}:
-            # On a day the clocks change, midnight was up to an hour earlier or later than it seems.
+            # On a day the clocks change, midnight was up to two hours earlier or later than it seems: that is at Troll.
             days = {midnight + (d * _DAY_MINUTES + minute) * MINUTE for d in (0, 1, 2)}
-            moments |= {moment + halves * HOUR // 2 for moment in days for halves in (-2, -1, 0, 1, 2)}
+            moments |= {moment + halves * HOUR // 2 for moment in days for halves in range(-4, 5)}
     later = sorted(moment for moment in moments if at < moment < latest)
     return next((moment for moment in later if active(intervals, moment) != now), latest)
 

@@ -23,8 +23,8 @@ class Groups:
         self._of_alert: dict[str, dict[str, None]] = {}
         self._waiting: dict[Cause | InstanceKey, dict[Place, None]] = {}
         self._begun: dict[str, dict[str, tuple[int, ...]]] = {}  # receiver -> group -> times
-        self._put_off: dict[str, int] = {}  # until when, whatever time is theirs
-        self._awaiting: dict[str, dict[str, None]] = {}  # by the source that they are put off for
+        self._put_off: dict[str, tuple[int, str]] = {}  # until when, whatever time is theirs, and for which source
+        self._awaiting: dict[str, dict[str, None]] = {}  # the same by source
         self._timers = Timers[str](self._wake_of)
         self._ticked = 0
         self.remember(GroupChanges(self, {group.id: group for group in groups}))
@@ -33,7 +33,9 @@ class Groups:
 
     def _wake_of(self, name: str) -> int | None:
         group = self.groups.get(name)
-        return None if group is None else self._put_off.get(name, group.next_look)
+        if group is None:
+            return None
+        return self._put_off[name][0] if name in self._put_off else group.next_look
 
     def take_due(self, now: int) -> list[str]:
         """The groups whose time has come; each is given once, until it changes or `looked_at` sets a time again.
@@ -46,27 +48,36 @@ class Groups:
                 self._note_begun(group)  # what was too old by then is not by now, as after a restart
             found = [name for name, group in self.groups.items() if self._wake_of(name) is not None]
             self._put_off.clear()
+            self._awaiting.clear()
             return found
         due = self._timers.take_due(now)
         for name in due:
-            self._put_off.pop(name, None)
+            self._take_up(name)
         return due
 
     def put_off(self, awaited: Mapping[str, str], until: int) -> None:
         """Has groups looked at later than was their turn, also those that had none; each awaits a source."""
-        self._put_off |= dict.fromkeys(awaited, until)
-        self._timers.set(awaited)
         for name, source in awaited.items():
+            self._take_up(name)
+            self._put_off[name] = until, source
             self._awaiting.setdefault(source, {})[name] = None
+        self._timers.set(awaited)
+
+    def _take_up(self, name: str) -> None:
+        """It is put off no more: what it awaited is not to have it looked at out of turn."""
+        _, source = self._put_off.pop(name, (0, ""))
+        _remove(self._awaiting, source, name)
 
     def awaiting(self, sources: Iterable[str]) -> list[str]:
         """The groups that were put off until one of these was read, or can't be."""
         return [name for source in sources for name in self._awaiting.get(source, ())] if self._awaiting else []
 
     def heard_of(self, sources: Iterable[str]) -> None:
-        """These are awaited no more, unless groups are put off for them again."""
-        for source in sources:
-            self._awaiting.pop(source, None)
+        """What was put off for these was looked at, and may be put off again."""
+        names = self.awaiting(sources)
+        for name in names:
+            self._take_up(name)
+        self._timers.set(names)
 
     def looked_at(self, names: Iterable[str]) -> None:
         """Sets the times anew of groups that were given as due and did not change."""
@@ -103,7 +114,8 @@ class Groups:
     def remember(self, changes: GroupChanges) -> None:
         """Takes over what was committed."""
         for name, group in changes.groups.items():
-            self._put_off.pop(name, None)
+            if group is None or group.next_look is not None:  # else nothing would have it looked at
+                self._take_up(name)
             if group is None:
                 self.groups.pop(name, None)
             else:

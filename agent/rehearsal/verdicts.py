@@ -54,7 +54,11 @@ class Verdicts:
             turn.begin_again(self._start)
 
     def play(self, arrivals: Iterable[Arrival]) -> Iterator[Verdict]:
-        """The verdicts on what arrives together, in order of time, and on what time alone brings between."""
+        """The verdicts on what arrives together and on what time alone brings between, of each instance in order.
+
+        What comes to an instance alone concerns no other, so that those of one may be said before earlier ones of
+        another.
+        """
         coming = iter(arrivals)
         while some := list(islice(coming, _AT_ONCE)):
             own: dict[Turn, list[Arrival]] = {}

@@ -70,8 +70,10 @@ class Receivers:
         return Commit(now, deliveries=[*ends(over, CAN_BE, self.config)], troubles=[over]) if over else None
 
     def let_go(self, decision: Decision) -> None:
-        """The same of those that the configuration has no more, or of which others are told by now."""
+        """The same of those that the configuration has no more, or of which others are told by now: from anew."""
         for place, words in self._unreached.gone(self.config).items():
+            self._told.pop(place, None)
+            self._missed.pop(place, None)
             over = self._unreached.end(place, decision.now)
             if over is not None:
                 decision.troubles[over.cause] = over

@@ -189,3 +189,17 @@ async def test_a_silence_that_a_person_ends_waits_for_no_poll(away: Away) -> Non
     await away.restart(after=HOUR)
     await away.silence("target=app", 0)
     assert await away.told() == ["team: firing: x firing"]
+
+
+async def test_a_group_that_was_told_without_its_source_is_not_looked_at_out_of_turn_with_the_next_poll(
+    away: Away,
+) -> None:
+    await group_wait(away)
+    await away.restart(after=HOUR)
+    await away.ticks(READ_WITHIN // SECOND)
+    assert await away.told() == ["team: firing: x firing"]
+    await away.see(x=11, y=11)
+    await away.ticks(MINUTE // SECOND)
+    assert len(await away.told()) == 1
+    await away.ticks(5 * MINUTE // SECOND)
+    assert (await away.told())[1:] == ["team: firing: x,y firing"]

@@ -96,6 +96,8 @@ def test_nothing_changes_before_it_is_looked_at_again(found: tuple[TimeInterval,
         # and here from 2:00 to 2:30, at half past three in the afternoon
         (TimeInterval(times=((135, 435),), zone="Australia/Lord_Howe"), "2026-10-03T10:00", "2026-10-03T15:30"),
         (TimeInterval(times=((375, 525),), zone="Australia/Lord_Howe"), "2026-10-03T15:07", "2026-10-03T19:15"),
+        # and here from 1:00 to 3:00
+        (TimeInterval(times=((550, 600),), zone="Antarctica/Troll"), "2026-03-29T00:30", "2026-03-29T07:10"),
     ],
 )
 def test_it_is_looked_at_again_when_the_clock_of_the_zone_says(interval: TimeInterval, now: str, then: str) -> None:

@@ -484,3 +484,10 @@ def test_a_counter_is_gone_past_as_if_it_were_looked_at(
     assert check(kind, readings, readings[-1][0] + HOUR, aparts=(None,)) > 0.7
     made = len({at for at, _ in readings}.intersection(looks)) / len(readings)
     assert made < 0.6
+
+
+@pytest.mark.parametrize("kind", ["avg", "absent"])
+def test_readings_that_are_known_already_come_while_a_series_lets_go_of_its_oldest(kind: str) -> None:
+    times = [NOON + i * MINUTE for i in range(100)]
+    twice = [(at + again * 7 * SECOND, (Reading(ONE, at, 21.0),)) for at in times for again in (0, 1)]
+    check(KINDS[kind], twice, times[-1] + HOUR)

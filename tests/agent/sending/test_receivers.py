@@ -288,3 +288,12 @@ class TestKeptOpen:
         known = self.known(*begun, route="other")
         assert [(name, position) for name, position, *_ in self.let_go(known)] == [("fallback", 0), ("fallback", 2)]
         assert [one.receiver for one in known.undeliverable(growth(), GONE, kit.NOW).troubles] == ["other"]
+
+    def test_they_are_told_with_the_next_message_that_it_misses_though_the_reason_is_the_same(self):
+        known = self.known()
+        assert waits(known, growth(), until_mended())
+        assert not waits(known, growth(), until_mended())
+        known.use(Configuration({}, {}, receivers={**self.PLACES, "other": (WEBHOOK,)}, route=Route("other")))
+        self.let_go(known)
+        assert [one.receiver for one in waits(known, growth(), until_mended())] == ["other"]
+        assert not waits(known, growth(), until_mended())
