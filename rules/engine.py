@@ -54,11 +54,15 @@ class States:
 
 
 class Batch(NamedTuple):
-    """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at."""
+    """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at.
+
+    `starting`: all of them, because the process starts.
+    """
 
     readings: Sequence[Reading] = ()
     polls: Sequence[Polled] = ()
     due: Collection[InstanceKey] = ()
+    starting: bool = False
 
 
 def evaluate(

@@ -33,6 +33,7 @@ from rules.model import (
 )
 from rules.muting import Situation
 from rules.specs import Specs
+from rules.starting import as_due
 from rules.steps import Steps, at_once, in_parts
 from rules.tracks import Added
 
@@ -112,7 +113,10 @@ class Decider:
         if self.memory.is_set_back:
             decision.silences += self.situation.silences.set_back(now)
         decision.sources.update({source.name: source for source in self.memory.scheduled_anew(now)})
-        changed, transitions = yield from evaluating(self.specs, self.memory.states, batch, now, self.history)
+        states = self.memory.states
+        changed, transitions = found = yield from evaluating(self.specs, states, batch, now, self.history)
+        if batch.starting:
+            changed, transitions = as_due(self.specs, states, found, self.history, now, now + READ_WITHIN)
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)
         decision.transitions += transitions
