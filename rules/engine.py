@@ -54,15 +54,11 @@ class States:
 
 
 class Batch(NamedTuple):
-    """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at.
-
-    `starting`: all of them, because the process starts.
-    """
+    """What happened: readings not known before, how polls ended, and instances whose time has come to be looked at."""
 
     readings: Sequence[Reading] = ()
     polls: Sequence[Polled] = ()
     due: Collection[InstanceKey] = ()
-    starting: bool = False
 
 
 def evaluate(
