@@ -375,7 +375,8 @@ class Pipeline:
             due = dict.fromkeys([*self.memory.instances, *known])
             # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
             looks = list(self.memory.groups.waiting())
-            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks)))
+            looking = self.decider.deciding(Batch(due=due), now, looks=looks, starts=self._worker is None)
+            await self._commit(await in_steps(looking))
         await self._insist(self.store.shrink)
 
     # what is known

@@ -33,6 +33,7 @@ from rules.model import (
 )
 from rules.muting import Situation
 from rules.specs import Specs
+from rules.starting import as_due
 from rules.steps import Steps, at_once, in_parts
 from rules.tracks import Added
 
@@ -105,14 +106,23 @@ class Decider:
         return at_once(self.deciding(batch, now, answers, looks))
 
     def deciding(
-        self, batch: Batch, now: int, answers: Sequence[Answered] = (), looks: Sequence[str] = ()
+        self,
+        batch: Batch,
+        now: int,
+        answers: Sequence[Answered] = (),
+        looks: Sequence[str] = (),
+        *,
+        starts: bool = False,
     ) -> Steps[Decision]:
-        """As `decide`, in steps."""
+        """As `decide`, in steps; `starts`: all are looked at because the process starts."""
         decision = Decision(now, self.memory)
         if self.memory.is_set_back:
             decision.silences += self.situation.silences.set_back(now)
         decision.sources.update({source.name: source for source in self.memory.scheduled_anew(now)})
-        changed, transitions = yield from evaluating(self.specs, self.memory.states, batch, now, self.history)
+        states = self.memory.states
+        changed, transitions = found = yield from evaluating(self.specs, states, batch, now, self.history)
+        if starts:
+            changed, transitions = as_due(self.specs, states, found, self.history, now, now + READ_WITHIN)
         decision.instances.update(changed.instances)
         decision.sources.update(changed.sources)
         decision.transitions += transitions

@@ -228,10 +228,11 @@ class SteppedSpool(Spool):
         return work
 
     async def take(self) -> list[Work]:
-        first = await self._waiting.get()
+        await self._came.wait()
         await self.gate.wait()
-        rest = [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
-        self._taken = sorted([first, *rest], key=lambda work: work.polled.source if work.polled else "")
+        self._taken = sorted(self._waiting, key=lambda work: work.polled.source if work.polled else "")
+        self._waiting = []
+        self._came.clear()
         return self._taken
 
 
