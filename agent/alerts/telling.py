@@ -64,8 +64,7 @@ class Teller:
         for number, (name, news) in enumerate(routed.items(), 1):
             if not number % OFTEN:
                 yield
-            awaited = self.unread.awaited(decision, name) if news is None else None
-            if awaited is not None:
+            if news is None and (awaited := self.unread.awaited(decision, name)) is not None:
                 decision.put_off[name] = awaited
             else:
                 self.look_at(decision, name, news)
