@@ -9,6 +9,7 @@ from rules.conditions import Condition
 from rules.functions import NEVER
 from rules.margins import Margins
 from rules.model import LARGEST, Reading
+from rules.periods import next_look
 from rules.questions import Question, look_again
 from rules.tracks import Track
 
@@ -75,8 +76,8 @@ def by_answers(
         at, ((_, time, number),) = arrivals[index]
         if number is None or not (read < time <= at < limit and at < time + every and abs(number) <= LARGEST):
             return index, False, answers
-        while looked + every <= at - tick:
-            look = look_again(condition, asked, looked) or NEVER
+        while next_look(looked, every, read) <= at - tick:
+            look = look_again(condition, asked, looked, read) or NEVER
             if look > at - tick:
                 break
             if decide([question.answer(look) for question in asked]) is not says:
