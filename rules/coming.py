@@ -9,7 +9,6 @@ from rules.conditions import Condition
 from rules.functions import NEVER
 from rules.margins import Margins
 from rules.model import LARGEST, Reading
-from rules.periods import next_look
 from rules.questions import Question, look_again
 from rules.tracks import Track
 
@@ -76,7 +75,7 @@ def by_answers(
         at, ((_, time, number),) = arrivals[index]
         if number is None or not (read < time <= at < limit and at < time + every and abs(number) <= LARGEST):
             return index, False, answers
-        while next_look(looked, every, read) <= at - tick:
+        while read + every <= at - tick:
             look = look_again(condition, asked, looked, read) or NEVER
             if look > at - tick:
                 break

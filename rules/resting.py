@@ -135,7 +135,7 @@ class Resting:
 
     def _by_answers(self, coming: Coming) -> tuple[int, bool]:
         condition, asking, many = self.scene.condition, self.asking, self.unsure
-        if condition is None or self.found is None or not many or not asking.is_calm:
+        if condition is None or self.found is None or not many or not asking.is_calm or (self.time or 0) > self.at:
             return coming.first, False
         until = min(asking.until, asking.full, coming.before)
         since = Since(self.time or 0, self.at, min(until, self.quiet_at + 1), until, self.quiet_after)
