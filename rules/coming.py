@@ -75,8 +75,8 @@ def by_answers(
         at, ((_, time, number),) = arrivals[index]
         if number is None or not (read < time <= at < limit and at < time + every and abs(number) <= LARGEST):
             return index, False, answers
-        while looked + every <= at - tick:
-            look = look_again(condition, asked, looked) or NEVER
+        while read + every <= at - tick:
+            look = look_again(condition, asked, looked, read) or NEVER
             if look > at - tick:
                 break
             if decide([question.answer(look) for question in asked]) is not says:

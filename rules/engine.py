@@ -148,25 +148,9 @@ class Instance:
     """The evaluation of one instance at one time. Its state is taken apart here and put together once, at the end."""
 
     __slots__ = (
-        "alerts",
-        "assessment",
-        "before",
-        "changed",
-        "history",
-        "members",
-        "moved",
-        "now",
-        "of",
-        "questions",
-        "rules",
-        "seen",
-        "since",
-        "specs",
-        "states",
-        "target",
-        "usual",
-        "verdict",
-    )
+        "alerts", "assessment", "before", "changed", "history", "members", "moved", "now", "of", "questions", "rules",
+        "seen", "since", "specs", "states", "target", "usual", "verdict",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -375,8 +359,9 @@ class Instance:
         return all(is_recent(rule, source, self.now) for rule, source in rules if rule is not None)
 
     def _wake(self, scene: Scene) -> int | None:
-        moments = self._moments(scene)
-        return max(min(moments), self.now + SECOND) if moments else None
+        moments, look = self._moments(scene), None if scene.down else self._next_look(scene)
+        soonest = max(min(moments), self.now + SECOND) if moments else None
+        return look if soonest is None or (look is not None and look < soonest) else soonest
 
     def _moments(self, scene: Scene) -> list[int]:
         """When time alone may change something."""
@@ -388,17 +373,17 @@ class Instance:
             moments.append(scene.quiet_since + self.target.no_data.after)
         if scene.tracks is not self.members.tracks:
             moments += present.comes(self.members.tracks, self.now)
-        moments += () if (look := self._next_look(scene)) is None else (look,)
         return [*moments, *comes_beside(scene)] if scene.beside else moments
 
     def _next_look(self, scene: Scene) -> int | None:
         """When how it stands may change by itself."""
-        target = self.target
+        target, newest = self.target, self.assessment.time
         if target.checkin:
             tracks = {series.name: track for series, track in zip(scene.series, scene.tracks, strict=True)}
-            return checkin_wake(target.checkin, self.assessment, tracks)
+            due = checkin_wake(target.checkin, self.assessment, tracks)
+            return None if due is None else max(due, self.now + SECOND)
         if scene.condition:
-            return look_again(scene.condition, scene.questions, self.now)
+            return look_again(scene.condition, scene.questions, self.now, newest)
         if target.goal is None or target.goal.per is None or not scene.tracks:
             return None
-        return look_within(self.now, target.goal.per, self.assessment.start, self.assessment.end)
+        return look_within(self.now, target.goal.per, self.assessment.start, self.assessment.end, newest)

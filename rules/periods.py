@@ -157,17 +157,30 @@ def _next_first_day(unit: str, first: datetime) -> datetime:
     return first.replace(year=first.year + months // 12, month=months % 12 + 1)
 
 
-def look_within(now: int, per: Period, start: int | None, end: int | None) -> int | None:
+def look_within(now: int, per: Period, start: int | None, end: int | None, newest: int | None) -> int | None:
     """A period's pace falls while nothing comes in; it is looked at about 200 times a period, and when it is over."""
     if start is None or end is None:
         return None
-    soon = now + look_every(start, end)
+    soon = next_look(now, look_every(start, end), newest)
     return soon if end <= now or isinstance(per, RollingPeriod) else min(soon, end)
 
 
 def look_every(start: int, end: int) -> int:
-    """How long after a look at a period the next one is."""
+    """How far apart the looks at a period are."""
     return min(max((end - start) // 200, 10 * SECOND), 15 * MINUTE)
+
+
+def next_look(now: int, every: int, newest: int | None) -> int:
+    """The first look after `now` while no reading comes: they are `every` so long from the time of the newest one on.
+
+    So one that comes beside them, as after a restart, moves none of them. Without a reading they are counted from 1970.
+    """
+    return now + every - (now - (newest or 0)) % every
+
+
+def last_look(before: int, every: int, newest: int | None) -> int:
+    """The last of the same looks before a time."""
+    return next_look(before - 1 - every, every, newest)
 
 
 def told(time: int, gap: int, zone: str) -> int:

@@ -8,6 +8,7 @@ from rules.combining import combine_of, combined, last_read
 from rules.conditions import Condition
 from rules.functions import FUNCTIONS, NEVER, Query, View
 from rules.model import Combine, Series, Target
+from rules.periods import next_look
 from rules.selectors import selects
 from rules.tracks import Track
 
@@ -104,10 +105,13 @@ def answered_until(asked: Sequence[Question], now: int) -> int:
     return until
 
 
-def look_again(condition: Condition, asked: Sequence[Question], now: int) -> int | None:
-    """When a condition is to be looked at after `now`: the first of its looks that may find something else."""
+def look_again(condition: Condition, asked: Sequence[Question], now: int, newest: int | None) -> int | None:
+    """When a condition is to be looked at after `now`: the first of its looks that may find something else.
+
+    `newest` is the time of the newest reading.
+    """
     every = condition.look_again
     if every is None:
         return None
     until = answered_until(asked, now)
-    return now + every * max(-((now - until) // every), 1) if until < NEVER else None
+    return next_look(max(now, until - 1), every, newest) if until < NEVER else None

@@ -28,6 +28,7 @@ from rules.model import (
 )
 from rules.model.quick import maker, replace
 from rules.passed import Passed, looks
+from rules.periods import last_look, next_look
 from rules.present import EARLY
 from rules.progress import later
 from rules.questions import look_again
@@ -48,29 +49,8 @@ class Resting:
     """An instance whose alerts wait for another standing, or for a time."""
 
     __slots__ = (
-        "again",
-        "asking",
-        "at",
-        "doubt",
-        "end",
-        "every",
-        "found",
-        "left_out",
-        "lone",
-        "looked",
-        "margins",
-        "other",
-        "quiet_after",
-        "quiet_at",
-        "rolls",
-        "scene",
-        "seen",
-        "standing",
-        "start",
-        "sure",
-        "time",
-        "track",
-        "unsure",
+        "again", "asking", "at", "doubt", "end", "every", "found", "left_out", "lone", "looked", "margins", "other",
+        "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track", "unsure",
         "woken",
     )  # fmt: skip
 
@@ -155,7 +135,7 @@ class Resting:
 
     def _by_answers(self, coming: Coming) -> tuple[int, bool]:
         condition, asking, many = self.scene.condition, self.asking, self.unsure
-        if condition is None or self.found is None or not many or not asking.is_calm:
+        if condition is None or self.found is None or not many or not asking.is_calm or (self.time or 0) > self.at:
             return coming.first, False
         until = min(asking.until, asking.full, coming.before)
         since = Since(self.time or 0, self.at, min(until, self.quiet_at + 1), until, self.quiet_after)
@@ -240,7 +220,7 @@ class Resting:
         condition = self.scene.condition
         if condition is None or not self.every:
             return False
-        again = look_again(condition, self.scene.questions, self.at)
+        again = look_again(condition, self.scene.questions, self.at, self._newest_of())
         self.again = NEVER if again is None else again
         return due < self.again
 
@@ -282,7 +262,7 @@ class Resting:
             return
         last, before = self.at, self.found
         if self.every:
-            last += max((min(until, self.sure) - 1 - self.at) // self.every, 0) * self.every
+            last = max(last, last_look(min(until, self.sure), self.every, self._newest_of()))
         if last == self.at and not self.left_out:  # none was left out
             self.margins, self.sure = None, 0
             return
@@ -325,7 +305,7 @@ class Resting:
     def _last_before(self, until: int, due: int, found: Glance) -> tuple[int, Glance]:
         """The last of the looks from the one `due` on, before a time until which all find the same."""
         start, end = found.start or 0, found.end or 0
-        last = due if not self.every else due + (until - 1 - due) // self.every * self.every
+        last = max(due, last_look(until, self.every, self._newest_of())) if self.every else due
         return last, found._replace(start=last - (end - start), end=last) if self.rolls else found
 
     def _passes(self, at: int, found: Glance, readings: Sequence[Reading] = ()) -> bool:
@@ -371,15 +351,22 @@ class Resting:
         if not (self.looked or self.left_out):
             return self.woken
         at, every = self.at, self.every
-        soonest = min(self.asking.until, self.quiet_at)
+        soonest = max(min(self.asking.until, self.quiet_at), at + SECOND)
         if every:
-            look = max(at + every, self.again)
+            look = max(next_look(at, every, self._newest_of()), self.again)
             if look < self.sure and self.margins is not None:
                 look -= (look - self.sure) // every * every  # those before are left out
             if at < self.end < look:
                 look = self.end
             soonest = min(soonest, look)
-        return None if soonest == NEVER else max(soonest, at + SECOND)
+        return None if soonest == NEVER else soonest
+
+    def _newest_of(self) -> int | None:
+        """When the newest reading was read that it is said by: while a period is early, one of that before."""
+        found = self.found
+        if self.rolls or found is None or (self.time or 0) < (found.end or NEVER):
+            return self.time
+        return found.time
 
 
 def resting(instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None) -> Resting | None:

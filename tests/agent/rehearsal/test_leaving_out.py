@@ -46,6 +46,7 @@ from rules.model import (
     Target,
     Transition,
 )
+from rules.periods import next_look
 from rules.specs import Specs
 from rules.tracks import Added
 from tests.rules.world import NOON, room, series
@@ -288,7 +289,11 @@ def test_looks_at_a_condition_that_are_not_made_would_find_the_same(kind: str, r
     for each in (False, True):
         with pytest.MonkeyPatch.context() as patch:
             if each:
-                patch.setattr(engine, "look_again", lambda condition, _, now: now + (condition.look_again or HOUR))
+                patch.setattr(
+                    engine,
+                    "look_again",
+                    lambda condition, _, now, newest: next_look(now, condition.look_again or HOUR, newest),
+                )
             found.append(list(look_by_look(target, arrivals, arrivals[-1][0] + HOUR)))
     for key in {state.key for _, state, _ in found[0]}:
         some, all_of = ([one for one in looks if one[1].key == key] for looks in found)
