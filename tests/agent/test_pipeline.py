@@ -209,6 +209,7 @@ async def test_silence_that_was_told_lasts_over_a_restart(world: World, after: i
         await world.pipeline.spool.join()
     await world.restart(after=SECOND)
     await world.wait(SECOND)
+    await world.use(replace(TARGET, no_data=NoData(after)))  # a reload looks at everything
     assert await world.told() == ["team firing no-data"]
     await world.read(21)
     assert await world.told() == ["team firing no-data", "team resolved no-data"]

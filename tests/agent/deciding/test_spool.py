@@ -106,6 +106,23 @@ async def test_what_changed_nothing_holds_nothing_up(monkeypatch: pytest.MonkeyP
         spool.over()
 
 
+async def test_it_rests_once_nothing_waits_and_nothing_is_taken():
+    spool = Spool(TestClock(), count().__next__)
+    await asyncio.wait_for(spool.join(), 1)  # nothing ever came
+    spool.put()
+    await spool.take()
+    spool.put()
+    joining = asyncio.create_task(spool.join())
+    for end in (spool.over, spool.take):
+        found = end()
+        if found is not None:
+            await found
+        await asyncio.sleep(0)
+        assert not joining.done()
+    spool.over()
+    await asyncio.wait_for(joining, 1)
+
+
 async def test_what_is_gathered_is_not_lost_when_that_ends():
     spool = Spool(TestClock(), count().__next__)
     spool.put()

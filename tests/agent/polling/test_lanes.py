@@ -44,7 +44,7 @@ def test_whoever_gets_a_connection_keeps_it_closed(error):
         lane.leave(f"s{number}", GONE, 0.0)
     lane.leave("other", error, 0.0)
     for number in range(OPENS_AT - 1):
-        lane.leave(f"s{number}", GONE, 0.0)
+        lane.leave(f"t{number}", GONE, 0.0)
     assert not lane.is_open
 
 
