@@ -55,6 +55,7 @@ class Watched(Daemon):
         self.tracebacks: list[str] = []
         self.readings = 0.0  # committed, of all lives
         self._look = Look(0, {})
+        self._outbox = 0.0  # as last said: while the database is away the daemon can't say
 
     async def start(self) -> None:
         self.life += 1
@@ -84,6 +85,7 @@ class Watched(Daemon):
         counts = read(text)
         before = self._look.counts if self._look.life == self.life else {}
         self._look = Look(self.life, counts)
+        self._outbox = counts["setpoint_outbox_deliveries"].get("", self._outbox)
 
         def risen(name: str, *outcomes: str) -> int:
             old = before.get(name, {})
@@ -106,7 +108,7 @@ class Watched(Daemon):
             tasks=int(counts["setpoint_tasks"][""]),
             database=database,
             wal=wal,
-            outbox=int(counts["setpoint_outbox_deliveries"][""]),
+            outbox=int(self._outbox),
             lag_p99=quantile(counts[lag], before.get(lag, {}), 0.99),
             lag_max=quantile(counts[lag], before.get(lag, {}), 1.0),
             tick_lag_p99=quantile(counts[tick], before.get(tick, {}), 0.99),
