@@ -45,6 +45,7 @@ from rules.model import (
 )
 from rules.retiring import retire
 from rules.specs import Specs
+from rules.starting import to_look_at
 from rules.steps import in_parts
 
 if TYPE_CHECKING:
@@ -371,11 +372,11 @@ class Pipeline:
             self.decider, self._read_by = Decider(specs, notices, self.memory, history), read_by
             in_force()
             await self._commit(self.decider.adopt(now))
-            known = (key for target in specs.targets for key in history.instances_of_target(target))
-            due = dict.fromkeys([*self.memory.instances, *known])
+            before = ending.specs if self._worker else None
+            due = to_look_at(specs, before, self.memory.states, history)
             # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
             looks = list(self.memory.groups.waiting())
-            looking = self.decider.deciding(Batch(due=due), now, looks=looks, starts=self._worker is None)
+            looking = self.decider.deciding(Batch(due=due), now, looks=looks, starts=before is None)
             await self._commit(await in_steps(looking))
         await self._insist(self.store.shrink)
 

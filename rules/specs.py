@@ -165,6 +165,14 @@ class Specs:
         """The targets that may need what a source gives."""
         return self._targets_of.get(source, ())
 
+    def changed_since(self, before: Specs) -> set[str]:
+        """The targets that are not as they were `before`, or that may get something of a source that is not."""
+        changed = {name for name, target in self.targets.items() if target != before.targets.get(name)}
+        for source in self.sources.keys() | before.sources.keys():
+            if self.sources.get(source) != before.sources.get(source):
+                changed.update(self.targets_of(source), before.targets_of(source))
+        return changed
+
     def series_names(self) -> Mapping[str, Reach]:
         """Every series name that some target reads, with its reach."""
         return self._horizons

@@ -1,8 +1,11 @@
-"""The look at everything that a start makes: of what time did not ask for, it moves on nothing that is polled soon."""
+"""What a start or a reload looks at, and what the look at everything that a start makes moves on.
+
+Of what time did not ask for, that is nothing that is polled soon.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rules.engine import States
 from rules.history import History
@@ -12,6 +15,17 @@ from rules.specs import Specs
 
 Found = tuple[States, Sequence[Transition]]
 """The states that change and the transitions of their alerts, as `evaluate` gives them."""
+
+
+def to_look_at(specs: Specs, before: Specs | None, states: States, history: History) -> Collection[InstanceKey]:
+    """The instances that a reload looks at, which were decided by what was `before`; all where a start does (None).
+
+    A reload leaves out what it leaves as it was: a look at it would find between two polls what the next one undoes.
+    """
+    changed = specs.targets.keys() if before is None else specs.changed_since(before)
+    known = (key for target in specs.targets for key in history.instances_of_target(target))
+    asked = (key for key in (*states.instances, *known) if key.target in changed or key not in states.instances)
+    return dict.fromkeys(asked)
 
 
 def as_due(specs: Specs, states: States, found: Found, history: History, now: int, until: int) -> Found:

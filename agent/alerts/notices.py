@@ -255,7 +255,8 @@ class Notices:
 
     def _headline(self, target: Target | None, transition: Transition, said: str) -> str:
         if transition.detail == NOT_CONFIGURED:
-            return f"{target.title if target else self._source_title(transition)} {NOT_CONFIGURED}"
+            whole = whose(target, transition.key) if target else self._source_title(transition)
+            return f"{whole}{f': {transition.alert}' if transition.key.target else ''} {NOT_CONFIGURED}"
         if target is not None and _is_late(transition):
             return f"{whose(target, transition.key)}: {transition.detail}"
         if target is not None and transition.assessment is not None:

@@ -41,7 +41,8 @@ def _names(shown: Sequence[NoticedAlert], told: Sequence[NoticedAlert]) -> Itera
         shared &= set(one.labels.items())
     several = any(one.title != told[0].title for one in told)
     for one in shown:
-        own = [text for name, text in one.labels.items() if name not in _NOT_OWN and (name, text) not in shared]
+        labels = one.labels.items() if "target" in one.labels else ()  # of a source the title says all
+        own = [text for name, text in labels if name not in _NOT_OWN and (name, text) not in shared]
         yield " ".join([one.title, *own]) if several else ", ".join(own) or one.labels.get("alertname", one.title)
 
 

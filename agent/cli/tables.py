@@ -89,13 +89,22 @@ def local_time(text: str | None, zone: str = "") -> str:
 
 
 def readings(rows: Sequence[Mapping[str, Any]], total: int) -> Iterator[str]:
-    """Readings as the API says them, and how many there are beyond those shown."""
+    """Readings as the API says them, how many there are beyond those shown, and whether some count for nothing."""
     cells = [
         (line(row["series"]), labels(row["labels"]), local_time(row["time"]), _value(row["value"])) for row in rows
     ]
     yield from table(("SERIES", "LABELS", "TIME", "VALUE"), cells)
     if total > len(rows):
         yield f"and {total - len(rows):,} more"
+    if _has_revised(rows):
+        yield "Of readings with the same series, labels and time only the last counts: is a label or a time missing?"
+
+
+def _has_revised(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a row takes the place of another."""
+    identities = [(row["series"], tuple(sorted(row["labels"].items())), row["time"]) for row in rows]
+    last = dict(zip(identities, (row["value"] for row in rows), strict=True))
+    return any(last[identity] != row["value"] for identity, row in zip(identities, rows, strict=True))
 
 
 def _value(value: float | None) -> str:

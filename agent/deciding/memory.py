@@ -32,7 +32,7 @@ from rules.model import (
 )
 
 CORRECTIONS = "corrections"  # the name of their switch
-_PAUSE = 30 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was listened to meanwhile
+_PAUSE = 10 * SECOND  # without a tick: the machine slept, or the clock was set; nobody was read or listened to
 _READ_FIRST = 10 * SECOND  # after a start
 _SOURCE_EVERY = MINUTE  # how old the stored time of a source's last success may get while nothing else changes
 _VALUE_EVERY = MINUTE  # and the stored value of an instance

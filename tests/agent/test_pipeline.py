@@ -316,7 +316,7 @@ async def test_a_removed_target_resolves_what_it_had_open(world: World) -> None:
     await world.read(25)
     await world.use(None)
     assert await world.told() == ["team firing hot", "team resolved hot"]
-    assert orjson.loads((await world.outbox())[1].payload)["headline"] == "Room is no longer configured"
+    assert orjson.loads((await world.outbox())[1].payload)["headline"] == "Room: hot is no longer configured"
     assert world.pipeline.instances() == {}
     await world.restart()
     assert world.pipeline.instances() == {}

@@ -555,7 +555,14 @@ class TestOtherConfigurations:
         await plant.begin(DB, route=ROUTE)
         await plant.wait(5 * MINUTE)
         payload = orjson.loads((await plant.outbox())[1].payload)
-        assert (payload["reason"], payload["headline"]) == ("resolved", "app is no longer configured")
+        assert (payload["reason"], payload["headline"]) == ("resolved", "app: slow is no longer configured")
+
+    async def test_a_removed_alert_is_named(self, plant: Plant) -> None:
+        await plant.begin(notify(APP, "team"), route=ROUTE)
+        await plant.see(x=11)
+        await plant.begin(replace(APP, alerts=()), route=ROUTE)
+        payload = orjson.loads((await plant.outbox())[1].payload)
+        assert (payload["reason"], payload["headline"]) == ("resolved", "App (x): slow is no longer configured")
 
     async def test_a_decision_that_was_not_committed_left_nothing_behind(self, plant: Plant) -> None:
         await plant.begin(replace(notify(DB, "oncall"), correct=(CorrectRule("off", "cool", 0, 3, MINUTE, ("team",)),)))

@@ -80,3 +80,20 @@ async def test_what_another_configuration_makes_of_it_is_told_with_the_first_pol
     else:
         await world.wait(READ_WITHIN)
     assert await told_since(world) == ["team firing hot"]
+
+
+async def test_a_reload_between_two_polls_neither_begins_nor_ends_anything(world: World) -> None:
+    before = world.pipeline.instances()[KEY]
+    await world.wait(7 * SECOND)
+    await world.use(LOW)
+    assert world.pipeline.instances()[KEY] == before
+    await world.read(2, after=3 * SECOND)
+    assert world.pipeline.instances()[KEY].assessment.standing is Standing.MET
+    assert await told_since(world) == []
+
+
+async def test_a_reload_leaves_the_look_that_is_due_to_its_time(world: World) -> None:
+    await world.wait(7 * SECOND)
+    await world.use(LOW)
+    await world.wait(3 * SECOND)
+    assert await told_since(world) == ["team firing low"]

@@ -154,6 +154,21 @@ async def test_a_machine_that_slept_was_away_too(away: Away) -> None:
     assert await away.told() == ["team: firing: x firing"]
 
 
+async def test_one_that_slept_for_some_seconds_was_away_as_long_as_a_source_was_not_read(away: Away) -> None:
+    await silence(away)
+    often = replace(away.config.sources["a"], every=SECOND, rule=replace(RULE, every=SECOND))
+    away.config = replace(away.config, sources={"a": often})
+    await away.pipeline.use(*away.compiled())
+    await away.ticks(10 * MINUTE // SECOND - 20)
+    await away.see(x=11, after=SECOND)
+    away.clock.time += 15 * SECOND
+    await away.ticks(5)
+    assert await away.told() == []
+    await away.see(x=1, after=SECOND)
+    await away.ticks(2 * READ_WITHIN // SECOND)
+    assert await away.told() == []
+
+
 async def test_a_restart_that_takes_no_time_delays_nothing(away: Away) -> None:
     await silence(away)
     await away.see(x=11, after=10 * MINUTE - 5 * SECOND)

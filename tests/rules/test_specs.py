@@ -60,3 +60,18 @@ def test_a_source_that_the_selector_rules_out_is_none_of_the_targets() -> None:
     specs = Specs((Target(text, "T", Goal(at_most=1.0), parse_selector(text)) for text in texts), rules)
     assert [specs.sources_of(text) for text in texts] == [("b",), SOURCES, ("b", "c"), (), ()]
     assert [specs.targets_of(name) for name in SOURCES] == [texts[1:2], texts[:3], texts[1:3]]
+
+
+def test_what_a_reload_changed_are_targets_and_what_may_get_something_of_a_changed_source() -> None:
+    read = [Target(name, "T", Goal(at_most=1.0), Selector(name)) for name in NAMES]
+    planned = Target("planned", "T", Goal(at_most=1.0, plan=Selector("plan")), Selector("visits"))
+    gives = [SourceRule("a", ("visitors",), SECOND), SourceRule("b", ("orders",), SECOND)]
+    plans = SourceRule("plans", ("plan",), SECOND)
+    before = Specs([*read, planned], [*gives, plans])
+    assert Specs([*read, planned], [*gives, plans]).changed_since(before) == set()
+    assert Specs([*read, planned], gives).changed_since(before) == {"planned"}
+    assert Specs([*read, planned], [gives[0], SourceRule("c", ("orders",), SECOND), plans]).changed_since(before) == {
+        "orders"
+    }
+    other = Target("visitors", "T", Goal(at_most=2.0), Selector("visitors"))
+    assert Specs([other, planned], [*gives, plans]).changed_since(before) == {"visitors"}

@@ -221,6 +221,11 @@ class TestSeveral:
         assert (found.group_key, found.group_labels) == ('{}:{target="room"}', {"target": "room"})
         assert found.alerts[1].headline == "Room (attic) out of band: 25.5 °C, wanted at most 23 °C"
 
+    def test_sources_are_named_once_each(self):
+        labels = [(("alertname", "source-down"), ("severity", "warning"), ("source", name)) for name in ("api", "shop")]
+        found = self.notice(*(saying(labels=one, fingerprint=one[2][1], key=InstanceKey("")) for one in labels))
+        assert found.headline == "2 of 2 alerts firing: Source api, Source shop"
+
     def test_equal_ones_have_an_order_of_their_own(self):
         others = [saying(fingerprint=name, key=InstanceKey("room", (("room", name),))) for name in "cab"]
         group = routed_group(Route("team", group_by=("target",)), LABELS, NOW)

@@ -231,6 +231,15 @@ def test_poll_from_here_stores_nothing(setpoint, configured):
     assert setpoint("poll", "push", SETPOINT_LISTEN="127.0.0.1:1").status == 2
 
 
+def test_poll_says_that_rows_take_the_place_of_others(setpoint, configured):
+    rows = configured / "rooms.csv"
+    rows.write_text("room,celsius\nden,18\nhall,22\nden,18\n")
+    assert "only the last counts" not in setpoint("poll", "sheet", SETPOINT_LISTEN="127.0.0.1:1").out
+    rows.write_text("room,celsius\nden,18\nhall,22\nden,19\n")
+    said = setpoint("poll", "sheet", SETPOINT_LISTEN="127.0.0.1:1").out
+    assert said.endswith("same series, labels and time only the last counts: is a label or a time missing?\n")
+
+
 def test_poll_from_here_shows_the_rows_that_can_be_read(setpoint, configured):
     (configured / "rooms.csv").write_text("room,celsius\nden,18.5\nhall,warm\n")
     said = setpoint("poll", "sheet", SETPOINT_LISTEN="127.0.0.1:1")

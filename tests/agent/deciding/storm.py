@@ -188,6 +188,7 @@ class Storm:
             due = [at for at in (self.clock.next(), self.pipeline.memory.next_due()) if at is not None]
             at = min(max(min(due, default=until), self.clock.time), until)
             self.clock.go_to(at)
+            self.pipeline.memory.ticked(at)  # time goes on without a break: nobody is away
             self.pipeline.tick(at)
             await self.pipeline.spool.join()
             if at >= until:
