@@ -30,6 +30,8 @@ from record import record
 
 DAY = 86_400 * 1_000_000
 PER_SOURCE = 10  # targets that read one source
+# Who installs it has its bytecode: a setting of this machine not to write any would have all compiled at each start.
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def configuration(targets: int) -> str:
@@ -100,7 +102,7 @@ def started(folder: Path) -> dict[str, float]:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "SETPOINT_LISTEN": f"127.0.0.1:{port}", "SETPOINT_LOG_LEVEL": "warning"}
+    environment = {**ENVIRON, "SETPOINT_LISTEN": f"127.0.0.1:{port}", "SETPOINT_LOG_LEVEL": "warning"}
     setpoint, began = str(Path(sys.executable).parent / "setpoint"), time.perf_counter()
     with subprocess.Popen([setpoint, "run"], cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         while not _ready(port):

@@ -12,13 +12,13 @@ from typing import Any
 import jmespath
 
 from connectors.base import BadAnswer, PartialAnswer
-from connectors.fields import ReadingConfig
+from connectors.rows import ReadingConfig, ReadingEntry
 from connectors.values import moment, number
 from rules.model import Labels, Reading, Series, labels_of
 
-Path = Callable[[Any], Any]
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _REMEMBERED = 10_000
+_NO_SERIES: dict[tuple[str | None, ...], Series] = {}  # never changed: most have no labels
 MOST_LABEL = 500
 """Characters of a label's value: it stands in every message, and matchers look at it."""
 
@@ -38,68 +38,92 @@ class Table:
     columns: tuple[str, ...] | None = None
 
 
-@lru_cache(maxsize=1024)
-def compile_path(text: str) -> Path:
-    """A function that finds what a JMESPath expression names, None where there is nothing.
+class Path:
+    """Where in a row something is. This one is that of the whole row."""
 
-    Plain dotted paths are walked directly, with JMESPath's meaning; where they find nothing, a key that is written
-    exactly so (`Page.Loads`) is taken.
-    """
-    if text == "@":
-        return lambda row: row
-    if not _DOTTED.fullmatch(text):
-        return _searched(text)
-    keys = text.split(".")
-    if len(keys) == 1:
-        return lambda row: row.get(text) if isinstance(row, dict) else None
+    __slots__ = ()
 
-    def walk(row: Any) -> Any:
+    def find(self, row: Any) -> Any:
+        """What is there, None where there is nothing. Raises ValueError."""
+        return row
+
+    def has(self, _row: Any) -> bool:
+        """Whether the row has the key that a plain name or dotted path names, whatever its value.
+
+        Of any other path it says yes: what finds nothing there need not be missing.
+        """
+        return True
+
+
+class _Key(Path):
+    """A plain name."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def find(self, row: Any) -> Any:
+        return row.get(self._key) if isinstance(row, dict) else None
+
+    def has(self, row: Any) -> bool:
+        return isinstance(row, dict) and self._key in row
+
+
+class _Dotted(Path):
+    """Keys in keys, with JMESPath's meaning; where they find nothing, a key that is written exactly so."""
+
+    __slots__ = ("_keys", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text, self._keys = text, text.split(".")
+
+    def find(self, row: Any) -> Any:
         at = row
-        for key in keys:
+        for key in self._keys:
             at = at.get(key) if isinstance(at, dict) else None
-        return row.get(text) if at is None and isinstance(row, dict) else at
+        return row.get(self._text) if at is None and isinstance(row, dict) else at
 
-    return walk
-
-
-@lru_cache(maxsize=1024)
-def key_finder(text: str) -> Path:
-    """A function that says whether a row has the key a plain name or dotted path names, whatever its value.
-
-    Of any other expression it says yes: what finds nothing there need not be missing.
-    """
-    if text == "@" or not _is_name(text):
-        return lambda _row: True
-    if not _DOTTED.fullmatch(text) or "." not in text:
-        return lambda row: isinstance(row, dict) and text in row
-    keys = text.split(".")
-
-    def has(row: Any) -> bool:
+    def has(self, row: Any) -> bool:
         at = row
-        for key in keys:
+        for key in self._keys:
             if not isinstance(at, dict) or key not in at:
-                return (at is None and at is not row) or (isinstance(row, dict) and text in row)
+                return (at is None and at is not row) or (isinstance(row, dict) and self._text in row)
             at = at[key]
         return True
 
-    return has
 
+class _Searched(Path):
+    """Any other JMESPath expression."""
 
-def _searched(text: str) -> Path:
-    try:
-        search: Path = jmespath.compile(text).search
-    except jmespath.exceptions.JMESPathError:  # a name as it stands in a table's header: Unique Visits
-        return lambda row: row.get(text) if isinstance(row, dict) else None
+    __slots__ = ("_search", "_text")
 
-    def find(row: Any) -> Any:
+    def __init__(self, text: str, search: Callable[[Any], Any]) -> None:
+        self._text, self._search = text, search
+
+    def find(self, row: Any) -> Any:
         try:
-            return search(row)
+            return self._search(row)
         except jmespath.exceptions.JMESPathError as error:  # a function was given what it can't take
-            raise ValueError(f"{text}: {str(error).splitlines()[0]}") from None
+            raise ValueError(f"{self._text}: {str(error).splitlines()[0]}") from None
         except RecursionError:
-            raise ValueError(f"{text}: what it finds nests too deeply") from None
+            raise ValueError(f"{self._text}: what it finds nests too deeply") from None
 
-    return find
+
+@lru_cache(maxsize=1024)
+def compile_path(text: str) -> Path:
+    """The path that a JMESPath expression is; a text that is none is a name as it stands in a header: Unique Visits.
+
+    Plain dotted paths are walked directly.
+    """
+    if text == "@":
+        return Path()
+    if _DOTTED.fullmatch(text):
+        return _Dotted(text) if "." in text else _Key(text)
+    try:
+        return _Searched(text, jmespath.compile(text).search)
+    except jmespath.exceptions.JMESPathError:
+        return _Key(text)
 
 
 class _Rule:
@@ -111,29 +135,27 @@ class _Rule:
         "_select",
         "_series",
         "_time",
-        "_value",
         "_zone",
         "config",
-        "has_value",
+        "value",
     )
 
-    def __init__(self, config: ReadingConfig, plain: Labels, zone: str) -> None:
+    def __init__(self, config: ReadingEntry | ReadingConfig, plain: Labels, zone: str) -> None:
         """`plain` are the labels of what has no others: those of its source."""
         self.config = config
         self._zone = zone
         self._select = compile_path(config.select) if config.select is not None else None
         self._time = compile_path(config.time) if config.time is not None else None
-        self._value = compile_path(config.value)
-        self.has_value = key_finder(config.value)
+        self.value = compile_path(config.value)
         self._labels = tuple((name, compile_path(path)) for name, path in config.labels.items())
         self._plain = Series(config.series, plain)
-        self._series: dict[tuple[str | None, ...], Series] = {}
+        self._series: dict[tuple[str | None, ...], Series] = {} if self._labels else _NO_SERIES
 
     def rows(self, answer: Any) -> Sequence[Any]:
         """The rows; ValueError if `select` finds nothing."""
         found = answer
         if self._select is not None:
-            found = self._select(answer)
+            found = self._select.find(answer)
             if found is None:
                 raise ValueError(f"select {self.config.select!r} finds nothing in the answer")
         return found if isinstance(found, list) else [found]
@@ -144,13 +166,13 @@ class _Rule:
             raise ValueError(row.reason)  # noqa: TRY004 - every fault of a row is a ValueError
         time = now
         if self._time is not None:
-            time = moment(self._time(row), self._zone, self.config.time_format)
+            time = moment(self._time.find(row), self._zone, self.config.time_format)
             if time > now + self.config.ahead:
-                raise ValueError(f"its time is in the future: {str(self._time(row))[:40]}")
-        return Reading(self._series_of(row) if self._labels else self._plain, time, number(self._value(row)))
+                raise ValueError(f"its time is in the future: {str(self._time.find(row))[:40]}")
+        return Reading(self._series_of(row) if self._labels else self._plain, time, number(self.value.find(row)))
 
     def _series_of(self, row: Any) -> Series:
-        values = tuple([_label(name, path(row)) for name, path in self._labels])
+        values = tuple([_label(name, path.find(row)) for name, path in self._labels])
         series = self._series.get(values)
         if series is None:
             pairs = {name: text for (name, _), text in zip(self._labels, values, strict=True) if text is not None}
@@ -176,7 +198,9 @@ class Extractor:
     has no key of any entry is an error, and an entry whose key it lacks makes no reading. A null is a reading.
     """
 
-    def __init__(self, source: str, readings: Sequence[ReadingConfig], zone: str, *, sent: bool = False) -> None:
+    def __init__(
+        self, source: str, readings: Sequence[ReadingEntry | ReadingConfig], zone: str, *, sent: bool = False
+    ) -> None:
         self._source = source
         self._sent = sent
         plain = (("source", source),)
@@ -196,12 +220,12 @@ class Extractor:
                 rows_of.append((rule, rule.rows(table.answer)))
             except ValueError as error:
                 first = first or f"{rule.config.series}: {error}"
-        known = {id(row) for rule, rows in rows_of for row in rows if rule.has_value(row)} if self._sent else None
+        known = {id(row) for rule, rows in rows_of for row in rows if rule.value.has(row)} if self._sent else None
         for rule, rows in rows_of:
             rows_read += len(rows)
             for row_number, row in enumerate(rows, 1):
                 try:
-                    if known is None or rule.has_value(row):
+                    if known is None or rule.value.has(row):
                         found.append(rule.reading(row, now))
                     elif id(row) not in known:
                         raise ValueError(_not_known(rule, row))  # noqa: TRY301 - every fault of a row is a ValueError

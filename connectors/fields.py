@@ -14,19 +14,17 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     GetJsonSchemaHandler,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from connectors.secret_files import read_small
-from rules.model import DAY, PLANNED_AHEAD, parse_duration
+from rules.model import parse_duration
 
 _RATE = re.compile(r"(\d+)/(s|m|h|d)")
 LONGEST = parse_duration("100y")  # sums of times and spans have to fit into 64 bits
@@ -342,58 +340,9 @@ class Config(BaseModel):
         return schema
 
 
-def _ahead(value: int) -> int:
-    if value > PLANNED_AHEAD:
-        raise ValueError("a plan is known at most 400d ahead")
-    return value
-
-
 class RetentionSection(Config):
     """How long readings are kept: as they came, rolled up by the hour, by the day. Without a key, as said above it."""
 
     raw: Kept | None = None
     hourly: Kept | None = None
     daily: Kept | None = None
-
-
-class ReadingConfig(Config):
-    """How rows of an answer become readings. Paths are JMESPath: `select` in the answer, the others in the row.
-
-    `time_format` reads times that are not ISO 8601 or Unix time, as `strptime` writes them: `%m/%d/%Y`. A time farther
-    `ahead` of now is an error.
-    """
-
-    series: str
-    select: JmesPath | None = None
-    time: JmesPath | None = None
-    time_format: TimeFormat | None = None
-    value: JmesPath
-    labels: dict[str, JmesPath] = {}
-    ahead: Annotated[Duration, AfterValidator(_ahead)] = DAY
-    retention: RetentionSection | None = None
-
-    @field_validator("time_format")
-    @classmethod
-    def _is_for_times(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.data.get("time", "") is None:
-            raise ValueError("is for the times that time finds; add time, or remove it")
-        return value
-
-
-MOST_SERIES = 10_000
-MostSeries = Annotated[int, Field(ge=1, le=1_000_000)]
-"""How many series a source may give in a day."""
-
-
-class PolledConfig(Config):
-    """Keys every polled source has. Without `every` and `cron` it is read as often as the configured default says."""
-
-    NOT_BOTH: ClassVar[tuple[tuple[str, str], ...]] = (("every", "cron"),)
-    type: str
-    every: Span | None = None
-    cron: Cron | None = None
-    timezone: Zone | None = None
-    timeout: Span = 10_000_000
-    max_series: MostSeries = MOST_SERIES
-    retention: RetentionSection | None = None
-    readings: Annotated[list[ReadingConfig], Field(min_length=1)]

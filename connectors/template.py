@@ -10,7 +10,7 @@ import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import unquote
 
 from connectors.template_filters import (
@@ -31,6 +31,8 @@ from connectors.template_filters import (
 )
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from jinja2 import Template, nodes
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -66,8 +68,23 @@ class TemplateError(ValueError):
     """A template that can't be used or did not come out; the message is for people."""
 
 
+class _Read(NamedTuple):
+    """What a template takes: names, and of the labels those that have to be there."""
+
+    names: frozenset[str]
+    labels: frozenset[str]
+
+
 def check(text: str, names: Collection[str] = NAMES) -> None:
     """Raises TemplateError if the template can't be read or uses a name or a filter it can't have."""
+    unknown = sorted(_read(text).names - set(names))
+    if unknown:
+        raise TemplateError(_unknown("name", unknown[0], names))
+
+
+@functools.lru_cache(maxsize=1_024)  # many alerts have the same
+def _read(text: str) -> _Read:
+    """What a template takes, once all that can be wrong with it by itself was looked for. Raises TemplateError."""
     from jinja2 import meta, nodes
 
     if len(text) > MAX_TEMPLATE:
@@ -84,10 +101,9 @@ def check(text: str, names: Collection[str] = NAMES) -> None:
             raise TemplateError(_unknown("filter", used.name, {name for name in environment.filters if name[0] != "_"}))
     for part in tree.find_all(nodes.Expr):
         _check_part(part)
-    _compiled(text, "text")
-    unknown = sorted(meta.find_undeclared_variables(tree) - set(names))
-    if unknown:
-        raise TemplateError(_unknown("name", unknown[0], names))
+    _code(tree, "text")
+    own = any(name.name == "labels" and name.ctx == "store" for name in tree.find_all(nodes.Name))
+    return _Read(frozenset(meta.find_undeclared_variables(tree)), frozenset(() if own else _needed(tree)))
 
 
 def _check_part(part: nodes.Expr) -> None:
@@ -132,16 +148,11 @@ def _takes(node: nodes.Node, name: str) -> bool:
 
 
 def labels_needed(text: str) -> frozenset[str]:
-    """The labels a template that can be read takes by name, whatever there is: `labels.room`, `labels["room"]`.
+    """The labels a template that is right takes by name, whatever there is: `labels.room`, `labels["room"]`.
 
     Not those it asks for first, by `if`, `is defined` or `default`: they may be missing.
     """
-    from jinja2 import nodes
-
-    tree = _parsed(text, "text")
-    if "{" not in text or any(name.name == "labels" and name.ctx == "store" for name in tree.find_all(nodes.Name)):
-        return frozenset()
-    return frozenset(_needed(tree))
+    return _read(text).labels if "{" in text else frozenset()
 
 
 def _needed(node: nodes.Node) -> Iterator[str]:
@@ -368,14 +379,21 @@ def _lone(tree: nodes.Template) -> nodes.Expr | None:
 
 @functools.lru_cache(maxsize=1_024)
 def _compiled(text: str, mode: _Mode) -> Template:
-    from jinja2 import TemplateSyntaxError, nodes
+    from jinja2 import nodes
 
     environment, tree = _environment(mode), _parsed(text, mode)
     expression = _lone(tree) if mode in {"value", "known"} else None
     if expression is not None:
         tree.body = [nodes.Assign(nodes.Name("made", "store"), expression, lineno=1)]
+    return environment.template_class.from_code(environment, _code(tree, mode), {})
+
+
+def _code(tree: nodes.Template, mode: _Mode) -> CodeType:
+    """What Python runs for it. Raises TemplateError."""
+    from jinja2 import TemplateSyntaxError
+
     try:
-        return environment.template_class.from_code(environment, environment.compile(tree), {})
+        return _environment(mode).compile(tree)
     except TemplateSyntaxError as error:
         raise TemplateError(f"the template can't be read: {error.message}") from None
     except (SyntaxError, RecursionError, MemoryError):  # what Python's own compiler does not take

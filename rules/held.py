@@ -138,12 +138,13 @@ class Held:
         begin = bisect_left(self.times, edges[0])
         times = self.times[begin : bisect_left(self.times, edges[-1], begin)].tolist()
         values, add = self.values[begin : begin + len(times)].tolist(), MEASURES[measure].added
-        if measure is _SUM:  # mostly there is one reading for each
-            one_each = len(times) == len(edges) - 1 and _is_one_each(edges, times)
-            if one_each and not isnan(sum(values)):
-                return values
+        plain = measure is _SUM and not isnan(sum(values))
+        if plain and len(times) == len(edges) - 1 and _is_one_each(edges, times):  # as mostly
+            return values
         places = [bisect_left(times, edge) for edge in edges]
-        return [add(values[first:last]) for first, last in pairwise(places)]
+        if plain:
+            return [values[at] if end - at == 1 else add(values[at:end]) for at, end in pairwise(places)]
+        return [add(values[at:end]) for at, end in pairwise(places)]
 
     def unpacked(self) -> Held:
         """All readings in sight, for whoever has much to ask: a copy where some are packed."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
 from math import isnan
+from operator import gt
 
 from rules.conditions import Where, compile_where
 from rules.functions import quantile
@@ -56,15 +57,31 @@ class Summary:
             self.fold_one(times[self.at], value)  # as nearly always
             self.at = end
             return
-        new: list[float] = []
-        for index in range(self.at, end):
-            value = values[index]
-            if value == value:  # noqa: PLR0124 - NaN is not itself
-                self._fold_one(times[index], value)
-                new.append(value)
+        held = zip(times[self.at : end], values[self.at : end], strict=True)
+        known = [pair for pair in held if not isnan(pair[1])]
+        if self.kind is _INCREASE or self.where is not None:
+            for time, value in known:
+                self._fold_one(time, value)
+        elif known:
+            self._fold_several(known)
         if self.kind is Measure.QUANTILE:
-            self.ordered.add(new)
+            self.ordered.add([value for _, value in known])
         self.at = end
+
+    def _fold_several(self, known: Sequence[tuple[int, float]]) -> None:
+        """As `_fold_one` with each, where the measure asks for no more: a start folds all of a period at once."""
+        values = [value for _, value in known]
+        ordered = values if self.last is None else [self.last, *values]
+        self.fell = self.fell or any(map(gt, ordered, ordered[1:]))
+        total = self.total
+        for value in values:  # `sum` may round otherwise
+            total += value
+        low, high = min(values), max(values)
+        self.count, self.total = self.count + len(values), total
+        self.low = low if self.low is None or low < self.low else self.low
+        self.high = high if self.high is None or high > self.high else self.high
+        self.first = self.first or known[0]
+        self.last_time, self.last = known[-1]
 
     def fold_one(self, time: int, value: float) -> None:
         """Folds one more reading."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import hypot, inf, isinf, sqrt
 from statistics import stdev
 from typing import NamedTuple
 
-from rules.buckets import Cut, before, cut, grid_of
+from rules.buckets import Cut, Grid, before, cut, grid_of
 from rules.forecast import Ahead, Alike, Forecast
 from rules.held import Held
 from rules.model import DAY, HOUR, CalendarPeriod, Goal, Measure, Period, Projection
@@ -50,6 +51,13 @@ class Bucket(NamedTuple):
     def width(self) -> int:
         """How long it lasts."""
         return self.end - self.begin
+
+
+class Past(NamedTuple):
+    """The edges of all buckets in a row, and of each period the place of its first bucket and the slots of all."""
+
+    edges: Sequence[int]
+    periods: Sequence[tuple[int, Sequence[int]]]
 
 
 class Drawn(NamedTuple):
@@ -183,7 +191,7 @@ class Projector:
             self._grid = grid_of(period[1] - period[0])
             self._learn(spans, first, zone)
         self._period, self._spans, self._begun = period, spans, begun
-        self._cut = self._known(cut(*period, self._grid, zone), first)
+        self._cut = _known(cut(*period, self._grid, zone), first, self._grid)
         self._forecast.begin(self._cut.slots)
         if not _lasts(per):
             self._forecast.settle()
@@ -198,20 +206,11 @@ class Projector:
     def _learn(self, spans: list[tuple[int, int]], first: int, zone: str) -> None:
         """Takes the periods before in."""
         self._forecast = Forecast(self._grid.slots, self._grid.season)
-        tracks = [track.unpacked() for track in self._tracks]
-        for start, end in spans:
-            past = self._known(cut(start, end, self._grid, zone), first)
-            self._forecast.begin(past.slots)
-            self._forecast.fold(self._added_each(past.edges, tracks))
-
-    def _known(self, whole: Cut, first: int) -> Cut:
-        """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
-        skipped = 0
-        for low, high in pairwise(whole.edges):
-            if high > first and 2 * (high - low) >= self._grid.width:
-                break
-            skipped += 1
-        return Cut(whole.edges[skipped:], whole.slots[skipped:]) if skipped else whole
+        past = _past(tuple(spans), first, self._grid, zone)
+        values = self._added_each(past.edges, [track.unpacked() for track in self._tracks]) if spans else []
+        for at, slots in past.periods:
+            self._forecast.begin(slots)
+            self._forecast.fold(values[at : at + len(slots)])
 
     def _fold(self, covered: int) -> None:
         """Takes in the buckets that are over by now."""
@@ -261,6 +260,29 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     if spans or period[0] <= first:
         return spans
     return [(period[0] - (SURE[per.unit] if isinstance(per, CalendarPeriod) else SURE["month"]), period[0])]
+
+
+def _known(whole: Cut, first: int, grid: Grid) -> Cut:
+    """From the bucket with the first reading on; and a mere rest of a bucket says nothing."""
+    skipped = 0
+    for low, high in pairwise(whole.edges):
+        if high > first and 2 * (high - low) >= grid.width:
+            break
+        skipped += 1
+    return Cut(whole.edges[skipped:], whole.slots[skipped:]) if skipped else whole
+
+
+@lru_cache(maxsize=16)  # many instances learn from the same periods
+def _past(spans: tuple[tuple[int, int], ...], first: int, grid: Grid, zone: str) -> Past:
+    """How the periods before, one after the other, are cut."""
+    edges: dict[int, int] = {}  # each once, with its place
+    periods: list[tuple[int, Sequence[int]]] = []
+    for start, end in spans:
+        known = _known(cut(start, end, grid, zone), first, grid)
+        for edge in known.edges:
+            edges.setdefault(edge, len(edges))
+        periods.append((edges[known.edges[0]], known.slots))
+    return Past(list(edges), periods)
 
 
 def _lasts(per: Period) -> bool:

@@ -96,8 +96,8 @@ class Specs:
         self._selectors = {target.name: self._selectors_of(target) for target in self.targets.values()}
         self._lookups = {target.name: _lookups_of(target.goal) for target in self.targets.values()}
         self._asked = [query for target in self.targets.values() for query in _asked_of(target)]
+        self._in_order = tuple(self.targets.values())
         self._by_series = self._index()
-        self._target_places = {name: place for place, name in enumerate(self.targets)}
         givers = _Givers(self.sources)
         self._sources_of = {name: givers.of(one, self._selectors[name]) for name, one in self.targets.items()}
         needed = {name: (*self._selectors[name], *self._lookups[name]) for name in self.targets}
@@ -109,23 +109,23 @@ class Specs:
             return self.conditions[target.name].selectors
         return (target.selector,) if target.selector else ()
 
-    def _index(self) -> dict[tuple[str, tuple[str, str] | None], list[Target]]:
-        """The targets that may read a series, by its name and a label that it has to have, if any."""
-        index: dict[tuple[str, tuple[str, str] | None], list[Target]] = {}
-        for target in self.targets.values():
+    def _index(self) -> dict[tuple[str, tuple[str, str] | None], tuple[int, ...]]:
+        """The places of the targets that may read a series, by its name and a label that it has to have, if any."""
+        index: dict[tuple[str, tuple[str, str] | None], list[int]] = {}
+        for place, target in enumerate(self._in_order):
             read = (*self._selectors[target.name], *self._lookups[target.name])
             keys = [(selector.name, _has_to_have(selector)) for selector in read]
             if target.checkin:
                 keys = [(name, ("source", target.source or "")) for name in CHECKIN_SERIES]
             for key in dict.fromkeys(keys):
-                index.setdefault(key, []).append(target)
-        return index
+                index.setdefault(key, []).append(place)
+        return {key: tuple(places) for key, places in index.items()}
 
     def _reading(self, series: Series) -> list[Target]:
         """The targets that may read a series, in their order."""
         labels, known = (None, *series.labels), self._by_series
-        found = {target.name: target for label in labels for target in known.get((series.name, label), ())}
-        return sorted(found.values(), key=lambda target: self._target_places[target.name])
+        places = {place for label in labels for place in known.get((series.name, label), ())}
+        return [self._in_order[place] for place in sorted(places)]
 
     def _reaches(self) -> dict[str, Reach]:
         reaches = {name: Reach() for name, _ in self._by_series}

@@ -13,7 +13,7 @@ from agent.config.language import Defaults
 from agent.config.validate import section
 from agent.config.values import LABEL_NAME
 from connectors import registry
-from connectors.fields import PolledConfig
+from connectors.rows import PolledConfig
 from rules.model import SECOND, SourceRule
 from rules.selectors import NAME
 from rules.specs import CHECKIN_SERIES

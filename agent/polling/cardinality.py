@@ -11,7 +11,7 @@ import structlog
 from agent.config.configuration import SourceEntry
 from agent.deciding.steps import in_steps
 from agent.poller import Handle
-from connectors.fields import MOST_SERIES
+from connectors.rows import MOST_SERIES
 from rules.model import DAY, Polled, Reading, Series
 from rules.steps import Steps
 

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field
 
 from connectors.base import BadAnswer, Misconfigured, Services, TimedOut, Unreachable
 from connectors.extract import Extractor, Table
-from connectors.fields import PolledConfig
 from connectors.formats import parse_csv, parse_json, parse_ndjson
+from connectors.rows import PolledConfig
 from rules.model import SECOND, Reading
 
 ENDINGS = (".csv", ".json", ".ndjson")

@@ -17,10 +17,11 @@ from connectors.auth import Auth
 from connectors.base import BadAnswer, Misconfigured, Services
 from connectors.conditional import CONDITIONS, Remembered, validators
 from connectors.extract import Extractor, Table
-from connectors.fields import Headers, PolledConfig, Span
+from connectors.fields import Headers, Span
 from connectors.formats import charset_of, decode, parse_csv, parse_json
 from connectors.gateway import check_http_url, is_absolute, origin, way
 from connectors.http import Request, Response
+from connectors.rows import PolledConfig
 from rules.model import Reading
 
 _LARGE = 256_000

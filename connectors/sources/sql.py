@@ -22,7 +22,7 @@ from connectors.database import (
     without_secrets,
 )
 from connectors.extract import Extractor, Table
-from connectors.fields import PolledConfig
+from connectors.rows import PolledConfig
 from connectors.statement import check_reads
 from rules.model import SECOND, Reading
 

@@ -11,8 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.base import Inbound, Refused, Services
 from connectors.extract import Extractor
-from connectors.fields import MOST_SERIES, Config, MostSeries, ReadingConfig, RetentionSection, Zone
+from connectors.fields import Config, RetentionSection, Zone
 from connectors.formats import charset_of, parse_json
+from connectors.rows import MOST_SERIES, MostSeries, Readings
 from connectors.signing import SigningSecret, verify
 from rules.model import Reading
 
@@ -39,7 +40,7 @@ class WebhookSourceConfig(Config):
     max_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     max_series: MostSeries = MOST_SERIES
     retention: RetentionSection | None = None
-    readings: Annotated[list[ReadingConfig], Field(min_length=1)]
+    readings: Readings
 
     @field_validator("scheme")
     @classmethod

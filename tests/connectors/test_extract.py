@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from connectors.base import BadAnswer, PartialAnswer
 from connectors.extract import Extractor, Table, compile_path
-from connectors.fields import ReadingConfig
 from connectors.formats import parse_csv, parse_json, parse_ndjson
+from connectors.rows import ReadingConfig, Readings
 from connectors.values import moment, moments, number, numbers
 from rules.model import DAY, LARGEST, SECOND
 from tests.connectors.conformance import NOW
@@ -23,6 +24,21 @@ finite = st.floats(-LARGEST, LARGEST)
 
 def extractor(zone: str = "UTC", **keys) -> Extractor:
     return Extractor("src", [ReadingConfig.model_validate({"series": "v", "value": "v", **keys})], zone)
+
+
+def test_of_an_entry_all_of_it_is_kept():
+    keys = {
+        "select": "a",
+        "time": "t",
+        "time_format": "%Y",
+        "labels": {"x": "y"},
+        "ahead": "2d",
+        "retention": {"raw": "9d"},
+    }
+    written = ReadingConfig.model_validate({"series": "v", "value": "w", **keys})
+    (kept,) = TypeAdapter(Readings).validate_python([{"series": "v", "value": "w", **keys}])
+    assert {name: getattr(kept, name) for name in ReadingConfig.model_fields} == dict(written)
+    assert [kept] == TypeAdapter(Readings).validate_python([{"series": "v", "value": "w", **keys}])
 
 
 @pytest.mark.parametrize("value", [1e101, -1e308, 10**400, "1e101", "9" * 200])
@@ -180,14 +196,14 @@ def test_the_direct_walk_means_what_jmespath_means(document, keys):
     import jmespath
 
     path = ".".join(keys)
-    assert compile_path(path)(document) == jmespath.search(path, document)
+    assert compile_path(path).find(document) == jmespath.search(path, document)
 
 
 def test_names_as_they_stand_in_a_header():
     row = {"Page.Loads": "2,146", "Unique Visits": 1, "First-Time": 2}
-    assert compile_path("Page.Loads")(row) == "2,146"
-    assert compile_path("Unique Visits")(row) == 1
-    assert compile_path("First-Time")(row) == 2
+    assert compile_path("Page.Loads").find(row) == "2,146"
+    assert compile_path("Unique Visits").find(row) == 1
+    assert compile_path("First-Time").find(row) == 2
 
 
 @given(st.lists(st.one_of(finite, st.none(), st.just("x"), st.just("1,000")), min_size=1, max_size=20))

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from connectors.template import TemplateError, check, needs, render, render_annotation, render_json, render_url
+from connectors import template
+from connectors.template import (
+    TemplateError,
+    check,
+    labels_needed,
+    needs,
+    render,
+    render_annotation,
+    render_json,
+    render_url,
+)
 
 CONTEXT = {"labels": {"room": "den", "bad": "../admin?x=1#y"}, "value": 25.126, "at_least": 20, "at_most": None}
 
@@ -309,3 +319,14 @@ def test_what_is_looked_at_again_and_again_is_bounded(text: str):
 def test_what_pythons_compiler_does_not_take_is_a_mistake():
     with pytest.raises(TemplateError, match="nested too deeply"):
         check("{{ " + "+".join(["labels.room"] * 300) + " }}")
+
+
+def test_what_many_alerts_have_is_read_once(monkeypatch: pytest.MonkeyPatch):
+    text = "{{ labels.room }} is {{ value }} in {{ labels.room_that_no_other_test_has }}"
+    read: list[str] = []
+    parsed = template._parsed
+    monkeypatch.setattr(template, "_parsed", lambda text, mode: (read.append(text), parsed(text, mode))[1])
+    for _ in range(3):
+        check(text)
+        assert labels_needed(text) == {"room", "room_that_no_other_test_has"}
+    assert read == [text]

@@ -359,6 +359,22 @@ def test_a_fixed_period_learns_from_what_was_before_it() -> None:
     assert projection(world, at("2026-11-11")).value == pytest.approx(4 * sum(WEEK), rel=0.01)
 
 
+def test_of_periods_that_begin_in_the_evening_the_rest_of_that_day_is_not_learned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned: list[float] = []
+    fold = Forecast.fold
+    monkeypatch.setattr(Forecast, "fold", lambda self, values: (learned.extend(values), fold(self, values)))
+    evening, length = at("2026-11-09") + 20 * HOUR, 10 * DAY
+    days = weeks("2026-09-01", 70)
+    stray = [Reading(X, evening - number * length + HOUR, 1e6) for number in range(1, 7)]  # as each of them begins
+    world = World(target(FixedPeriod(evening, evening + length), at_least=1e9))
+    world.step(evening + DAY, *days, *stray)
+    assert len(learned) > 60
+    before = [reading.value for reading in days if reading.time <= evening]
+    assert learned[: len(before)] == before
+
+
 def test_an_earlier_first_reading_is_another_beginning() -> None:
     """It comes before any day was over that the projector has seen."""
     now = at("2026-06-20")
