@@ -6,7 +6,10 @@ fails every look is made: what was found then hangs on when each was read last.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 
 from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
@@ -19,7 +22,7 @@ from rules import corrections
 from rules.alerts import is_open
 from rules.functions import NEVER
 from rules.grouping import passed
-from rules.model import SECOND, Group, InstanceKey, Polled, Reading
+from rules.model import SECOND, Group, InstanceKey, Polled, Reading, Series
 from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
@@ -27,6 +30,8 @@ from rules.tracks import Added
 from rules.turns import Turn, Verdict
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
+_AT_ONCE = 256  # readings of a series, of which one instance goes through its own
+_AT = itemgetter(0)
 
 
 class Leaps(Rehearsal):
@@ -57,8 +62,13 @@ class Leaps(Rehearsal):
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """As `Rehearsal`."""
-        for moment in moments:
-            yield from self._leap(moment) if self._leaping and not moment.polls else self._play_each(moment)
+        for series, some in groupby(moments, _lone_series):
+            if series is None:
+                for moment in some:
+                    yield from self._one(moment)
+                continue
+            while stretch := list(islice(some, _AT_ONCE)):
+                yield from self._stretch(series, stretch)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """As `Rehearsal`. After that the memory holds how each instance stands."""
@@ -74,6 +84,41 @@ class Leaps(Rehearsal):
         for key in decision.instances:
             self._turn(key)
         self._look_ahead()
+
+    def _one(self, moment: Moment) -> Iterator[Decision]:
+        return self._leap(moment) if self._leaping and not moment.polls else self._play_each(moment)
+
+    def _stretch(self, series: Series, moments: Sequence[Moment]) -> Iterator[Decision]:
+        """As `_one`, of moments at which one reading of a series comes and nothing else.
+
+        While all else sleeps, the instance that it concerns goes through them by itself.
+        """
+        arrivals, first = [(moment.at, moment.readings) for moment in moments], 0
+        while first < len(arrivals):
+            turn = self._lone(series)
+            end = bisect_left(arrivals, self._told_at, first, key=_AT) if turn is not None else first
+            if turn is None or end == first or not self._others_sleep(turn, arrivals[end - 1][0] + 1):
+                yield from self._one(moments[first])
+                first += 1
+                continue
+            found = next(turn.play(arrivals[first:end], TICK), None)
+            at = arrivals[end - 1][0] if found is None else found[0]
+            first = bisect_right(arrivals, at, first, end, key=_AT)
+            self.now, polls = at, self.polls.before_a_look(at)
+            if found is None:
+                self.memory.sources.update(self.polled(polls))
+            else:
+                yield from self._conclude(at, [found], polls=polls)
+
+    def _lone(self, series: Series) -> Turn | None:
+        """The only instance that a series concerns, unless something else waits for readings."""
+        if not self._leaping or self._awaited or self.memory.open_runs:
+            return None
+        keys = self.history.instances_of(series)
+        return self._turns.get(keys[0]) if len(keys) == 1 and not self.history.instances_beside(series) else None
+
+    def _others_sleep(self, turn: Turn, until: int) -> bool:
+        return all(one is turn or one.sleeps(until) for one in self._turns.values())
 
     def _leap(self, moment: Moment) -> Iterator[Decision]:
         memory, (at, readings, _) = self.memory, moment
@@ -233,3 +278,8 @@ class Leaps(Rehearsal):
 def _is_told_of(turn: Turn) -> bool:
     """Whether people or calls may be given numbers of an instance that nothing happens to."""
     return turn.state is not None and any(map(is_open, turn.state.alerts.values()))
+
+
+def _lone_series(moment: Moment) -> Series | None:
+    """The series of which a reading comes, if nothing else does."""
+    return moment.readings[0].series if len(moment.readings) == 1 and not moment.polls else None
