@@ -7,7 +7,7 @@ fails every look is made: what was found then hangs on when each was read last.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 
@@ -15,6 +15,7 @@ from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
 from agent.deciding.decided import Decision
 from agent.deciding.decision import take_in
+from agent.deciding.memory import Memory
 from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
@@ -22,7 +23,7 @@ from rules import corrections
 from rules.alerts import is_open
 from rules.functions import NEVER
 from rules.grouping import passed
-from rules.model import SECOND, Group, InstanceKey, Polled, Reading, Series
+from rules.model import SECOND, Group, InstanceKey, InstanceState, Polled, Reading, Series, SourceState
 from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
@@ -223,12 +224,10 @@ class Leaps(Rehearsal):
             memory.sources.update(self.polled(polls))
             self._look_ahead()
             return
-        decision = Decision(at, memory, sources=self.polled(polls))
+        decision = _Found(at, memory, self.polled(polls), self._make_up_told_of)
         for _, state, moved in verdicts:
             decision.instances[state.key] = state
             decision.transitions += moved
-        if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
-            self._make_up(at + 1, filter(_is_told_of, self._turns.values()))
         at_once(self.decider.following(decision, looks=looks))
         take_in(memory, decision)
         memory.groups.looked_at(looks)
@@ -257,6 +256,12 @@ class Leaps(Rehearsal):
             found = [*turn.wait(until), turn.end(until)]
             self.memory.remember([verdict[1] for verdict in found if verdict is not None], (), (), ())
 
+    def _make_up_told_of(self, key: InstanceKey) -> None:
+        """As `_make_up`, up to now, if people or calls may be given numbers of the instance."""
+        turn = self._turns.get(key)
+        if turn is not None and turn.state is not None and any(map(is_open, turn.state.alerts.values())):
+            self._make_up(self.now + 1, (turn,))
+
     def _look_ahead(self) -> None:
         """Finds when somebody is to be told or called next, and of which instances every look counts until then."""
         memory = self.memory
@@ -266,6 +271,7 @@ class Leaps(Rehearsal):
         awaited = {run.key for run in runs} | {key for key in self._turns if memory.groups.waiting_for(key)}
         changed, self._awaited = awaited ^ self._awaited, awaited
         for key in changed:
+            self._make_up_told_of(key)
             self._turn(key)
 
     def _turn(self, key: InstanceKey) -> Turn:
@@ -275,9 +281,21 @@ class Leaps(Rehearsal):
         return turn
 
 
-def _is_told_of(turn: Turn) -> bool:
-    """Whether people or calls may be given numbers of an instance that nothing happens to."""
-    return turn.state is not None and any(map(is_open, turn.state.alerts.values()))
+class _Found(Decision):
+    """Finds how an instance stands by then only when it is asked: of most that have an open alert nobody is told."""
+
+    def __init__(
+        self, now: int, memory: Memory, sources: dict[str, SourceState], make_up: Callable[[InstanceKey], None]
+    ) -> None:
+        super().__init__(now, memory, sources=sources)
+        self._make_up, self._asked = make_up, set[InstanceKey]()
+
+    def instance(self, key: InstanceKey) -> InstanceState | None:
+        """As `Decision`."""
+        if key not in self._asked and key not in self.instances:
+            self._asked.add(key)
+            self._make_up(key)
+        return super().instance(key)
 
 
 def _lone_series(moment: Moment) -> Series | None:

@@ -23,7 +23,6 @@ from rules.model import Acknowledgement, AlertStatus, Approval, Group, Notice, R
 from rules.model.quick import replace
 from rules.specs import Specs
 
-
 Asks = Callable[[str, int], bool]
 """Whether anybody asks what a receiver is told at a time."""
 
