@@ -27,7 +27,7 @@ class Failing:
 class _Spans:
     """What is said of each time by spans (start <= time < end); where they overlap the first of them says it."""
 
-    def __init__(self, spans: Sequence[tuple[int, int, str]] = ()) -> None:
+    def __init__(self, spans: Sequence[tuple[int, int, str]]) -> None:
         self._edges = sorted({time for start, end, _ in spans for time in (start, end)})
         self._said: list[str | None] = [None] * len(self._edges)  # from each edge up to the next
         self._within = sorted((start, end) for start, end, _ in spans)
@@ -46,9 +46,6 @@ class _Spans:
         return any(over <= at for _, over in self._within[first:end])
 
 
-_NEVER = _Spans()
-
-
 class Polls:
     """The polls of the sources that are read on a schedule."""
 
@@ -65,7 +62,8 @@ class Polls:
 
     def fails(self, source: str, at: int) -> bool:
         """Whether the source can't be read then."""
-        return self._failing.get(source, _NEVER).at(at) is not None
+        spans = self._failing.get(source)
+        return spans is not None and spans.at(at) is not None
 
     def beside(self, at: int, known: Mapping[str, SourceState]) -> list[Polled]:
         """The successful polls that came between the last known ones and the readings of a time."""
