@@ -19,6 +19,7 @@ from agent.deciding.memory import Memory
 from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
+from agent.store.records import DeliveryKind
 from rules import corrections
 from rules.alerts import is_open
 from rules.functions import NEVER
@@ -120,6 +121,12 @@ class Leaps(Rehearsal):
 
     def _others_sleep(self, turn: Turn, until: int) -> bool:
         return all(one is turn or one.sleeps(until) for one in self._turns.values())
+
+    def _after_calls(self, decision: Decision) -> Iterator[Decision]:
+        if self._leaping and any(one.kind is DeliveryKind.CALL for one in decision.deliveries):
+            for key in self._turns:  # the answer is told with how all others in a group stand
+                self._make_up_told_of(key)
+        yield from super()._after_calls(decision)
 
     def _leap(self, moment: Moment) -> Iterator[Decision]:
         memory, (at, readings, _) = self.memory, moment
@@ -268,7 +275,9 @@ class Leaps(Rehearsal):
         runs = memory.open_runs.values()
         times = (memory.groups.next_due(), *map(corrections.wake, runs))
         self._told_at = min((at for at in times if at is not None), default=NEVER)
-        awaited = {run.key for run in runs} | {key for key in self._turns if memory.groups.waiting_for(key)}
+        awaited = {run.key for run in runs}
+        if memory.groups.anyone_waits:
+            awaited |= {key for key in self._turns if memory.groups.waiting_for(key)}
         changed, self._awaited = awaited ^ self._awaited, awaited
         for key in changed:
             self._make_up_told_of(key)
