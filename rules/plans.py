@@ -90,9 +90,12 @@ def _drawn(way: Way) -> tuple[Course, bool]:
     lines = [line for line, _ in drawn]
     if not all(lines):
         return (), False
+    return lines[0] if len(lines) == 1 else _sum(lines), all(whole for _, whole in drawn)
+
+
+def _sum(lines: Sequence[Course]) -> Course:
     times = sorted({time for line in lines for time, _ in line})
-    line = tuple((time, sum(value_at(one, time) for one in lines)) for time in times)
-    return line, all(whole for _, whole in drawn)
+    return tuple((time, sum(value_at(one, time) for one in lines)) for time in times)
 
 
 def _amounts(track: Track, span: tuple[int, int]) -> tuple[Course, bool]:

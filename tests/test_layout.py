@@ -201,6 +201,18 @@ def test_a_test_that_asks_for_verdicts_alone_loads_no_daemon(tmp_path):
     assert loaded(run) & (heavy - {"orjson"}) == set()
 
 
+def test_a_test_that_expects_deliveries_loads_nothing_that_runs(tmp_path):
+    """The decisions are all that it needs of the daemon."""
+    (tmp_path / "test.yaml").write_text(
+        "sources: {s: {type: file, path: a.csv, readings: [{series: a, value: a}]}}\n"
+        "targets: {t: {series: a, goal: {at_most: 1}, alerts: [{name: out, when: out_of_band}]}}\n"
+        "tests: [{input_series: [{series: a, values: '0 1'}], delivery_test: [{eval_time: 1m, receiver: console}]}]\n"
+        "receivers: {console: [{type: console}]}\n"
+    )
+    run = f"from agent.cli.test import command; command(['{tmp_path}/test.yaml'], standalone_mode=False)"
+    assert loaded(run) & {"structlog", "sqlalchemy", "asyncio"} == set()
+
+
 def test_a_daemon_starts_without_what_it_may_never_need(tmp_path):
     (tmp_path / "setpoint.yaml").write_text("sources: {s: {type: webhook, readings: [{series: a, value: a}]}}\n")
     given = {"config": str(tmp_path), "database_url": f"sqlite:///{tmp_path}/setpoint.db", "listen": "127.0.0.1:0"}

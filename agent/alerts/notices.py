@@ -151,8 +151,7 @@ class Notices:
         ]
         if not entries:
             return []
-        notice = self.notice(lead, reason, group.receiver, now)
-        notice = self._of_group(notice, group, firing, resolved)
+        notice = self.worded(lead, reason, group, (firing, resolved), now)
         return [
             delivery_of(notice, group, lead.transition, position, manner_of(entry, group))
             for position, entry in entries
@@ -163,6 +162,12 @@ class Notices:
         about = transition.fingerprint if group.own else group.id
         entries = enumerate(self.notifiers(group.receiver))
         return {lane_of(group.receiver, position, about) for position, entry in entries if wants_updates(entry)}
+
+    def worded(
+        self, lead: Saying, reason: Reason, group: Group, said: tuple[Sequence[Saying], Sequence[Saying]], now: int
+    ) -> Notice:
+        """What a group's receiver is told of what fires and what ended, which are `said`."""
+        return self._of_group(self.notice(lead, reason, group.receiver, now), group, *said)
 
     def _of_group(self, notice: Notice, group: Group, firing: Sequence[Saying], resolved: Sequence[Saying]) -> Notice:
         """The notice with everything the group has to say."""

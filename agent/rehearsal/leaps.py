@@ -6,20 +6,25 @@ fails every look is made: what was found then hangs on when each was read last.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 
 from agent.alerts.groups import GroupChanges
 from agent.config.configuration import Configuration
 from agent.deciding.decided import Decision
 from agent.deciding.decision import take_in
+from agent.deciding.memory import Memory
 from agent.rehearsal.driver import Rehearsal, rules_of
 from agent.rehearsal.moments import TICK, Answer, Answers, Moment
 from agent.rehearsal.polls import Polls
+from agent.store.records import DeliveryKind
 from rules import corrections
 from rules.alerts import is_open
 from rules.functions import NEVER
 from rules.grouping import passed
-from rules.model import SECOND, Group, InstanceKey, Polled, Reading
+from rules.model import SECOND, Group, InstanceKey, InstanceState, Polled, Reading, Series, SourceState
 from rules.muting import Asked
 from rules.specs import Specs
 from rules.steps import at_once
@@ -27,6 +32,8 @@ from rules.tracks import Added
 from rules.turns import Turn, Verdict
 
 _NEW = Added.NEW  # a member of an enum is slow to look up
+_AT_ONCE = 256  # readings of a series, of which one instance goes through its own
+_AT = itemgetter(0)
 
 
 class Leaps(Rehearsal):
@@ -57,8 +64,13 @@ class Leaps(Rehearsal):
 
     def play(self, moments: Iterable[Moment]) -> Iterator[Decision]:
         """As `Rehearsal`."""
-        for moment in moments:
-            yield from self._leap(moment) if self._leaping and not moment.polls else self._play_each(moment)
+        for series, some in groupby(moments, _lone_series):
+            if series is None:
+                for moment in some:
+                    yield from self._one(moment)
+                continue
+            while stretch := list(islice(some, _AT_ONCE)):
+                yield from self._stretch(series, stretch)
 
     def wait(self, until: int) -> Iterator[Decision]:
         """As `Rehearsal`. After that the memory holds how each instance stands."""
@@ -74,6 +86,47 @@ class Leaps(Rehearsal):
         for key in decision.instances:
             self._turn(key)
         self._look_ahead()
+
+    def _one(self, moment: Moment) -> Iterator[Decision]:
+        return self._leap(moment) if self._leaping and not moment.polls else self._play_each(moment)
+
+    def _stretch(self, series: Series, moments: Sequence[Moment]) -> Iterator[Decision]:
+        """As `_one`, of moments at which one reading of a series comes and nothing else.
+
+        While all else sleeps, the instance that it concerns goes through them by itself.
+        """
+        arrivals, first = [(moment.at, moment.readings) for moment in moments], 0
+        while first < len(arrivals):
+            turn = self._lone(series)
+            end = bisect_left(arrivals, self._told_at, first, key=_AT) if turn is not None else first
+            if turn is None or end == first or not self._others_sleep(turn, arrivals[end - 1][0] + 1):
+                yield from self._one(moments[first])
+                first += 1
+                continue
+            found = next(turn.play(arrivals[first:end], TICK), None)
+            at = arrivals[end - 1][0] if found is None else found[0]
+            first = bisect_right(arrivals, at, first, end, key=_AT)
+            self.now, polls = at, self.polls.before_a_look(at)
+            if found is None:
+                self.memory.sources.update(self.polled(polls))
+            else:
+                yield from self._conclude(at, [found], polls=polls)
+
+    def _lone(self, series: Series) -> Turn | None:
+        """The only instance that a series concerns, unless something else waits for readings."""
+        if not self._leaping or self._awaited or self.memory.open_runs:
+            return None
+        keys = self.history.instances_of(series)
+        return self._turns.get(keys[0]) if len(keys) == 1 and not self.history.instances_beside(series) else None
+
+    def _others_sleep(self, turn: Turn, until: int) -> bool:
+        return all(one is turn or one.sleeps(until) for one in self._turns.values())
+
+    def _after_calls(self, decision: Decision) -> Iterator[Decision]:
+        if self._leaping and any(one.kind is DeliveryKind.CALL for one in decision.deliveries):
+            for key in self._turns:  # the answer is told with how all others in a group stand
+                self._make_up_told_of(key)
+        yield from super()._after_calls(decision)
 
     def _leap(self, moment: Moment) -> Iterator[Decision]:
         memory, (at, readings, _) = self.memory, moment
@@ -178,12 +231,10 @@ class Leaps(Rehearsal):
             memory.sources.update(self.polled(polls))
             self._look_ahead()
             return
-        decision = Decision(at, memory, sources=self.polled(polls))
+        decision = _Found(at, memory, self.polled(polls), self._make_up_told_of)
         for _, state, moved in verdicts:
             decision.instances[state.key] = state
             decision.transitions += moved
-        if decision.transitions or looks or memory.open_runs or memory.groups.anyone_waits:
-            self._make_up(at + 1, filter(_is_told_of, self._turns.values()))
         at_once(self.decider.following(decision, looks=looks))
         take_in(memory, decision)
         memory.groups.looked_at(looks)
@@ -212,15 +263,24 @@ class Leaps(Rehearsal):
             found = [*turn.wait(until), turn.end(until)]
             self.memory.remember([verdict[1] for verdict in found if verdict is not None], (), (), ())
 
+    def _make_up_told_of(self, key: InstanceKey) -> None:
+        """As `_make_up`, up to now, if people or calls may be given numbers of the instance."""
+        turn = self._turns.get(key)
+        if turn is not None and turn.state is not None and any(map(is_open, turn.state.alerts.values())):
+            self._make_up(self.now + 1, (turn,))
+
     def _look_ahead(self) -> None:
         """Finds when somebody is to be told or called next, and of which instances every look counts until then."""
         memory = self.memory
         runs = memory.open_runs.values()
         times = (memory.groups.next_due(), *map(corrections.wake, runs))
         self._told_at = min((at for at in times if at is not None), default=NEVER)
-        awaited = {run.key for run in runs} | {key for key in self._turns if memory.groups.waiting_for(key)}
+        awaited = {run.key for run in runs}
+        if memory.groups.anyone_waits:
+            awaited |= {key for key in self._turns if memory.groups.waiting_for(key)}
         changed, self._awaited = awaited ^ self._awaited, awaited
         for key in changed:
+            self._make_up_told_of(key)
             self._turn(key)
 
     def _turn(self, key: InstanceKey) -> Turn:
@@ -230,6 +290,23 @@ class Leaps(Rehearsal):
         return turn
 
 
-def _is_told_of(turn: Turn) -> bool:
-    """Whether people or calls may be given numbers of an instance that nothing happens to."""
-    return turn.state is not None and any(map(is_open, turn.state.alerts.values()))
+class _Found(Decision):
+    """Finds how an instance stands by then only when it is asked: of most that have an open alert nobody is told."""
+
+    def __init__(
+        self, now: int, memory: Memory, sources: dict[str, SourceState], make_up: Callable[[InstanceKey], None]
+    ) -> None:
+        super().__init__(now, memory, sources=sources)
+        self._make_up, self._asked = make_up, set[InstanceKey]()
+
+    def instance(self, key: InstanceKey) -> InstanceState | None:
+        """As `Decision`."""
+        if key not in self._asked and key not in self.instances:
+            self._asked.add(key)
+            self._make_up(key)
+        return super().instance(key)
+
+
+def _lone_series(moment: Moment) -> Series | None:
+    """The series of which a reading comes, if nothing else does."""
+    return moment.readings[0].series if len(moment.readings) == 1 and not moment.polls else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,19 +24,46 @@ class Failing:
     error: str = "can't be read"
 
 
+class _Spans:
+    """What is said of each time by spans (start <= time < end); where they overlap the first of them says it."""
+
+    def __init__(self, spans: Sequence[tuple[int, int, str]]) -> None:
+        self._edges = sorted({time for start, end, _ in spans for time in (start, end)})
+        self._said: list[str | None] = [None] * len(self._edges)  # from each edge up to the next
+        self._within = sorted((start, end) for start, end, _ in spans)
+        for start, end, word in reversed(spans):
+            first, last = bisect_left(self._edges, start), bisect_left(self._edges, end)
+            self._said[first:last] = [word] * (last - first)
+
+    def at(self, time: int) -> str | None:
+        """What is said of a time; None if nothing is."""
+        place = bisect_right(self._edges, time)
+        return self._said[place - 1] if place else None
+
+    def any_between(self, last: int, at: int) -> bool:
+        """Whether one begins after a time and is over by another."""
+        first, end = (bisect_right(self._within, time, key=lambda span: span[0]) for time in (last, at))
+        return any(over <= at for _, over in self._within[first:end])
+
+
 class Polls:
     """The polls of the sources that are read on a schedule."""
 
     def __init__(self, sources: Iterable[SourceEntry], failing: Sequence[Failing] = ()) -> None:
         self._sources = [entry for entry in sources if entry.polled]
         self._every = [(entry.name, entry.every or SECOND) for entry in self._sources]
-        self._failing = failing
         known = {entry.name: entry for entry in self._sources}
-        self._spans = [(_before(known[one.source], one.start), one.end) for one in failing if one.source in known]
+        of = defaultdict[str, list[Failing]](list)
+        for one in failing:
+            of[one.source].append(one)
+        self._failing = {name: _Spans([(one.start, one.end, one.error) for one in some]) for name, some in of.items()}
+        polled = (one for one in failing if one.source in known)
+        self._soon = _Spans([(_before(known[one.source], one.start), one.end, one.error) for one in polled])
 
     def fails(self, source: str, at: int) -> bool:
         """Whether the source can't be read then."""
-        return self._error(source, at) is not None
+        spans = self._failing.get(source)
+        return spans is not None and spans.at(at) is not None
 
     def beside(self, at: int, known: Mapping[str, SourceState]) -> list[Polled]:
         """The successful polls that came between the last known ones and the readings of a time."""
@@ -50,7 +79,7 @@ class Polls:
 
     def fail_soon(self, at: int) -> bool:
         """Whether any source can't be read then, or when it is read next."""
-        return any(before <= at < end for before, end in self._spans)
+        return self._soon.at(at) is not None
 
     def of_failures(self, start: int, end: int) -> Iterator[Polled]:
         """The polls that fail up to `end`, and of each source the last before them and the first that works again.
@@ -59,24 +88,18 @@ class Polls:
         no order.
         """
         for entry in self._sources:
-            if not any(one.source == entry.name for one in self._failing):
+            spans = self._failing.get(entry.name)
+            if spans is None:
                 continue
             before, last, fails = None, start - 1, False
             for at in _grid(entry, start, end):
-                error = self._error(entry.name, at)
-                failed = error is not None or self._failed_between(entry.name, last, at)
+                error = spans.at(at)
+                failed = error is not None or spans.any_between(last, at)
                 if failed and before is not None:
                     yield Polled(entry.name, before)
                 if failed or fails:
                     yield Polled(entry.name, at, error)
                 before, last, fails = None if failed or fails else at, at, error is not None
-
-    def _failed_between(self, source: str, last: int, at: int) -> bool:
-        """Whether it could not be read for a while between two polls."""
-        return any(one.source == source and last < one.start and one.end <= at for one in self._failing)
-
-    def _error(self, source: str, at: int) -> str | None:
-        return next((one.error for one in self._failing if one.source == source and one.start <= at < one.end), None)
 
 
 def _last(known: Mapping[str, SourceState], name: str) -> int:

@@ -18,7 +18,7 @@ from rules.specs import Specs
 class Course:
     """Goes on through a test's moments, and says how everything stands on the way.
 
-    `notices` by receiver and `runs` by id are what came of it so far.
+    `notices` by receiver, as far as they are asked for, and `runs` by id are what came of it so far.
     """
 
     def __init__(self, moments: Iterator[Moment]) -> None:

@@ -69,6 +69,9 @@ class _Played:
         self.polls = Polls(config.sources.values(), failing)
         self.notices = Notices(config, Specs(config.targets.values(), (one.rule for one in config.sources.values())))
         self.series = file.series[number]
+        self.asked: dict[str, list[tuple[int, int]]] = {}
+        for case in self.test.delivery_test:
+            self.asked.setdefault(case.receiver, []).append(case.span)
 
     def failures(self) -> Iterator[Failure]:
         checks = sorted(self._checks(), key=lambda check: check.at)
@@ -97,7 +100,10 @@ class _Played:
         from agent.rehearsal.leaps import Leaps  # late: it brings in most of the daemon
         from agent.testing.told import Told
 
-        return Told(Leaps(self.file.config, self.start, self.polls, self._answer), moments)
+        return Told(Leaps(self.file.config, self.start, self.polls, self._answer), moments, self._asks)
+
+    def _asks(self, receiver: str, at: int) -> bool:
+        return any(first <= at - self.start <= last for first, last in self.asked.get(receiver, ()))
 
     # what comes in
 

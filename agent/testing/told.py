@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import orjson
 
 from agent.alerts.muted import Mutes
+from agent.alerts.notices import Notices, Saying
 from agent.alerts.open_alerts import open_alerts
 from agent.alerts.silencing import new_silence, silence_matchers
+from agent.config.configuration import Configuration
 from agent.deciding.decided import Decision
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Moment
@@ -17,17 +19,47 @@ from agent.testing.courses import Course, looked_at
 from agent.testing.language import AnswerSection, SilenceSection, TakenSection, Word
 from rules import alerts
 from rules.engine import States
-from rules.model import Acknowledgement, AlertStatus, Approval, RunState
+from rules.model import Acknowledgement, AlertStatus, Approval, Group, Notice, Reason, RunState
+from rules.model.quick import replace
+from rules.specs import Specs
+
+Asks = Callable[[str, int], bool]
+"""Whether anybody asks what a receiver is told at a time."""
+
+_WORDLESS = Notice(Reason.FIRING, "firing", "", "", "", "", "", "", "", {}, {}, {}, 0, None, 0, "")
+
+
+class _AsFarAsAsked(Notices):
+    """Notices as they are, but for the words of those that nobody asks for: finding them is most of what one costs."""
+
+    def __init__(self, config: Configuration, specs: Specs, asks: Asks) -> None:
+        super().__init__(config, specs)
+        self._asks = asks
+
+    def worded(
+        self, lead: Saying, reason: Reason, group: Group, said: tuple[Sequence[Saying], Sequence[Saying]], now: int
+    ) -> Notice:
+        """As `Notices`."""
+        if self._asks(group.receiver, now):
+            return super().worded(lead, reason, group, said, now)
+        about, name = lead.transition.fingerprint, "" if group.own else group.id
+        return replace(_WORDLESS, reason=reason, fingerprint=about, receiver=group.receiver, at=now, group=name)
 
 
 class Told(Course):
     """All that follows from what is decided too."""
 
-    def __init__(self, rehearsal: Rehearsal, moments: Iterator[Moment]) -> None:
+    def __init__(
+        self, rehearsal: Rehearsal, moments: Iterator[Moment], asks: Asks = lambda _receiver, _at: True
+    ) -> None:
+        """`notices` will be those that somebody `asks` for."""
         super().__init__(moments)
+        self._asks = asks
         self.rehearsal = rehearsal
         # No test asks why an alert stands as it does, and to find out what comes next is most of what a notice costs.
-        rehearsal.decider.teller.why = lambda _decision, _transition: ()
+        teller = rehearsal.decider.teller
+        teller.why = lambda _decision, _transition: ()
+        teller.notices = _AsFarAsAsked(rehearsal.notices.config, rehearsal.specs, asks)
         self._said: set[tuple[str, bytes]] = set()
         self._take(rehearsal.begin())
 
@@ -86,7 +118,9 @@ class Told(Course):
         for decision in decisions:
             self.runs.update(decision.runs)
             for delivery in decision.deliveries:
+                if delivery.kind is not DeliveryKind.NOTICE or not self._asks(delivery.receiver, delivery.created):
+                    continue
                 said = delivery.receiver, delivery.payload
-                if delivery.kind is DeliveryKind.NOTICE and said not in self._said:  # of several notifiers told once
+                if said not in self._said:  # of several notifiers told once
                     self._said.add(said)
                     self.notices.setdefault(delivery.receiver, []).append(orjson.loads(delivery.payload))

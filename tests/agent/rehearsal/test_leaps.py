@@ -240,6 +240,69 @@ def test_a_week_of_which_deliveries_are_expected_takes_a_few_looks(test: str, mo
     assert len(looks) < most
 
 
+def test_readings_of_one_series_are_gone_through_at_once(tmp_path, monkeypatch):
+    leaps, leap = [], Leaps._leap
+    monkeypatch.setattr(Leaps, "_leap", lambda self, moment: leaps.append(moment) or leap(self, moment))
+    (tmp_path / "week.yaml").write_text(WEEK)
+    assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
+    assert len(leaps) < 10
+
+
+# Many alerts are open, of which each is told by itself.
+MANY = """
+sources: {a: {type: file, path: rooms.csv, every: 1m, readings: [{series: t, value: v, labels: {room: room}}]}}
+targets: {room: {series: t, by: [room], goal: {at_most: 23}, alerts: [{name: hot, when: out_of_band, notify: [team]}]}}
+receivers: {team: [{type: console}]}
+tests:
+  - input_series:
+SERIES
+      - {series: 't{room="r9"}', values: "25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21"}
+    delivery_test:
+      - {between: {from: 18m, to: 20m}, receiver: team, exp_deliveries: [{reason: firing}, {reason: resolved}]}
+"""
+
+
+def test_only_those_are_brought_up_to_date_of_which_somebody_is_told(tmp_path, monkeypatch):
+    looks, evaluate = [], Instance.evaluate
+    monkeypatch.setattr(Instance, "evaluate", lambda self, *came: looks.append(self.now) or evaluate(self, *came))
+    others = [f'      - {{series: \'t{{room="r{n}"}}\', values: "25+0.1x19"}}' for n in range(9)]
+    (tmp_path / "many.yaml").write_text(MANY.replace("SERIES", "\n".join(others)))
+    assert not failures_of(read_tests(tmp_path / "many.yaml", {}), 0)
+    assert len(looks) < 80  # nine of them 20 times would be 180
+
+
+GROUPED = """
+sources: {a: {type: file, path: rooms.csv, every: 1m, readings: [{series: t, value: v, labels: {room: room}}]}}
+targets:
+  room:
+    series: t
+    by: [room]
+    goal: {at_most: 23}
+    alerts: [{name: hot, when: out_of_band}]
+    correct: [{on: hot, action: cool, cooldown: 15m, max_attempts: 2, verify: {within: 5m}}]
+actions: {cool: {type: webhook, url: "http://hvac.local/"}}
+receivers: {team: [{type: console}]}
+route: {receiver: team, group_by: [target], group_wait: 0s, group_interval: 7m}
+"""
+
+
+def test_a_call_is_told_with_how_the_others_of_its_group_stand_by_then(tmp_path):
+    (tmp_path / "setpoint.yaml").write_text(GROUPED)
+    config = load(tmp_path / "setpoint.yaml", {})
+    old, new = (series("t", "a", room=room) for room in ("old", "new"))
+    readings = [
+        [Reading(old, at, 25 + minute / 10), Reading(new, at, 21.0 if minute < 40 else 25.0)]
+        for minute in range(90)
+        for at in [START + minute * MINUTE]
+    ]
+    moments = [Moment(some[0].time, some) for some in readings]
+    whole, leaping = (Told(kind(config, START), iter(moments)) for kind in (Rehearsal, Leaps))
+    for one in (whole, leaping):
+        one.until(moments[-1].at)
+    assert {notice["reason"] for notice in whole.notices["team"]} >= {"firing", "updated"}
+    assert leaping.notices == whole.notices
+
+
 def test_what_makes_an_instance_of_readings_comes_with_them_for_the_engine_alone_too(configs):
     moments, _ = course_of(COLD)
     whole, judged = Told(Rehearsal(configs[0], START), iter(moments)), Judged(configs[0], START, iter(moments))

@@ -60,6 +60,21 @@ def failing(of: list[tuple[str, int, int]]) -> Polls:
     return Polls(EVERYTHING.sources.values(), spans)
 
 
+def test_where_spans_of_failure_overlap_the_first_says_why_and_one_between_two_polls_counts():
+    every = 5 * MINUTE
+    spans = [("a", 6, 16, "first"), ("a", 9, 22, "second"), ("a", 31, 33, "short"), ("b", 0, 99, "another's")]
+    of = [Failing(name, START + begin * MINUTE, START + end * MINUTE, error) for name, begin, end, error in spans]
+    sources = [replace(one, every=every) for one in EVERYTHING.sources.values() if one.name == "a"]
+    polls = Polls(sources, of)
+    found = [((one.at - START) // MINUTE, one.error) for one in polls.of_failures(START, START + 50 * MINUTE)]
+    assert found == [
+        (5, None), (10, "first"), (15, "first"), (20, "second"), (25, None), (30, None), (35, None),
+    ]  # fmt: skip
+    assert [minute for minute in range(40) if polls.fails("a", START + minute * MINUTE)] == [*range(6, 22), 31, 32]
+    soon = [minute for minute in range(40) if polls.fail_soon(START + minute * MINUTE)]
+    assert soon == [*range(1, 22), *range(26, 33)]
+
+
 RESTARTS = st.frozensets(st.integers(0, 40), min_size=1, max_size=6)
 ANSWERS = st.sampled_from([Answer(), Answer("refused", error=True), Answer("no", error=True, permanent=True)])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.alerts.notices import Notices
 from agent.rehearsal.driver import Rehearsal
 from agent.rehearsal.moments import Moment
 from agent.testing.courses import Judged
@@ -93,3 +94,39 @@ def test_a_test_that_asks_for_verdicts_alone_makes_no_looks_that_find_the_same(t
     (tmp_path / "week.yaml").write_text(WEEK)
     assert not failures_of(read_tests(tmp_path / "week.yaml", {}), 0)
     assert len(looks) < 10
+
+
+@settings(max_examples=15, deadline=None)
+@given(courses(), st.sampled_from(["oncall", "team"]), st.integers(0, 300), st.integers(1, 300))
+def test_what_nobody_asks_for_changes_nothing_of_what_is_told_and_called(
+    course: tuple[list[Moment], list[int]], receiver: str, first: int, for_: int
+) -> None:
+    moments, looks = course
+    span = range(START + first * MINUTE, START + (first + for_) * MINUTE)
+    whole = Told(Rehearsal(CONFIG, START), iter(moments))
+    asked = Told(Rehearsal(CONFIG, START), iter(moments), lambda name, at: name == receiver and at in span)
+    for one in (whole, asked):
+        one.until(looks[-1])
+    wanted = [notice for notice in whole.notices.get(receiver, ()) if notice["at"] in span]
+    assert asked.notices == ({receiver: wanted} if wanted else {})
+    assert asked.runs == whole.runs
+    assert asked.states(looks[-1]) == whole.states(looks[-1])
+
+
+TOLD = """
+sources: {a: {type: file, path: rooms.csv, every: 1m, readings: [{series: t, value: v}]}}
+targets: {room: {series: t, goal: {at_most: 23}, alerts: [{name: hot, when: out_of_band, notify: [team, boss]}]}}
+receivers: {team: [{type: console}], boss: [{type: console}]}
+tests:
+  - input_series: [{series: t, values: "25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21 25 21"}]
+    delivery_test:
+      - {between: {from: 9m, to: 10m}, receiver: team, exp_deliveries: [{reason: resolved}, {at: 10m, reason: firing}]}
+"""
+
+
+def test_only_what_is_expected_is_put_in_words(tmp_path, monkeypatch):
+    worded, notice = [], Notices.notice
+    monkeypatch.setattr(Notices, "notice", lambda self, *of: worded.append(of[2:]) or notice(self, *of))
+    (tmp_path / "test.yaml").write_text(TOLD)
+    assert not failures_of(read_tests(tmp_path / "test.yaml", {}), 0)
+    assert worded == [("team", 9 * MINUTE), ("team", 10 * MINUTE)]
