@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rules.conditions import Condition
-from rules.functions import NEVER
+from rules.foresight import Arrival
 from rules.margins import Margins
-from rules.model import LARGEST, Reading
-from rules.questions import Question, look_again
 from rules.tracks import Track
-
-Arrival = tuple[int, Sequence[Reading]]
-"""When readings arrive together, at least one, and which."""
 
 
 class Coming(NamedTuple):
@@ -59,32 +53,3 @@ def by_margins(margins: Margins, track: Track, coming: Coming, since: Since) -> 
                 return index, True
         read, limit = time, min(until, time + silent + tick, at + quiet + 1)
     return len(arrivals), False
-
-
-def by_answers(
-    condition: Condition, asked: Sequence[Question], track: Track, coming: Coming, since: Since, *, says: bool
-) -> tuple[int, bool, Sequence[float | None]]:
-    """Adds readings to the one track of a condition as long as it says the same after each, and between any two.
-
-    Says as `by_margins` how far that went, and the last answers that say so.
-    """
-    arrivals, add, decide, tick = coming.arrivals, track.add, condition.decide, coming.tick
-    every, answers = condition.look_again or NEVER, list[float | None]()
-    read, looked, limit, until, quiet = since
-    for index in range(coming.first, len(arrivals)):
-        at, ((_, time, number),) = arrivals[index]
-        if number is None or not (read < time <= at < limit and at < time + every and abs(number) <= LARGEST):
-            return index, False, answers
-        while read + every <= at - tick:
-            look = look_again(condition, asked, looked, read) or NEVER
-            if look > at - tick:
-                break
-            if decide([question.answer(look) for question in asked]) is not says:
-                return index, False, answers
-            looked = look
-        add(time, number)
-        found = [question.answer(at) for question in asked]
-        if decide(found) is not says:
-            return index, True, answers
-        read, looked, limit, answers = time, at, min(until, at + quiet + 1), found
-    return len(arrivals), False, answers
