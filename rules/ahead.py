@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from operator import sub, truediv
 from typing import NamedTuple
 
 from rules.functions import FUNCTIONS, NEVER, Query, Spread, Value, View
@@ -112,18 +113,34 @@ class Ahead(View):
         self._moved = None
 
 
-def _increases(view: Ahead, seen: Seen) -> Sequence[Value] | None:
-    if min(map(int.__sub__, seen.lasts, seen.firsts)) < 2:
-        return None
-    return view.track.added_up_each(Measure.INCREASE, seen.firsts, seen.lasts)
+def _added(measure: Measure, least: int) -> Callable[[Ahead, Seen], Sequence[float] | None]:
+    """What windows add up to, where each holds at least so many readings."""
+
+    def added(view: Ahead, seen: Seen) -> Sequence[float] | None:
+        if min(map(sub, seen.lasts, seen.firsts)) < least:
+            return None
+        return view.track.added_up_each(measure, seen.firsts, seen.lasts)
+
+    return added
 
 
-def _rates(view: Ahead, seen: Seen) -> Sequence[Value] | None:
-    found, seconds = _increases(view, seen), view.window / SECOND
-    return [risen / seconds for risen in found] if found is not None else None
+_sums, _increases = _added(Measure.SUM, 1), _added(Measure.INCREASE, 2)
+
+
+def _means(view: Ahead, seen: Seen) -> Sequence[float] | None:
+    sums = _sums(view, seen)
+    return None if sums is None else list(map(truediv, sums, map(sub, seen.lasts, seen.firsts)))
+
+
+def _rates(view: Ahead, seen: Seen) -> Sequence[float] | None:
+    risen, seconds = _increases(view, seen), view.window / SECOND
+    return None if risen is None else [one / seconds for one in risen]
 
 
 _COLUMNS: Mapping[str, Callable[[Ahead, Seen], Sequence[Value] | None]] = {
+    "avg": _means,
     "increase": _increases,
     "rate": _rates,
+    "sum": _sums,
 }
+"""What each of many windows comes to, by running sums: if all readings have values, and None where one has too few."""

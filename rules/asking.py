@@ -18,6 +18,7 @@ from rules.model import (
     InstanceState,
     Reading,
     Sign,
+    Standing,
     Usual,
 )
 from rules.model.quick import maker
@@ -28,6 +29,7 @@ from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _INACTIVE = AlertStatus()
+_IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND
 _IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
 
 
@@ -62,6 +64,20 @@ class Asking:
     def is_calm(self) -> bool:
         """Whether none has to be moved on at each look, or learned by."""
         return not self._moving and self._learner is None
+
+    @property
+    def patience(self) -> int:
+        """For less than this time it may come to stand out of its band, and nothing comes of it; 0: that is not known.
+
+        But for when that was last, which is known as well without the times before.
+        """
+        if self.rules or self._learner is not None:
+            return 0
+        if any(rule.when is _IN for rule in self._instance.rules) or any(
+            status.state is not _IDLE for status in self.alerts.values()
+        ):
+            return 0
+        return min([rule.for_ for rule in self._instance.rules if rule.when is _OUT], default=0)
 
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""

@@ -14,13 +14,15 @@ class Coming(NamedTuple):
     """Readings of one series, each of which arrives alone; those before the `first` came.
 
     Of those that arrive at `before` or later none is gone past. Looks that are due less than a `tick` before a reading
-    are made with it.
+    are made with it. Where `briefly` is so, no more is said of how an instance stands that does not stay so until an
+    alert fires than of the last time.
     """
 
     arrivals: Sequence[Arrival]
     first: int
     before: int
     tick: int
+    briefly: bool = False
 
 
 class Since(NamedTuple):

@@ -12,13 +12,15 @@ from rules.ahead import Ahead, Asked
 from rules.conditions import Condition
 from rules.expressions import Truth, Value
 from rules.functions import NEVER
-from rules.model import LARGEST, Reading, Target
+from rules.goals import Glance
+from rules.model import LARGEST, Reading, Standing, Target
 from rules.periods import next_look
 from rules.tracks import LATEST, Track
 
 Arrival = tuple[int, Sequence[Reading]]
 """When readings arrive together, at least one, and which."""
 
+_IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND  # a member of an enum is slow to look up
 _AT_ONCE = 64  # readings that are asked about
 
 
@@ -66,23 +68,47 @@ class Foresight:
         for reading in readings:
             self._add(at, reading)
 
-    def gone_past(self, first: int, before: int, looked: int, *, says: bool) -> tuple[int, bool]:
+    def gone_past(self, first: int, before: int, looked: int, *, says: bool, patience: int = 0) -> tuple[int, bool]:
         """The first arrival from one on at which it does not say the same any more, or that comes not `before` a time.
 
-        And whether it is sure to say the opposite there. `says` is what it said when it was `looked` at last.
+        And whether it is sure to say the opposite there. `says` is what it said when it was `looked` at last. When it
+        says something else for less than `patience`, it is the last of such arrivals, as if there had been no others.
         """
         while len(self.at) < first:
             self._foresee()
         if (looked, says) != ((self.at[first - 1], self.said[first - 1]) if first else self._before):
             return first, False
+        turn = brief = self._turn_from(first, before)
+        while patience and (back := self._back_from(brief, before, patience)) is not None:
+            turn, brief = brief, self._turn_from(back + 1, before)
+        end = bisect_left(self.at, before, first, turn)
+        return end, end == turn and self._is_sure(turn, before)
+
+    def found(self, index: int) -> Glance:
+        """What a look finds at an arrival."""
+        answers = self.answers[index]
+        value = answers[0] if len(answers) == 1 else None
+        return Glance(_IN if self.said[index] else _OUT, value, self.times[index], answers=answers)
+
+    def _turn_from(self, first: int, before: int) -> int:
+        """The first of the turns from an arrival on; how many arrivals are known where none comes `before` a time."""
         place = bisect_left(self.turns, first)
         while place == len(self.turns) and len(self.at) < len(self._arrivals):
             if self.at and self.at[-1] >= before:
                 break
             self._foresee()
-        turn = self.turns[place] if place < len(self.turns) else len(self.at)
-        end = bisect_left(self.at, before, first, turn)
-        return end, end in self.sure and end == turn and self.at[turn] < before
+        return self.turns[place] if place < len(self.turns) else len(self.at)
+
+    def _is_sure(self, turn: int, before: int) -> bool:
+        return turn in self.sure and self.at[turn] < before
+
+    def _back_from(self, turn: int, before: int, patience: int) -> int | None:
+        """The turn after one, if what is said between the two is said so briefly, and nothing else is sure after."""
+        if not self._is_sure(turn, before):
+            return None
+        back, over = self._turn_from(turn + 1, before), self.at[turn] + patience
+        is_brief = self._is_sure(back, before) and self.at[back - 1] < over and self.at[back] - self._tick < over
+        return back if is_brief else None
 
     def _add(self, at: int, reading: Reading) -> None:
         """Takes in a reading of which nothing is said."""
@@ -165,9 +191,10 @@ class Foresight:
         """
         before, quiet, every, due = self.said[-1] if index else self._before[1], self._quiet, self._every, 0
         for at, time, place in arrive:
-            calm = at - last <= quiet and at < time + every and (place == due or said[due:place].count(before) == place - due)
-            if not calm or said[place] is not before:
-                if calm and None not in {before, said[place]}:
+            calm = place == due or said[due:place].count(before) == place - due
+            quick = at - last <= quiet and at < time + every
+            if not (calm and quick) or said[place] is not before:
+                if calm and quick and None not in {before, said[place]}:
                     self.sure.add(index)
                 self.turns.append(index)
             last, before, due, index = at, said[place], place + 1, index + 1

@@ -19,15 +19,12 @@ from rules.leeway import of_condition
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
-    AlertState,
-    AlertStatus,
-    Assessment,
     InstanceState,
     Reading,
     RollingPeriod,
     Standing,
 )
-from rules.model.quick import maker, replace
+from rules.model.quick import replace
 from rules.passed import Passed, looks
 from rules.periods import last_look, next_look
 from rules.present import EARLY
@@ -37,22 +34,18 @@ from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
 from rules.tracks import Track
 
-_assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
 _SOON = 8  # readings: of a condition it is not worth while to find out for fewer that they may be left out
-_IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND
-
-_INACTIVE = AlertStatus()
-_IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
+_OUT = Standing.OUT_OF_BAND  # a member of an enum is slow to look up
 
 
 class Resting:
     """An instance whose alerts wait for another standing, or for a time."""
 
     __slots__ = (
-        "again", "asking", "at", "doubt", "end", "every", "foreseen", "found", "left_out", "lone", "looked", "margins", "other",
-        "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track", "unsure",
-        "woken",
+        "again", "asking", "at", "doubt", "end", "every", "foreseen", "found", "left_out", "lone", "looked", "margins",
+        "other", "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track",
+        "unsure", "woken",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +99,8 @@ class Resting:
             if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
             self._give_up(at)
+        if self.other is not None and self.other[0] == at and self.other[1].standing is not self.standing:
+            return False  # as was foreseen
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
             return False
@@ -128,9 +123,7 @@ class Resting:
             return coming.first, False
         if self.margins is not None:
             return self._by_margins(self.margins, coming)
-        if ahead is None or not self.asking.is_calm:
-            return coming.first, False
-        return self._by_foresight(ahead, coming)
+        return self._by_foresight(ahead, coming) if ahead and self.asking.is_calm else (coming.first, False)
 
     def _by_margins(self, margins: Margins, coming: Coming) -> tuple[int, bool]:
         until = min(margins.until, coming.before)
@@ -147,24 +140,21 @@ class Resting:
         return left, failed
 
     def _by_foresight(self, ahead: Foresight, coming: Coming) -> tuple[int, bool]:
+        """What it stands otherwise at is in the track already, if that is sure."""
         before = min(self.asking.until, self.asking.full, coming.before)
         says, first = self.standing is not _OUT, coming.first
-        left, turned = ahead.gone_past(first, before, self.at, says=says)
+        patience = self.asking.patience if says and coming.briefly else 0
+        left, turned = ahead.gone_past(first, before, self.at, says=says, patience=patience)
         end = left + turned
         if end > first:
             self.scene.tracks[0].extend(ahead.times[first:end], ahead.values[first:end])
         if left > first:
-            self.found, self.at = self._foreseen(ahead, left - 1), ahead.at[left - 1]
+            self.found, self.at = ahead.found(left - 1), ahead.at[left - 1]
             self._came(self.at, ahead.times[left - 1])
             self.sure, self.looked = 0, True
         if turned:
-            self.other = ahead.at[left], self._foreseen(ahead, left)
+            self.other = ahead.at[left], ahead.found(left)
         return left, turned
-
-    def _foreseen(self, ahead: Foresight, index: int) -> Glance:
-        answers = ahead.answers[index]
-        value = answers[0] if len(answers) == 1 else None
-        return Glance(_IN if ahead.said[index] else _OUT, value, ahead.times[index], answers=answers)
 
     def _look(self, at: int, newest: int | None) -> Glance | None:
         """What a look finds; None unless it stands as before, in the same period."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import often
-from rules.coming import Arrival, Coming
+from rules.coming import Coming
 from rules.engine import Instance, States, differs, unknown
-from rules.foresight import Foresight
+from rules.foresight import Arrival, Foresight
 from rules.functions import NEVER
 from rules.history import History
 from rules.leeway import is_worth_while
@@ -69,10 +69,11 @@ class Turn:
         Looks that are due less than a `tick` before a reading are made with it.
         """
         index, ahead = 0, self._foresee(arrivals, tick)
+        coming = Coming(arrivals, 0, self._said, tick, self._apart is None)
         while index < len(arrivals):
             known = False
             if self._resting is not None:
-                index, known = self._resting.go_past(Coming(arrivals, index, self._said, tick), ahead)
+                index, known = self._resting.go_past(coming._replace(first=index, before=self._said), ahead)
                 if index == len(arrivals):
                     return
             at, readings = arrivals[index]
@@ -148,8 +149,10 @@ class Turn:
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = None if self._apart == 0 else resting(
-            self._instance, after, seen, self._resting, foreseen=self._ahead is not None
+        self._resting = (
+            None
+            if self._apart == 0
+            else resting(self._instance, after, seen, self._resting, foreseen=self._ahead is not None)
         )
         self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from agent.rehearsal.moments import TICK
-from rules.coming import Arrival
 from rules.engine import States
+from rules.foresight import Arrival
 from rules.history import History
 from rules.model import InstanceKey, Reading, Series
 from rules.specs import Specs
