@@ -9,6 +9,7 @@ from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance
 from rules.learning import Usually, alone, beside
+from rules.levels import OF_A_LEVEL
 from rules.model import (
     AlertRule,
     AlertState,
@@ -29,7 +30,7 @@ from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _INACTIVE = AlertStatus()
-_IN, _OUT = Standing.IN_BAND, Standing.OUT_OF_BAND
+_OUT = Standing.OUT_OF_BAND
 _IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
 
 
@@ -71,13 +72,10 @@ class Asking:
 
         But for when that was last, which is known as well without the times before.
         """
-        if self.rules or self._learner is not None:
+        rules, statuses = self._instance.rules, self.alerts.values()
+        if self.rules or self._learner is not None or any(status.state is not _IDLE for status in statuses):
             return 0
-        if any(rule.when is _IN for rule in self._instance.rules) or any(
-            status.state is not _IDLE for status in self.alerts.values()
-        ):
-            return 0
-        return min([rule.for_ for rule in self._instance.rules if rule.when is _OUT], default=0)
+        return min([rule.for_ if rule.when is _OUT else 0 for rule in rules if rule.when in OF_A_LEVEL], default=0)
 
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""

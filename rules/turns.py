@@ -32,7 +32,7 @@ class Turn:
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
     meanwhile. Of looks that find nothing but other numbers those are said that are `apart` so far at least (0: all),
-    or none.
+    or (None) none, nor how it stood before an alert that waits could fire, but for the last time.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.rehearsal.moments import TICK
 from agent.rehearsal.verdicts import Verdicts
 from rules import engine, resting
 from rules.engine import Batch, States, evaluate
@@ -180,7 +181,8 @@ def look_by_look(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]
 
     yield from looked(arrivals[0][0] - SECOND, (), first=True)
     for at, readings in [*arrivals, (end, ())]:
-        while (wake := min((s.wake for s in states.values() if s.wake is not None), default=end)) < at:
+        until = at - TICK + 1 if readings else end
+        while (wake := min((s.wake for s in states.values() if s.wake is not None), default=end)) < until:
             yield from looked(wake, ())
         if readings:
             yield from looked(at, readings)
