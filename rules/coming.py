@@ -14,8 +14,8 @@ class Coming(NamedTuple):
     """Readings of one series, each of which arrives alone; those before the `first` came.
 
     Of those that arrive at `before` or later none is gone past. Looks that are due less than a `tick` before a reading
-    are made with it. Where `briefly` is so, no more is said of how an instance stands that does not stay so until an
-    alert fires than of the last time.
+    are made with it. What comes and goes `briefly`, before an alert could fire, is gone past where that is True, but for
+    the last time.
     """
 
     arrivals: Sequence[Arrival]
@@ -26,13 +26,12 @@ class Coming(NamedTuple):
 
 
 class Since(NamedTuple):
-    """When the last reading was read, and when the last look was; all is quiet up to `quiet` after each reading comes.
+    """When the last reading was read; all is quiet up to `quiet` after each reading comes.
 
     The next reading has to come before `limit`, all of them before `until`.
     """
 
     read: int
-    looked: int
     limit: int
     until: int
     quiet: int
@@ -44,7 +43,7 @@ def by_margins(margins: Margins, track: Track, coming: Coming, since: Since) -> 
     Says which is the first left, and whether that is in the track already, since asking for it took that.
     """
     least, most, silent, spares, add = margins.least, margins.most, margins.silent, margins.spares, track.add
-    arrivals, tick, (read, _, limit, until, quiet) = coming.arrivals, coming.tick, since
+    arrivals, tick, (read, limit, until, quiet) = coming.arrivals, coming.tick, since
     for index in range(coming.first, len(arrivals)):
         at, ((_, time, number),) = arrivals[index]
         if number is None or not (read < time <= at < limit and at <= time + silent and least <= number <= most):

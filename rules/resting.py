@@ -128,7 +128,7 @@ class Resting:
     def _by_margins(self, margins: Margins, coming: Coming) -> tuple[int, bool]:
         until = min(margins.until, coming.before)
         limit = min(until, self.sure + coming.tick, self.quiet_at + 1)
-        since = Since(self.time or 0, self.at, limit, until, self.quiet_after)
+        since = Since(self.time or 0, limit, until, self.quiet_after)
         left, failed = by_margins(margins, self.scene.tracks[0], coming, since)
         if left > coming.first:
             at, ((_, newest, _),) = coming.arrivals[left - 1]
