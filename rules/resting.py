@@ -19,6 +19,7 @@ from rules.leeway import of_condition
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
+    Assessment,
     InstanceState,
     Reading,
     RollingPeriod,
@@ -86,7 +87,11 @@ class Resting:
         self.quiet_at = self.scene.quiet_since + self.quiet_after
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
         self.other: tuple[int, Glance] | None = None  # what the last look found, and when, if there is more to it
-        if scene.condition is not None or (target.goal is not None and target.goal.per is None):
+        self._begin(assessment, seen)
+
+    def _begin(self, assessment: Assessment, seen: Glance | None) -> None:
+        goal = self.scene.target.goal
+        if self.scene.condition is not None or (goal is not None and goal.per is None):
             self.found = Glance(assessment.standing, assessment.value, assessment.time)
         elif seen is not None and seen.standing is self.standing:
             self.found = seen
