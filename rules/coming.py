@@ -14,7 +14,7 @@ class Coming(NamedTuple):
     """Readings of one series, each of which arrives alone; those before the `first` came.
 
     Of those that arrive at `before` or later none is gone past. Looks that are due less than a `tick` before a reading
-    are made with it. What comes and goes `briefly`, before an alert could fire, is gone past where that is True, but for
+    are made with it. Where `briefly` is so, what comes and goes before an alert could fire is gone past too, but for
     the last time.
     """
 
