@@ -35,7 +35,7 @@ from agent.config.configuration import Configuration
 from agent.config.load import load
 from agent.store.records import Commit
 from agent.store.store import Store
-from rules.coming import Arrival
+from rules.foresight import Arrival
 from rules.history import History
 from rules.model import DAY, MINUTE, Reading, Series
 from rules.periods import to_local

@@ -9,6 +9,7 @@ from rules.engine import Instance
 from rules.functions import NEVER
 from rules.goals import Glance
 from rules.learning import Usually, alone, beside
+from rules.levels import OF_A_LEVEL
 from rules.model import (
     AlertRule,
     AlertState,
@@ -18,6 +19,7 @@ from rules.model import (
     InstanceState,
     Reading,
     Sign,
+    Standing,
     Usual,
 )
 from rules.model.quick import maker
@@ -28,6 +30,7 @@ from rules.whens import Asked
 
 _assessment, _scene = maker(Assessment), maker(Scene)
 _INACTIVE = AlertStatus()
+_OUT = Standing.OUT_OF_BAND
 _IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
 
 
@@ -62,6 +65,17 @@ class Asking:
     def is_calm(self) -> bool:
         """Whether none has to be moved on at each look, or learned by."""
         return not self._moving and self._learner is None
+
+    @property
+    def patience(self) -> int:
+        """For less than this time it may come to stand out of its band, and nothing comes of it; 0: that is not known.
+
+        But for when that was last, which is known as well without the times before.
+        """
+        rules, statuses = self._instance.rules, self.alerts.values()
+        if self.rules or self._learner is not None or any(status.state is not _IDLE for status in statuses):
+            return 0
+        return min([rule.for_ if rule.when is _OUT else 0 for rule in rules if rule.when in OF_A_LEVEL], default=0)
 
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""

@@ -34,6 +34,12 @@ _MEASURED: Mapping[str, Measure | Spread] = {
     "stddev": Spread.STDDEV,
 }
 _SUMMED: Mapping[str, Measure] = {"sum": Measure.SUM, "increase": Measure.INCREASE, "rate": Measure.INCREASE}
+_COSTLY = {"quantile", "stddev"}
+
+
+def is_worth_while(condition: Condition) -> bool:
+    """Whether it costs more to ask it than to find out how far it is sure."""
+    return condition.comparisons is not None and any(query.function in _COSTLY for query in condition.queries)
 
 
 def of_condition(scene: Scene, condition: Condition, now: int) -> Margins | None:

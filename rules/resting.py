@@ -10,23 +10,22 @@ from collections.abc import Sequence
 
 from rules import hindsight
 from rules.asking import Asking
-from rules.coming import Coming, Since, by_answers, by_margins
+from rules.coming import Coming, Since, by_margins
 from rules.engine import Instance
+from rules.foresight import Foresight
 from rules.functions import NEVER
 from rules.goals import Glance, glance
 from rules.leeway import of_condition
 from rules.margins import Margins, margins, of_level
 from rules.model import (
     SECOND,
-    AlertState,
-    AlertStatus,
     Assessment,
     InstanceState,
     Reading,
     RollingPeriod,
     Standing,
 )
-from rules.model.quick import maker, replace
+from rules.model.quick import replace
 from rules.passed import Passed, looks
 from rules.periods import last_look, next_look
 from rules.present import EARLY
@@ -36,31 +35,35 @@ from rules.scene import Scene
 from rules.steady import lies_between, may_lie_between, steady
 from rules.tracks import Track
 
-_assessment, _scene = maker(Assessment), maker(Scene)
 _UNSURE = 30
 _SOON = 8  # readings: of a condition it is not worth while to find out for fewer that they may be left out
-_OUT = Standing.OUT_OF_BAND
-
-_INACTIVE = AlertStatus()
-_IDLE, _RECOVERING = AlertState.INACTIVE, AlertState.RECOVERING  # a member of an enum is slow to look up
+_OUT = Standing.OUT_OF_BAND  # a member of an enum is slow to look up
 
 
 class Resting:
     """An instance whose alerts wait for another standing, or for a time."""
 
     __slots__ = (
-        "again", "asking", "at", "doubt", "end", "every", "found", "left_out", "lone", "looked", "margins", "other",
-        "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track", "unsure",
-        "woken",
+        "again", "asking", "at", "doubt", "end", "every", "foreseen", "found", "left_out", "lone", "looked", "margins",
+        "other", "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track",
+        "unsure", "woken",
     )  # fmt: skip
 
     def __init__(
-        self, instance: Instance, state: InstanceState, scene: Scene, seen: Glance | None, before: Resting | None
+        self,
+        instance: Instance,
+        state: InstanceState,
+        scene: Scene,
+        seen: Glance | None,
+        before: Resting | None,
+        *,
+        foreseen: bool,
     ) -> None:
         """`scene` is what the instance is judged by now that it has this state, as it was `seen` to stand.
 
-        `before` is how it rested last.
+        `before` is how it rested last. Of a condition of which is `foreseen` what it says no margins are made.
         """
+        self.foreseen = foreseen
         self.scene = scene
         target, assessment = scene.target, state.assessment
         self.asking = Asking(instance, state, self.scene)
@@ -84,7 +87,11 @@ class Resting:
         self.quiet_at = self.scene.quiet_since + self.quiet_after
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
         self.other: tuple[int, Glance] | None = None  # what the last look found, and when, if there is more to it
-        if scene.condition is not None or (target.goal is not None and target.goal.per is None):
+        self._begin(assessment, seen)
+
+    def _begin(self, assessment: Assessment, seen: Glance | None) -> None:
+        goal = self.scene.target.goal
+        if self.scene.condition is not None or (goal is not None and goal.per is None):
             self.found = Glance(assessment.standing, assessment.value, assessment.time)
         elif seen is not None and seen.standing is self.standing:
             self.found = seen
@@ -97,6 +104,8 @@ class Resting:
             if len(readings) == 1 and at < self.sure and self._holds(self.margins, at, readings[0]):
                 return True
             self._give_up(at)
+        if self.other is not None and self.other[0] == at and self.other[1].standing is not self.standing:
+            return False  # as was foreseen
         newest = self._newest(at, readings)
         if newest is None or at >= self.asking.full:
             return False
@@ -110,19 +119,21 @@ class Resting:
         self._look_ahead(at, found)
         return True
 
-    def go_past(self, coming: Coming) -> tuple[int, bool]:
+    def go_past(self, coming: Coming, ahead: Foresight | None) -> tuple[int, bool]:
         """Goes past readings of its series, as if it had looked at each, as far as that is found out in less time.
 
-        Says which is the first left, and whether that is in the track already.
+        Says which is the first left, and whether that is in the track already. `ahead` is what is foreseen of them.
         """
         if len(self.scene.tracks) > 1:
             return coming.first, False
-        return self._by_answers(coming) if self.margins is None else self._by_margins(self.margins, coming)
+        if self.margins is not None:
+            return self._by_margins(self.margins, coming)
+        return self._by_foresight(ahead, coming) if ahead and self.asking.is_calm else (coming.first, False)
 
     def _by_margins(self, margins: Margins, coming: Coming) -> tuple[int, bool]:
         until = min(margins.until, coming.before)
         limit = min(until, self.sure + coming.tick, self.quiet_at + 1)
-        since = Since(self.time or 0, self.at, limit, until, self.quiet_after)
+        since = Since(self.time or 0, limit, until, self.quiet_after)
         left, failed = by_margins(margins, self.scene.tracks[0], coming, since)
         if left > coming.first:
             at, ((_, newest, _),) = coming.arrivals[left - 1]
@@ -133,23 +144,22 @@ class Resting:
             self._give_up(coming.arrivals[left][0])
         return left, failed
 
-    def _by_answers(self, coming: Coming) -> tuple[int, bool]:
-        condition, asking, many = self.scene.condition, self.asking, self.unsure
-        if condition is None or self.found is None or not many or not asking.is_calm or (self.time or 0) > self.at:
-            return coming.first, False
-        until = min(asking.until, asking.full, coming.before)
-        since = Since(self.time or 0, self.at, min(until, self.quiet_at + 1), until, self.quiet_after)
-        coming = coming._replace(arrivals=coming.arrivals[: coming.first + many])
-        track, says = self.scene.tracks[0], self.standing is not _OUT
-        left, failed, answers = by_answers(condition, self.scene.questions, track, coming, since, says=says)
-        if left > coming.first:
-            at, ((_, newest, _),) = coming.arrivals[left - 1]
-            self._came(at, newest)
-            self.unsure -= left - coming.first
-            value = answers[0] if len(answers) == 1 else None
-            self.at, self.sure, self.looked = at, 0, True
-            self.found = Glance(self.standing, value, newest, answers=answers)
-        return left, failed
+    def _by_foresight(self, ahead: Foresight, coming: Coming) -> tuple[int, bool]:
+        """What it stands otherwise at is in the track already, if that is sure."""
+        before = min(self.asking.until, self.asking.full, coming.before)
+        says, first = self.standing is not _OUT, coming.first
+        patience = self.asking.patience if says and coming.briefly else 0
+        left, turned = ahead.gone_past(first, before, self.at, says=says, patience=patience)
+        end = left + turned
+        if end > first:
+            self.scene.tracks[0].extend(ahead.times[first:end], ahead.values[first:end])
+        if left > first:
+            self.found, self.at = ahead.found(left - 1), ahead.at[left - 1]
+            self._came(self.at, ahead.times[left - 1])
+            self.sure, self.looked = 0, True
+        if turned:
+            self.other = ahead.at[left], ahead.found(left)
+        return left, turned
 
     def _look(self, at: int, newest: int | None) -> Glance | None:
         """What a look finds; None unless it stands as before, in the same period."""
@@ -317,6 +327,8 @@ class Resting:
 
     def _look_ahead(self, at: int, found: Glance) -> None:
         """Finds out how far it is sure to stand so; where that is not far, not at every reading."""
+        if self.foreseen and self.asking.is_calm:
+            return
         if self.unsure or (self.time or 0) > at:  # one that is ahead of the clock may not be counted yet
             self.unsure = max(self.unsure - 1, 0)
             return
@@ -369,10 +381,13 @@ class Resting:
         return found.time
 
 
-def resting(instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None) -> Resting | None:
+def resting(
+    instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None, *, foreseen: bool = False
+) -> Resting | None:
     """An instance at rest that was just found to have a state, as it was `seen` to stand if there was such a look.
 
-    `before` is how it rested last. None where all of it has to be looked at each time.
+    `before` is how it rested last; `foreseen`, whether there is something by which it can go past readings. None where
+    all of it has to be looked at each time.
     """
     members, target, usual = instance.members, instance.target, state.usual
     if state.assessment.hold or target.checkin or (instance.of and (usual is None or usual.held_back)):
@@ -382,4 +397,4 @@ def resting(instance: Instance, state: InstanceState, seen: Glance | None, befor
     scene = instance.scene()
     if scene.down or scene.tracks is not members.tracks:
         return None
-    return Resting(instance, state, scene, seen, before)
+    return Resting(instance, state, scene, seen, before, foreseen=foreseen)

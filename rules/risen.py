@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from rules.exact import Exact
@@ -28,12 +28,20 @@ class Running(Exact):
 
     def between(self, track: Track, first: int, last: int) -> float:
         """What the readings from index `first` up to `last` add; one without a value adds nothing."""
-        sums = self._sums
-        if len(sums) <= last:
-            for value in track.values[len(sums) - 1 :]:
-                self._go_on(value)
-            sums = self._sums
+        sums = self._upto(track, last)
         return (sums[last] - sums[first]) / self._unit
+
+    def each(self, track: Track, firsts: Sequence[int], lasts: Sequence[int]) -> list[float]:
+        """The same between as many pairs of indices, of which the last reaches farthest."""
+        sums = self._upto(track, lasts[-1])
+        unit = self._unit
+        return [(sums[last] - sums[first]) / unit for first, last in zip(firsts, lasts, strict=True)]
+
+    def _upto(self, track: Track, last: int) -> Sequence[int]:
+        if len(self._sums) <= last:
+            for value in track.values[len(self._sums) - 1 :]:
+                self._go_on(value)
+        return self._sums
 
     def cut(self, track: Track, index: int) -> None:
         """Forgets what was summed from the reading at `index` on: it changed, or came in between."""

@@ -104,6 +104,15 @@ class Track(Held):
                 self._gap = None
         return added
 
+    def extend(self, times: Sequence[int], values: Sequence[float]) -> None:
+        """As many `add`, of readings that are newer than all and have values; their times rise."""
+        if len(self.times) > self._look_at:
+            self._tidy(LATEST)
+        self._tell(times[0])
+        self.times.extend(times)
+        self.values.extend(values)
+        self._came, self._gap = LATEST, None
+
     def fill(self, times: array[int], values: array[float], now: int = LATEST) -> None:
         """As many `add`, for a track without a reading yet; the times rise. NaN stands for none."""
         self.times, self.values, self._gap = times, values, None
@@ -209,11 +218,19 @@ class Track(Held):
 
     def added_up(self, measure: Measure, first: int, last: int) -> float:
         """The sum of the readings from index `first` up to `last`, or what a counter rose by with them."""
+        running = self._running.get(measure) or self._summed(measure)
+        return running.between(self, first, last)
+
+    def added_up_each(self, measure: Measure, firsts: Sequence[int], lasts: Sequence[int]) -> list[float]:
+        """The same of as many pairs of indices, of which none of `lasts` is less than the one before."""
+        return self._summed(measure).each(self, firsts, lasts)
+
+    def _summed(self, measure: Measure) -> Running:
         running = self._running.get(measure)
         if running is None:
             running = RUNNING[measure]()
             self._running = {**self._running, measure: running}
-        return running.between(self, first, last)
+        return running
 
     def summary(self, goal: Goal, start: int, end: int) -> Summary:
         """The readings with start <= time < end, folded for the goal's measure. A growing stretch is folded on."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import often
-from rules.coming import Arrival, Coming
+from rules.coming import Coming
 from rules.engine import Instance, States, differs, unknown
+from rules.foresight import Arrival, Foresight
 from rules.functions import NEVER
 from rules.history import History
+from rules.leeway import is_worth_while
 from rules.model import InstanceKey, InstanceState, Reading, Transition
 from rules.model.quick import replace
 from rules.resting import Resting, resting
+from rules.selectors import selects
 from rules.specs import Specs
 from rules.tracks import Added
 
@@ -29,7 +32,7 @@ class Turn:
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
     meanwhile. Of looks that find nothing but other numbers those are said that are `apart` so far at least (0: all),
-    or none.
+    or (None) none, nor how it stood before an alert that waits could fire, but for the last time.
     """
 
     def __init__(
@@ -44,12 +47,18 @@ class Turn:
         self._said = NEVER  # when another one is to be said at the latest
         self._instance: Instance | None = None
         self._resting: Resting | None = None
+        self._ahead: Foresight | None = None
 
     def take(self, at: int, readings: Sequence[Reading], *, other: bool = False) -> Verdict | None:
         """Judges readings that came together at a time; None where nothing but numbers changed.
 
         `other`: something else may be wanted by what came with them.
         """
+        if self._ahead is not None:
+            self._ahead.know(at, readings)
+        return self._taken(at, readings, other=other)
+
+    def _taken(self, at: int, readings: Sequence[Reading], *, other: bool = False) -> Verdict | None:
         if self._resting is not None and not other and at < self._said and self._resting.look(at, readings):
             return None
         return self._evaluated(at, readings)
@@ -59,11 +68,12 @@ class Turn:
 
         Looks that are due less than a `tick` before a reading are made with it.
         """
-        index = 0
+        index, ahead = 0, self._foresee(arrivals, tick)
+        coming = Coming(arrivals, 0, self._said, tick, self._apart is None)
         while index < len(arrivals):
             known = False
             if self._resting is not None:
-                index, known = self._resting.go_past(Coming(arrivals, index, self._said, tick))
+                index, known = self._resting.go_past(coming._replace(first=index, before=self._said), ahead)
                 if index == len(arrivals):
                     return
             at, readings = arrivals[index]
@@ -74,9 +84,21 @@ class Turn:
                     yield from self.wait(before)
                 if self.history.add(readings[0]) is not _NEW:
                     continue
-            found = self.take(at, readings)
+            found = self._taken(at, readings)
             if found is not None:
                 yield found
+
+    def _foresee(self, arrivals: Sequence[Arrival], tick: int) -> Foresight | None:
+        """What is foreseen of readings that come one by one, of a condition that asks of nothing but their series."""
+        if self._ahead is None:
+            condition, members = self.specs.conditions.get(self.key.target), self.history.members(self.key)
+            if condition is None or self._apart == 0 or len(members.tracks) != 1 or is_worth_while(condition):
+                return None
+            if not all(selects(query.selector, members.series[0]) for query in condition.queries):
+                return None
+            self._ahead = Foresight(condition, self.specs.targets[self.key.target], members.tracks[0], tick)
+        self._ahead.begin(arrivals)
+        return self._ahead
 
     @property
     def wake(self) -> int | None:
@@ -127,6 +149,10 @@ class Turn:
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = None if self._apart == 0 else resting(self._instance, after, seen, self._resting)
+        self._resting = (
+            None
+            if self._apart == 0
+            else resting(self._instance, after, seen, self._resting, foreseen=self._ahead is not None)
+        )
         self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None

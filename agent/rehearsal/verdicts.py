@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from agent.rehearsal.moments import TICK
-from rules.coming import Arrival
 from rules.engine import States
+from rules.foresight import Arrival
 from rules.history import History
 from rules.model import InstanceKey, Reading, Series
 from rules.specs import Specs
@@ -26,7 +26,8 @@ class Verdicts:
     """Plays readings from `start` on to the engine. Nobody polls: what did not come, was not there.
 
     The verdicts on one instance are in order of time. Of those that differ from the one before in nothing but numbers
-    those are left out that are not so far `apart` (0: none are left out), or all.
+    those are left out that are not so far `apart` (0: none are left out), or (None) all: then some are, too, on what
+    was over before an alert could fire, but for the last of it.
     """
 
     def __init__(self, specs: Specs, start: int, *, apart: int | None = 0) -> None:
