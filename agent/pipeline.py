@@ -373,10 +373,11 @@ class Pipeline:
             await self._commit(self.decider.adopt(now))
             known = (key for target in specs.targets for key in history.instances_of_target(target))
             due = dict.fromkeys([*self.memory.instances, *known])
+            starts, groups = self._worker is None, self.memory.groups
             # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
-            looks = list(self.memory.groups.waiting())
-            looking = self.decider.deciding(Batch(due=due), now, looks=looks, starts=self._worker is None)
-            await self._commit(await in_steps(looking))
+            looks = [*groups.waiting(), *(groups.take_due(now) if starts else ())]  # a start looks at all that is due
+            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks, starts=starts)))
+            groups.looked_at(looks)
         await self._insist(self.store.shrink)
 
     # what is known

@@ -43,8 +43,7 @@ from agent.store.postgres_connection import PostgresConnection
 from agent.store.records import Attempt, Commit, Delivery
 from agent.store.sqlite_link import SqliteLink
 from agent.store.store import Store
-from rules import corrections
-from rules.model import MINUTE, SECOND, Correction
+from rules.model import MINUTE, SECOND
 from tests.crash.scenario import LATE
 
 POINTS = ("asked", "BEGIN", "COMMIT", "committed", "claimed", "before-send", "after-send", "settled")
@@ -268,20 +267,6 @@ class FaultyOutgoing(Outgoing):
             self.points.cross("after-send")
 
 
-_is_due = corrections.is_due
-
-
-class FirstTick:
-    """Time moves corrections on from a life's first tick on, together with all else that is due: the start of the
-    product gives what fell due before some time, until sources were read."""
-
-    was = False
-
-    @classmethod
-    def is_due(cls, run: Correction, now: int) -> bool:
-        return cls.was and _is_due(run, now)
-
-
 class Stepped(Setpoint):
     """The daemon as the driver at the other end of a pipe moves it on."""
 
@@ -325,7 +310,7 @@ class Stepped(Setpoint):
 
     async def do_tick(self) -> None:
         """What time alone brings about comes first, and its calls are made: else whether a poll was faster decides."""
-        now, FirstTick.was = self.stepped.now(), True
+        now = self.stepped.now()
         for _ in range(5):  # what was due may make more due at once
             self.pipeline.tick(now)
             await self._settle()
@@ -427,7 +412,6 @@ def main(pipe: Connection, environ: dict[str, str], folder: str, now: int, kill:
     agent.deciding.memory._SOURCE_EVERY = 0
     # Sources are read before a start makes a report or a call that is due; here they are read within the first step.
     agent.deciding.memory._READ_FIRST = agent.reports.reporter._SETTLE = 0
-    corrections.is_due = FirstTick.is_due
     settings = read_settings()
     log.configure(settings.log_format, settings.log_level, settings.secrets)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=Loop) as runner:
