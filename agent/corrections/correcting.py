@@ -76,7 +76,7 @@ class Corrector:
         decision.released.add(transition.key)
 
     def correct_released(self, decision: Decision) -> None:
-        """Moves on what was begun while it was told, and that alone: looked at twice, what waits could say two reasons."""
+        """Moves on what was begun while it was told, and that alone: looked at twice, what waits said two reasons."""
         released, decision.released = decision.released, set()
         self._move_on(decision, [run for run in decision.open_runs() if run.key in released])
 
