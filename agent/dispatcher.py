@@ -12,6 +12,7 @@ import itertools
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -101,6 +102,7 @@ class Dispatcher:
         self._waiting = False  # for the database
         self._ahead = self._offset()
         self._in_flight: dict[int, Delivery] = {}  # with the newest lease
+        self._saying = asyncio.Lock()  # what is told of receivers is stored as decided: that it began, then its end
         self._calling: set[asyncio.Future[Any]] = set()
         self._sends: dict[DeliveryKind, set[asyncio.Task[None]]] = {
             DeliveryKind.NOTICE: set(),
@@ -215,17 +217,18 @@ class Dispatcher:
             again = retry_at(self._clock.now(), attempt.number, error.retry_after, self._rng)
             again = None if again > delivery.expires_at else again
         commit = self._said_of(delivery, error, waits=again is not None)
-        kept = await self._insist(
-            lambda: self._store.settle(
-                self._in_flight[delivery.id],
-                attempt,
-                now=self._clock.now(),
-                sent=error is None,
-                retry_at=again,
-                thread=_reference(delivery, answer if error is None else error.thread),
-                commit=commit,
+        async with self._saying if commit is not None else nullcontext():
+            kept = await self._insist(
+                lambda: self._store.settle(
+                    self._in_flight[delivery.id],
+                    attempt,
+                    now=self._clock.now(),
+                    sent=error is None,
+                    retry_at=again,
+                    thread=_reference(delivery, answer if error is None else error.thread),
+                    commit=commit,
+                )
             )
-        )
         self._settled(delivery, attempt, error, kept=kept, again=again)
 
     def _said_of(self, delivery: Delivery, error: ConnectorError | None, *, waits: bool) -> Commit | None:

@@ -372,12 +372,12 @@ class Pipeline:
             self.decider, self._read_by = Decider(specs, notices, self.memory, history), read_by
             in_force()
             await self._commit(self.decider.adopt(now))
-            before = ending.specs if self._worker else None
+            before, groups = ending.specs if self._worker else None, self.memory.groups
             due = to_look_at(specs, before, self.memory.states, history)
             # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
-            looks = list(self.memory.groups.waiting())
-            looking = self.decider.deciding(Batch(due=due), now, looks=looks, starts=before is None)
-            await self._commit(await in_steps(looking))
+            looks = [*groups.waiting(), *(() if before else groups.take_due(now))]  # a start looks at all that is due
+            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks, starts=not before)))
+            groups.looked_at(looks)
         await self._insist(self.store.shrink)
 
     # what is known

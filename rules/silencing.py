@@ -75,7 +75,8 @@ class Silences:
         return sum(len(self._at.get(place, ())) for place in places)
 
     def of(self, labels: Labels, now: int) -> Silence | None:
-        """The silence that holds now for an alert with these labels; of several the one that lasts."""
+        """The silence that holds now for an alert with these labels; of several the one that lasts, and of those that
+        last alike the one that was made first, in whatever order they came in."""
         if now < self._asked or len(self._matching) >= _REMEMBERED:
             self._matching.clear()  # also where the clock was set back: some that were over may hold again
         self._asked = now
@@ -83,7 +84,7 @@ class Silences:
         if known is None:
             known = self._matching[labels] = tuple(self._found(labels, now))
         holding = [silence for silence in known if silence.starts <= now < silence.ends]
-        return max(holding, key=lambda silence: silence.ends, default=None)
+        return max(holding, key=lambda one: (one.ends, -one.created, one.id), default=None)
 
     def _found(self, labels: Labels, now: int) -> Iterator[Silence]:
         values = dict(labels)

@@ -73,12 +73,12 @@ class Corrector:
             self._begin(decision, replace(transition, before=AlertState.PENDING, at=fired))
         elif not flaps and all(corrections.had_come_back(run) for run in runs):
             self._begin(decision, replace(transition, event=Event.SETTLED, at=decision.now))
-        decision.released = True
+        decision.released.add(transition.key)
 
     def correct_released(self, decision: Decision) -> None:
-        """Moves on what was begun while it was told."""
-        decision.released = False
-        self.step_runs(decision)
+        """Moves on what was begun while it was told, and that alone: looked at twice, what waits said two reasons."""
+        released, decision.released = decision.released, set()
+        self._move_on(decision, [run for run in decision.open_runs() if run.key in released])
 
     def _begin(self, decision: Decision, transition: Transition) -> None:
         target = self.specs.targets.get(transition.key.target)
@@ -106,7 +106,10 @@ class Corrector:
 
     def step_runs(self, decision: Decision, every: bool = False) -> None:
         """Moves on the runs that were touched or whose time has come, or `every` open one, in order of arrival."""
-        for run in self._runs_to_step(decision, every=every):
+        self._move_on(decision, self._runs_to_step(decision, every=every))
+
+    def _move_on(self, decision: Decision, runs: Iterable[Correction]) -> None:
+        for run in runs:
             self._step(decision, run)
         self._hold_up(decision)
         self._let_on(decision)

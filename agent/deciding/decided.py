@@ -31,7 +31,8 @@ from rules.specs import Specs
 
 @dataclass(slots=True)
 class Decision:
-    """What a batch changes. `released`: alerts that were held until now have begun to be corrected.
+    """What a batch changes. `released` are the instances whose alerts were held until now and have begun to be
+    corrected.
 
     `came_to` are the actions of corrections that changed their state, with the new one, `tripped` the actions whose
     breaker opened.
@@ -51,7 +52,7 @@ class Decision:
     acts: list[Act] = field(default_factory=list)
     switches: dict[str, Switch] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
-    released: bool = False
+    released: set[InstanceKey] = field(default_factory=set)
     came_to: list[tuple[str, RunState]] = field(default_factory=list)
     tripped: list[str] = field(default_factory=list)
     spilled: dict[str, Transition | None] = field(default_factory=dict)

@@ -387,5 +387,6 @@ def _corrections(connection: Connection, limit: int, given: Mapping[str, object]
 
 
 def _silences(connection: Connection) -> list[Silence]:
-    """All that are stored."""
-    return [decode(Silence, row[0]) for row in connection.execute("SELECT record FROM silences")]
+    """All that are stored, in the order in which they were made."""
+    found = [decode(Silence, row[0]) for row in connection.execute("SELECT record FROM silences")]
+    return sorted(found, key=lambda one: (one.created, one.id))

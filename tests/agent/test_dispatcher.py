@@ -348,6 +348,30 @@ async def test_what_waits_until_something_is_mended_is_said_and_sent_then(world:
     assert {(await world.store.deliveries(9))[0].state} == {DeliveryState.SENT}
 
 
+async def test_what_a_receiver_is_told_of_is_stored_in_the_order_in_which_it_was_decided(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one can be told again comes after that it could not, also if the database was away for the first of them."""
+
+    def told(word: str, now: int) -> Commit:
+        return Commit(now, deliveries=[notice(word, receiver="fallback", lane="one", reason=Reason.UNDELIVERABLE)])
+
+    async def sometimes(delivery: Delivery, *args: Any, **fields: Any) -> bool:
+        if delivery.key == "a" and failures:
+            raise failures.pop()
+        return await settle(delivery, *args, **fields)
+
+    settle, failures = world.store.settle, [StoreUnavailable("the disk is full")] * 3
+    monkeypatch.setattr(world.store, "settle", sometimes)
+    world.fallback = lambda _delivery, _error, now: told("begun", now)
+    world.reached = lambda delivery, now: told("over", now) if delivery.key == "b" else None
+    world.outcomes = {"a": [Refused("410 Gone", permanent=True)]}
+    await world.queue(notice("a"), notice("b"))
+    async with world.running():
+        await world.run_until(lambda: len(world.settled) == 4)
+    assert [one.key for one in reversed(await world.store.deliveries(9))][2:] == ["begun", "over"]
+
+
 async def test_an_unexpected_error_is_retried_and_its_words_stay_out_of_log_and_store(world: World) -> None:
     world.outcomes["a"] = [KeyError("token=geheim"), None]
     await world.queue(notice("a"))

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.alerts.unread import READ_WITHIN
+from agent.config.configuration import NotifierEntry
 from rules.model import HOUR, SECOND, AlertRule, Goal, Measure, RollingPeriod, Standing
+from rules.routing import Route
 from tests.agent.test_pipeline import KEY, TARGET, World, configuration
 
 LOW = replace(
@@ -50,6 +52,22 @@ async def test_between_two_polls_it_neither_begins_nor_ends_anything(world: Worl
 async def test_what_is_due_is_found_at_once(world: World) -> None:
     await world.restart(after=10 * SECOND)
     assert await told_since(world) == ["team firing low"]
+
+
+async def test_a_group_whose_time_has_come_is_told_with_what_is_found(world: World) -> None:
+    """As by a tick: what is found moves corrections on too, which are to be told of as they are then."""
+    grouped = replace(LOW, alerts=(replace(LOW.alerts[0], notify=()),))
+    source = world.config.sources["a"]
+    called = replace(source, every=None, rule=replace(source.rule, every=None))  # no poll of it is waited for
+    route, receivers = Route("all", group_by=()), {"all": (NotifierEntry("console", None),)}
+    world.config = replace(configuration(grouped), sources={"a": called}, receivers=receivers, route=route)
+    await world.pipeline.use(*world.compiled())
+    before = len(await world.told())
+    for _ in range(3):  # it is missed with the first one
+        await world.read(0)
+    assert (await world.told())[before:] == []
+    await world.restart(after=10 * SECOND)
+    assert (await world.told())[before:] == ["all firing low"]
 
 
 async def test_what_is_due_before_a_poll_is_found_when_it_is_due(world: World) -> None:

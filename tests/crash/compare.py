@@ -6,19 +6,22 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from agent.acts import Act
+from agent.sending.envelopes import idempotency_key
 from agent.store.records import Delivery, DeliveryState
 from rules.model import Correction, Transition
 from rules.periods import EPOCH
+from rules.routing import CONSOLE
 from tests.crash.courses import STEP
 from tests.crash.play import Played
-from tests.crash.scenario import BEAT
+from tests.crash.scenario import BEAT, FALLBACK
 from tests.crash.world import Arrival
 
 MOST = 12  # lines that are shown
+FALLBACKS = (FALLBACK, CONSOLE)  # who hears of what a receiver could not be told
 
 
 def differences(whole: Played, killed: Played) -> list[str]:
@@ -71,14 +74,31 @@ def _by_run(corrections: Iterable[Correction]) -> dict[str, list[str]]:
     }
 
 
-def _by_lane(deliveries: Iterable[Delivery]) -> dict[str, list[str]]:
+def _by_lane(deliveries: Sequence[Delivery]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for one in deliveries:
+    for one in _in_order(deliveries):
         # Whether an edit of a message waited when the next one came, a kill decides too.
         edits = one.receiver == "slack" and one.state in {DeliveryState.SENT, DeliveryState.SUPERSEDED}
         state = "sent or replaced" if edits else one.state
         found[f"{one.kind} {one.lane}"].append(f"{_time(one.created)} {state} {one.key}")
     return found
+
+
+def _in_order(deliveries: Sequence[Delivery]) -> Iterator[Delivery]:
+    """As they were made; but of what could not be told in one instant others are told as one sending after the other
+    comes to its end, of which several are on their way at a time: in order only where those of one lane failed."""
+    lanes = {
+        idempotency_key(one.key, fallback, "0"): one.lane
+        for one in deliveries
+        if one.state is DeliveryState.FAILED
+        for fallback in FALLBACKS
+    }
+    alike = groupby(
+        sorted(deliveries, key=lambda one: one.lane),  # which keeps the order within each
+        key=lambda one: (one.lane, one.created, one.id if one.key not in lanes else None),
+    )
+    for _, some in alike:
+        yield from sorted(some, key=lambda one: lanes.get(one.key, ""))
 
 
 def _in_slack(played: Played, other: Played) -> dict[str, list[str]]:

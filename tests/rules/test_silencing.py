@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +84,13 @@ def test_alternatives_lead_to_a_silence_too():
     silences = Silences([one])
     found = [silences.of(labels_of({"team": team}), 5) for team in ("web", "data base", "data", "")]
     assert found == [one, one, None, None]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_of_several_that_last_alike_the_first_that_was_made_holds_in_whatever_order_they_come(order):
+    ends, created = (8, 9, 9), (0, 2, 1)
+    made = [Silence(f"s{n}", (), "ann", "", 0, ends[n], created[n], created[n]) for n in range(3)]
+    assert Silences([made[n] for n in order]).of((), 5) == made[2]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):

@@ -21,6 +21,7 @@ from rules.model import (
     Reading,
     RunState,
     Series,
+    Silence,
     SourceState,
     Standing,
     Transition,
@@ -142,3 +143,9 @@ async def test_a_receipt_is_taken_once_and_forgotten_after_a_week(store: Store) 
     await store.commit(Commit(11, receipts=[Receipt("/", "c", 11)]))
     assert not await store.take_receipt(Receipt("/", "c", 12))
     assert await store.take_receipt(Receipt("/", "a", 10 + 8 * DAY))
+
+
+async def test_silences_are_loaded_in_the_order_in_which_they_were_made(store: Store) -> None:
+    made = [Silence(name, (), "ann", "", 5, 9, at, at) for at, name in enumerate("ca")]
+    await store.commit(Commit(1, silences=made))
+    assert list((await store.load()).silences) == await store.silences() == made
