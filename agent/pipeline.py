@@ -372,11 +372,11 @@ class Pipeline:
             self.decider, self._read_by = Decider(specs, notices, self.memory, history), read_by
             in_force()
             await self._commit(self.decider.adopt(now))
-            before, groups = ending.specs if self._worker else None, self.memory.groups
-            due = to_look_at(specs, before, self.memory.states, history)
+            old, groups = ending.specs if self._worker else None, self.memory.groups
+            due = to_look_at(specs, old, self.memory.states, history)
             # What muted the groups of one alert that wait may have gone meanwhile; each says all of it in one message.
-            looks = [*groups.waiting(), *(() if before else groups.take_due(now))]  # a start looks at all that is due
-            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks, starts=not before)))
+            looks = [*groups.waiting(), *(() if old else groups.take_due(now))]  # a start looks at all that is due
+            await self._commit(await in_steps(self.decider.deciding(Batch(due=due), now, looks=looks, starts=not old)))
             groups.looked_at(looks)
         await self._insist(self.store.shrink)
 

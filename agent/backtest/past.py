@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby, islice, pairwise, repeat
 from operator import attrgetter, lt
@@ -203,7 +203,7 @@ def _mapped(table: Table, config: Configuration, now: int) -> list[Reading]:
         wanted = [{one.time, one.value, *one.labels.values()} for one in readings]
         fitting = [one for one, paths in zip(readings, wanted, strict=True) if paths <= columns]
         if fitting:
-            plain = [one.model_copy(update={"select": None}) for one in fitting]
+            plain = [replace(one, select=None) for one in fitting]
             return Extractor(name, plain, entry.zone).readings(table, now)
     listed = ", ".join(table.columns or ())
     raise ValueError(f"has the columns {listed}, which no source's readings name; say which series it is: --series")

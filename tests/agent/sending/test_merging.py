@@ -26,7 +26,9 @@ def alert(word: str) -> NoticedAlert:
     """`+a`: a fires, and nobody was told; `a`: it fires; `-a`: it ended."""
     name = word.lstrip("+-")
     status = "resolved" if word[0] == "-" else "firing"
-    return kit.alert(0, status, fingerprint=name, labels={"alertname": "hot", "room": name}, fresh=word[0] == "+")
+    return kit.alert(
+        0, status, fingerprint=name, labels={"alertname": "hot", "room": name, "target": "room"}, fresh=word[0] == "+"
+    )
 
 
 def said(reason: str, words: str, episode: int = 1, **changes: Any) -> dict[str, Any]:
