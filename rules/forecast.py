@@ -217,9 +217,11 @@ class Forecast:
         """How far off a forecast of one bucket usually is."""
         return self._kept[-2] / (self._kept[-1] or 1.0)
 
-    def bucket(self) -> float:
-        """What is expected of the whole current bucket."""
-        return self._kept[self._period[self._at]] * self._level()[0]
+    def bucket(self) -> tuple[float, float, float]:
+        """What is expected of the whole current bucket and of those after it; and half the interval as it begins."""
+        level, shares = self._level()
+        first = self._kept[self._period[self._at]] * level
+        return first, level * shares - first, self._half(len(self._period) - self._at, 0.0)
 
     def alike(self) -> Alike | None:
         """What holds of all buckets left, if they are alike."""
@@ -243,9 +245,12 @@ class Forecast:
         if today is not None:
             rest = max(first - today, 0.0) * min(2.0 * (1.0 - elapsed), 1.0)
         later = level * shares - first
+        return Ahead(rest + later, self._half(left, elapsed))
+
+    def _half(self, left: int, elapsed: float) -> float:
         buckets = left - elapsed
         doubt = self._miss() * (buckets + _UNSURE * min(buckets, 1.0))
-        return Ahead(rest + later, self._skill.multiple(left, len(self._period)) * doubt)
+        return self._skill.multiple(left, len(self._period)) * doubt
 
 
 def _drawn(sums: Sequence[float], base: Sequence[float], calm: float) -> list[float]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from rules import model
 from rules.bounds import Unsettled, serving, settled
+from rules.buckets import before
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
@@ -105,9 +106,9 @@ def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -
         return current
     if stretch.fraction >= EARLY:
         return current
-    last = _stretch(scene, now, goal, combine, bounds(per, start - 1, scene.target.zone))
-    before = _judged(scene, now, goal, last)
-    return before if before.standing is _MISSED or before.reason == _WAITING else current
+    last = _stretch(scene, now, goal, combine, before(per, start, end, scene.target.zone))
+    ended = _judged(scene, now, goal, last)
+    return ended if ended.standing is _MISSED or ended.reason == _WAITING else current
 
 
 def later(scene: Scene, sight: Sight, now: int) -> Sight:
