@@ -155,7 +155,8 @@ def test_of_buckets_that_are_alike_it_is_known_between_what_their_levels_will_be
     for left, value in zip(range(12, 0, -1), [*more, 0.0], strict=False):
         assert alike is not None
         found, rounded = forecast.ahead(0.0), 1e-6 * (alike.most + 1.0)
-        assert alike.least - rounded <= forecast.bucket() <= alike.most + rounded
+        assert alike.least - rounded <= forecast.bucket()[0] <= alike.most + rounded
+        assert forecast.bucket()[1:] == (forecast.ahead(1.0).mean, forecast.ahead(0.0).half)
         assert found.half <= alike.half(left) + rounded
         forecast.fold([value])
         alike = alike.after(value)
