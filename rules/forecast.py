@@ -45,18 +45,20 @@ class Ahead(NamedTuple):
 
 class Alike(NamedTuple):
     """Of buckets that are all alike: between what the level of each is, and how many units of the usual miss of one
-    half an interval has for each of them, at most."""
+    half an interval has for each of them, at most; and what `part` the last one has in any level, at most."""
 
     least: float
     most: float
     miss: float
     units: float
+    part: float
 
     def after(self, value: float) -> Alike:
-        """The same after one more: it moves a level no farther than to itself, and misses by no more than both are
-        apart."""
-        least, most = min(self.least, value), max(self.most, value)
-        return Alike(least, most, max(self.miss, most - least), self.units)
+        """The same after one more: it moves a level by no more than its part, and misses by no more than it is off."""
+        least, most, miss, units, part = self
+        below, above = least - value, value - most
+        least, most = least - part * below if below > 0.0 else least, most + part * above if above > 0.0 else most
+        return Alike(least, most, max(miss, value - self.least, self.most - value), units, part)
 
     def half(self, left: float) -> float:
         """No interval is wider, on each side, when so many are left."""
@@ -227,8 +229,8 @@ class Forecast:
         """What holds of all buckets left, if they are alike."""
         if self._slots > 1 or self._season:
             return None
-        levels = self._levels()
-        return Alike(min(levels), max(levels), self._miss(), self._skill.most())
+        levels, fast_of = self._levels(), self._kept[3 * self._slots + 1]
+        return Alike(min(levels), max(levels), self._miss(), self._skill.most(), 1.0 / fast_of)
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
