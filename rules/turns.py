@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import often
-from rules.coming import Coming
+from rules.coming import Coming, columns
 from rules.engine import Instance, States, differs, unknown
 from rules.foresight import Arrival, Foresight
 from rules.functions import NEVER
@@ -69,7 +69,7 @@ class Turn:
         Looks that are due less than a `tick` before a reading are made with it.
         """
         index, ahead = 0, self._foresee(arrivals, tick)
-        coming = Coming(arrivals, 0, self._said, tick, self._apart is None)
+        coming = Coming(arrivals, columns(arrivals), 0, self._said, tick, self._apart is None)
         while index < len(arrivals):
             known = False
             if self._resting is not None:
