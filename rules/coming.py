@@ -22,6 +22,10 @@ class Columns(NamedTuple):
     times: Sequence[int]
     numbers: Sequence[float]
 
+    def part(self, first: int, end: int) -> Columns:
+        """Those from an index up to another."""
+        return Columns(self.at[first:end], self.times[first:end], self.numbers[first:end])
+
 
 def columns(arrivals: Sequence[Arrival]) -> Columns:
     """Of readings each of which arrives alone."""
@@ -69,7 +73,7 @@ def by_margins(margins: Margins, track: Track, coming: Coming, since: Since) -> 
     """
     left = coming.first
     while margins.in_runs and (count := _run(margins, track, coming, left, since)):
-        at, times, numbers = (column[left : left + count] for column in coming.columns)
+        at, times, numbers = coming.columns.part(left, left + count)
         held = margins.lasts(times, numbers)
         track.extend(times[: held + 1], numbers[: held + 1])
         left += held
@@ -84,7 +88,7 @@ def _run(margins: Margins, track: Track, coming: Coming, first: int, since: Sinc
 
     So the usual distance stays as it is.
     """
-    at, times, numbers = (column[first : first + _RUN] for column in coming.columns)
+    at, times, numbers = coming.columns.part(first, first + _RUN)
     newest = track.times[-NEWEST:].tolist()
     count = bisect_left(at, since.until)
     if len(newest) < NEWEST or not count or not since.read < times[0] <= at[0] < since.limit:

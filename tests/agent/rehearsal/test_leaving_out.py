@@ -214,6 +214,35 @@ def check(
     return 1 - len(played) / len(whole)
 
 
+def check_alerts(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]]], end: int) -> float:
+    """The part of the looks that were left out where only alerts and misses count."""
+    whole = list(look_by_look(target, arrivals, end))
+    verdicts = Verdicts(specs_of(target), arrivals[0][0] - SECOND, apart=None, only_alerts=True)
+    played = [*verdicts.begin(), *verdicts.play(arrivals), *verdicts.wait(end)]
+    for key in {state.key for _, state, _ in whole}:
+        all_of, some = ([one for one in found if one[1].key == key] for found in (whole, played))
+        times = [at for at, _, _ in all_of]
+        for at, state, moved in some:
+            then, known, happened = all_of[bisect_right(times, at) - 1]
+            assert (state, list(moved)) == (known, happened if then == at else [])
+        assert some[-1][1] == all_of[-1][1]
+        assert [list(moved) for _, _, moved in some if moved] == [moved for _, _, moved in all_of if moved]
+        assert misses(some) == misses(all_of)
+    return 1 - len(played) / len(whole)
+
+
+def misses(found: Sequence[Found]) -> list[tuple[int, int | None]]:
+    """When an instance came to miss its goal, and in which period, and when it did so no more."""
+    known: list[tuple[int, int | None]] = []
+    missed = False
+    for at, state, _ in found:
+        before, missed = missed, state.assessment.standing is MISSED
+        period = state.assessment.start
+        if missed != before or (missed and known[-1][1] != period):
+            known.append((at, period))
+    return known
+
+
 def turning_points(found: Sequence[Found]) -> list[tuple[object, ...]]:
     """When and how an instance came to stand otherwise, and all that happened to its alerts."""
     points: list[tuple[object, ...]] = []
@@ -272,6 +301,34 @@ def read(kind: str, rows: list) -> list[tuple[int, tuple[Reading, ...]]]:
 def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
     arrivals = read(kind, rows)
     check(KINDS[kind], arrivals, arrivals[-1][0] + 3 * HOUR)
+
+
+PERIODS = [
+    kind
+    for kind, target in KINDS.items()
+    if target.goal and target.goal.per and not isinstance(target.goal.per, RollingPeriod)
+]
+
+
+@pytest.mark.parametrize("kind", PERIODS)
+@settings(max_examples=6, deadline=None)
+@given(rows=ROWS, alerts=st.sampled_from([ENDS, ENDS[:2], ENDS[1:2], ()]))
+def test_what_no_alert_asks_for_is_left_out(kind: str, rows: list, alerts: tuple[AlertRule, ...]) -> None:
+    arrivals = read(kind, rows)
+    check_alerts(replace(KINDS[kind], alerts=alerts), arrivals, arrivals[-1][0] + 3 * HOUR)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PERIODS if kind != "wanted sum"])
+@pytest.mark.parametrize("odd", [0.0, 0.02])
+def test_of_a_regular_series_what_no_alert_asks_for_is_left_out(kind: str, odd: float) -> None:
+    rng, readings = random.Random(7), list[tuple[int, Reading]]()
+    for index in range(40 * 60):
+        at = NOON + index * MINUTE + (rng.randrange(50) * SECOND if rng.random() < odd else 0)
+        level = 21.5 + 0.4 * (index // 240 % 3 - 1)
+        if rng.random() >= odd:
+            readings.append((at, Reading(ONE, at, round(rng.gauss(level, 0.6), 2))))
+    target = replace(KINDS[kind], alerts=ENDS[:2])
+    assert check_alerts(target, arriving(readings), NOON + 43 * HOUR) > 0.5
 
 
 PLANS = st.lists(
