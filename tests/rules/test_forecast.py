@@ -161,3 +161,11 @@ def test_of_buckets_that_are_alike_it_is_known_between_what_their_levels_will_be
         forecast.fold([value])
         alike = alike.after(value)
     assert told(before, 24, slots=24, period=24).alike() is None
+
+
+def test_one_odd_bucket_moves_no_level_of_those_that_are_alike_by_more_than_its_part() -> None:
+    alike = told([100.0] * 48, 12, slots=1, period=12).alike()
+    assert alike is not None
+    after = alike.after(40.0)
+    assert 100.0 - 0.3 * 60.0 < after.least < after.most == alike.most
+    assert after.miss == pytest.approx(60.0)
