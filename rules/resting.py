@@ -108,7 +108,7 @@ class Resting:
         if found is None:
             return False
         self._came(at, newest)
-        self.margins, self.sure = None, 0
+        self.sure = 0
         if not self._passes(at, found, readings):
             return False
         self._look_ahead(at, found)
@@ -269,10 +269,7 @@ class Resting:
         """By margins nothing is left out from a reading on that comes at a time."""
         if self.scene.condition is not None:
             self._learn_from(lasted=self.left_out >= _SOON)
-        if self.only_alerts and not self.rolls and not self.asking.ask_for(self.standing):
-            self.sure = min(self.sure, at)  # it may turn to another standing, and then nobody needs that
-        else:
-            self._make_up(at)
+        self._make_up(at)
 
     def _came(self, at: int, newest: int) -> None:
         self.time, self.seen, self.again = newest, at, 0
