@@ -77,6 +77,14 @@ class Asking:
             return 0
         return min([rule.for_ if rule.when is _OUT else 0 for rule in rules if rule.when in OF_A_LEVEL], default=0)
 
+    def ask_for(self, *standings: Standing) -> bool:
+        """Whether any of these may move one of them on, or one of them is open, waits or remembers something."""
+        if self.rules or self._learner is not None:
+            return True
+        if any(status.state is not _IDLE for status in self.alerts.values()):
+            return True
+        return any(rule.when in standings for rule in self._instance.rules)
+
     def go_on(self, at: int, seen: int | None, found: Glance, readings: Sequence[Reading] = ()) -> bool:
         """Moves on what has to be at a look; whether nothing happened. `seen` is when the newest value arrived."""
         if self._learner is not None and not self._learn(self._learner, readings):

@@ -183,6 +183,7 @@ class Instance:
         """Turns to a later time, after what it was found to be."""
         self.before, self.now, self.moved = before, now, []
         self.assessment, self.seen = before.assessment, before.seen
+        self.since, self.verdict = before.since, before.verdict
         self.alerts, self.usual = before.alerts, before.usual
         if not self.members.series:
             self._join(self.history.members(before.key))  # perhaps it has some by now

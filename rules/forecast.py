@@ -45,18 +45,20 @@ class Ahead(NamedTuple):
 
 class Alike(NamedTuple):
     """Of buckets that are all alike: between what the level of each is, and how many units of the usual miss of one
-    half an interval has for each of them, at most."""
+    half an interval has for each of them, at most; and what `part` the last one has in any level, at most."""
 
     least: float
     most: float
     miss: float
     units: float
+    part: float
 
     def after(self, value: float) -> Alike:
-        """The same after one more: it moves a level no farther than to itself, and misses by no more than both are
-        apart."""
-        least, most = min(self.least, value), max(self.most, value)
-        return Alike(least, most, max(self.miss, most - least), self.units)
+        """The same after one more: it moves a level by no more than its part, and misses by no more than it is off."""
+        least, most, miss, units, part = self
+        below, above = least - value, value - most
+        least, most = least - part * below if below > 0.0 else least, most + part * above if above > 0.0 else most
+        return Alike(least, most, max(miss, value - self.least, self.most - value), units, part)
 
     def half(self, left: float) -> float:
         """No interval is wider, on each side, when so many are left."""
@@ -217,16 +219,18 @@ class Forecast:
         """How far off a forecast of one bucket usually is."""
         return self._kept[-2] / (self._kept[-1] or 1.0)
 
-    def bucket(self) -> float:
-        """What is expected of the whole current bucket."""
-        return self._kept[self._period[self._at]] * self._level()[0]
+    def bucket(self) -> tuple[float, float, float]:
+        """What is expected of the whole current bucket and of those after it; and half the interval as it begins."""
+        level, shares = self._level()
+        first = self._kept[self._period[self._at]] * level
+        return first, level * shares - first, self._half(len(self._period) - self._at, 0.0)
 
     def alike(self) -> Alike | None:
         """What holds of all buckets left, if they are alike."""
         if self._slots > 1 or self._season:
             return None
-        levels = self._levels()
-        return Alike(min(levels), max(levels), self._miss(), self._skill.most())
+        levels, fast_of = self._levels(), self._kept[3 * self._slots + 1]
+        return Alike(min(levels), max(levels), self._miss(), self._skill.most(), 1.0 / fast_of)
 
     def ahead(self, elapsed: float, today: float | None = None) -> Ahead:
         """What the period still adds when the share `elapsed` of its current bucket is over.
@@ -243,9 +247,12 @@ class Forecast:
         if today is not None:
             rest = max(first - today, 0.0) * min(2.0 * (1.0 - elapsed), 1.0)
         later = level * shares - first
+        return Ahead(rest + later, self._half(left, elapsed))
+
+    def _half(self, left: int, elapsed: float) -> float:
         buckets = left - elapsed
         doubt = self._miss() * (buckets + _UNSURE * min(buckets, 1.0))
-        return Ahead(rest + later, self._skill.multiple(left, len(self._period)) * doubt)
+        return self._skill.multiple(left, len(self._period)) * doubt
 
 
 def _drawn(sums: Sequence[float], base: Sequence[float], calm: float) -> list[float]:

@@ -39,8 +39,10 @@ class Glance(NamedTuple):
     answers: Sequence[float | None] = ()
 
 
-def glance(scene: Scene, now: int) -> Glance | None:
+def glance(scene: Scene, now: int, *, briefly: bool = False) -> Glance | None:
     """What `assess` finds at `now`, which may be later than the scene's, but for the numbers that say why.
+
+    `briefly`: nor what they follow from, where how it stands does not.
 
     None where all of it has to be looked at: nothing can be said, or it is a check-in, or of several series.
     """
@@ -55,7 +57,7 @@ def glance(scene: Scene, now: int) -> Glance | None:
         return None
     if goal.per is None:
         return _glance_at_level(scene, goal, now)
-    sight = sighted(scene, now, goal, goal.per, _COMBINED[combine_of(scene.target)])
+    sight = sighted(scene, now, goal, goal.per, _COMBINED[combine_of(scene.target)], briefly=briefly)
     stretch = sight.stretch
     if sight.hold:
         return None

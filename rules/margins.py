@@ -42,6 +42,18 @@ class Margins:
     least: float = -LARGEST
     most: float = LARGEST
 
+    @property
+    def in_runs(self) -> bool:
+        """Whether it is worth while to ask all spares of many readings before they are in the track."""
+        return bool(self.spares) and all(spare.in_runs for spare in self.spares)
+
+    def lasts(self, times: Sequence[int], numbers: Sequence[float]) -> int:
+        """After how many of these readings all spares hold; they come as far apart as those before them."""
+        held = len(times)
+        for spare in self.spares:
+            held = spare.lasts(times[:held], numbers[:held])
+        return held
+
     def hold(self, at: int, time: int, number: float) -> bool:
         """Whether it stands the same after one more reading too, which comes at a time."""
         if not (self.least <= number <= self.most and time <= at <= time + self.silent):

@@ -35,6 +35,8 @@ class Paced(Spare):
         "_stop", "_taken", "_track", "_value", "_width",
     )  # fmt: skip
 
+    in_runs = True
+
     def __init__(self, bucket: Bucket, stretch: Stretch, room: Room, gain: Gain, track: Track, silent: int) -> None:
         """There are looks up to `silent` after a reading, and until then another one."""
         super().__init__(inf, gain)

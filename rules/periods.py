@@ -34,9 +34,11 @@ def bounds(period: Period, now: int, zone: str) -> tuple[int, int]:
     if isinstance(period, FixedPeriod):
         return period.start, period.end
     if isinstance(period, CalendarPeriod):
-        if period.unit == "hour":
-            return _hour(now // MINUTE, zone)
         known = _latest.get((period.unit, zone))
+        if period.unit == "hour":
+            if known is None or not known[0] <= now < known[1]:
+                known = _latest["hour", zone] = _hour(now // MINUTE, zone)
+            return known
         if known is not None and known[0] + _UNSURE <= now < known[1]:
             return known
         found = _of_day(period.unit, now, zone)

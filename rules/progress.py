@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from rules import model
 from rules.bounds import Unsettled, serving, settled
+from rules.buckets import before
 from rules.measures import MEASURES, Summary, may_fall
 from rules.model import (
     DAY,
@@ -78,7 +79,7 @@ _new_stretch = maker(Stretch)
 
 
 class Sight(NamedTuple):
-    """All that decides how a period stands at `now`, from which the numbers that say why follow."""
+    """All that decides how a period stands at `now`, from which the numbers that say why follow, if it is `whole`."""
 
     goal: Goal
     stretch: Stretch
@@ -87,6 +88,7 @@ class Sight(NamedTuple):
     projection: Projection | None = None
     hold: bool = False
     reason: str = ""
+    whole: bool = True
 
 
 def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> Assessment:
@@ -94,20 +96,23 @@ def assess_period(scene: Scene, goal: Goal, per: Period, combine: Combine) -> As
     return described(sighted(scene, scene.now, goal, per, combine))
 
 
-def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine) -> Sight:
-    """What decides how an instance with a period stands at `now`, which may be later than the scene's."""
+def sighted(scene: Scene, now: int, goal: Goal, per: Period, combine: Combine, *, briefly: bool = False) -> Sight:
+    """What decides how an instance with a period stands at `now`, which may be later than the scene's.
+
+    `briefly`: what stands by its value alone is not projected.
+    """
     start, end = bounds(per, now, scene.target.zone)
     if isinstance(per, RollingPeriod):
         return _judged(scene, now, goal, _stretch(scene, now, goal, combine, _window(scene, now, start, end)))
     stretch = _stretch(scene, now, goal, combine, (start, end))
-    current = _judged(scene, now, goal, stretch, ahead=True)
+    current = _judged(scene, now, goal, stretch, ahead=True, briefly=briefly)
     if scene.created >= start or isinstance(per, FixedPeriod):
         return current
     if stretch.fraction >= EARLY:
         return current
-    last = _stretch(scene, now, goal, combine, bounds(per, start - 1, scene.target.zone))
-    before = _judged(scene, now, goal, last)
-    return before if before.standing is _MISSED or before.reason == _WAITING else current
+    last = _stretch(scene, now, goal, combine, before(per, start, end, scene.target.zone))
+    ended = _judged(scene, now, goal, last)
+    return ended if ended.standing is _MISSED or ended.reason == _WAITING else current
 
 
 def later(scene: Scene, sight: Sight, now: int) -> Sight:
@@ -118,7 +123,9 @@ def later(scene: Scene, sight: Sight, now: int) -> Sight:
     return _judged(scene, now, sight.goal, stretch, ahead=True)
 
 
-def _judged(scene: Scene, now: int, goal: Goal, stretch: Stretch, *, ahead: bool = False) -> Sight:
+def _judged(
+    scene: Scene, now: int, goal: Goal, stretch: Stretch, *, ahead: bool = False, briefly: bool = False
+) -> Sight:
     """How a stretch stands by the numbers that count for it; no_data where there are none. `ahead`: it is projected."""
     if goal.at_least_from is not None or goal.at_most_from is not None:
         try:
@@ -127,7 +134,7 @@ def _judged(scene: Scene, now: int, goal: Goal, stretch: Stretch, *, ahead: bool
             return Sight(goal, stretch, _NO_DATA, now, hold=True, reason=str(lack))
     if isinstance(goal.per, RollingPeriod):
         return _rolling(goal, stretch)
-    return _assess(goal, stretch, now, scene if ahead else None)
+    return _assess(goal, stretch, now, scene if ahead else None, briefly=briefly)
 
 
 def _window(scene: Scene, now: int, start: int, end: int) -> tuple[int, int]:
@@ -211,7 +218,7 @@ def _covered(track: Track, start: int, end: int, now: int, zone: str) -> int:
     return covered if covered > start else start
 
 
-def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sight:
+def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None, *, briefly: bool = False) -> Sight:
     """How a stretch stands; with a scene it is projected while it lasts."""
     ended = now >= stretch.end
     value = stretch.value
@@ -228,6 +235,8 @@ def _assess(goal: Goal, stretch: Stretch, now: int, scene: Scene | None) -> Sigh
     if ended:
         return Sight(goal, stretch, _ended(goal, value), now)
     falls = may_fall(goal, stretch.summaries)
+    if briefly and (sure := _standing(goal, value, None, falls=falls)) is not _TOO_EARLY:
+        return Sight(goal, stretch, sure, now, whole=False)
     projection = None if scene is None else _ahead(scene, goal, stretch, value, falls=falls)
     return Sight(goal, stretch, _standing(goal, value, projection, falls=falls), now, projection)
 
@@ -316,7 +325,7 @@ def is_budget(low: float | None, high: float | None, value: float | None, projec
 
 def described(sight: Sight) -> Assessment:
     """The assessment with the numbers that say why it stands so."""
-    goal, stretch, standing, now, projection, hold, reason = sight
+    goal, stretch, standing, now, projection, hold, reason, _ = sight
     value = stretch.value
     wanted = goal.at_most if is_budget(goal.at_least, goal.at_most, value, projection) else goal.at_least
     expected = None if wanted is None or projection is None else _expected(goal, stretch, wanted)

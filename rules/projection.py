@@ -81,7 +81,6 @@ class Projector:
         "_measure",
         "_period",
         "_since",
-        "_spans",
         "_tracks",
         "_values",
         "_watch",
@@ -93,8 +92,7 @@ class Projector:
         self._period = 0, 0
         self._measure = Measure.SUM
         self._watch = Watch(0)
-        self._spans: Sequence[tuple[int, int]] = ()  # what was learned from
-        self._begun = 0  # and from when on
+        self._begun = 0  # when the first reading is that was learned from
         self._deviation: float | None = None  # of the period's values, once it was asked for
         self.planned: Drawn | None = None  # kept as long as the plan is the same
 
@@ -129,8 +127,8 @@ class Projector:
         begin, end = self._cut.edges[self._done], self._cut.edges[self._done + 1]
         forecast, width = self._forecast, self._grid.width
         alike = forecast.alike() if end - begin == width and not (self._period[1] - end) % width else None
-        later, half = forecast.ahead(1.0).mean, forecast.ahead(0.0).half
-        return Bucket(begin, end, self._added(begin, end), forecast.bucket(), later, half, alike)
+        level, later, half = forecast.bucket()
+        return Bucket(begin, end, self._added(begin, end), level, later, half, alike)
 
     def _comes_at_once(self) -> bool:
         return max([track.gap() for track in self._tracks]) * 2 >= self._grid.width
@@ -177,31 +175,39 @@ class Projector:
     def _start(
         self, tracks: Sequence[Track], measure: Measure, per: Period, period: tuple[int, int], zone: str
     ) -> None:
-        goes_on = _lasts(per) and not self._watch.stale and self._measure is measure and tuple(tracks) == self._tracks
+        same = not self._watch.stale and self._measure is measure and tuple(tracks) == self._tracks
         for track in self._tracks:
             track.watches = tuple(one for one in track.watches if one is not self._watch)
         self._tracks, self._measure = tuple(tracks), measure
         first = _oldest(tracks, period[0])
-        spans = _spans(tracks, per, period, zone)
-        self._since = spans[0][0] if spans else period[0]
-        begun = max(first, self._since)
-        if goes_on and spans == [*self._spans, self._period] and begun == self._begun:
+        if same and _lasts(per) and self._is_next(period, first):
             self._fold(period[0])
         else:
+            spans = _spans(tracks, per, period, zone)
+            self._since = spans[0][0] if spans else period[0]
+            self._begun = max(first, self._since)
             self._grid = grid_of(period[1] - period[0])
             self._learn(spans, first, zone)
-        self._period, self._spans, self._begun = period, spans, begun
+        self._period = period
         self._cut = _known(cut(*period, self._grid, zone), first, self._grid)
         self._forecast.begin(self._cut.slots)
         if not _lasts(per):
             self._forecast.settle()
-            self._spans = ()  # nothing goes on from them
         self._done = 0
         self._values: Sequence[float] = ()  # of its buckets, while too little is known
         self._deviation = None
         self._watch = Watch(max(period[0], first))  # one of before the first would be another beginning
         for track in tracks:
             track.watches = (*track.watches, self._watch)
+
+    def _is_next(self, period: tuple[int, int], first: int) -> bool:
+        """Whether an hour follows the last one, of what was learned from up to that: it would be learned from as well.
+
+        Where the readings are many, that may be other hours.
+        """
+        (begin, end), few = self._period, all(track.held <= PAST_MOST for track in self._tracks)
+        follows = end == period[0] and _since_anew(end) == _since_anew(begin) + 1
+        return follows and few and max(first, self._since) == self._begun
 
     def _learn(self, spans: list[tuple[int, int]], first: int, zone: str) -> None:
         """Takes the periods before in."""
@@ -248,7 +254,7 @@ def _spans(tracks: Sequence[Track], per: Period, period: tuple[int, int], zone: 
     first = _oldest(tracks, start)
     most = _PERIODS[per.unit] if isinstance(per, CalendarPeriod) else _periods_before(end - start)
     if _lasts(per):
-        most += start // HOUR % _BEGUN_ANEW
+        most += _since_anew(start)
     spans: list[tuple[int, int]] = []
     many = [track for track in tracks if track.held > PAST_MOST]
     while len(spans) < most and start > first:
@@ -288,6 +294,11 @@ def _past(spans: tuple[tuple[int, int], ...], first: int, grid: Grid, zone: str)
 def _lasts(per: Period) -> bool:
     """Whether what was learned is kept for the next period: an hour is over before it would have paid."""
     return isinstance(per, CalendarPeriod) and per.unit == "hour"
+
+
+def _since_anew(start: int) -> int:
+    """How many hours before one are learned from beside those that always are."""
+    return start // HOUR % _BEGUN_ANEW
 
 
 def _periods_before(length: int) -> int:

@@ -17,17 +17,10 @@ from rules.functions import NEVER
 from rules.goals import Glance, glance
 from rules.leeway import of_condition
 from rules.margins import Margins, margins, of_level
-from rules.model import (
-    SECOND,
-    Assessment,
-    InstanceState,
-    Reading,
-    RollingPeriod,
-    Standing,
-)
+from rules.model import SECOND, Assessment, InstanceState, Reading, RollingPeriod, Standing
 from rules.model.quick import replace
-from rules.passed import Passed, looks
-from rules.periods import last_look, next_look
+from rules.passed import Passed, looks, seen_again
+from rules.periods import last_look, look_every, next_look
 from rules.present import EARLY
 from rules.progress import later
 from rules.questions import look_again
@@ -37,7 +30,7 @@ from rules.tracks import Track
 
 _UNSURE = 30
 _SOON = 8  # readings: of a condition it is not worth while to find out for fewer that they may be left out
-_OUT = Standing.OUT_OF_BAND  # a member of an enum is slow to look up
+_OUT, _MISSED = Standing.OUT_OF_BAND, Standing.MISSED  # a member of an enum is slow to look up
 
 
 class Resting:
@@ -45,8 +38,8 @@ class Resting:
 
     __slots__ = (
         "again", "asking", "at", "doubt", "end", "every", "foreseen", "found", "left_out", "lone", "looked", "margins",
-        "other", "quiet_after", "quiet_at", "rolls", "scene", "seen", "standing", "start", "sure", "time", "track",
-        "unsure", "woken",
+        "only_alerts", "other", "quiet_after", "quiet_at", "rolls", "scene", "seen", "since", "standing", "start",
+        "sure", "time", "track", "unsure", "woken",
     )  # fmt: skip
 
     def __init__(
@@ -58,12 +51,14 @@ class Resting:
         before: Resting | None,
         *,
         foreseen: bool,
+        only_alerts: bool,
     ) -> None:
         """`scene` is what the instance is judged by now that it has this state, as it was `seen` to stand.
 
-        `before` is how it rested last. Of a condition of which is `foreseen` what it says no margins are made.
+        `before` is how it rested last. Of a condition of which is `foreseen` what it says no margins are made. Where
+        `only_alerts` count, another standing is nothing but numbers, unless it is a miss.
         """
-        self.foreseen = foreseen
+        self.foreseen, self.only_alerts = foreseen, only_alerts
         self.scene = scene
         target, assessment = scene.target, state.assessment
         self.asking = Asking(instance, state, self.scene)
@@ -79,7 +74,7 @@ class Resting:
         self.sure = 0  # before this time a look without a reading finds the same
         self.again = 0  # nor is a condition looked at before this time, while no reading comes; 0: it was not asked for
         self.standing, self.start, self.time = assessment.standing, assessment.start, assessment.time
-        self.seen = state.seen
+        self.since, self.seen = state.since, state.seen
         self.lone = target.goal is None  # it stands by what is unusual alone
         self.rolls = target.goal is not None and isinstance(target.goal.per, RollingPeriod)
         self.every, self.end = looks(self.scene, assessment)
@@ -162,13 +157,26 @@ class Resting:
         return left, turned
 
     def _look(self, at: int, newest: int | None) -> Glance | None:
-        """What a look finds; None unless it stands as before, in the same period."""
-        found = glance(self.scene, at)
+        """What a look finds; None unless it stands as before, in the same period, or nobody asks how it stands."""
+        found = glance(self.scene, at, briefly=self.only_alerts)
         if found is None or not self._is_of(found, newest):
             return None
-        self.other = at, found
+        if found.sight is None or found.sight.whole:
+            self.other = at, found
         stands = self.lone or (found.standing is self.standing and (found.start == self.start or self.rolls))
-        return found if stands else None
+        return found if stands or self._turns(at, found) else None
+
+    def _turns(self, at: int, found: Glance) -> bool:
+        """Turns to another standing or period, if nobody asks for it."""
+        if not self.only_alerts or self.rolls or found.start is None or found.end is None:
+            return False
+        if _MISSED in {self.standing, found.standing} or self.asking.ask_for(self.standing, found.standing):
+            return False
+        if found.standing is not self.standing:
+            self.since = at
+        self.standing, self.start, self.unsure = found.standing, found.start, 0
+        self.every, self.end = look_every(found.start, found.end), found.end
+        return True
 
     def _holds(self, margins: Margins, at: int, reading: Reading) -> bool:
         """Whether a look at a reading is left out, since it is sure to find nothing but other numbers."""
@@ -254,7 +262,8 @@ class Resting:
         self._make_up(time)
         if not self.looked or self.found is None:
             return None
-        return Passed(self.at, self.seen, self.found, self.asking.alerts, self.asking.usual)
+        asking = self.asking
+        return Passed(self.at, self.standing, self.since, self.seen, self.found, asking.alerts, asking.usual)
 
     def _give_up(self, at: int) -> None:
         """By margins nothing is left out from a reading on that comes at a time."""
@@ -276,29 +285,10 @@ class Resting:
         if last == self.at and not self.left_out:  # none was left out
             self.margins, self.sure = None, 0
             return
-        again = self._seen_at(self.track, last, before)
+        again = seen_again(self.scene, self.track, last, before, self.time)
         self.asking.left_out(again.time or 0, self.left_out if again.time != before.time else 0)
         self.looked = self.looked or self.left_out > 0 or last > self.at
         self.margins, self.at, self.sure, self.found = None, last, 0, again
-
-    def _seen_at(self, track: Track, last: int, before: Glance) -> Glance:
-        """What a look that was left out found, when its series' newest reading was the newest that was seen."""
-        time, sight = self.time or 0, before.sight
-        if self.scene.condition is not None:
-            asked = self.scene.questions
-            value = asked[0].answer_of(track, last, time) if len(asked) == 1 else None
-            return before._replace(value=value, time=time)
-        if sight is None:
-            return before._replace(value=track.at(time), time=time)
-        again = glance(self.scene, last) if track.times[-1] == time else None
-        if again is not None:
-            return again
-        start, end = before.start or 0, before.end or 0  # another reading is there already
-        if self.rolls:
-            start, end = last + 1 - (end - start), last + 1
-        measure = track.window if self.rolls else track.summary
-        value = measure(sight.goal, start, min(time + 1, end)).measure(sight.goal)
-        return Glance(before.standing, value, time if time < end else before.time, start, end, sight)
 
     def _is_of(self, found: Glance, newest: int | None) -> bool:
         """Whether it is said with the newest reading known, or of a period that was over before that."""
@@ -382,7 +372,13 @@ class Resting:
 
 
 def resting(
-    instance: Instance, state: InstanceState, seen: Glance | None, before: Resting | None, *, foreseen: bool = False
+    instance: Instance,
+    state: InstanceState,
+    seen: Glance | None,
+    before: Resting | None,
+    *,
+    foreseen: bool = False,
+    only_alerts: bool = False,
 ) -> Resting | None:
     """An instance at rest that was just found to have a state, as it was `seen` to stand if there was such a look.
 
@@ -397,4 +393,4 @@ def resting(
     scene = instance.scene()
     if scene.down or scene.tracks is not members.tracks:
         return None
-    return Resting(instance, state, scene, seen, before, foreseen=foreseen)
+    return Resting(instance, state, scene, seen, before, foreseen=foreseen, only_alerts=only_alerts)

@@ -7,9 +7,9 @@ taken for gone, and what a projection loses with time is taken for lost a while 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from rules.conditions import Where
 from rules.measures import Summary
@@ -30,6 +30,9 @@ class Spare:
 
     __slots__ = ("_gain", "_rate", "_spare", "_time")
 
+    in_runs: ClassVar[bool] = False
+    """Whether it mostly holds for many readings, and is asked of them before they are in the track."""
+
     def __init__(self, spare: float, gain: Gain, rate: float = 0.0, time: int = 0) -> None:
         """`spare` is that of `time`."""
         self._spare = spare
@@ -46,6 +49,13 @@ class Spare:
         self._spare += self._gain(number) - self._rate * (time - self._time)
         self._time = time
         return self._spare > 0.0
+
+    def lasts(self, times: Sequence[int], numbers: Sequence[float]) -> int:
+        """After how many of these readings it holds, all of which come as far apart as those before them."""
+        for done, (time, number) in enumerate(zip(times, numbers, strict=True)):
+            if not self.holds(time, number):
+                return done
+        return len(times)
 
 
 class Leaving(Spare):

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rules import often
-from rules.coming import Coming
+from rules.coming import Coming, columns
 from rules.engine import Instance, States, differs, unknown
 from rules.foresight import Arrival, Foresight
 from rules.functions import NEVER
+from rules.goals import Glance
 from rules.history import History
 from rules.leeway import is_worth_while
 from rules.model import InstanceKey, InstanceState, Reading, Transition
@@ -32,11 +33,19 @@ class Turn:
 
     The history holds the instance's readings when they are given, but none that are given later. Nothing is polled
     meanwhile. Of looks that find nothing but other numbers those are said that are `apart` so far at least (0: all),
-    or (None) none, nor how it stood before an alert that waits could fire, but for the last time.
+    or (None) none, nor how it stood before an alert that waits could fire, but for the last time. Where `only_alerts`
+    count none is said of those either that find another standing which no alert asks for, unless it is a miss.
     """
 
     def __init__(
-        self, specs: Specs, states: States, key: InstanceKey, history: History, *, apart: int | None = 0
+        self,
+        specs: Specs,
+        states: States,
+        key: InstanceKey,
+        history: History,
+        *,
+        apart: int | None = 0,
+        only_alerts: bool = False,
     ) -> None:
         self.specs = specs
         self.states = states
@@ -44,6 +53,7 @@ class Turn:
         self.history = history
         self.state = states.instances.get(key)
         self._apart = apart
+        self._only_alerts = only_alerts
         self._said = NEVER  # when another one is to be said at the latest
         self._instance: Instance | None = None
         self._resting: Resting | None = None
@@ -69,7 +79,7 @@ class Turn:
         Looks that are due less than a `tick` before a reading are made with it.
         """
         index, ahead = 0, self._foresee(arrivals, tick)
-        coming = Coming(arrivals, 0, self._said, tick, self._apart is None)
+        coming = Coming(arrivals, columns(arrivals), 0, self._said, tick, self._apart is None)
         while index < len(arrivals):
             known = False
             if self._resting is not None:
@@ -149,10 +159,10 @@ class Turn:
         changed = self.state is None or passed is not None or differs(after, before)
         self.state = after
         # Before the next reading is in the history.
-        self._resting = (
-            None
-            if self._apart == 0
-            else resting(self._instance, after, seen, self._resting, foreseen=self._ahead is not None)
-        )
+        self._resting = None if self._apart == 0 else self._rests(self._instance, after, seen)
         self._said = NEVER if self._apart is None else at + self._apart
         return (at, after, self._instance.moved) if changed else None
+
+    def _rests(self, instance: Instance, state: InstanceState, seen: Glance | None) -> Resting | None:
+        foreseen, only_alerts = self._ahead is not None, self._only_alerts
+        return resting(instance, state, seen, self._resting, foreseen=foreseen, only_alerts=only_alerts)

@@ -90,7 +90,8 @@ def replay(config: Configuration, past: Past, span: tuple[int, int], *, points: 
     """What the configuration would have decided from the start to the end of a span."""
     start, end = span
     apart = (end - start) // _POINTS if points and not all(map(_is_by_newest, config.targets.values())) else None
-    verdicts = Verdicts(Specs(config.targets.values(), _called(config)), start, apart=apart)
+    specs = Specs(config.targets.values(), _called(config))
+    verdicts = Verdicts(specs, start, apart=apart, only_alerts=not points)
     known, judged = _split(past.before, verdicts.specs)
     for reading in known:
         verdicts.history.add(reading)

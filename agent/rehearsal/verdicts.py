@@ -27,14 +27,16 @@ class Verdicts:
 
     The verdicts on one instance are in order of time. Of those that differ from the one before in nothing but numbers
     those are left out that are not so far `apart` (0: none are left out), or (None) all: then some are, too, on what
-    was over before an alert could fire, but for the last of it.
+    was over before an alert could fire, but for the last of it. Where `only_alerts` count, and misses, all are left out
+    on what no alert asks for, but for the last.
     """
 
-    def __init__(self, specs: Specs, start: int, *, apart: int | None = 0) -> None:
+    def __init__(self, specs: Specs, start: int, *, apart: int | None = 0, only_alerts: bool = False) -> None:
         self.specs = specs
         self.history = History(specs)
         self._start = start
         self._apart = apart
+        self._only_alerts = only_alerts
         self._states = States({}, {}, start)
         self._turns: dict[InstanceKey, Turn] = {}
         self._lone: dict[Series, Turn] = {}  # the only instance that a series concerns, while no other series begins
@@ -122,7 +124,9 @@ class Verdicts:
     def _turn(self, key: InstanceKey) -> Turn:
         turn = self._turns.get(key)
         if turn is None:
-            turn = self._turns[key] = Turn(self.specs, self._states, key, self.history, apart=self._apart)
+            apart, only_alerts = self._apart, self._only_alerts
+            turn = Turn(self.specs, self._states, key, self.history, apart=apart, only_alerts=only_alerts)
+            self._turns[key] = turn
         return turn
 
 

@@ -155,8 +155,17 @@ def test_of_buckets_that_are_alike_it_is_known_between_what_their_levels_will_be
     for left, value in zip(range(12, 0, -1), [*more, 0.0], strict=False):
         assert alike is not None
         found, rounded = forecast.ahead(0.0), 1e-6 * (alike.most + 1.0)
-        assert alike.least - rounded <= forecast.bucket() <= alike.most + rounded
+        assert alike.least - rounded <= forecast.bucket()[0] <= alike.most + rounded
+        assert forecast.bucket()[1:] == (forecast.ahead(1.0).mean, forecast.ahead(0.0).half)
         assert found.half <= alike.half(left) + rounded
         forecast.fold([value])
         alike = alike.after(value)
     assert told(before, 24, slots=24, period=24).alike() is None
+
+
+def test_one_odd_bucket_moves_no_level_of_those_that_are_alike_by_more_than_its_part() -> None:
+    alike = told([100.0] * 48, 12, slots=1, period=12).alike()
+    assert alike is not None
+    after = alike.after(40.0)
+    assert 100.0 - 0.3 * 60.0 < after.least < after.most == alike.most
+    assert after.miss == pytest.approx(60.0)

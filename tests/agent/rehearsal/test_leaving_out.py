@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from math import nan
@@ -214,6 +214,35 @@ def check(
     return 1 - len(played) / len(whole)
 
 
+def check_alerts(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]]], end: int) -> float:
+    """The part of the looks that were left out where only alerts and misses count."""
+    whole = list(look_by_look(target, arrivals, end))
+    verdicts = Verdicts(specs_of(target), arrivals[0][0] - SECOND, apart=None, only_alerts=True)
+    played = [*verdicts.begin(), *verdicts.play(arrivals), *verdicts.wait(end)]
+    for key in {state.key for _, state, _ in whole}:
+        all_of, some = ([one for one in found if one[1].key == key] for found in (whole, played))
+        times = [at for at, _, _ in all_of]
+        for at, state, moved in some:
+            then, known, happened = all_of[bisect_right(times, at) - 1]
+            assert (state, list(moved)) == (known, happened if then == at else [])
+        assert some[-1][1] == all_of[-1][1]
+        assert [list(moved) for _, _, moved in some if moved] == [moved for _, _, moved in all_of if moved]
+        assert misses(some) == misses(all_of)
+    return 1 - len(played) / len(whole)
+
+
+def misses(found: Sequence[Found]) -> list[tuple[int, int | None]]:
+    """When an instance came to miss its goal, and in which period, and when it did so no more."""
+    known: list[tuple[int, int | None]] = []
+    missed = False
+    for at, state, _ in found:
+        before, missed = missed, state.assessment.standing is MISSED
+        period = state.assessment.start
+        if missed != before or (missed and known[-1][1] != period):
+            known.append((at, period))
+    return known
+
+
 def turning_points(found: Sequence[Found]) -> list[tuple[object, ...]]:
     """When and how an instance came to stand otherwise, and all that happened to its alerts."""
     points: list[tuple[object, ...]] = []
@@ -274,6 +303,34 @@ def test_what_is_left_out_is_nothing_but_numbers(kind: str, rows: list) -> None:
     check(KINDS[kind], arrivals, arrivals[-1][0] + 3 * HOUR)
 
 
+PERIODS = [
+    kind
+    for kind, target in KINDS.items()
+    if target.goal and target.goal.per and not isinstance(target.goal.per, RollingPeriod)
+]
+
+
+@pytest.mark.parametrize("kind", PERIODS)
+@settings(max_examples=6, deadline=None)
+@given(rows=ROWS, alerts=st.sampled_from([ENDS, ENDS[:2], ENDS[1:2], ()]))
+def test_what_no_alert_asks_for_is_left_out(kind: str, rows: list, alerts: tuple[AlertRule, ...]) -> None:
+    arrivals = read(kind, rows)
+    check_alerts(replace(KINDS[kind], alerts=alerts), arrivals, arrivals[-1][0] + 3 * HOUR)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PERIODS if kind != "wanted sum"])
+@pytest.mark.parametrize("odd", [0.0, 0.02])
+def test_of_a_regular_series_what_no_alert_asks_for_is_left_out(kind: str, odd: float) -> None:
+    rng, readings = random.Random(7), list[tuple[int, Reading]]()
+    for index in range(40 * 60):
+        at = NOON + index * MINUTE + (rng.randrange(50) * SECOND if rng.random() < odd else 0)
+        level = 21.5 + 0.4 * (index // 240 % 3 - 1)
+        if rng.random() >= odd:
+            readings.append((at, Reading(ONE, at, round(rng.gauss(level, 0.6), 2))))
+    target = replace(KINDS[kind], alerts=ENDS[:2])
+    assert check_alerts(target, arriving(readings), NOON + 43 * HOUR) > 0.5
+
+
 PLANS = st.lists(
     st.tuples(
         st.sampled_from([-60, -45, 0, 0, 20, 60, 100]),  # the minute in which it comes
@@ -329,6 +386,37 @@ def test_looks_at_a_condition_that_are_not_made_would_find_the_same(kind: str, r
         assert turning_points(some) == turning_points(all_of)
 
 
+def test_of_a_sum_of_an_hour_that_is_met_little_is_looked_at_and_nothing_put_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, evaluated = list[int](), list[int]()
+    whole = engine.Instance.evaluate
+    monkeypatch.setattr(resting, "glance", counted(looks))
+    monkeypatch.setattr(
+        engine.Instance, "evaluate", lambda self, *more: (evaluated.append(self.now), whole(self, *more))[1]
+    )
+    rng, times = random.Random(7), range(NOON, NOON + 24 * HOUR, MINUTE)
+    readings = [(at, (Reading(ONE, at, round(rng.gauss(21.5, 0.6), 2)),)) for at in times]
+    target = room(goal=Goal(Measure.SUM, per=HOURLY, at_least=1_270.0), alerts=ENDS[:2])
+    verdicts = Verdicts(specs_of(target), NOON - SECOND, apart=None, only_alerts=True)
+    for _ in verdicts.play(readings):
+        pass
+    since = NOON + 3 * HOUR  # before, too little is known
+    assert sum(at >= since for at in looks) <= 2 * 21 + 6
+    assert not [at for at in evaluated if at >= since]
+
+
+def counted(looks: list[int]) -> Callable[..., object]:
+    """What looks at an instance at rest, which notes when it does."""
+    looked = resting.glance
+
+    def noted(scene: object, now: int, **more: bool) -> object:
+        looks.append(now)
+        return looked(scene, now, **more)
+
+    return noted
+
+
 def test_what_falls_behind_from_look_to_look_is_found_though_each_reading_makes_up_for_it() -> None:
     rng = random.Random(43)
     times = [NOON - HOUR + i * MINUTE + rng.randrange(-2, 3) * SECOND for i in range(180)]
@@ -356,8 +444,7 @@ def test_a_sum_of_an_hour_is_not_projected_for_each_of_its_buckets(
     bounds: dict[str, float], uneven: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    looked = resting.glance
-    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    monkeypatch.setattr(resting, "glance", counted(looks))
     rng = random.Random(7)
     times = [NOON + i * MINUTE + rng.randint(-uneven, uneven) * SECOND for i in range(4 * 60)]
     readings = [(at, (Reading(ONE, at, round(rng.gauss(21.5, 0.4), 2)),)) for at in times]
@@ -369,8 +456,7 @@ def test_a_sum_of_an_hour_is_not_projected_for_each_of_its_buckets(
 @pytest.mark.parametrize("kind", ["mean", "last of a day", "rolling share", "burns"])
 def test_a_period_of_a_regular_series_is_hardly_measured(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    looked = resting.glance
-    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    monkeypatch.setattr(resting, "glance", counted(looks))
     rng, share = random.Random(kind), KINDS["rolling share"].goal
     burns = AlertRule("burns", Sign.BURNING, burn=(BurnRate(2.0, 2 * HOUR, 10 * MINUTE), BurnRate(1.5, HOUR, HOUR)))
     target = room(goal=share, alerts=(burns,)) if kind == "burns" else room(goal=KINDS[kind].goal, alerts=ENDS[:2])
@@ -392,8 +478,7 @@ def test_a_condition_on_a_regular_series_is_hardly_asked(
     condition: str, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    looked = resting.glance
-    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    monkeypatch.setattr(resting, "glance", counted(looks))
     rng, times = random.Random(condition), range(NOON, NOON + 12 * HOUR, MINUTE)
     readings = [(now, (Reading(ONE, now, round(rng.gauss(21.6, 0.3), 2)),)) for now in times]
     check(asks(condition, HELD), readings, NOON + 13 * HOUR, aparts=(None,))
@@ -570,8 +655,7 @@ def test_a_counter_is_gone_past_as_if_it_were_looked_at(
     kind: Target, uneven: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    looked = resting.glance
-    monkeypatch.setattr(resting, "glance", lambda scene, now: (looks.append(now), looked(scene, now))[1])
+    monkeypatch.setattr(resting, "glance", counted(looks))
     rng, count, readings = random.Random(11), 5_000.0, []
     for i in range(9 * 60):
         at = NOON + i * MINUTE + rng.randint(-uneven, uneven) * SECOND
