@@ -82,7 +82,7 @@ class Turn:
                 before = at - tick + 1
                 if not self.sleeps(before):
                     yield from self.wait(before)
-                if self.history.add(readings[0]) is not _NEW:
+                if self.history.add(readings[0], at) is not _NEW:
                     continue
             found = self._taken(at, readings)
             if found is not None:
