@@ -114,7 +114,7 @@ class Foresight:
         """Takes in a reading of which nothing is said."""
         _, time, value = reading
         revised = self._track.revised
-        self._track.add(time, value if value is not None and -LARGEST <= value <= LARGEST else None)
+        self._track.add(time, value if value is not None and -LARGEST <= value <= LARGEST else None, at)
         if self._track.revised > revised:
             for view in self._views:
                 view.anew()

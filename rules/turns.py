@@ -92,7 +92,8 @@ class Turn:
                 before = at - tick + 1
                 if not self.sleeps(before):
                     yield from self.wait(before)
-                if self.history.add(readings[0]) is not _NEW:
+                if self.history.add(readings[0], at) is not _NEW:
+                    yield from self.wait(at + 1)  # what is due then is not put off by what says nothing
                     continue
             found = self._taken(at, readings)
             if found is not None:

@@ -133,6 +133,7 @@ class Leaps(Rehearsal):
         due, looks = list[InstanceKey](), list[str]()
         if not self._sleep(at + 1):
             yield from self._until(at - TICK + 1)
+            self.now = max(self.now, at - TICK)  # what is not due by then is not looked at with what comes
             due = [key for _, key in self._awake(at + 1)]
             looks = memory.groups.take_due(at)
         found = self._found(at, *self._came(at, readings, due))

@@ -95,7 +95,7 @@ class Verdicts:
         for reading in readings:
             for turn in self._turns_of(reading.series):
                 yield from turn.wait(at - TICK + 1)
-        new = [reading for reading in readings if history.add(reading) is _NEW]
+        new = [reading for reading in readings if history.add(reading, at) is _NEW]
         for reading in new:  # once all are known: the last of them may be what makes an instance of the first
             for key in history.instances_of(reading.series):
                 fresh.setdefault(key, []).append(reading)

@@ -248,6 +248,48 @@ def test_readings_of_one_series_are_gone_through_at_once(tmp_path, monkeypatch):
     assert len(leaps) < 10
 
 
+# When the first reading leaves the window another target's comes; the next look at the window is three seconds later.
+LEAVES = """
+sources: {a: {type: file, path: a.csv, every: 1m, readings: [{series: t, value: v}, {series: p, value: v}]}}
+targets:
+  room: {series: t, goal: {at_most: 23}}
+  calm: {goal: {condition: "avg(p, '3m') < 21.78"}, alerts: [{name: high, when: out_of_band, notify: [team]}]}
+receivers: {team: [{type: console}]}
+tests:
+  - input_series: [{series: p, values: "21 21.7 21.5 22.1"}, {series: t, values: "20 21 22 20 21 20"}]
+    delivery_test: [{eval_time: 5m, receiver: team, exp_deliveries: [{at: 4m3s, reason: firing}]}]
+"""
+
+
+def test_what_comes_to_others_brings_no_look_that_is_not_due(tmp_path):
+    (tmp_path / "leaves.yaml").write_text(LEAVES)
+    assert not failures_of(read_tests(tmp_path / "leaves.yaml", {}), 0)
+
+
+ENDS = """
+sources: {a: {type: webhook, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, readings: [{series: t, value: v}]}}
+targets:
+  room:
+    series: t
+    goal: {at_most: 23}
+    no_data: {after: 2m, then: ok}
+    alerts: [{name: hot, when: out_of_band, notify: [team]}]
+receivers: {team: [{type: console}]}
+"""
+
+
+def test_a_reading_that_is_known_already_puts_off_nothing_that_is_due_with_it(tmp_path):
+    (tmp_path / "setpoint.yaml").write_text(ENDS)
+    config = load(tmp_path / "setpoint.yaml", {})
+    read = [Reading(series("t", "a"), START + minute * MINUTE, 25.0) for minute in (1, 2)]
+    moments = [Moment(one.time, [one]) for one in read] + [Moment(START + 4 * MINUTE, read[1:])]
+    whole, leaping = (Told(kind(config, START), iter(moments)) for kind in (Rehearsal, Leaps))
+    for one in (whole, leaping):
+        one.until(START + 9 * MINUTE)
+    assert [notice["at"] - START for notice in whole.notices["team"]] == [MINUTE, 4 * MINUTE]
+    assert leaping.notices == whole.notices
+
+
 # Many alerts are open, of which each is told by itself.
 MANY = """
 sources: {a: {type: file, path: rooms.csv, every: 1m, readings: [{series: t, value: v, labels: {room: room}}]}}

@@ -171,7 +171,7 @@ def look_by_look(target: Target, arrivals: Sequence[tuple[int, Sequence[Reading]
     def looked(now: int, readings: Sequence[Reading], *, first: bool = False) -> Iterator[Found]:
         due = [key for key, state in states.items() if state.wake is not None and state.wake <= now]
         due = list(history.instances_of_target("t")) if first else due
-        fresh = [reading for reading in readings if history.add(reading) is Added.NEW]
+        fresh = [reading for reading in readings if history.add(reading, now) is Added.NEW]
         changed, moved = evaluate(
             specs, States(states, {}, arrivals[0][0] - SECOND), Batch(fresh, (), due), now, history
         )
@@ -613,6 +613,12 @@ def test_a_query_that_may_mean_two_series_leaves_a_condition_open_whatever_other
 def test_a_reading_that_comes_when_it_is_old_is_not_left_out() -> None:
     came = [(NOON, Reading(ONE, NOON, 21.0)), (NOON + 700 * SECOND, Reading(ONE, NOON + 100 * SECOND, 21.0))]
     check(KINDS["absent"], arriving(came), NOON + 4 * HOUR)
+
+
+def test_a_reading_ahead_of_its_time_makes_no_other_too_old() -> None:
+    times = range(NOON, NOON + 20 * MINUTE, 5 * SECOND)
+    came = [(at, Reading(ONE, at + (2 * HOUR if at == NOON + MINUTE else 0), 21.0)) for at in times]
+    check(asks("50 < count(temperature, '5m') < 61", HELD), arriving(came), times[-1] + HOUR)
 
 
 def test_readings_of_several_times_that_come_together_are_judged_one_by_one() -> None:
