@@ -67,8 +67,6 @@ class Resting:
         self.left_out = 0  # so many looks at readings
         self.track: Track | None = None  # the one that they are of
         self.unsure = self.doubt = 0  # for so many readings they are not asked for, the more often the longer
-        if before is not None and scene.condition is not None:  # a bound is as near as it was
-            self.unsure, self.doubt = before.unsure, before.doubt
         self.found: Glance | None = None  # at the last look that was made
         self.at = scene.now  # when the last look was, made or left out
         self.sure = 0  # before this time a look without a reading finds the same
@@ -82,9 +80,11 @@ class Resting:
         self.quiet_at = self.scene.quiet_since + self.quiet_after
         self.woken = state.wake  # when it is looked at without a reading, before a look passed
         self.other: tuple[int, Glance] | None = None  # what the last look found, and when, if there is more to it
-        self._begin(assessment, seen)
+        self._begin(assessment, seen, before)
 
-    def _begin(self, assessment: Assessment, seen: Glance | None) -> None:
+    def _begin(self, assessment: Assessment, seen: Glance | None, before: Resting | None) -> None:
+        if before is not None and self.scene.condition is not None:  # a bound is as near as it was
+            self.unsure, self.doubt = before.unsure, before.doubt
         goal = self.scene.target.goal
         if self.scene.condition is not None or (goal is not None and goal.per is None):
             self.found = Glance(assessment.standing, assessment.value, assessment.time)
