@@ -299,7 +299,10 @@ def test_of_many_readings_in_a_bucket_each_stands_for_the_time_until_the_next() 
     assert projection(world, newest + 4 * MINUTE).value < said[0].value, "readings are missed"
 
 
-def test_hour_after_hour_it_says_what_it_says_made_anew() -> None:
+@pytest.mark.parametrize("most", [10_000, 600, 130])
+def test_hour_after_hour_it_says_what_it_says_made_anew(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rules.tracks.PAST_MOST", most)
+    monkeypatch.setattr("rules.projection.PAST_MOST", most)
     goal, start, rng = target(CalendarPeriod("hour"), at_least=1_290.0), at("2026-11-09T20:00:00"), random.Random(2)
     readings = minutes(start, 40 * 60)
     late = set(rng.sample(range(600, 2_300), 8))
@@ -384,3 +387,13 @@ def test_an_earlier_first_reading_is_another_beginning() -> None:
     other.step(now - 2, late)
     other.step(now - 1, early)
     assert one.look(now).assessment == other.look(now).assessment
+
+
+def test_an_earlier_first_reading_is_another_beginning_of_hours_too() -> None:
+    goal, start = target(CalendarPeriod("hour"), at_least=1_290.0), at("2026-11-09T20:00:00")
+    readings, early = minutes(start, 9 * 60 + 30), minutes(start - 3 * HOUR, 150)
+    world = World(goal)
+    for number, reading in enumerate(readings):
+        world.step(reading.time, reading, *(early if number == 475 else ()))
+    now = readings[-1].time
+    assert world.look(now).assessment.projection == once(goal, [*early, *readings], now)
