@@ -386,6 +386,20 @@ def test_looks_at_a_condition_that_are_not_made_would_find_the_same(kind: str, r
         assert turning_points(some) == turning_points(all_of)
 
 
+@pytest.mark.parametrize("late", [0, 7 * SECOND, 150 * SECOND])
+@pytest.mark.parametrize("no_data", [None, NoData(45 * SECOND), NoData(90 * SECOND)])
+@pytest.mark.parametrize("steps", [(60,), (60,) * 90 + (20,) * 70 + (300,) * 3])
+def test_a_sum_that_comes_evenly_late_or_falls_silent_between_readings(
+    steps: tuple[int, ...], no_data: NoData | None, late: int
+) -> None:
+    rng, readings, now = random.Random(11), list[tuple[int, Reading]](), NOON
+    for number in range(15 * 60):
+        now += steps[number % len(steps)] * SECOND
+        readings.append((now + late, Reading(ONE, now, round(rng.gauss(21.5, 0.6), 2))))
+    goal = Goal(Measure.SUM, per=HOURLY, at_least=1_285.0)
+    check_alerts(room(goal=goal, alerts=ENDS[:2], no_data=no_data), arriving(readings), now + 3 * HOUR)
+
+
 def test_of_a_sum_of_an_hour_that_is_met_little_is_looked_at_and_nothing_put_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
